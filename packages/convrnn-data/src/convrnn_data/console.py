@@ -1,0 +1,65 @@
+"""What every command shares: exit codes, one-line errors, progress on a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typer.exceptions import TyperException
+
+from convrnn_data.errors import ConvRNNError
+
+Report = Callable[[str, int, int], None]
+"""Called as `report(what, done, total)` by functions that may take longer than two seconds."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The report that says nothing; the default of every library function."""
+
+
+def run(app: typer.Typer, name: str, errors: tuple[type[Exception], ...] = (ConvRNNError,)) -> NoReturn:
+    """Run a command-line app and exit: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted."""
+    try:
+        code = app(prog_name=name, standalone_mode=False)
+    except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else name
+            _say(name, f"{error.format_message()} (see `{command} --help`)")
+        code = error.exit_code
+    except errors as error:
+        _say(name, str(error))
+        code = 1
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:
+        _say(name, "interrupted; the same command goes on from here")
+    sys.exit(code or 0)
+
+
+def _say(name: str, message: str) -> None:
+    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A `Report` that draws one bar per `what` on a terminal's stderr, and is silent elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield report
