@@ -1,0 +1,83 @@
+"""The four regimes in one table, used by trainer, evaluator and report alike."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from convrnn_experiments.errors import ConvRNNError
+
+
+class Regime(StrEnum):
+    """The regimes of SATBench, by the names that commands, folders and tables use."""
+
+    COLOR = "color"
+    GRAYSCALE = "grayscale"
+    NOISE = "noise"
+    BLUR = "blur"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One regime: what is done to an image, how strongly, and what it is called.
+
+    Attributes:
+        regime: its name.
+        label: its name in pictures.
+        grayscale: whether the image is made gray first.
+        contrast: factor on the deviations from the image's mean, which is moved to 0.5; None leaves both.
+        perturbation: what the level is the strength of: "noise", "blur" or None.
+        levels: training levels, one drawn per image; noise in units of the [0, 1] range, blur in pixels.
+        test_levels: the levels of the human test stimuli.
+        unit: of the levels, for axes.
+    """
+
+    regime: Regime
+    label: str
+    grayscale: bool = False
+    contrast: float | None = None
+    perturbation: str | None = None
+    levels: tuple[float, ...] = (0.0,)
+    test_levels: tuple[float, ...] = (0.0,)
+    unit: str = ""
+
+    def with_levels(self, levels: tuple[float, ...] | None) -> "Condition":
+        """The same condition with other training levels (None: as they are).
+
+        Raises:
+            ConvRNNError: levels for a regime that has none, none at all, or negative ones.
+        """
+        if levels is None:
+            return self
+        if self.perturbation is None:
+            raise ConvRNNError(
+                f"the {self.regime} regime has no levels, but {levels} were given; leave them out"
+            )
+        if not levels or any(not 0 <= level < float("inf") for level in levels):
+            raise ConvRNNError(f"{self.perturbation} levels are SDs of at least 0, but {levels} were given")
+        return replace(self, levels=tuple(float(level) for level in levels))
+
+
+BLUR_SDS = tuple(round(0.1 * step, 1) for step in range(31))
+"""0, 0.1 .. 3.0 px."""
+
+CONDITIONS: dict[Regime, Condition] = {
+    Regime.COLOR: Condition(Regime.COLOR, "Color"),
+    Regime.GRAYSCALE: Condition(Regime.GRAYSCALE, "Grayscale", grayscale=True),
+    Regime.NOISE: Condition(
+        Regime.NOISE,
+        "Noise (grayscale, contrast 0.2)",
+        grayscale=True,
+        contrast=0.2,
+        perturbation="noise",
+        levels=(0.0, 0.01, 0.02, 0.03, 0.04),
+        test_levels=(0.0, 0.04, 0.16),
+        unit="noise SD",
+    ),
+    Regime.BLUR: Condition(
+        Regime.BLUR,
+        "Blur (color)",
+        perturbation="blur",
+        levels=BLUR_SDS,
+        test_levels=(0.0, 3.0, 9.0),
+        unit="blur SD (px)",
+    ),
+}

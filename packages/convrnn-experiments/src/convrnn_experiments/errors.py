@@ -1,0 +1,5 @@
+"""The error that commands print as one line; the same type throughout the project's packages."""
+
+from convrnn_data.errors import ConvRNNError
+
+__all__ = ["ConvRNNError"]
