@@ -1,0 +1,278 @@
+"""The drawn sample: a tiny ImageNet, human stimuli and simulated observers, for trying everything with no download.
+
+Nothing in it is ImageNet's or anybody's: the pictures are drawn (`drawing.py`) and the observers simulated
+(`simulated.py`). Only the layout, the file grammar and the synset ids are the real ones.
+"""
+
+import io
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageFilter
+
+from convrnn_data.console import Report, silent
+from convrnn_data.drawing import OBJECTS, draw
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
+
+SYNSETS: dict[str, tuple[str, ...]] = {
+    "airplane": ("n02690373",),
+    "bear": ("n02132136", "n02133161", "n02134084"),
+    "bicycle": ("n02835271", "n03792782"),
+    "bird": ("n01514859", "n01582220", "n01820546"),
+    "boat": ("n02951358", "n03344393", "n04612504"),
+    "bottle": ("n02823428", "n03983396", "n04591713"),
+    "car": ("n02814533", "n03100240", "n04285008"),
+    "cat": ("n02123045", "n02123159", "n02123394"),
+    "chair": ("n02791124", "n03376595", "n04099969"),
+    "clock": ("n02708093", "n03196217", "n04548280"),
+    "dog": ("n02088364", "n02097658", "n02113023"),
+    "elephant": ("n02504013", "n02504458"),
+    "keyboard": ("n03085013", "n04505470"),
+    "knife": ("n03041632",),
+    "oven": ("n04111531",),
+    "truck": ("n03417042", "n03796401", "n04467665"),
+}
+"""Category -> the synsets of ImageNet that the sample uses, at most three of those on Geirhos' lists (CC BY 4.0)."""
+
+OTHER_SYNSETS = ("n01440764", "n01443537", "n03445777", "n07747607")
+"""Synsets of ImageNet outside the 16 categories, for `prepare` to leave out: tench, goldfish, golf ball, orange."""
+
+FOLDERS = {"color_gray": "ColorGraySplit", "noise": "NoiseSplit_gray_contrast0.2", "blur": "BlurSplit_color"}
+"""Experiment -> its folder of stimuli, as on OSF."""
+
+STIMULUS_SIZE = 224
+CONTRAST = 0.2
+_LUMA = (0.2989, 0.587, 0.114)
+_GRAYSCALE_SHARE = 0.04
+_TRAIN, _OTHER, _STIMULUS = 1, 2, 3
+_BATCH = 24
+_README = """This folder is a sample made by `convrnn-data sample` (seed {seed}).
+
+Its pictures are DRAWN by a program and its observers are SIMULATED: no photograph, no person.
+It has the layout of ImageNet (imagenet/train/<synset>/<synset>_<number>.JPEG) and of SATBench's
+human stimuli and answers (human/), so that everything can be tried without a download.
+Figures made from it say nothing about people or about networks trained on photographs.
+"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file to draw: everything about it follows from `stream` and what is named here.
+
+    Attributes:
+        path: Where it goes, relative to the sample.
+        stream: What seeds its generator: (seed, role, index, ...).
+        category: What it shows; None for none of the 16.
+        experiment: The experiment whose stimulus it is; empty for a training image.
+        level: The experiment's level, as in the file name.
+    """
+
+    path: str
+    stream: tuple[int, ...]
+    category: str | None
+    experiment: str = ""
+    level: str = ""
+
+
+def draw_sample(
+    out: Path,
+    *,
+    seed: int = 0,
+    images_per_category: int = 100,
+    trials: int = 210,
+    observers: int = 8,
+    workers: int | None = None,
+    report: Report = silent,
+) -> None:
+    """Write a drawn ImageNet, drawn human stimuli and simulated observers into the folder `out`.
+
+    The same seed and numbers give the same bytes, whatever the number of workers. The sample appears as a whole:
+    it is written beside `out` and renamed, and an interruption leaves nothing.
+
+    Args:
+        out: A new or empty folder.
+        seed: Of everything that is random.
+        images_per_category: Training images of each category.
+        trials: Stimuli in each response-time block of each experiment; 210 in the real experiments.
+        observers: Simulated observers of each experiment.
+        workers: Processes that draw; all cores where not given.
+        report: Called with what is being done, how much is done, and of how much.
+
+    Raises:
+        ConvRNNError: If a number is out of range, `out` is a file or holds something, or cannot be written.
+    """
+    smallest = {"seed": 0, "images_per_category": 1, "trials": 1, "observers": 0}
+    given = {
+        "seed": seed,
+        "images_per_category": images_per_category,
+        "trials": trials,
+        "observers": observers,
+    }
+    for name, least in smallest.items():
+        if given[name] < least:
+            raise ConvRNNError(f"{name} is {given[name]}; it has to be at least {least}.")
+    out = Path(out)
+    stimuli = plan_stimuli(trials, seed=seed)
+    pictures = [*plan_training(images_per_category, seed=seed), *stimuli]
+    with _written_beside(out) as folder:
+        (folder / "README.txt").write_text(_README.format(seed=seed), encoding="utf-8")
+        for done, (path, data) in enumerate(_drawn(pictures, workers), start=1):
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            if done % _BATCH == 0 or done == len(pictures):
+                report("drawing", done, len(pictures))
+        _write_answers(folder / "human", stimuli, observers, seed, report)
+
+
+def plan_training(images_per_category: int, *, seed: int) -> list[Picture]:
+    """The training images: `images_per_category` of each category over its synsets, and some of no category."""
+    pictures = []
+    for number, (category, synsets) in enumerate(SYNSETS.items()):
+        for i in range(images_per_category):
+            synset = synsets[i % len(synsets)]
+            path = f"imagenet/train/{synset}/{synset}_{i // len(synsets) + 1}.JPEG"
+            pictures.append(Picture(path, (seed, _TRAIN, number, i), category))
+    for i in range(max(len(OTHER_SYNSETS), images_per_category // 4)):
+        synset = OTHER_SYNSETS[i % len(OTHER_SYNSETS)]
+        path = f"imagenet/train/{synset}/{synset}_{i // len(OTHER_SYNSETS) + 1}.JPEG"
+        pictures.append(Picture(path, (seed, _OTHER, i), None))
+    return pictures
+
+
+def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:
+    """The human stimuli: in every block of every experiment, categories and levels as balanced as `trials` allows."""
+    pictures = []
+    for number, (experiment, curves) in enumerate(CURVES.items()):
+        levels = list(curves)
+        for block in range(len(BLOCKS)):
+            rng = np.random.default_rng([seed, _STIMULUS, number, block])
+            for i, (category, level) in enumerate(_balanced(rng, list(OBJECTS), levels, trials)):
+                name = f"{i}_{experiment}_{level}_{category}.JPEG"
+                path = f"human/{FOLDERS[experiment]}/{block}/{name}"
+                stream = (seed, _STIMULUS, number, block, i)
+                pictures.append(Picture(path, stream, category, experiment, level))
+    return pictures
+
+
+def _balanced(rng: Generator, categories: list[str], levels: list[str], count: int) -> list[tuple[str, str]]:
+    """`count` pairs in random order: counts of categories differ by at most one, and so do those of levels."""
+    categories = [categories[i] for i in rng.permutation(len(categories))]
+    levels = [levels[i] for i in rng.permutation(len(levels))]
+    # Both lists go round side by side; once they are back at a pair, one is shifted, so that all pairs come up.
+    period = math.lcm(len(categories), len(levels))
+    pairs = [(categories[i % len(categories)], levels[(i + i // period) % len(levels)]) for i in range(count)]
+    return [pairs[i] for i in rng.permutation(count)]
+
+
+def render(picture: Picture) -> bytes:
+    """Draw one picture and encode it as JPEG."""
+    rng = np.random.default_rng(picture.stream)
+    if picture.experiment:
+        image = draw(rng, picture.category, (STIMULUS_SIZE, STIMULUS_SIZE))
+        image = perturb_stimulus(rng, image, picture.experiment, picture.level)
+        return _jpeg(image, quality=92)
+    short, aspect = int(rng.integers(100, 161)), rng.uniform(1, 1.4)
+    size = (short, round(short * aspect))
+    image = draw(rng, picture.category, size if rng.random() < 0.4 else size[::-1])
+    if rng.random() < _GRAYSCALE_SHARE:
+        image = image.convert("L")
+    return _jpeg(image, quality=int(rng.integers(75, 96)))
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def perturb_stimulus(rng: Generator, image: Image.Image, experiment: str, level: str) -> Image.Image:
+    """Make a human test stimulus of an RGB image, by the definitions of the human experiments.
+
+    Colour/gray: level `c` unchanged, `g` luma on three channels. Blur: a Gaussian, the level its SD in pixels. Noise:
+    gray, mean 0.5, contrast 0.2 about it, and Gaussian noise whose SD is the level, truncated at 2 SD by redrawing.
+    """
+    if experiment == "blur":
+        return image.filter(ImageFilter.GaussianBlur(float(level))) if float(level) else image
+    if level == "c":
+        return image
+    gray = np.asarray(image, dtype=np.float64) @ np.array(_LUMA) / 255
+    if experiment == "noise":
+        gray = 0.5 + CONTRAST * (gray - gray.mean()) + float(level) * _truncated_normal(rng, gray.shape)
+    pixels = np.clip(np.rint(255 * gray), 0, 255).astype(np.uint8)
+    return Image.fromarray(np.repeat(pixels[:, :, None], 3, axis=2))
+
+
+def _truncated_normal(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = rng.standard_normal(shape)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = rng.standard_normal(int(outside.sum()))
+    return values
+
+
+def _render_all(pictures: Sequence[Picture]) -> list[tuple[str, bytes]]:
+    return [(picture.path, render(picture)) for picture in pictures]
+
+
+def _drawn(pictures: Sequence[Picture], workers: int | None) -> Iterator[tuple[str, bytes]]:
+    """Draw on several processes. They only draw: the bytes are written here, so that none writes after an error."""
+    batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
+    # Starting processes takes a second or two, in which one process draws several hundred pictures.
+    jobs = workers or (1 if len(pictures) < 400 else os.cpu_count() or 1)
+    for drawn in joblib.Parallel(n_jobs=jobs, return_as="generator")(
+        joblib.delayed(_render_all)(b) for b in batches
+    ):
+        yield from drawn
+
+
+def _write_answers(
+    human: Path, stimuli: Sequence[Picture], observers: int, seed: int, report: Report
+) -> None:
+    """Write one `jatos_results_simulated_*.txt` for each experiment."""
+    total = observers * len(CURVES)
+    for number, experiment in enumerate(CURVES):
+        blocks: list[list[tuple[str, str, str]]] = [[] for _ in BLOCKS]
+        for picture in stimuli:
+            if picture.experiment == experiment and picture.category is not None:
+                path = Path(picture.path)
+                blocks[int(path.parent.name)].append((path.name, picture.level, picture.category))
+        with (human / f"jatos_results_simulated_{experiment}.txt").open(
+            "w", encoding="utf-8", newline="\n"
+        ) as file:
+            for observer in range(observers):
+                file.write(simulate_observer(experiment, observer, blocks, seed=seed) + "\n")
+                report("simulating observers", number * observers + observer + 1, total)
+
+
+@contextmanager
+def _written_beside(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its name at the end; on any error, nothing of it is left."""
+    if out.exists() and not out.is_dir():
+        raise ConvRNNError(f"{out} is a file; give a new or empty folder for the sample.")
+    if out.is_dir() and any(out.iterdir()):
+        raise ConvRNNError(f"{out} is not empty; give a new or empty folder for the sample.")
+    missing = [parent for parent in out.absolute().parents if not parent.exists()]
+    folder = out.absolute().parent / f".{out.absolute().name}.partial-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        if out.is_dir():
+            out.rmdir()
+        folder.rename(out)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, OSError):
+            raise ConvRNNError(f"{out} cannot be written: {error.strerror or error}.") from error
+        raise
