@@ -1,0 +1,207 @@
+"""The layout in which Keras 2.2 wrote weights, read with suspicion and written as it was.
+
+A group per layer, weightless ones too; the attribute `layer_names` on the root and `weight_names` on each
+layer give the order; a weight's path is `{layer}/{layer}/{weight}:0`. A whole-model file has the same
+under `model_weights`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from convrnn_model.errors import ConvRNNError
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# HDF5 keeps attributes in an object's header, which holds 64 KiB; Keras splits longer lists at this size.
+ATTRIBUTE_LIMIT = 64512
+READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
+    """The weights of a file by `{layer}/{weight}`, such as `RCL_0_BConv/kernel`, in the file's order.
+
+    Datasets are open, and unread, as long as the context is.
+
+    Raises:
+        ConvRNNError: The file cannot be read, is not HDF5, is damaged, or has another layout.
+    """
+    _check_signature(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise _damaged(path, error) from error
+    with file:
+        try:
+            weights = _listed(path, file)
+        except READ_ERRORS as error:
+            raise _damaged(path, error) from error
+        yield weights
+
+
+def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
+    """One weight as float32."""
+    try:
+        return np.asarray(dataset[()], dtype=np.float32)
+    except READ_ERRORS as error:
+        raise _damaged(path, error, f" in {name}") from error
+
+
+def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Write a weights file beside `path`, and rename it once it is whole and reads back.
+
+    Args:
+        path: Where the file comes to lie; an older one is replaced.
+        layers: Layer name to its weights by name (`kernel`), float32, both in order; weightless layers too.
+
+    Raises:
+        ConvRNNError: The file cannot be written.
+    """
+    if path.is_dir():
+        raise ConvRNNError(f"{path} is a folder: name the file to write, such as {path / 'weights.h5'}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with h5py.File(beside, "w") as file:
+            _fill(file, layers)
+        _check_written(beside, layers)
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise ConvRNNError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _fill(file: h5py.File, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    _set_names(file, "layer_names", list(layers))
+    # The version that wrote the published files; "tensorflow" says which way round the kernels are, whatever
+    # backend computed them. Fixed-length bytes read as bytes everywhere, which that version counts on.
+    file.attrs["backend"] = np.bytes_("tensorflow")
+    file.attrs["keras_version"] = np.bytes_("2.2.4-tf")
+    for layer, weights in layers.items():
+        group = file.create_group(layer)
+        _set_names(group, "weight_names", [f"{layer}/{weight}:0" for weight in weights])
+        for weight, value in weights.items():
+            group.create_dataset(f"{layer}/{weight}:0", data=value)
+
+
+def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    wanted = {
+        f"{layer}/{weight}": v.shape for layer, weights in layers.items() for weight, v in weights.items()
+    }
+    with open_weights(path) as stored:
+        if {name: dataset.shape for name, dataset in stored.items()} != wanted:
+            raise OSError("what was written does not read back")
+
+
+def _check_signature(path: Path) -> None:
+    if path.is_dir():
+        raise ConvRNNError(f"{path} is a folder: a weights file is one HDF5 file.")
+    if not path.exists():
+        raise ConvRNNError(f"{path} does not exist: fetch_weights gets published weights.")
+    if not path.is_file():
+        raise ConvRNNError(f"{path} is not a regular file: a weights file is one HDF5 file.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(SIGNATURE))
+    except OSError as error:
+        raise ConvRNNError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if start.startswith(b"PK"):
+        raise ConvRNNError(
+            f"{path} is a zip archive, as of a whole .keras model: keras.saving.load_model reads it."
+        )
+    if start != SIGNATURE:
+        raise ConvRNNError(
+            f"{path} is not HDF5: {'it is empty' if not start else f'it starts with {start!r}'}."
+        )
+
+
+def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    root = file
+    if not _has_names(file, "layer_names") and "model_weights" in file:
+        root = _follow(path, file, "model_weights")
+    if not _has_names(root, "layer_names"):
+        raise ConvRNNError(
+            f"{path} is HDF5 without the attribute `layer_names`, so not in the layout of the published "
+            "weights. Files of Keras 3 (.weights.h5) are read by model.load_weights; save_weights converts."
+        )
+    weights: dict[str, h5py.Dataset] = {}
+    paths = set()
+    for layer in _names(root, "layer_names"):
+        group = _follow(path, root, layer)
+        for listed in _names(group, "weight_names"):
+            name = f"{layer}/{listed.rsplit('/', 1)[-1].removesuffix(':0')}"
+            if name in weights:
+                raise ConvRNNError(f"{path} lists {name} twice: which of them holds cannot be told.")
+            weights[name] = _follow(path, group, listed)
+            paths.add(weights[name].name)
+    return weights | _unlisted(root, paths)
+
+
+def _unlisted(root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
+    """Datasets that no attribute mentions; loading counts them as unexpected."""
+    found: dict[str, h5py.Dataset] = {}
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.name not in listed:
+            found[name] = item
+
+    root.visititems(visit)
+    return found
+
+
+def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """What lies at `name`, unless the way there leaves the file."""
+    item = group
+    for part in name.split("/"):
+        link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
+        if link is None:
+            raise ConvRNNError(f"{path} lists {name} in {group.name} but does not hold it: it is not whole.")
+        if not isinstance(link, h5py.HardLink):
+            raise ConvRNNError(
+                f"{path} has a link for {name}, which could lead to any file: links are not read."
+            )
+        item = item[part]
+    if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+        raise ConvRNNError(f"{path} keeps {name} in another file: only data in the file itself are read.")
+    return item
+
+
+def _has_names(item: h5py.Group, attribute: str) -> bool:
+    return attribute in item.attrs or f"{attribute}0" in item.attrs
+
+
+def _names(item: h5py.Group, attribute: str) -> list[str]:
+    """A list of names, which Keras splits over `{attribute}0`, `{attribute}1`, ... where it is long."""
+    if attribute in item.attrs:
+        chunks = [item.attrs[attribute]]
+    else:
+        chunks = []
+        while f"{attribute}{len(chunks)}" in item.attrs:
+            chunks.append(item.attrs[f"{attribute}{len(chunks)}"])
+    return [name.decode() if isinstance(name, bytes) else str(name) for chunk in chunks for name in chunk]
+
+
+def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
+    if not names:
+        # An empty list of floats, as NumPy made of an empty list in the published files.
+        item.attrs[attribute] = np.asarray([])
+        return
+    values = np.asarray([name.encode() for name in names])
+    n_chunks = -(-values.nbytes // ATTRIBUTE_LIMIT)
+    if n_chunks == 1:
+        item.attrs[attribute] = values
+        return
+    for index, chunk in enumerate(np.array_split(values, n_chunks)):
+        item.attrs[f"{attribute}{index}"] = chunk
+
+
+def _damaged(path: Path, error: Exception, where: str = "") -> ConvRNNError:
+    return ConvRNNError(
+        f"{path} is damaged or cut short{where}: HDF5 says {str(error).strip()!r}. Fetch it again."
+    )

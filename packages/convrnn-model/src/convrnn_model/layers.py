@@ -1,0 +1,106 @@
+"""The one layer that Keras does not have: a `same` convolution that may go through the FFT."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from convrnn_model.errors import ConvRNNError
+
+Method = Literal["auto", "direct", "fft"]
+METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
+class SameConv2D(keras.layers.Conv2D):
+    """A bias-free convolution with stride 1 and zero padding to the input's size, by a method of choice.
+
+    Every method computes the same function of the same kernel, up to float32 rounding; only speed differs.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Side of the square kernel, px.
+        convolution: "direct", "fft", or "auto", which decides by shape and backend.
+        **kwargs: As for `keras.layers.Conv2D`.
+    """
+
+    def __init__(
+        self, filters: int, kernel_size: int, *, convolution: Method = "auto", **kwargs: Any
+    ) -> None:
+        if convolution not in METHODS:
+            raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}; {convolution!r} came.")
+        # Fixed here, so that a configured `channels_first` cannot turn the published kernels.
+        fixed = {"strides": 1, "padding": "same", "use_bias": False, "data_format": "channels_last"}
+        super().__init__(filters, kernel_size, **(kwargs | fixed))
+        self.convolution = convolution
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve `inputs`, (batch, H, W, channels), to (batch, H, W, filters)."""
+        image = tuple(inputs.shape[1:3])
+        if choose_method(self.convolution, image, tuple(self.kernel.shape)) == "direct":
+            return super().call(inputs)
+        return fft_convolution(inputs, ops.convert_to_tensor(self.kernel))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this layer again."""
+        config = super().get_config()
+        for fixed in ("strides", "padding", "use_bias", "data_format"):
+            config.pop(fixed)
+        return config | {"kernel_size": self.kernel_size[0], "convolution": self.convolution}
+
+
+def choose_method(
+    wanted: Method, image: tuple[int | None, ...], kernel: tuple[int, ...]
+) -> Literal["direct", "fft"]:
+    """Which method a convolution takes.
+
+    Args:
+        wanted: What the network was built with.
+        image: Height and width of the input, px; None where unknown.
+        kernel: (height, width, input channels, filters).
+
+    Raises:
+        ConvRNNError: "fft" of an image of unknown size.
+    """
+    if wanted == "fft" and None in image:
+        raise ConvRNNError(
+            "convolution='fft' needs a known image size: give input_tensor as (height, width, 3)."
+        )
+    return "fft" if wanted == "fft" else "direct"
+
+
+def fft_convolution(images: Any, kernel: Any) -> Any:
+    """Convolve as `direct` does, by a product of Fourier transforms.
+
+    Args:
+        images: (batch, H, W, channels), floating.
+        kernel: (height, width, channels, filters); correlated, not flipped, as networks do.
+
+    Returns:
+        (batch, H, W, filters), in the dtype of `images`.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = kernel.shape[:2]
+    # Zeros up to the sum of both sizes keep the circular product from wrapping into the picture.
+    size = (height + rows - 1, width + columns - 1)
+    real, imaginary = _spectrum(ops.transpose(images, (0, 3, 1, 2)), size)
+    kernel_real, kernel_imaginary = _spectrum(ops.transpose(kernel[::-1, ::-1], (2, 3, 0, 1)), size)
+    mix = _mixer("bchw,cfhw->bfhw")
+    product = (
+        mix(real, kernel_real) - mix(imaginary, kernel_imaginary),
+        mix(real, kernel_imaginary) + mix(imaginary, kernel_real),
+    )
+    full = ops.transpose(ops.ifft2(product)[0], (0, 2, 3, 1))
+    top, left = rows // 2, columns // 2
+    return ops.cast(full[:, top : top + height, left : left + width], images.dtype)
+
+
+def _mixer(equation: str) -> Callable[[Any, Any], Any]:
+    return lambda left, right: ops.einsum(equation, left, right)
+
+
+def _spectrum(signal: Any, size: tuple[int, int]) -> tuple[Any, Any]:
+    padding = [(0, 0), (0, 0), *((0, size[axis] - signal.shape[axis + 2]) for axis in (0, 1))]
+    signal = ops.pad(ops.cast(signal, "float32"), padding)
+    return ops.fft2((signal, ops.zeros_like(signal)))

@@ -1,0 +1,74 @@
+"""The layers' names, said once: they are the weight format, and how activations are asked for.
+
+Layers and time steps count from 0. `time` is None for the feedforward networks, whose names carry none.
+"""
+
+import re
+
+READOUT = "ReadoutDense"
+_TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>\d+)")
+
+
+def _at(stem: str, time: int | None) -> str:
+    return stem if time is None else f"{stem}_Time_{time}"
+
+
+def conv(layer: int) -> str:
+    """The convolution of a feedforward network's layer."""
+    return f"Conv_Layer_{layer}"
+
+
+def bottom_up(layer: int) -> str:
+    """BL's bottom-up convolution, shared by all time steps."""
+    return f"RCL_{layer}_BConv"
+
+
+def lateral(layer: int) -> str:
+    """BL's lateral convolution, shared by all time steps but the first, which has none."""
+    return f"RCL_{layer}_LConv"
+
+
+def conv_sum(layer: int) -> str:
+    """The sum of BL's bottom-up and lateral convolutions, shared by all time steps."""
+    return f"RCL_{layer}_ConvSum"
+
+
+def batch_norm(layer: int, time: int | None = None) -> str:
+    """The batch normalisation of a layer; BL has another one at each time step."""
+    return _at(f"BatchNorm_Layer_{layer}", time)
+
+
+def relu(layer: int, time: int | None = None) -> str:
+    """A layer's output."""
+    return _at(f"ReLU_Layer_{layer}", time)
+
+
+def max_pool(layer: int, time: int | None = None) -> str:
+    """The pooling in front of a layer."""
+    return _at(f"MaxPool_Layer_{layer}", time)
+
+
+def global_pool(time: int | None = None) -> str:
+    """The last layer, averaged over the image: what the readout sees."""
+    return _at("GlobalAvgPool", time)
+
+
+def pre_softmax(time: int | None = None) -> str:
+    """The readout before softmax, at one time step."""
+    return _at(READOUT, time)
+
+
+def cumulative(time: int) -> str:
+    """The sum of the readouts before softmax up to and with `time`; only with `cumulative_readout=True`."""
+    return _at("CumulativeReadout", time)
+
+
+def softmax(time: int | None = None) -> str:
+    """The answer. The original spells BL's this way, and other people's code asks for it so."""
+    return "Softmax" if time is None else _at("Sotfmax", time)
+
+
+def split_time(name: str) -> tuple[str, int | None]:
+    """`ReLU_Layer_2_Time_5` as `("ReLU_Layer_2", 5)`; a name without a time step with None."""
+    match = _TIME.fullmatch(name)
+    return (match["stem"], int(match["time"])) if match else (name, None)

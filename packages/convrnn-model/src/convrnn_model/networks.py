@@ -1,0 +1,187 @@
+"""The networks: one builder over the table of variants."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from convrnn_model import names
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.layers import METHODS, Method, SameConv2D
+from convrnn_model.variants import VARIANTS, Variant
+
+REGULARISATION = 1e-6
+
+
+def bl_net(
+    input_tensor: Any,
+    classes: int,
+    n_timesteps: int = 8,
+    cumulative_readout: bool = False,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+) -> keras.Model:
+    """BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
+
+    At time t, layer n is ReLU(BN_{n,t}(bottom_up_n(pool(a[n-1,t])) + lateral_n(a[n,t-1]))), without the
+    lateral term at t = 0. Kernels and the readout are shared over time, batch normalisation is not.
+
+    Args:
+        input_tensor: A Keras tensor, or a shape such as (128, 128, 3), of images in [-1, 1].
+        classes: Width of the readout; published weights have 565 (ecoset) or 1000 (ImageNet).
+        n_timesteps: Time steps, from 1; the published weights have 8.
+        cumulative_readout: Whether softmax at t sees the sum of the readouts up to t.
+        width: Factor on the filters of every layer.
+        convolution: "direct", "fft", or "auto"; answers agree to float32 rounding.
+
+    Returns:
+        A model from (batch, H, W, 3) to `n_timesteps` arrays (batch, classes), a list. With one time step
+        Keras gives that list with one array.
+
+    Raises:
+        ConvRNNError: An argument is out of its range, or the image too small for six poolings.
+    """
+    _whole("n_timesteps", n_timesteps)
+    return _build(
+        VARIANTS["bl_net"], input_tensor, classes, n_timesteps, cumulative_readout, width, convolution
+    )
+
+
+def b_net(
+    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+) -> keras.Model:
+    """B: feedforward, seven convolutions. Arguments as for `bl_net`; answers (batch, classes)."""
+    return _build(VARIANTS["b_net"], input_tensor, classes, None, False, width, convolution)
+
+
+def b_k_net(
+    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+) -> keras.Model:
+    """B-K: B with larger kernels. Arguments as for `bl_net`; answers (batch, classes)."""
+    return _build(VARIANTS["b_k_net"], input_tensor, classes, None, False, width, convolution)
+
+
+def b_f_net(
+    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+) -> keras.Model:
+    """B-F: B with twice the filters. Arguments as for `bl_net`; answers (batch, classes)."""
+    return _build(VARIANTS["b_f_net"], input_tensor, classes, None, False, width, convolution)
+
+
+def b_d_net(
+    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+) -> keras.Model:
+    """B-D: B with each convolution twice. Arguments as for `bl_net`; answers (batch, classes)."""
+    return _build(VARIANTS["b_d_net"], input_tensor, classes, None, False, width, convolution)
+
+
+BUILDERS = {function.__name__: function for function in (bl_net, b_net, b_k_net, b_f_net, b_d_net)}
+
+
+def _build(
+    variant: Variant,
+    input_tensor: Any,
+    classes: int,
+    n_timesteps: int | None,
+    cumulative_readout: bool,
+    width: float,
+    convolution: Method,
+) -> keras.Model:
+    _check(classes, width, convolution)
+    image = _as_input(input_tensor, variant)
+    times = [None] if n_timesteps is None else list(range(n_timesteps))
+    pooled = _unroll(variant, image, times, width, convolution)
+    readout = layers.Dense(
+        classes,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=keras.regularizers.L2(REGULARISATION),
+        name=names.READOUT,
+    )
+    answers = [readout(features) for features in pooled]
+    if cumulative_readout:
+        answers = _running_sums(answers)
+    softmax = [
+        layers.Activation("softmax", name=names.softmax(time))(answer)
+        for time, answer in zip(times, answers, strict=True)
+    ]
+    outputs = softmax if variant.recurrent else softmax[0]
+    return keras.Model(image, outputs, name=variant.name)
+
+
+def _unroll(
+    variant: Variant, image: Any, times: Sequence[int | None], width: float, convolution: Method
+) -> list[Any]:
+    """The globally pooled last layer, (batch, filters), at each time step."""
+    table = variant.convolutions(width)
+    name = names.bottom_up if variant.recurrent else names.conv
+    bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution) for n, c in enumerate(table)]
+    lateral = [_convolution(c.filters, c.kernel, names.lateral(n), convolution) for n, c in enumerate(table)]
+    sums = [layers.Add(name=names.conv_sum(n)) for n in range(len(table))]
+    # The image does not change, so its convolution is computed once and reused at every time step.
+    from_image = bottom_up[0](image)
+    before: list[Any] = [None] * len(table)
+    pooled = []
+    for time in times:
+        x = image
+        for n, stage in enumerate(table):
+            if stage.pool:
+                x = layers.MaxPooling2D(2, data_format="channels_last", name=names.max_pool(n, time))(x)
+            x = bottom_up[n](x) if n else from_image
+            if variant.recurrent:
+                x = sums[n]([x] if before[n] is None else [x, lateral[n](before[n])])
+            x = layers.BatchNormalization(name=names.batch_norm(n, time))(x)
+            x = before[n] = layers.Activation("relu", name=names.relu(n, time))(x)
+        average = layers.GlobalAveragePooling2D(data_format="channels_last", name=names.global_pool(time))
+        pooled.append(average(x))
+    return pooled
+
+
+def _convolution(filters: int, kernel: int, name: str, convolution: Method) -> SameConv2D:
+    return SameConv2D(
+        filters,
+        kernel,
+        convolution=convolution,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=keras.regularizers.L2(REGULARISATION),
+        name=name,
+    )
+
+
+def _running_sums(answers: Sequence[Any]) -> list[Any]:
+    """Each (batch, classes) with all before it added."""
+    sums: list[Any] = []
+    for time, answer in enumerate(answers):
+        terms = [sums[-1], answer] if sums else [answer]
+        sums.append(layers.Add(name=names.cumulative(time))(terms))
+    return sums
+
+
+def _as_input(input_tensor: Any, variant: Variant) -> Any:
+    if not hasattr(input_tensor, "shape"):
+        input_tensor = keras.Input(tuple(input_tensor))
+    shape = tuple(input_tensor.shape)
+    if len(shape) != 4 or shape[3] is None:
+        raise ConvRNNError(f"{variant.name} takes images (batch, height, width, channels); {shape} came.")
+    side = variant.smallest_side
+    if any(length is not None and length < side for length in shape[1:3]):
+        raise ConvRNNError(
+            f"{variant.name} halves an image {side.bit_length() - 1} times, so its sides must be at least "
+            f"{side} px; {shape[1]} x {shape[2]} came."
+        )
+    return input_tensor
+
+
+def _check(classes: int, width: float, convolution: str) -> None:
+    _whole("classes", classes)
+    if not (math.isfinite(width) and width > 0):
+        raise ConvRNNError(f"width is a factor on the filters and must be above 0; {width!r} came.")
+    if convolution not in METHODS:
+        raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}; {convolution!r} came.")
+
+
+def _whole(name: str, value: int) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ConvRNNError(f"{name} must be a whole number from 1; {value!r} came.")

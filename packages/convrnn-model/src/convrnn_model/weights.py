@@ -1,0 +1,324 @@
+"""Strict reading and writing of weights in the layout of the published files, and what a file holds."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from convrnn_model import hdf5, names
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.readout import DATASETS
+from convrnn_model.variants import VARIANTS
+
+Shape = tuple[int, ...]
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the names and shapes of weights say of their network.
+
+    Args:
+        variant: A key of `VARIANTS`.
+        filters: Filters of each convolution, from the image up.
+        classes: Width of the readout.
+        n_timesteps: Time steps that batch normalisation has; 1 for the feedforward networks.
+    """
+
+    variant: str
+    filters: tuple[int, ...]
+    classes: int
+    n_timesteps: int
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set with so many classes, "imagenet" or "ecoset"; None for any other number."""
+        return DATASETS.get(self.classes)
+
+
+@dataclass(frozen=True)
+class WeightsInfo(Identity):
+    """What a weights file holds, by its content; its name tells nothing.
+
+    Args:
+        sha256: Of the file's bytes, hexadecimal.
+    """
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What `load_weights` did, weight by weight, as `{layer}/{weight}`.
+
+    Args:
+        path: The file.
+        loaded: Weights of the network that now hold the file's values.
+        kept: Weights of the network left as they were (`readout="skip"`).
+        repeated: Those of `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
+        unused: Weights of the file for time steps that the network does not have.
+    """
+
+    path: Path
+    loaded: tuple[str, ...]
+    kept: tuple[str, ...]
+    repeated: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def load_weights(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    readout: Literal["strict", "skip"] = "strict",
+    extra_timesteps: Literal["error", "repeat-last"] = "error",
+) -> LoadReport:
+    """Load a published weights file, or one of `save_weights`, into a network: all of it or nothing.
+
+    A file with more time steps than the network serves its first ones; the report says what was unused.
+
+    Args:
+        model: A network of this package.
+        path: HDF5 as the original software wrote it, weights alone or a whole model.
+        readout: "skip" leaves the network's readout as it is, whatever the file's.
+        extra_timesteps: "repeat-last" gives time steps that the file lacks its last one's normalisation.
+
+    Raises:
+        ConvRNNError: Something is missing, unexpected, misshapen or not finite. One error names everything;
+            the network is unchanged.
+    """
+    _choice("readout", readout, ("strict", "skip"))
+    _choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
+    path = Path(path)
+    variables = model_weights(model)
+    with hdf5.open_weights(path) as stored:
+        expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+        plan = _Plan(path, expected, {name: dataset.shape for name, dataset in stored.items()})
+        sources = plan.sources(skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last")
+        values = _read_all(path, stored, sorted(set(sources.values())))
+    for name, source in sources.items():
+        variables[name].assign(values[source])
+    return LoadReport(
+        path,
+        loaded=tuple(sources),
+        kept=tuple(name for name in variables if name not in sources),
+        repeated=tuple(name for name, source in sources.items() if name != source),
+        unused=tuple(plan.unused()),
+    )
+
+
+def save_weights(model: keras.Model, path: PathLike) -> None:
+    """Write a network's weights, float32, in the layout of the published files.
+
+    The file is written beside `path` and renamed when it is whole. The original code, under TensorFlow 1.13,
+    loads it by `load_weights`, as `load_weights` here does.
+
+    Raises:
+        ConvRNNError: The file cannot be written, or two weights would have one name.
+    """
+    model_weights(model)
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for layer in model.layers:
+        # The original's name for an input, which is numbered by session in Keras 3.
+        is_input = isinstance(layer, keras.layers.InputLayer)
+        name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
+        layers[name] = {
+            variable.name: np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
+            for variable in layer.weights
+        }
+    hdf5.write(Path(path), layers)
+
+
+def inspect_weights(path: PathLike) -> WeightsInfo:
+    """What a weights file holds, without building a network.
+
+    Raises:
+        ConvRNNError: The file cannot be read, or holds none of the networks.
+    """
+    path = Path(path)
+    with hdf5.open_weights(path) as stored:
+        identity = identify({name: dataset.shape for name, dataset in stored.items()})
+    if identity is None:
+        raise ConvRNNError(
+            f"{path} holds none of {', '.join(VARIANTS)}: its weights do not have their names and kernels."
+        )
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return WeightsInfo(
+        identity.variant, identity.filters, identity.classes, identity.n_timesteps, sha256=sha256
+    )
+
+
+def model_weights(model: keras.Model) -> dict[str, Any]:
+    """A network's variables by `{layer}/{weight}`, in its own order.
+
+    Raises:
+        ConvRNNError: Two have one name, as in a model that holds another model.
+    """
+    found = [(f"{layer.name}/{v.name}", v) for layer in model.layers for v in layer.weights]
+    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
+    if twice:
+        raise ConvRNNError(
+            f"{model.name} has several weights called {', '.join(twice)}: give the network itself, not a "
+            "model around it."
+        )
+    return dict(found)
+
+
+def identify(shapes: Mapping[str, Shape]) -> Identity | None:
+    """The network that weights belong to, from their names and shapes; None where they fit none."""
+    readout = shapes.get(f"{names.READOUT}/kernel")
+    recurrent = f"{names.bottom_up(0)}/kernel" in shapes
+    name = names.bottom_up if recurrent else names.conv
+    kernels: list[Shape] = []
+    while (key := f"{name(len(kernels))}/kernel") in shapes:
+        kernels.append(shapes[key])
+    if readout is None or len(readout) != 2 or any(len(kernel) != 4 for kernel in kernels):
+        return None
+    sides = tuple(kernel[0] for kernel in kernels)
+    filters = tuple(kernel[3] for kernel in kernels)
+    fitting = {
+        variant.name: tuple(c.filters for c in variant.convolutions())
+        for variant in VARIANTS.values()
+        if variant.recurrent == recurrent and tuple(c.kernel for c in variant.convolutions()) == sides
+    }
+    if not fitting:
+        return None
+    # B and B-F differ in filters alone: another `width` of either is called by the first row that fits.
+    variant = next((name for name, published in fitting.items() if published == filters), next(iter(fitting)))
+    return Identity(variant, filters, readout[1], _n_timesteps(shapes) or 1)
+
+
+def _n_timesteps(shapes: Mapping[str, Shape]) -> int:
+    """Time steps for which at least half of the layers have normalisation: one stray weight makes none."""
+    times = [names.split_time(name.split("/")[0])[1] for name in shapes]
+    counts = Counter(time for time in times if time is not None)
+    if not counts:
+        return 0
+    return 1 + max(time for time, count in counts.items() if 2 * count >= counts.most_common(1)[0][1])
+
+
+@dataclass
+class _Plan:
+    """Which weight of a file goes where: names and shapes alone, decided before anything is read.
+
+    Args:
+        path: The file, for messages.
+        expected: The network's weights.
+        stored: The file's weights.
+    """
+
+    path: Path
+    expected: Mapping[str, Shape]
+    stored: Mapping[str, Shape]
+
+    def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
+        """For each of the network's weights the file's, or one error with everything that is wrong."""
+        file_steps = _n_timesteps(self.stored)
+        sources = {
+            name: _at_most(name, file_steps - 1) if file_steps else name
+            for name in self.expected
+            if not (skip_readout and _is_readout(name))
+        }
+        unknown = set(self.stored) - set(sources.values()) - set(self.unused())
+        unexpected = [
+            name for name in self.stored if name in unknown and not (skip_readout and _is_readout(name))
+        ]
+        wanted = dict.fromkeys(sources.values())
+        missing = [source for source in wanted if source not in self.stored]
+        misshapen = [
+            _misshapen(source, self.stored[source], self.expected[name])
+            for name, source in sources.items()
+            if source in self.stored and self.stored[source] != self.expected[name]
+        ]
+        problems = [
+            f"{what}: {', '.join(which)}"
+            for what, which in (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
+            if which
+        ]
+        too_few = any(name != source for name, source in sources.items()) and not repeat_last
+        if problems or too_few:
+            raise ConvRNNError(
+                ". ".join([*self._headlines(file_steps if too_few else None), *problems]) + "."
+            )
+        return sources
+
+    def unused(self) -> list[str]:
+        """The file's weights that only time steps beyond the network's would use."""
+        own, file = _n_timesteps(self.expected), _n_timesteps(self.stored)
+        laterals = {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own == 1 else set()
+        return [
+            name
+            for name in self.stored
+            if own and (own <= (names.split_time(name.split("/")[0])[1] or 0) < file or name in laterals)
+        ]
+
+    def _headlines(self, too_few: int | None) -> list[str]:
+        """What is wrong as a whole, and the way out, before the list of weights."""
+        file, own = identify(self.stored), identify(self.expected)
+        lines = []
+        if file and own and file.variant != own.variant:
+            lines.append(f"{self.path} holds {file.variant}; this network is {own.variant}")
+        elif file and own and file.filters != own.filters:
+            lines.append(
+                f"{self.path} has filters {file.filters}; this network has {own.filters} (see `width`)"
+            )
+        if file and own and file.classes != own.classes:
+            of = f" ({file.dataset})" if file.dataset else ""
+            lines.append(
+                f"{self.path} holds a {file.classes}-class readout{of}; this network has {own.classes}. "
+                "Pass readout='skip' to leave the readout as it is"
+            )
+        if too_few is not None:
+            lines.append(
+                f"{self.path} has {too_few} time steps; this network has {_n_timesteps(self.expected)}. Pass "
+                "extra_timesteps='repeat-last' to give the others the last one's batch normalisation"
+            )
+        return lines or [f"{self.path} does not fit this network"]
+
+
+def _at_most(name: str, last: int) -> str:
+    """The name of a weight at its own time step, or at `last` if that comes first."""
+    layer, weight = name.split("/")
+    stem, time = names.split_time(layer)
+    return name if time is None or time <= last else f"{stem}_Time_{last}/{weight}"
+
+
+def _is_readout(name: str) -> bool:
+    return name.startswith(f"{names.READOUT}/")
+
+
+def _misshapen(name: str, came: Shape, wanted: Shape) -> str:
+    turned = sorted(came) == sorted(wanted)
+    hint = ", its axes in another order: kernels are (height, width, in, out)" if turned else ""
+    return f"{name} is {came} instead of {wanted}{hint}"
+
+
+def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:
+    """The values of `wanted`, each of them finite."""
+    foreign = [f"{name} is {stored[name].dtype}" for name in wanted if stored[name].dtype.kind != "f"]
+    if foreign:
+        raise ConvRNNError(f"{path} has weights that are not floating-point numbers: {', '.join(foreign)}.")
+    values = {name: hdf5.read(path, name, stored[name]) for name in wanted}
+    wrong = [
+        f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
+        for name, value in values.items()
+        if not np.isfinite(value).all()
+    ]
+    if wrong:
+        raise ConvRNNError(
+            f"{path} holds NaN or infinite values in {', '.join(wrong)}: it comes from a training that "
+            "diverged, or is damaged."
+        )
+    return values
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}; {value!r} came.")
