@@ -143,7 +143,8 @@ def _airplane(pen: Pen, paint: Paint, rng: Generator) -> None:
             [(0.16, 0.5), (0.07, 0.5), (0.0, 0.5 + side * 0.19), (0.08, 0.5 + side * 0.19)], paint.body
         )
         pen.ellipse(0.47, 0.5 + side * 0.2, 0.07, 0.025, paint.shade)
-    pen.ellipse(0.5, 0.5, 0.5, 0.07, paint.light)
+    pen.ellipse(0.5, 0.5, 0.5, 0.07, paint.body)
+    pen.line([(0.2, 0.5), (0.84, 0.5)], 0.02, paint.light)
     pen.polygon([(0.9, 0.47), (0.96, 0.48), (0.96, 0.52), (0.9, 0.53)], paint.ink)
     pen.line([(0.03, 0.5), (0.18, 0.5)], 0.025, paint.shade)
 
@@ -438,18 +439,18 @@ def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.I
     wide, high = size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING
     background = random_colour(rng, 0.6)
     image = _backdrop(rng, (wide, high), background)
-    _clutter(rng, image, background, count=int(rng.integers(3, 9)), largest=0.22)
+    _clutter(rng, image, background, count=int(rng.integers(4, 13)), largest=0.22)
     if category is not None:
         pen = Pen(image, _pose(rng, wide, high))
         OBJECTS[category](pen, random_paint(rng, background), rng)
-        _clutter(rng, image, background, count=int(rng.integers(0, 4)), largest=0.07)
+        _clutter(rng, image, background, count=int(rng.integers(1, 6)), largest=0.11)
     return image.reduce(_OVERSAMPLING)
 
 
 def _pose(rng: Generator, wide: int, high: int) -> np.ndarray:
-    """A map of the unit square onto 55 to 98 % of the image's short side, wholly or nearly inside it."""
-    side = rng.uniform(0.55, 0.98) * min(wide, high)
-    turn, stretch = math.radians(rng.normal(0, 11)), math.exp(rng.normal(0, 0.08))
+    """A map of the unit square onto 50 to 98 % of the image's short side, wholly or nearly inside it."""
+    side = rng.uniform(0.5, 0.98) * min(wide, high)
+    turn, stretch = math.radians(rng.normal(0, 18)), math.exp(rng.normal(0, 0.12))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     turned = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     linear = side * turned @ np.diag([flip * stretch, 1 / stretch])
@@ -485,7 +486,7 @@ def _clutter(rng: Generator, image: Image.Image, background: Colour, count: int,
     pen = Pen(image, np.array([[wide, 0.0, 0.0], [0.0, wide, 0.0]]))
     for _ in range(count):
         x, y, size = rng.random(), rng.random() * high / wide, rng.uniform(0.02, largest)
-        fill = mix(background, random_colour(rng), rng.uniform(0.2, 0.65))
+        fill = mix(background, random_colour(rng), rng.uniform(0.25, 0.9))
         kind = rng.integers(3)
         if kind == 0:
             pen.ellipse(x, y, size * 0.6, size * rng.uniform(0.2, 0.6), fill, tilt=rng.uniform(0, 180))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
+from convrnn_data.categories import shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
@@ -138,15 +139,26 @@ def plan_training(images_per_category: int, *, seed: int) -> list[Picture]:
     """The training images: `images_per_category` of each category over its synsets, and some of no category."""
     pictures = []
     for number, (category, synsets) in enumerate(SYNSETS.items()):
-        for i in range(images_per_category):
-            synset = synsets[i % len(synsets)]
-            path = f"imagenet/train/{synset}/{synset}_{i // len(synsets) + 1}.JPEG"
+        for i, path in enumerate(_training_paths(synsets, images_per_category)):
             pictures.append(Picture(path, (seed, _TRAIN, number, i), category))
-    for i in range(max(len(OTHER_SYNSETS), images_per_category // 4)):
-        synset = OTHER_SYNSETS[i % len(OTHER_SYNSETS)]
-        path = f"imagenet/train/{synset}/{synset}_{i // len(OTHER_SYNSETS) + 1}.JPEG"
+    others = max(len(OTHER_SYNSETS), images_per_category // 4)
+    for i, path in enumerate(_training_paths(OTHER_SYNSETS, others)):
         pictures.append(Picture(path, (seed, _OTHER, i), None))
     return pictures
+
+
+def _training_paths(synsets: Sequence[str], count: int) -> list[str]:
+    """`count` file names, the synsets in turn: listed names as far as there are, so that `prepare` takes them."""
+    listed = shipped_lists().numbers
+    numbers = {synset: listed[synset].tolist() if synset in listed else [] for synset in synsets}
+    paths = []
+    for i in range(count):
+        synset = synsets[i % len(synsets)]
+        known, turn = numbers[synset], i // len(synsets)
+        if turn == len(known):
+            known.append(known[-1] + 1 if known else 1)
+        paths.append(f"imagenet/train/{synset}/{synset}_{known[turn]}.JPEG")
+    return paths
 
 
 def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:

@@ -37,7 +37,7 @@ CURVES: dict[str, dict[str, tuple[float, ...]]] = {
         "9": (6.3, 12.1, 24.2, 33.4, 36.5),
     },
 }
-"""Experiment -> level -> accuracy in percent, fastest block first. Level 0 of noise and blur is made up, not digitised."""
+"""Experiment -> level -> accuracy in percent, fastest block first. Level 0 of noise and blur is made up."""
 
 _MISS_RATE = 0.04
 _ALIKE = (
