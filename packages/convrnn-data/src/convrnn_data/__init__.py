@@ -1,1 +1,28 @@
+"""ImageNet and the human stimuli of SATBench, as verified webdataset shards of the 16 categories."""
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.human import Stimulus, list_stimuli
+from convrnn_data.prepared import PreparedSet, SampleTable, open_set
+from convrnn_data.preparing import Prepared, prepare
+from convrnn_data.reformatting import Reformatted, reformat
+from convrnn_data.verifying import Verified, verify
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "CATEGORIES",
+    "ConvRNNError",
+    "Prepared",
+    "PreparedSet",
+    "Reformatted",
+    "SampleTable",
+    "Stimulus",
+    "Verified",
+    "__version__",
+    "list_stimuli",
+    "open_set",
+    "prepare",
+    "reformat",
+    "verify",
+]

@@ -1,0 +1,157 @@
+"""The 16 categories in label order, the synsets of each, and the images that Geirhos' lists name.
+
+The lists are those of 16-class ImageNet (Geirhos et al. 2018, CC BY 4.0), shipped as `listed_images.txt.xz`.
+"""
+
+import lzma
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from convrnn_data.errors import ConvRNNError
+
+CATEGORIES: tuple[str, ...] = (
+    "airplane",
+    "bear",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "car",
+    "cat",
+    "chair",
+    "clock",
+    "dog",
+    "elephant",
+    "keyboard",
+    "knife",
+    "oven",
+    "truck",
+)
+"""Alphabetical; the position is the label."""
+
+LABELS: dict[str, int] = {category: label for label, category in enumerate(CATEGORIES)}
+
+IMAGE_NAME = re.compile(r"(n\d{8})_(0|[1-9]\d*)\.JPEG")
+"""An ImageNet training file name: the synset and the image's number in it."""
+
+SHIPPED = "listed_images.txt.xz"
+
+ATTRIBUTION = (
+    "# 16-class ImageNet: image lists of Geirhos et al. (2018), Generalisation in humans and deep neural networks,",
+    "# https://github.com/rgeirhos/generalisation-humans-DNNs, CC BY 4.0. Changed in form only: one line per synset:",
+    "# category, synset, then the image numbers in ascending order, each as the difference from the one before.",
+)
+
+
+@dataclass(frozen=True)
+class ImageLists:
+    """Which synsets belong to which category, and which images of them are listed.
+
+    Attributes:
+        categories: synset -> category, sorted by synset.
+        numbers: synset -> the listed images' numbers, ascending, each (images,) int64.
+    """
+
+    categories: dict[str, str]
+    numbers: dict[str, np.ndarray]
+
+    @property
+    def total(self) -> int:
+        """The number of listed images."""
+        return sum(len(numbers) for numbers in self.numbers.values())
+
+    def label(self, synset: str) -> int:
+        """The label, 0..15, of a synset of these lists."""
+        return LABELS[self.categories[synset]]
+
+    def names(self, synset: str) -> list[str]:
+        """The listed file names of a synset, by ascending number."""
+        return [f"{synset}_{number}.JPEG" for number in self.numbers[synset].tolist()]
+
+
+@cache
+def shipped_lists() -> ImageLists:
+    """Geirhos' lists as this package carries them: 213,555 images of 202 synsets."""
+    data = resources.files("convrnn_data").joinpath(SHIPPED).read_bytes()
+    return unpack(lzma.decompress(data).decode("ascii"))
+
+
+def read_lists(folder: Path) -> ImageLists:
+    """Read other lists of the same form: one `{category}.txt` per category, one file name per line.
+
+    Raises:
+        ConvRNNError: a list is missing or empty, a line is no ImageNet file name, an image is listed twice, or
+            a synset is in two categories.
+    """
+    categories: dict[str, str] = {}
+    numbers: dict[str, list[int]] = {}
+    for category in CATEGORIES:
+        for line, name in enumerate(_lines(folder / f"{category}.txt"), start=1):
+            match = IMAGE_NAME.fullmatch(name)
+            where = f"{folder / category}.txt, line {line}"
+            if match is None:
+                raise ConvRNNError(
+                    f"{where}: {name!r} is no ImageNet training file name such as n02690373_10001.JPEG"
+                )
+            synset = match[1]
+            if categories.setdefault(synset, category) != category:
+                raise ConvRNNError(
+                    f"{where}: synset {synset} is {categories[synset]!r} in another list; it can be in one only"
+                )
+            numbers.setdefault(synset, []).append(int(match[2]))
+    return _lists(categories, numbers)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
+    except OSError as error:
+        raise ConvRNNError(
+            f"{path}: {error.strerror}; image lists are a folder of 16 files, airplane.txt to truck.txt"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConvRNNError(
+            f"{path} is not text: an image list has one ImageNet file name per line"
+        ) from error
+    if not any(lines):
+        raise ConvRNNError(f"{path} is empty: an image list has one ImageNet file name per line")
+    return [line for line in lines if line]
+
+
+def _lists(categories: dict[str, str], numbers: dict[str, list[int]]) -> ImageLists:
+    columns = {synset: np.unique(numbers[synset]) for synset in sorted(numbers)}
+    for synset, column in columns.items():
+        if len(column) != len(numbers[synset]):
+            raise ConvRNNError(
+                f"the lists name {len(numbers[synset]) - len(column)} image(s) of {synset} twice; once each is right"
+            )
+    return ImageLists({synset: categories[synset] for synset in columns}, columns)
+
+
+def pack(lists: ImageLists) -> str:
+    """The lists in the compact form that is shipped (before compression)."""
+    lines: list[str] = [*ATTRIBUTION]
+    for synset, numbers in lists.numbers.items():
+        steps = np.diff(numbers, prepend=0)
+        lines.append(" ".join([lists.categories[synset], synset, *map(str, steps.tolist())]))
+    return "\n".join(lines) + "\n"
+
+
+def unpack(text: str) -> ImageLists:
+    """The lists out of their compact form; the inverse of `pack`."""
+    categories, numbers = {}, {}
+    for line in _without_comments(text.splitlines()):
+        category, synset, *steps = line.split()
+        categories[synset] = category
+        numbers[synset] = np.cumsum(np.array(steps, dtype=np.int64))
+    return ImageLists(categories, numbers)
+
+
+def _without_comments(lines: Iterable[str]) -> list[str]:
+    return [line for line in lines if not line.startswith("#")]

@@ -1,0 +1,246 @@
+"""The command `convrnn-data`: parse, call, show."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from convrnn_data import __version__
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.console import progress, run
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.human import CONDITIONS
+from convrnn_data.prepared import REJECTED, PreparedSet
+from convrnn_data.preparing import Prepared, prepare
+from convrnn_data.reformatting import Reformatted, reformat
+from convrnn_data.stats import save_picture, table
+from convrnn_data.verifying import verify
+
+NAME = "convrnn-data"
+
+app = typer.Typer(
+    name=NAME,
+    help="ImageNet and the human stimuli of SATBench, as verified shards of the 16 categories.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Which = StrEnum("Which", ["listed", "all"])
+Check = StrEnum("Check", ["header", "decode"])
+Engine = StrEnum("Engine", ["local", "ray", "dask"])
+Layout = StrEnum("Layout", ["folders", "shards"])
+
+Set = Annotated[Path, typer.Argument(help="A prepared set.", show_default=False)]
+Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same bytes.")]
+
+
+def main() -> NoReturn:
+    """Run the command and exit with its code."""
+    run(app, NAME)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command("prepare")
+def prepare_command(
+    imagenet: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGENET",
+            help="Class folders, class tars, or ILSVRC2012_img_train.tar; read in place.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The set's folder.", show_default=False)],
+    images: Annotated[
+        Which, typer.Option(help="The listed images, or all of the lists' synsets.")
+    ] = Which.listed,
+    image_names: Annotated[
+        Path | None, typer.Option(help="A folder of other lists, airplane.txt to truck.txt.")
+    ] = None,
+    val: Annotated[float | None, typer.Option(help="Share for validation.", show_default="0.1")] = None,
+    test: Annotated[float | None, typer.Option(help="Share for testing.", show_default="0")] = None,
+    seed: Seed = 0,
+    split_file: Annotated[
+        Path | None, typer.Option(help="Follow this split.json instead of drawing a split.")
+    ] = None,
+    shard_size: Annotated[int, typer.Option(help="At most so many images in a shard.")] = 1000,
+    resize: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PX", help="Shrink to this shorter side, at JPEG quality 95; else bytes are kept."
+        ),
+    ] = None,
+    check: Annotated[
+        Check, typer.Option(help="Look for cut images by header and end, or decode all.")
+    ] = Check.header,
+    strict: Annotated[bool, typer.Option("--strict", help="A bad image is an error.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on without listed images.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="one per core")] = None,
+    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
+    address: Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only the I-th of N parts, 1 to N; then `verify OUT` completes."),
+    ] = None,
+) -> None:
+    """Make verified shards from ImageNet, or go on where a stopped run was."""
+    if split_file is not None and (val is not None or test is not None):
+        raise ConvRNNError("--split-file decides the split by itself; leave --val and --test out")
+    with progress() as report:
+        prepared = prepare(
+            imagenet,
+            out,
+            images=images,
+            image_names=image_names,
+            val=0.1 if val is None else val,
+            test=0.0 if test is None else test,
+            seed=seed,
+            split_file=split_file,
+            shard_size=shard_size,
+            resize=resize,
+            check=check,
+            strict=strict,
+            allow_missing=allow_missing,
+            workers=workers,
+            engine=engine,
+            address=address,
+            task=task,
+            report=report,
+        )
+    _say_prepared(prepared)
+
+
+def _say_prepared(prepared: Prepared) -> None:
+    print(f"Found {prepared.source}.")
+    sums = {split: sum(row.values()) for split, row in prepared.counts.items()}
+    images = ", ".join(f"{count:,} {split}" for split, count in sums.items())
+    if not prepared.complete:
+        print(f"This task is done: {prepared.written} shards written, {prepared.kept} were there.")
+        print(f"When all tasks are, `{NAME} verify {prepared.path}` completes the set.")
+        return
+    if prepared.rejected:
+        print(f"{prepared.rejected:,} left out, listed with the reason in {prepared.path / REJECTED}.")
+    done = (
+        f"{prepared.written} shards written, {prepared.kept} were there"
+        if prepared.written
+        else "complete already, nothing to do"
+    )
+    print(f"{prepared.path}: {sum(sums.values()):,} images ({images}); {done}.")
+
+
+@app.command("verify")
+def verify_command(path: Set) -> None:
+    """Read every byte and name what is damaged, missing or foreign; complete a set whose tasks are done."""
+    with progress() as report:
+        found = verify(path, report=report)
+    for problem in found.problems:
+        print(problem)
+    if found.problems:
+        raise ConvRNNError(
+            f"{path}: {len(found.problems)} problem(s). Remove the files named, a shard together with its index, and "
+            f"run `{NAME} prepare` as before: it writes these again"
+        )
+    completed = "; completed" if found.completed else ""
+    print(f"{path}: {found.files:,} files, {found.bytes:,} bytes, all as written{completed}.")
+
+
+@app.command("stats")
+def stats_command(
+    path: Set,
+    picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the counts there too.")] = None,
+) -> None:
+    """Count images per category and split."""
+    prepared = PreparedSet(path)
+    heading, *rows, sums = table(prepared)
+    _print_table(heading, [*rows, sums])
+    if picture is not None:
+        save_picture(prepared, picture)
+        print(f"Drawn: {picture}")
+
+
+def _print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(heading):
+        shown.add_column(name, justify="right" if place else "left")
+    for row in rows:
+        shown.add_row(*row)
+    Console().print(shown)
+
+
+@app.command("reformat")
+def reformat_command(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD", help="The human test set as on OSF.", show_default=False)
+    ],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Made by this command.", show_default=False)],
+    layout: Annotated[Layout, typer.Option(help="Folders of images, or shards of them.")] = Layout.folders,
+) -> None:
+    """Put the human stimuli into the layout that the network's loader reads."""
+    with progress() as report:
+        done = reformat(old, new, layout, report=report)
+    _say_reformatted(done)
+
+
+def _say_reformatted(done: Reformatted) -> None:
+    rows = []
+    for condition in CONDITIONS.values():
+        mine = [row for row in done.counts if row[0] == condition]
+        for level in sorted({row[1] for row in mine}):
+            blocks = [
+                sum(row[-1] for row in mine if (row[1], row[2]) == (level, block)) for block in range(5)
+            ]
+            rows.append(
+                (
+                    condition,
+                    level,
+                    *map(str, blocks),
+                    f"{len({row[3] for row in mine if row[1] == level})}/{len(CATEGORIES)}",
+                )
+            )
+    _print_table(("condition", "level", *(f"block {block}" for block in range(5)), "categories"), rows)
+    for name, reason in done.misfits[:20]:
+        print(f"left out: {name}: {reason}")
+    if len(done.misfits) > 20:
+        print(f"left out: {len(done.misfits) - 20} more, see {done.path / REJECTED}")
+    for name in done.aside:
+        print(f"left aside, no test data: {name}")
+    print(
+        f"{done.path}: {done.images:,} images, {len(done.misfits)} left out; all counts in {done.path / 'counts.csv'}."
+    )
+
+
+@app.command("sample")
+def sample_command(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Made by this command.", show_default=False)],
+    seed: Seed = 0,
+    images_per_category: Annotated[int, typer.Option(min=1, help="Drawn images of each category.")] = 100,
+    trials: Annotated[int, typer.Option(min=1, help="Human test images in a block.")] = 210,
+    observers: Annotated[int, typer.Option(min=1, help="Simulated observers.")] = 8,
+) -> None:
+    """Draw a tiny ImageNet and human test set, to try everything without a download."""
+    from convrnn_data.sample import draw_sample
+
+    with progress() as report:
+        draw_sample(
+            out,
+            seed=seed,
+            images_per_category=images_per_category,
+            trials=trials,
+            observers=observers,
+            report=report,
+        )
+    print(
+        f"{out}: a drawn ImageNet in {out / 'imagenet'}, drawn stimuli and simulated observers in {out / 'human'}."
+    )

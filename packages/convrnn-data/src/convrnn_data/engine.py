@@ -1,0 +1,125 @@
+"""Independent tasks on local processes, a Ray cluster or a Dask cluster, all through joblib."""
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import joblib
+
+from convrnn_data.errors import ConvRNNError
+
+ENGINES = ("local", "ray", "dask")
+
+_PACKAGES = {"ray": "ray", "dask": "distributed"}
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_engine(engine: str, workers: int | None) -> None:
+    """Refuse an engine that is unknown or not installed, before anything is done.
+
+    Raises:
+        ConvRNNError: with the way to install it.
+    """
+    if engine not in ENGINES:
+        raise ConvRNNError(f"--engine is {engine!r}; it can be {', '.join(ENGINES)}")
+    if workers is not None and workers < 1:
+        raise ConvRNNError(f"--workers is {workers}; at least 1 is needed (leave it out for one per core)")
+    package = _PACKAGES.get(engine)
+    if package and importlib.util.find_spec(package) is None:
+        raise ConvRNNError(
+            f"--engine {engine} needs the package {package}: pip install 'convrnn-data[{engine}]'"
+        )
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    address: str | None = None,
+) -> Iterator[Result]:
+    """Do every job somewhere and yield the results as they come, in any order.
+
+    Args:
+        function: importable on every worker; it and the jobs are sent there.
+        jobs: taken a few at a time, so that they may be made as they are needed.
+        engine: "local" for processes of this machine, or "ray", "dask".
+        workers: how many at once; by default a core each, or all that the cluster has.
+        address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
+    """
+    if engine == "local" and (workers or available_cores()) == 1:
+        yield from map(function, jobs)
+        return
+    with _backend(engine, workers, address):
+        parallel = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)
+        results = parallel(joblib.delayed(function)(job) for job in jobs)
+        try:
+            yield from results
+        finally:
+            results.close()
+
+
+@contextlib.contextmanager
+def _backend(engine: str, workers: int | None, address: str | None) -> Iterator[None]:
+    if engine == "local":
+        with joblib.parallel_config(backend="loky"):
+            yield
+    elif engine == "ray":
+        with _ray(workers, address), joblib.parallel_config(backend="ray"):
+            yield
+    else:
+        with _dask(workers, address) as client, joblib.parallel_config(backend="dask", client=client):
+            yield
+
+
+@contextlib.contextmanager
+def _ray(workers: int | None, address: str | None) -> Iterator[None]:
+    import ray
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS")
+    try:
+        local: dict[str, Any] = {"include_dashboard": False, "num_cpus": workers or available_cores()}
+        ray.init(address=address, log_to_driver=False, **({} if address else local))
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConvRNNError(f"no Ray cluster answers at {address}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address is None:
+        with (
+            LocalCluster(
+                n_workers=workers or available_cores(), threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ConvRNNError(f"no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        yield client

@@ -1,0 +1,348 @@
+"""Which image goes to which shard, and where in it: decided in full and hashed before any byte is copied."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convrnn_data.categories import CATEGORIES, ImageLists
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.sources import ClassListing, Listing
+from convrnn_data.splits import SPLITS, assign, ranks
+
+FORMAT = 1
+"""Version of the prepared set's format; part of every plan hash."""
+
+NOT_THERE = "listed, but not in the source"
+
+_KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
+_SYNSET = re.compile(rb"n\d{8}_")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that, beside the images themselves, decides the bytes of a prepared set.
+
+    Attributes:
+        images: "listed" takes the images that the lists name, "all" every image of the lists' synsets.
+        val: share of each category for validation, 0..1.
+        test: share of each category for testing, 0..1.
+        seed: of the split and of the order in the shards.
+        split_file: sha256 of the assignments of a split file, which then decides instead of `val` and `test`.
+        shard_size: at most so many samples in a shard.
+        check: "header" finds cut files, "decode" decodes every image.
+        resize: pixels of the shorter side that larger images are shrunk to; None leaves the bytes as they are.
+    """
+
+    images: str = "listed"
+    val: float = 0.1
+    test: float = 0.0
+    seed: int = 0
+    split_file: str | None = None
+    shard_size: int = 1000
+    check: str = "header"
+    resize: int | None = None
+
+    def __post_init__(self) -> None:
+        rules = (
+            (self.images in ("listed", "all"), f"--images is {self.images!r}; it can be listed or all"),
+            (self.check in ("header", "decode"), f"--check is {self.check!r}; it can be header or decode"),
+            (
+                self.val >= 0 and self.test >= 0,
+                f"--val {self.val} and --test {self.test} are shares of 0 or more",
+            ),
+            (
+                self.val + self.test < 1,
+                f"--val {self.val} and --test {self.test} leave nothing to train on; keep their sum under 1",
+            ),
+            (self.shard_size >= 1, f"--shard-size is {self.shard_size}; a shard holds at least 1 image"),
+            (
+                self.resize is None or self.resize >= 1,
+                f"--resize is {self.resize}; the shorter side has at least 1 pixel",
+            ),
+        )
+        for right, message in rules:
+            if not right:
+                raise ConvRNNError(message)
+
+
+class Member(NamedTuple):
+    """One image to be copied: what it becomes, and where its bytes lie now."""
+
+    key: str
+    name: str
+    synset: str
+    label: int
+    path: str
+    offset: int
+    size: int
+    stamp: int
+
+
+class ShardPlan(NamedTuple):
+    """One shard: its name such as `train/000003`, its split, and its rows of the plan."""
+
+    name: str
+    split: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole plan. All columns are in the order of the shards, and of the samples in them.
+
+    Attributes:
+        settings: what the plan was made with.
+        keys: (images,) fixed-width bytes.
+        labels: (images,) int64.
+        splits: (images,) int8, positions in `SPLITS`.
+        sizes: (images,) int64, bytes.
+        listed: (images,) position of each image's class in `classes`.
+        rows: (images,) position of each image in its class.
+        classes: the source's classes.
+        shards: the shards, train first.
+        rejected: (source, reason) of what the plan leaves out.
+        hash: sha256 over settings, keys, labels, sizes and their places.
+    """
+
+    settings: Settings
+    keys: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    sizes: np.ndarray
+    listed: np.ndarray
+    rows: np.ndarray
+    classes: tuple[ClassListing, ...]
+    shards: tuple[ShardPlan, ...]
+    rejected: tuple[tuple[str, str], ...]
+    hash: str
+
+    def members(self, shard: ShardPlan) -> list[Member]:
+        """The images of one shard, in order."""
+        return [self._member(row) for row in range(shard.start, shard.stop)]
+
+    def _member(self, row: int) -> Member:
+        listing, at = self.classes[self.listed[row]], self.rows[row]
+        container, name = listing.container, listing.names[at].decode()
+        path = str(container.path if container.end else container.path / name)
+        offset, size, stamp = int(listing.offsets[at]), int(self.sizes[row]), int(listing.stamps[at])
+        return Member(
+            self.keys[row].decode(), name, container.synset, int(self.labels[row]), path, offset, size, stamp
+        )
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per split and category, empty splits left out."""
+        return counts(self.splits, self.labels)
+
+
+def counts(splits: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, int]]:
+    """Images per split and category, empty splits left out."""
+    table = np.zeros((len(SPLITS), len(CATEGORIES)), dtype=np.int64)
+    np.add.at(table, (splits, labels), 1)
+    named = {
+        split: dict(zip(CATEGORIES, row, strict=True))
+        for split, row in zip(SPLITS, table.tolist(), strict=True)
+    }
+    return {split: row for split, row in named.items() if any(row.values())}
+
+
+def make_plan(
+    listing: Listing,
+    lists: ImageLists,
+    settings: Settings,
+    *,
+    assigned: dict[bytes, int] | None = None,
+    allow_missing: bool = False,
+) -> Plan:
+    """Decide everything: which images, which split, which shard, in which order.
+
+    Args:
+        listing: the source, with the synsets of `lists`.
+        lists: the categories' synsets and listed images.
+        settings: what decides the bytes.
+        assigned: the split of every key, from `read_split`; drawn by hash if None.
+        allow_missing: leave out what is listed but not there, instead of refusing.
+
+    Raises:
+        ConvRNNError: nothing is left, images are missing, or two have the same key.
+    """
+    chosen = [_choose(one, lists, settings.images) for one in listing.classes]
+    rejected = [entry for _, entries in chosen for entry in entries]
+    listed = np.repeat(np.arange(len(chosen)), [len(rows) for rows, _ in chosen])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in chosen)])
+    names = [one.names[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)]
+    keys = _keys(np.concatenate([np.zeros(0, dtype="S1"), *names]))
+    _refuse_empty(keys, listing, settings)
+    if settings.images == "listed":
+        rejected += _missing(listing, lists, keys, allow_missing)
+    labels = np.array([lists.label(one.container.synset) for one in listing.classes])[listed]
+    if assigned is None:
+        splits = assign(keys, labels, val=settings.val, test=settings.test, seed=settings.seed)
+    else:
+        splits, absent = _assigned_splits(keys, assigned, allow_missing)
+        rejected += absent
+    order = np.lexsort((keys, ranks(keys.tolist(), "shard", settings.seed), splits))
+    sizes = np.concatenate([one.sizes[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)])
+    keys, labels, splits, sizes, listed, rows = (
+        column[order] for column in (keys, labels, splits, sizes, listed, rows)
+    )
+    shards = _cut(splits, settings.shard_size)
+    everything = tuple(sorted(set(rejected)))
+    digest = _digest(settings, [keys, labels, splits, sizes], shards, everything)
+    return Plan(
+        settings, keys, labels, splits, sizes, listed, rows, listing.classes, shards, everything, digest
+    )
+
+
+def _choose(
+    listing: ClassListing, lists: ImageLists, images: str
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """The rows of one class that are wanted, and what does not fit, with the reason."""
+    synset = listing.container.synset
+    rejected = [(f"{synset}/{name}", reason) for name, reason in listing.foreign]
+    if images == "listed":
+        wanted = np.array(lists.names(synset), dtype=bytes)
+        return np.flatnonzero(np.isin(listing.names, wanted)), rejected
+    rows = []
+    for row, name in enumerate(listing.names.tolist()):
+        reason = _misfit(name, synset.encode())
+        if reason:
+            rejected.append((f"{synset}/{name.decode(errors='replace')}", reason))
+        else:
+            rows.append(row)
+    return np.array(rows, dtype=np.int64), rejected
+
+
+def _misfit(name: bytes, synset: bytes) -> str | None:
+    if not _KEY.fullmatch(name.rpartition(b".")[0]):
+        return "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _"
+    if _SYNSET.match(name) and not name.startswith(synset):
+        return "the name says another synset than the class it lies in"
+    return None
+
+
+def _keys(names: np.ndarray) -> np.ndarray:
+    keys = np.array([name.rpartition(b".")[0] for name in names.tolist()], dtype=bytes)
+    ordered = np.sort(keys)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(twice):
+        raise ConvRNNError(
+            f"{len(twice)} image(s) have the same name as another (the first: {twice[0].decode()}); the file name "
+            "without its ending is the key, so every image needs its own"
+        )
+    return keys
+
+
+def _refuse_empty(keys: np.ndarray, listing: Listing, settings: Settings) -> None:
+    if len(keys):
+        return
+    root, found = listing.source.root, len(listing.source.containers)
+    if not listing.classes:
+        raise ConvRNNError(
+            f"none of the {found} classes in {root} belongs to one of the 16 categories; is it ImageNet's training set?"
+        )
+    if settings.images == "listed" and any(len(one.names) for one in listing.classes):
+        raise ConvRNNError(
+            f"none of the images in {root} is in the lists; --images all takes every image of the categories' synsets"
+        )
+    raise ConvRNNError(
+        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png)"
+    )
+
+
+def _missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool) -> list[tuple[str, str]]:
+    wanted = [f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)]
+    if len(wanted) == len(keys):
+        return []
+    there = set(keys.astype(str).tolist())
+    absent = [name for name in wanted if name[10:-5] not in there]
+    if not allowed:
+        raise ConvRNNError(
+            f"{len(absent):,} of the {len(wanted):,} listed images are not in {listing.source.root} (the first: "
+            f"{absent[0]}); --allow-missing goes on without them, --images all takes what is there"
+        )
+    return [(name, NOT_THERE) for name in absent]
+
+
+def _assigned_splits(
+    keys: np.ndarray, assigned: dict[bytes, int], allowed: bool
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    unassigned = [key for key in keys.tolist() if key not in assigned]
+    if unassigned:
+        raise ConvRNNError(
+            f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
+            f"{unassigned[0].decode()}); it was made with other --images or from another source"
+        )
+    absent = sorted(assigned.keys() - set(keys.tolist()))
+    if absent and not allowed:
+        raise ConvRNNError(
+            f"the split file names {len(absent):,} images that are not there (the first: {absent[0].decode()}); "
+            "--allow-missing goes on without them"
+        )
+    splits = np.array([assigned[key] for key in keys.tolist()], dtype=np.int8)
+    return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
+
+
+def _cut(splits: np.ndarray, shard_size: int) -> tuple[ShardPlan, ...]:
+    """Cut the ordered rows into shards; within a split their sizes differ by at most one."""
+    shards = []
+    for code, name in enumerate(SPLITS):
+        start, stop = np.searchsorted(splits, [code, code + 1])
+        pieces = max(1, -(-(stop - start) // shard_size)) if stop > start else 0
+        edges = [start + (stop - start) * piece // pieces for piece in range(pieces)] + [stop]
+        shards += [
+            ShardPlan(f"{name}/{piece:06d}", name, int(edges[piece]), int(edges[piece + 1]))
+            for piece in range(pieces)
+        ]
+    return tuple(shards)
+
+
+def _digest(
+    settings: Settings,
+    columns: list[np.ndarray],
+    shards: tuple[ShardPlan, ...],
+    rejected: tuple[tuple[str, str], ...],
+) -> str:
+    state = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(settings), rejected, shards]).encode())
+    keys, *numbers = columns
+    # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
+    for column in (keys, *(number.astype("<i8") for number in numbers)):
+        state.update(np.ascontiguousarray(column).tobytes())
+    return state.hexdigest()
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The plan as `plan.json` keeps it while shards are written: no paths, no dates, nothing of this machine."""
+    return {
+        "format": FORMAT,
+        "kind": "imagenet",
+        "plan": plan.hash,
+        "settings": dataclasses.asdict(plan.settings),
+        "counts": plan.counts,
+        "shards": {shard.name: shard.stop - shard.start for shard in plan.shards},
+        "rejected": [list(entry) for entry in plan.rejected],
+    }
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two described plans, in words; "" if nothing does."""
+    if old.get("format") != new["format"]:
+        return f"format {old.get('format')} there, {new['format']} now"
+    before, now = old["settings"], new["settings"]
+    changed = [
+        f"{name} {before.get(name)} there, {now[name]} now" for name in now if before.get(name) != now[name]
+    ]
+    if changed or old["plan"] == new["plan"]:
+        return "; ".join(changed)
+    there, here = (sum(sum(row.values()) for row in one["counts"].values()) for one in (old, new))
+    return (
+        f"its images are not the same ones ({there:,} there, {here:,} now)"
+        if there != here
+        else "its images have changed"
+    )

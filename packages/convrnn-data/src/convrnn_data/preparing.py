@@ -1,0 +1,194 @@
+"""From ImageNet to a prepared set: list, plan, copy, complete."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from convrnn_data.categories import read_lists, shipped_lists
+from convrnn_data.console import Report, silent
+from convrnn_data.copying import Outcome, ShardJob, copy_shard
+from convrnn_data.engine import check_engine, run_jobs
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan
+from convrnn_data.shards import is_whole
+from convrnn_data.sources import find_source, list_images
+from convrnn_data.splits import format_split, read_split
+from convrnn_data.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
+
+OVERHEAD = 2800
+"""Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run of `prepare` did.
+
+    Attributes:
+        path: the set.
+        source: what was found, in one line.
+        counts: images per split and category, as planned or, once complete, as they are.
+        rejected: how many were left out.
+        written: shards written by this run.
+        kept: shards that were there already.
+        complete: whether the set is; after one task of several it is not.
+    """
+
+    path: Path
+    source: str
+    counts: dict[str, dict[str, int]]
+    rejected: int
+    written: int
+    kept: int
+    complete: bool
+
+
+def prepare(
+    imagenet: Path,
+    out: Path,
+    *,
+    images: str = "listed",
+    image_names: Path | None = None,
+    val: float = 0.1,
+    test: float = 0.0,
+    seed: int = 0,
+    split_file: Path | None = None,
+    shard_size: int = 1000,
+    resize: int | None = None,
+    check: str = "header",
+    strict: bool = False,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    task: str | None = None,
+    report: Report = silent,
+) -> Prepared:
+    """Prepare a set, or go on with one: whole shards that are there are kept.
+
+    Args:
+        imagenet: class folders, class tars, or the official tar of tars; read in place.
+        out: the set's folder; made if it is not there.
+        images: "listed" or "all"; see `Settings`.
+        image_names: a folder of other lists; Geirhos' by default.
+        val: share of each category for validation.
+        test: share of each category for testing.
+        seed: of split and order.
+        split_file: a `split.json` to be followed instead of `val` and `test`.
+        shard_size: at most so many samples in a shard.
+        resize: shorter side in pixels for larger images; None keeps the bytes.
+        check: "header" or "decode".
+        strict: make a bad image an error.
+        allow_missing: go on without listed images that are not there.
+        workers: processes; one per core by default.
+        engine: "local", "ray" or "dask".
+        address: of the Ray or Dask cluster.
+        task: "I/N" does the I-th of N parts, 1 <= I <= N, and leaves completing to `verify`.
+        report: told of classes listed and shards written.
+
+    Raises:
+        ConvRNNError: for anything wrong with the input; no shard is ever left half written.
+    """
+    check_engine(engine, workers)
+    part = _part(task)
+    assigned = None if split_file is None else read_split(split_file)
+    digest = None if assigned is None else _digest(assigned)
+    settings = Settings(images, val, test, seed, digest, shard_size, check, resize)
+    if out.exists() and not out.is_dir():
+        raise ConvRNNError(f"{out} is a file; the prepared set needs a folder, so give another name")
+    lists = shipped_lists() if image_names is None else read_lists(image_names)
+    listing = list_images(find_source(imagenet), lists.categories, report)
+    plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
+
+    def run(jobs: Iterator[ShardJob]) -> Iterator[Outcome]:
+        return run_jobs(copy_shard, jobs, engine=engine, workers=workers, address=address)
+
+    return _carry_out(plan, out, listing.summary, part, strict, run, report)
+
+
+def _digest(assigned: dict[bytes, int]) -> str:
+    return hashlib.sha256(
+        json.dumps(sorted((key.decode(), code) for key, code in assigned.items())).encode()
+    ).hexdigest()
+
+
+def _part(task: str | None) -> tuple[int, int] | None:
+    if task is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", task)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConvRNNError(f"--task is {task!r}; it is I/N with I from 1 to N, such as 3/8")
+    return int(match[1]), int(match[2])
+
+
+def _carry_out(
+    plan: Plan,
+    out: Path,
+    source: str,
+    part: tuple[int, int] | None,
+    strict: bool,
+    run: Callable[[Iterator[ShardJob]], Iterator[Outcome]],
+    report: Report,
+) -> Prepared:
+    described = describe(plan)
+    mine = plan.shards if part is None else plan.shards[part[0] - 1 :: part[1]]
+    with held(out, shared=part is not None):
+        if is_complete(out, described):
+            return Prepared(out, source, plan.counts, len(plan.rejected), 0, len(plan.shards), True)
+        try:
+            if part is None:
+                remove_temporaries(out)
+            begin(out, described, format_split(plan.keys, plan.splits))
+            missing = [shard for shard in mine if not is_whole(out / f"{shard.name}.tar", plan.hash)]
+            _refuse_full_disk(plan, missing, out)
+            _write(plan, missing, out, strict, run, report)
+        except BaseException:
+            if part is None:
+                abandon(out, described)
+            raise
+        kept = len(mine) - len(missing)
+        if part is not None:
+            return Prepared(out, source, plan.counts, len(plan.rejected), len(missing), kept, False)
+        manifest = complete(out)
+        return Prepared(out, source, manifest["counts"], manifest["rejected"], len(missing), kept, True)
+
+
+def _write(
+    plan: Plan,
+    missing: list[ShardPlan],
+    out: Path,
+    strict: bool,
+    run: Callable[[Iterator[ShardJob]], Iterator[Outcome]],
+    report: Report,
+) -> None:
+    check, resize = plan.settings.check, plan.settings.resize
+    jobs = (
+        ShardJob(
+            out / f"{shard.name}.tar", plan.hash, shard.split, plan.members(shard), check, resize, strict
+        )
+        for shard in missing
+    )
+    report("Writing shards", 0, len(missing))
+    for done, outcome in enumerate(run(jobs), start=1):
+        if outcome.error:
+            raise ConvRNNError(outcome.error)
+        report("Writing shards", done, len(missing))
+
+
+def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
+    """Say at once what could only fail hours later; shrunk images are smaller by an amount not known before."""
+    if plan.settings.resize is not None:
+        return
+    needed = sum(
+        int(plan.sizes[shard.start : shard.stop].sum()) + OVERHEAD * (shard.stop - shard.start)
+        for shard in missing
+    )
+    free = shutil.disk_usage(out).free
+    if needed > free:
+        raise ConvRNNError(
+            f"{out} needs {needed / 1e9:.1f} GB more and its disk has {free / 1e9:.1f} GB left; make room, "
+            "choose another place, or shrink the images with --resize"
+        )

@@ -1,0 +1,75 @@
+"""JSON files that carry their own sha256, so that a cut or a flipped bit in them is found on reading.
+
+Every file of a prepared set is written beside its final name and renamed, so that no reader sees half of one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from convrnn_data.errors import ConvRNNError
+
+_SEAL = re.compile(rb',\n"sha256": "([0-9a-f]{64})"}\n')
+_SEAL_BYTES = 80
+TEMPORARY = ".tmp"
+
+
+def seal(body: dict[str, Any], indent: int | None = None) -> bytes:
+    """The file's bytes for `body`: its JSON, and as a last entry the sha256 of all bytes before that entry."""
+    text = json.dumps(body, indent=indent, ensure_ascii=True, allow_nan=False)[:-1].rstrip().encode("ascii")
+    return text + b',\n"sha256": "' + hashlib.sha256(text).hexdigest().encode("ascii") + b'"}\n'
+
+
+def unseal(path: Path) -> dict[str, Any]:
+    """Read a sealed file, without its seal.
+
+    Raises:
+        ConvRNNError: the file cannot be read, or is not as it was written.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConvRNNError(f"{path}: {error.strerror}") from error
+    match = _SEAL.fullmatch(data[-_SEAL_BYTES:])
+    text = data[:-_SEAL_BYTES]
+    if match is None or hashlib.sha256(text).hexdigest() != match[1].decode():
+        raise ConvRNNError(f"{path} is damaged: it is not as it was written (its sha256 does not match)")
+    body: dict[str, Any] = json.loads(text + b"}")
+    return body
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file beside its name, then rename it."""
+    temporary = temporary_name(path)
+    with writing(path, temporary):
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside `path`, no other process's and hidden, for the file while it is being written."""
+    return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
+
+
+@contextlib.contextmanager
+def writing(path: Path, temporary: Path) -> Iterator[None]:
+    """Turn a failed write of `path` into one clear error, and remove what was begun at `temporary`."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        # Only errors of writing name no file or name ours; reading errors are ConvRNNErrors already.
+        if isinstance(error, OSError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            way = "make room" if full else "make the folder writable"
+            raise ConvRNNError(
+                f"cannot write {path}: {error.strerror or error}; {way} and run the same command again"
+            ) from error
+        raise

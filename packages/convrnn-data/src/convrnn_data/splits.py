@@ -1,0 +1,102 @@
+"""Which image goes to train, val or test: a pure function of the keys and a seed.
+
+Within each category the images are ranked by a hash of their key and the seed, and the first go to val, the next
+to test. So the split depends on no order, no machine and no other category.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.sealed import seal, unseal
+
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+FORMAT = 1
+
+_WAY_OUT = (
+    'a split file here names the images: {"train": ["n02690373_1013", …], "val": […]}. One that holds positions in a '
+    "directory listing, as those of the published ConvRNN code do, cannot be used, because positions mean other images "
+    "on another machine. Leave --split-file out to make a split"
+)
+
+
+def ranks(keys: Sequence[bytes], purpose: str, seed: int) -> np.ndarray:
+    """A reproducible random number for every key: (keys,) uint64, another one for each purpose and seed."""
+    prefix = hashlib.blake2b(f"{purpose}/{seed}/".encode(), digest_size=8)
+    digests = bytearray()
+    for key in keys:
+        state = prefix.copy()
+        state.update(key)
+        digests += state.digest()
+    return np.frombuffer(bytes(digests), dtype="<u8")
+
+
+def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, seed: int) -> np.ndarray:
+    """Split images, category by category.
+
+    Args:
+        keys: (images,) fixed-width bytes, each once.
+        labels: (images,) category of each.
+        val: the share of every category that goes to val, 0..1; rounded to whole images, halves up.
+        test: the share that goes to test.
+        seed: another seed gives another split.
+
+    Returns:
+        (images,) int8, positions in `SPLITS`.
+    """
+    splits = np.zeros(len(keys), dtype=np.int8)
+    # Equal hashes are next to impossible; the key decides between them, so that the order never does.
+    order = np.lexsort((keys, ranks(keys.tolist(), "split", seed)))
+    for label in np.unique(labels):
+        mine = order[labels[order] == label]
+        first = int(len(mine) * val + 0.5)
+        second = min(first + int(len(mine) * test + 0.5), len(mine))
+        splits[mine[:first]] = 1
+        splits[mine[first:second]] = 2
+    return splits
+
+
+def format_split(keys: np.ndarray, splits: np.ndarray) -> bytes:
+    """The bytes of `split.json`: per split its keys, sorted."""
+    named = {name: np.sort(keys[splits == code]).astype(str).tolist() for code, name in enumerate(SPLITS)}
+    return seal({"format": FORMAT, **named}, indent=0)
+
+
+def read_split(path: Path) -> dict[bytes, int]:
+    """Read a split file: key -> position in `SPLITS`.
+
+    Raises:
+        ConvRNNError: the file is none, holds positions instead of keys, or names a key twice.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConvRNNError(f"split file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConvRNNError(f"split file {path} is not JSON: {_WAY_OUT}") from error
+    if not isinstance(content, dict) or not any(name in content for name in SPLITS):
+        raise ConvRNNError(f"split file {path} has none of the entries {', '.join(SPLITS)}: {_WAY_OUT}")
+    if "sha256" in content:
+        content = unseal(path)
+    return _assignments(path, {name: content.get(name, []) for name in SPLITS})
+
+
+def _assignments(path: Path, content: dict[str, Any]) -> dict[bytes, int]:
+    assigned: dict[bytes, int] = {}
+    for code, name in enumerate(SPLITS):
+        if not isinstance(content[name], list):
+            raise ConvRNNError(f"split file {path}: {name!r} is no list: {_WAY_OUT}")
+        for key in content[name]:
+            if not isinstance(key, str):
+                raise ConvRNNError(f"split file {path} has {key!r} under {name!r}: {_WAY_OUT}")
+            if assigned.setdefault(key.encode(), code) != code:
+                raise ConvRNNError(
+                    f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}; one split only"
+                )
+    return assigned
