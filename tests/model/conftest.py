@@ -5,18 +5,18 @@ import shutil
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
+
 from convrnn_model import bl_net, load_weights
-from convrnn_model.weights import model_weights
+from convrnn_model.weights import as_array, model_weights
 
 SCALES = {"LConv": 0.45, "Readout": 0.3}
 
 
 def golden_value(name, shape):
     """A weight of the golden networks: a pure function of its name and shape."""
-    rng = np.random.RandomState(zlib.crc32(("shared" + name).encode()))  # noqa: NPY002
+    rng = np.random.RandomState(zlib.crc32(("shared" + name).encode()))
     levels = np.array([-1.5, -0.5, 0.5, 1.5], np.float32)[rng.randint(0, 4, size=shape)]
     weight = name.rsplit("/")[-1].removesuffix(":0")
     if weight in ("gamma", "moving_variance"):
@@ -43,7 +43,7 @@ def snapshot():
     """A function that copies a network's weights, as bytes, to compare with later."""
 
     def copy(model):
-        return {name: keras.ops.convert_to_numpy(v).tobytes() for name, v in model_weights(model).items()}
+        return {name: as_array(v).tobytes() for name, v in model_weights(model).items()}
 
     return copy
 

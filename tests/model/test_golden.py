@@ -5,6 +5,7 @@ import gc
 import keras
 import numpy as np
 import pytest
+
 from convrnn_model import b_d_net, b_f_net, b_k_net, b_net, bl_net, load_weights, names, preprocess_image
 
 # float32, another summation order; the two images' answers differ by 1e-2 in log probability.

@@ -1,30 +1,38 @@
 """BL, B, B-K, B-F and B-D (Spoerer et al. 2020, doi 10.1371/journal.pcbi.1008215) on Keras 3.
 
-Everything public is here; `names` has the layers' names and `variants` the table of networks.
+Everything public is here; `names` has the layers' names and `variants` the table of networks. Keras and its
+backend, which take seconds, are imported when something of the package is first used.
 """
 
-try:
-    import keras as _keras  # noqa: F401
-except ModuleNotFoundError as _error:  # Keras itself fails so, with its backend's name alone.
-    raise ImportError(
-        f"Keras found no {_error.name}: it computes through TensorFlow, JAX or PyTorch, and takes the first "
-        'unless told. Install one: pip install "convrnn-model[tensorflow]", or [jax] or [torch] and set '
-        "KERAS_BACKEND=jax or torch before Python starts."
-    ) from _error
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from convrnn_model import names, variants
-from convrnn_model.errors import ConvRNNError
-from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
-from convrnn_model.preprocessing import preprocess_image
-from convrnn_model.readout import class_names, decisions, entropy, response_times
-from convrnn_model.weights import LoadReport, WeightsInfo, inspect_weights, load_weights, save_weights
+from convrnn_model.errors import ConvRNNError, MissingBackendError
+
+if TYPE_CHECKING:
+    from convrnn_model.cost import Cost, multiply_adds
+    from convrnn_model.graph import activations
+    from convrnn_model.inspection import WeightsInfo, inspect_weights
+    from convrnn_model.layers import SameConv2D
+    from convrnn_model.names import global_pool, pre_softmax, relu, softmax
+    from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
+    from convrnn_model.preprocessing import preprocess_image
+    from convrnn_model.pretrained import fetch_weights
+    from convrnn_model.readout import class_names, decisions, entropy, response_times
+    from convrnn_model.weights import LoadReport, load_weights, save_weights
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ConvRNNError",
+    "Cost",
     "LoadReport",
+    "MissingBackendError",
+    "SameConv2D",
     "WeightsInfo",
+    "activations",
     "b_d_net",
     "b_f_net",
     "b_k_net",
@@ -33,11 +41,63 @@ __all__ = [
     "class_names",
     "decisions",
     "entropy",
+    "fetch_weights",
+    "global_pool",
     "inspect_weights",
     "load_weights",
+    "multiply_adds",
     "names",
+    "pre_softmax",
     "preprocess_image",
+    "relu",
     "response_times",
     "save_weights",
+    "softmax",
     "variants",
 ]
+
+_HOMES = (
+    "layers",
+    "names",
+    "inspection",
+    "networks",
+    "preprocessing",
+    "readout",
+    "weights",
+    "pretrained",
+    "graph",
+    "cost",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _import_keras()
+    for home in _HOMES:
+        # A name found where it is only imported is the same object.
+        found = vars(import_module(f"{__name__}.{home}"))
+        if name in found:
+            return globals().setdefault(name, found[name])
+    raise AssertionError(f"{name} is public and nowhere")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _import_keras() -> None:
+    try:
+        import_module("keras")
+    except ModuleNotFoundError as error:
+        # Keras itself fails so, with its backend's name alone.
+        raise MissingBackendError(
+            f"Keras found no {error.name}: it computes through TensorFlow, JAX or PyTorch, and takes the "
+            'first unless told. Install one: pip install "convrnn-model[tensorflow]", or [jax] or [torch] and '
+            "set KERAS_BACKEND=jax or torch before Python starts."
+        ) from error
+
+
+if "keras" in sys.modules:
+    # Registers the package's layer, so that `keras.saving.load_model` knows it.
+    import_module(f"{__name__}.layers")

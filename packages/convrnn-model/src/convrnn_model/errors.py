@@ -6,3 +6,7 @@ class ConvRNNError(Exception):
 
     Commands print it as one line and exit with 1; anything else is a bug and keeps its traceback.
     """
+
+
+class MissingBackendError(ConvRNNError, ImportError):
+    """Keras is there, and nothing for it to compute with."""

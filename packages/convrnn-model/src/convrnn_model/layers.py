@@ -35,6 +35,14 @@ class SameConv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, **(kwargs | fixed))
         self.convolution = convolution
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the kernel for inputs of `input_shape`, (batch, H, W, channels)."""
+        if self.convolution == "fft" and None in input_shape[1:3]:
+            raise ConvRNNError(
+                "convolution='fft' needs a known image size: give input_tensor as (height, width, 3)."
+            )
+        super().build(input_shape)
+
     def call(self, inputs: Any) -> Any:
         """Convolve `inputs`, (batch, H, W, channels), to (batch, H, W, filters)."""
         image = tuple(inputs.shape[1:3])

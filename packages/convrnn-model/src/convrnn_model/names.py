@@ -7,9 +7,11 @@ import re
 
 READOUT = "ReadoutDense"
 _TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>\d+)")
+_RECURRENT = re.compile(r"RCL_\d+_(BConv|LConv|ConvSum)")
 
 
-def _at(stem: str, time: int | None) -> str:
+def at(stem: str, time: int | None) -> str:
+    """A name with its time step, which those of the feedforward networks lack."""
     return stem if time is None else f"{stem}_Time_{time}"
 
 
@@ -35,40 +37,51 @@ def conv_sum(layer: int) -> str:
 
 def batch_norm(layer: int, time: int | None = None) -> str:
     """The batch normalisation of a layer; BL has another one at each time step."""
-    return _at(f"BatchNorm_Layer_{layer}", time)
+    return at(f"BatchNorm_Layer_{layer}", time)
 
 
 def relu(layer: int, time: int | None = None) -> str:
     """A layer's output."""
-    return _at(f"ReLU_Layer_{layer}", time)
+    return at(f"ReLU_Layer_{layer}", time)
 
 
 def max_pool(layer: int, time: int | None = None) -> str:
     """The pooling in front of a layer."""
-    return _at(f"MaxPool_Layer_{layer}", time)
+    return at(f"MaxPool_Layer_{layer}", time)
 
 
 def global_pool(time: int | None = None) -> str:
     """The last layer, averaged over the image: what the readout sees."""
-    return _at("GlobalAvgPool", time)
+    return at("GlobalAvgPool", time)
 
 
 def pre_softmax(time: int | None = None) -> str:
     """The readout before softmax, at one time step."""
-    return _at(READOUT, time)
+    return at(READOUT, time)
 
 
 def cumulative(time: int) -> str:
     """The sum of the readouts before softmax up to and with `time`; only with `cumulative_readout=True`."""
-    return _at("CumulativeReadout", time)
+    return at("CumulativeReadout", time)
 
 
 def softmax(time: int | None = None) -> str:
     """The answer. The original spells BL's this way, and other people's code asks for it so."""
-    return "Softmax" if time is None else _at("Sotfmax", time)
+    return "Softmax" if time is None else at("Sotfmax", time)
 
 
 def split_time(name: str) -> tuple[str, int | None]:
     """`ReLU_Layer_2_Time_5` as `("ReLU_Layer_2", 5)`; a name without a time step with None."""
     match = _TIME.fullmatch(name)
     return (match["stem"], int(match["time"])) if match else (name, None)
+
+
+def is_recurrent(name: str) -> bool:
+    """Whether a name is one of BL's alone."""
+    return _RECURRENT.fullmatch(name) is not None
+
+
+def is_lateral(name: str) -> bool:
+    """Whether a name is that of a lateral convolution."""
+    match = _RECURRENT.fullmatch(name)
+    return match is not None and match[1] == "LConv"

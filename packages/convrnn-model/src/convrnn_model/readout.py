@@ -11,7 +11,6 @@ import numpy as np
 from convrnn_model.errors import ConvRNNError
 
 CLASS_NAMES = {"imagenet": "imagenet_categories.txt", "ecoset": "ecoset_categories.txt"}
-DATASETS = {1000: "imagenet", 565: "ecoset"}
 
 
 def entropy(probabilities: Any) -> np.ndarray:

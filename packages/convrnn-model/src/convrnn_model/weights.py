@@ -1,7 +1,5 @@
-"""Strict reading and writing of weights in the layout of the published files, and what a file holds."""
+"""Strict reading and writing of weights in the layout of the published files."""
 
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,44 +11,7 @@ import numpy as np
 
 from convrnn_model import hdf5, names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.readout import DATASETS
-from convrnn_model.variants import VARIANTS
-
-Shape = tuple[int, ...]
-PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What the names and shapes of weights say of their network.
-
-    Args:
-        variant: A key of `VARIANTS`.
-        filters: Filters of each convolution, from the image up.
-        classes: Width of the readout.
-        n_timesteps: Time steps that batch normalisation has; 1 for the feedforward networks.
-    """
-
-    variant: str
-    filters: tuple[int, ...]
-    classes: int
-    n_timesteps: int
-
-    @property
-    def dataset(self) -> str | None:
-        """The data set with so many classes, "imagenet" or "ecoset"; None for any other number."""
-        return DATASETS.get(self.classes)
-
-
-@dataclass(frozen=True)
-class WeightsInfo(Identity):
-    """What a weights file holds, by its content; its name tells nothing.
-
-    Args:
-        sha256: Of the file's bytes, hexadecimal.
-    """
-
-    sha256: str
+from convrnn_model.inspection import PathLike, Shape, identify, n_timesteps
 
 
 @dataclass(frozen=True)
@@ -128,31 +89,8 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
         # The original's name for an input, which is numbered by session in Keras 3.
         is_input = isinstance(layer, keras.layers.InputLayer)
         name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
-        layers[name] = {
-            variable.name: np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
-            for variable in layer.weights
-        }
+        layers[name] = {variable.name: as_array(variable) for variable in layer.weights}
     hdf5.write(Path(path), layers)
-
-
-def inspect_weights(path: PathLike) -> WeightsInfo:
-    """What a weights file holds, without building a network.
-
-    Raises:
-        ConvRNNError: The file cannot be read, or holds none of the networks.
-    """
-    path = Path(path)
-    with hdf5.open_weights(path) as stored:
-        identity = identify({name: dataset.shape for name, dataset in stored.items()})
-    if identity is None:
-        raise ConvRNNError(
-            f"{path} holds none of {', '.join(VARIANTS)}: its weights do not have their names and kernels."
-        )
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightsInfo(
-        identity.variant, identity.filters, identity.classes, identity.n_timesteps, sha256=sha256
-    )
 
 
 def model_weights(model: keras.Model) -> dict[str, Any]:
@@ -171,37 +109,11 @@ def model_weights(model: keras.Model) -> dict[str, Any]:
     return dict(found)
 
 
-def identify(shapes: Mapping[str, Shape]) -> Identity | None:
-    """The network that weights belong to, from their names and shapes; None where they fit none."""
-    readout = shapes.get(f"{names.READOUT}/kernel")
-    recurrent = f"{names.bottom_up(0)}/kernel" in shapes
-    name = names.bottom_up if recurrent else names.conv
-    kernels: list[Shape] = []
-    while (key := f"{name(len(kernels))}/kernel") in shapes:
-        kernels.append(shapes[key])
-    if readout is None or len(readout) != 2 or any(len(kernel) != 4 for kernel in kernels):
-        return None
-    sides = tuple(kernel[0] for kernel in kernels)
-    filters = tuple(kernel[3] for kernel in kernels)
-    fitting = {
-        variant.name: tuple(c.filters for c in variant.convolutions())
-        for variant in VARIANTS.values()
-        if variant.recurrent == recurrent and tuple(c.kernel for c in variant.convolutions()) == sides
-    }
-    if not fitting:
-        return None
-    # B and B-F differ in filters alone: another `width` of either is called by the first row that fits.
-    variant = next((name for name, published in fitting.items() if published == filters), next(iter(fitting)))
-    return Identity(variant, filters, readout[1], _n_timesteps(shapes) or 1)
-
-
-def _n_timesteps(shapes: Mapping[str, Shape]) -> int:
-    """Time steps for which at least half of the layers have normalisation: one stray weight makes none."""
-    times = [names.split_time(name.split("/")[0])[1] for name in shapes]
-    counts = Counter(time for time in times if time is not None)
-    if not counts:
-        return 0
-    return 1 + max(time for time, count in counts.items() if 2 * count >= counts.most_common(1)[0][1])
+def as_array(variable: Any) -> np.ndarray:
+    """A variable's value, float32."""
+    # By way of a tensor, cut off from gradients: NumPy warns of how TensorFlow's variables become arrays.
+    tensor = keras.ops.stop_gradient(variable.value)
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float32)
 
 
 @dataclass
@@ -220,7 +132,7 @@ class _Plan:
 
     def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
         """For each of the network's weights the file's, or one error with everything that is wrong."""
-        file_steps = _n_timesteps(self.stored)
+        file_steps = n_timesteps(self.stored)
         sources = {
             name: _at_most(name, file_steps - 1) if file_steps else name
             for name in self.expected
@@ -251,7 +163,7 @@ class _Plan:
 
     def unused(self) -> list[str]:
         """The file's weights that only time steps beyond the network's would use."""
-        own, file = _n_timesteps(self.expected), _n_timesteps(self.stored)
+        own, file = n_timesteps(self.expected), n_timesteps(self.stored)
         laterals = {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own == 1 else set()
         return [
             name
@@ -277,7 +189,7 @@ class _Plan:
             )
         if too_few is not None:
             lines.append(
-                f"{self.path} has {too_few} time steps; this network has {_n_timesteps(self.expected)}. Pass "
+                f"{self.path} has {too_few} time steps; this network has {n_timesteps(self.expected)}. Pass "
                 "extra_timesteps='repeat-last' to give the others the last one's batch normalisation"
             )
         return lines or [f"{self.path} does not fit this network"]
@@ -287,7 +199,7 @@ def _at_most(name: str, last: int) -> str:
     """The name of a weight at its own time step, or at `last` if that comes first."""
     layer, weight = name.split("/")
     stem, time = names.split_time(layer)
-    return name if time is None or time <= last else f"{stem}_Time_{last}/{weight}"
+    return name if time is None or time <= last else f"{names.at(stem, last)}/{weight}"
 
 
 def _is_readout(name: str) -> bool:

@@ -1,0 +1,119 @@
+"""`convrnn-model inspect | summary | fetch`: parses, calls, prints."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.inspection import inspect_weights
+from convrnn_model.pretrained import PRETRAINED, fetch_weights
+from convrnn_model.variants import variant_named
+
+if TYPE_CHECKING:
+    from convrnn_model.cost import Cost
+
+NAME = "convrnn-model"
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def about() -> None:
+    """BL, B, B-K, B-F and B-D (Spoerer et al. 2020): what weights files hold, what networks cost."""
+
+
+@app.command()
+def inspect(file: Annotated[Path, typer.Argument(help="A weights file, HDF5.")]) -> None:
+    """Say which network, classes, time steps and data set a weights file is of, by its content."""
+    info = inspect_weights(file)
+    for label, value in (
+        ("network", info.variant),
+        ("filters", " ".join(map(str, info.filters))),
+        ("classes", info.classes),
+        ("time steps", info.n_timesteps),
+        ("data set", info.dataset or "unknown"),
+        ("sha256", info.sha256),
+    ):
+        typer.echo(f"{label:<11}{value}")
+
+
+@app.command()
+def summary(
+    network: Annotated[str, typer.Argument(help="bl, b, b_k, b_f or b_d.")],
+    classes: Annotated[int, typer.Option(help="Width of the readout.")] = 1000,
+    timesteps: Annotated[int, typer.Option(help="Time steps; BL only.")] = 8,
+    image_size: Annotated[int, typer.Option(help="Side of the image, px.")] = 128,
+    width: Annotated[float, typer.Option(help="Factor on the filters.")] = 1.0,
+) -> None:
+    """Print a network's layers, parameters, and multiply-adds per time step."""
+    variant = variant_named(network)
+    # Here, so that the other commands start without Keras and its backend.
+    from convrnn_model import multiply_adds
+    from convrnn_model.networks import BUILDERS
+
+    steps: dict[str, Any] = {"n_timesteps": timesteps} if variant.recurrent else {}
+    model = BUILDERS[variant.name]((image_size, image_size, 3), classes, width=width, **steps)
+    _print_cost(f"{variant.name}, {image_size} px, {classes} classes", multiply_adds(model))
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help=", ".join(PRETRAINED))],
+    cache: Annotated[Path | None, typer.Option(help="The folder to keep weights in.")] = None,
+) -> None:
+    """Download published weights, check what they are, and print where they lie."""
+    path = fetch_weights(name, cache=cache, report=_progress if sys.stderr.isatty() else None)
+    typer.echo(path)
+
+
+def main() -> NoReturn:
+    """Run the command and exit: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted."""
+    try:
+        code = app(prog_name=NAME, standalone_mode=False)
+    except TyperException as error:
+        # Without arguments the help has been asked for, and printed.
+        if type(error).__name__ != "NoArgsIsHelpError":
+            _say(f"{error.format_message()} (see `{NAME} --help`)")
+        code = error.exit_code
+    except ConvRNNError as error:
+        _say(str(error))
+        code = 1
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:
+        _say("interrupted; the same command starts again")
+    sys.exit(code or 0)
+
+
+def _say(message: str) -> None:
+    print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    print(
+        f"\r{what} {done / 1e6:.0f} of {total / 1e6:.0f} MB",
+        end="\n" if done == total else "",
+        file=sys.stderr,
+    )
+
+
+def _print_cost(title: str, cost: "Cost") -> None:
+    typer.echo(
+        f"{title}: {sum(cost.parameters.values()):,} parameters, {cost.total / 1e9:.2f} G multiply-adds\n"
+    )
+    typer.echo(f"{'layer':<28}{'parameters':>12}{'M multiply-adds at t = 0':>27}{'a step after':>14}")
+    for name, parameters in cost.parameters.items():
+        steps = cost.layers.get(name, ())
+        millions = [f"{count / 1e6:,.2f}" for count in (steps[:1] + steps[-1:] if len(steps) > 1 else steps)]
+        typer.echo(
+            f"{name:<28}{parameters:>12,}{''.join(f'{m:>{w}}' for m, w in zip(millions, (27, 14), strict=False))}"
+        )
+    typer.echo(f"\n{'time step':<12}{'G multiply-adds':>16}{'up to it':>12}")
+    for time, (own, up_to) in enumerate(zip(cost.per_timestep, cost.cumulative, strict=True)):
+        typer.echo(f"{time:<12}{own / 1e9:>16.2f}{up_to / 1e9:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()

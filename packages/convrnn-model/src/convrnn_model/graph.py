@@ -1,0 +1,120 @@
+"""A network's graph as data, and so any layer at any time step, by name."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from convrnn_model import names
+from convrnn_model.errors import ConvRNNError
+
+
+@dataclass(frozen=True)
+class Application:
+    """One layer applied once; shared layers have several, one for each time step.
+
+    Args:
+        layer: The layer.
+        time: The time step that its output belongs to, from 0.
+        inputs: Symbolic inputs.
+        output: Symbolic output.
+        name: The layer's name, with its time step where the layer's own name lacks it.
+    """
+
+    layer: keras.layers.Layer
+    time: int
+    inputs: Sequence[Any]
+    output: Any
+    name: str
+
+
+def applications(model: keras.Model) -> list[Application]:
+    """Every application of a layer between a model's inputs and outputs, inputs first."""
+    operations = {id(layer): layer for layer in model.layers}
+    recurrent = any(names.is_recurrent(layer.name) for layer in model.layers)
+    found: dict[int, Application | None] = {}
+    stack = list(reversed(model.outputs))
+    while stack:
+        tensor = stack[-1]
+        inputs = _inputs(tensor)
+        ahead = [before for before in inputs if id(before) not in found]
+        if ahead:
+            stack.extend(reversed(ahead))
+            continue
+        stack.pop()
+        layer = operations.get(id(_operation(tensor)))
+        if id(tensor) in found or layer is None or not inputs:
+            found.setdefault(id(tensor), None)
+            continue
+        before = [application for i in inputs if (application := found[id(i)])]
+        time = _time(layer.name, [application.time for application in before])
+        name = layer.name if not recurrent or names.split_time(layer.name)[1] is not None else None
+        found[id(tensor)] = Application(layer, time, inputs, tensor, name or names.at(layer.name, time))
+    return [application for application in found.values() if application]
+
+
+def _time(name: str, before: list[int]) -> int:
+    """A layer's time step: its name's, else that of what it sees, one later through a lateral convolution."""
+    own = names.split_time(name)[1]
+    return own if own is not None else max(before, default=0) + names.is_lateral(name)
+
+
+def _operation(tensor: Any) -> Any:
+    return tensor._keras_history.operation
+
+
+def _inputs(tensor: Any) -> list[Any]:
+    # A shared layer has no `.input`, and its nodes may also serve other models: only a tensor's own history
+    # says which application it comes from.
+    history = tensor._keras_history
+    return list(history.operation._inbound_nodes[history.node_index].input_tensors)
+
+
+def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
+    """A model that answers what some of a network's layers do; nothing that they do not need is computed.
+
+    The functions of `convrnn_model.names` make the names: `names.relu(6, 7)` is layer 6 at time step 7,
+    `names.global_pool(t)` what the readout sees, `names.pre_softmax(t)` the readout before softmax. A layer
+    that all time steps share is asked for with the time step appended: `RCL_2_ConvSum_Time_4`.
+
+    Args:
+        model: A network of this package, or a model around its layers.
+        layers: One name, or several.
+
+    Returns:
+        A model, sharing the network's weights, from images to one array for one name, to a dictionary by
+        name for several. Convolutional layers answer (batch, height, width, filters).
+
+    Raises:
+        ConvRNNError: The network has no layer of a name.
+    """
+    outputs = {}
+    by_layer: dict[str, list[str]] = {}
+    for application in applications(model):
+        outputs[application.name] = application.output
+        by_layer.setdefault(application.layer.name, []).append(application.name)
+    # A layer that is applied once needs no time step.
+    outputs |= {layer: outputs[uses[0]] for layer, uses in by_layer.items() if len(uses) == 1}
+    wanted = [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in wanted if name not in outputs]
+    if unknown or not wanted:
+        raise ConvRNNError(_explain(model, unknown, list(outputs), by_layer))
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    found = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
+    return keras.Model(inputs, found, name=f"{model.name}_activations")
+
+
+def _explain(
+    model: keras.Model, unknown: Sequence[str], known: list[str], by_layer: dict[str, list[str]]
+) -> str:
+    if not unknown:
+        return f"No layer of {model.name} was asked for: give one name, or several."
+    parts = []
+    for name in unknown:
+        uses = by_layer.get(name)
+        close = uses or difflib.get_close_matches(name, known, n=3)
+        why = "is applied at several time steps: ask for" if uses else "did you mean"
+        parts.append(f"{name} ({why} {', '.join(close[:3])})" if close else name)
+    return f"{model.name} has no output called {'; '.join(parts)}. Layers and time steps count from 0."

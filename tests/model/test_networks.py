@@ -1,0 +1,194 @@
+"""The networks' structure: names, parameters, arguments, saving, and the convolution's methods."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from convrnn_model import ConvRNNError, SameConv2D, b_net, bl_net, names
+from convrnn_model.networks import BUILDERS
+from convrnn_model.variants import VARIANTS, variant_named
+from convrnn_model.weights import as_array
+
+PARAMETERS = {
+    "b_net": 11_046_280,
+    "b_k_net": 39_804_552,
+    "b_f_net": 40_023_848,
+    "b_d_net": 28_836_872,
+    "bl_net": 28_939_016,
+}
+
+
+def images(seed=0, n=2, side=64):
+    return np.random.default_rng(seed).uniform(-1, 1, (n, side, side, 3)).astype(np.float32)
+
+
+def answers(model, x):
+    return np.asarray(model.predict_on_batch(x))
+
+
+# Keras' own reading of TensorFlow's variables, of which NumPy 2.4 warns.
+KERAS_SAVES = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def copy_weights(source, target):
+    values = {variable.path: as_array(variable) for variable in source.weights}
+    for variable in target.weights:
+        variable.assign(values[variable.path])
+
+
+def test_every_variant_has_a_builder():
+    assert set(BUILDERS) == set(VARIANTS) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_published_size(name, shared):
+    manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
+    model = BUILDERS[name]((128, 128, 3), 1000)
+    assert model.count_params() == PARAMETERS[name]
+    # The original's order, by which it loads files: layer by layer, in turn.
+    assert [layer.name for layer in model.layers][1:] == manifest["layer_names"][1:]
+
+
+@KERAS_SAVES
+@pytest.mark.parametrize("name", VARIANTS)
+def test_keras_file_gives_the_same_answers(name, tmp_path, fill_golden):
+    steps = {"n_timesteps": 3, "cumulative_readout": True} if VARIANTS[name].recurrent else {}
+    model = BUILDERS[name]((64, 64, 3), 4, width=0.02, **steps)
+    fill_golden(model)
+    model.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(answers(again, images()), answers(model, images()))
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    n_timesteps=st.integers(1, 4),
+    classes=st.integers(1, 9),
+    cumulative=st.booleans(),
+    side=st.integers(64, 90),
+)
+def test_bl_answers_one_distribution_per_step(n_timesteps, classes, cumulative, side):
+    model = bl_net((side, side + 3, 3), classes, n_timesteps, cumulative, width=0.02)
+    assert [tuple(output.shape) for output in model.outputs] == [(None, classes)] * n_timesteps
+    assert isinstance(model.output, list)
+    steps = {names.split_time(layer.name)[1] for layer in model.layers} - {None}
+    assert steps == set(range(n_timesteps))
+
+
+@given(width=st.floats(0.001, 4), name=st.sampled_from(sorted(VARIANTS)))
+def test_width_scales_filters(width, name):
+    variant = VARIANTS[name]
+    for ours, published in zip(variant.convolutions(width), variant.convolutions(), strict=True):
+        assert ours.filters == max(1, round(published.filters * width))
+        assert (ours.kernel, ours.pool) == (published.kernel, published.pool)
+
+
+def test_any_image_size_in_one_network():
+    model = b_net((None, None, 3), 5, width=0.02)
+    for side in (64, 97):
+        assert answers(model, images(side=side)).shape == (2, 5)
+
+
+def test_more_steps_begin_as_fewer_do(fill_golden):
+    short, long = (bl_net((64, 64, 3), 4, steps, width=0.02) for steps in (2, 5))
+    fill_golden(long)
+    copy_weights(long, short)
+    # float32: a longer graph may be scheduled, and so summed, in another order
+    np.testing.assert_allclose(answers(short, images()), answers(long, images())[:2], rtol=1e-5)
+
+
+def test_cumulative_readout_sums_before_softmax(fill_golden):
+    plain, summed = (bl_net((64, 64, 3), 4, 3, cumulative, width=0.02) for cumulative in (False, True))
+    fill_golden(plain)
+    copy_weights(plain, summed)
+    logs = np.cumsum(np.log(answers(plain, images())), axis=0)
+    expected = np.exp(logs) / np.exp(logs).sum(axis=-1, keepdims=True)
+    # float32 through a logarithm and back
+    np.testing.assert_allclose(answers(summed, images()), expected, rtol=1e-4)
+
+
+def test_input_may_be_a_tensor_of_another_model():
+    image = keras.Input((64, 64, 3))
+    model = b_net(image, 5, width=0.02)
+    assert model.inputs[0] is image
+    whole = keras.Model(image, b_net(image * 2 - 1, 5, width=0.02)(image * 2 - 1))
+    assert whole.output_shape == (None, 5)
+
+
+def test_channels_first_configuration_changes_nothing():
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = b_net((64, 96, 3), 5, width=0.02)
+    finally:
+        keras.config.set_image_data_format(before)
+    assert tuple(model.get_layer(names.relu(1)).output.shape) == (None, 32, 48, 3)
+
+
+def test_kernels_are_regularised_and_nothing_else():
+    model = bl_net((64, 64, 3), 4, 2, width=0.02)
+    regularised = {v.path for v in model.weights if getattr(v, "regularizer", None)}
+    assert regularised == {v.path for v in model.weights if v.path.endswith("/kernel")}
+    assert {float(v.regularizer.l2) for v in model.weights if v.path in regularised} == {1e-6}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "says"),
+    [
+        (((64, 64, 3), 0), {}, "classes must be"),
+        (((64, 64, 3), 2.5), {}, "classes must be"),
+        (((64, 64, 3), 5, 0), {}, "n_timesteps must be"),
+        (((64, 64, 3), 5, True), {}, "n_timesteps must be"),
+        (((64, 63, 3), 5), {}, "at least 64 px"),
+        (((64, 64), 5), {}, r"takes images \(batch, height, width, channels\)"),
+        (((64, 64, 3), 5), {"width": 0}, "width"),
+        (((64, 64, 3), 5), {"width": float("nan")}, "width"),
+        (((64, 64, 3), 5), {"convolution": "winograd"}, "auto, direct, fft"),
+        (((None, None, 3), 5), {"convolution": "fft"}, "known image size"),
+    ],
+)
+def test_wrong_arguments(arguments, options, says):
+    with pytest.raises(ConvRNNError, match=says):
+        bl_net(*arguments, **options)
+
+
+def test_unknown_variant():
+    assert variant_named("B-K") is VARIANTS["b_k_net"]
+    with pytest.raises(ConvRNNError, match="choose one of bl_net, b_net"):
+        variant_named("resnet")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    kernel=st.integers(1, 8),
+    channels=st.integers(1, 3),
+    filters=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_fft_is_the_direct_convolution(size, kernel, channels, filters, seed):
+    rng = np.random.default_rng(seed)
+    x = keras.ops.convert_to_tensor(rng.normal(size=(2, *size, channels)).astype(np.float32))
+    direct, fft = (SameConv2D(filters, kernel, convolution=method) for method in ("direct", "fft"))
+    direct.build(x.shape)
+    fft.build(x.shape)
+    weights = rng.normal(size=direct.kernel.shape).astype(np.float32)
+    direct.kernel.assign(weights)
+    fft.kernel.assign(weights)
+    ours, theirs = (keras.ops.convert_to_numpy(keras.ops.stop_gradient(layer(x))) for layer in (fft, direct))
+    # float32: errors grow with the size of what is summed
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5 * kernel)
+
+
+@KERAS_SAVES
+def test_fft_network_answers_as_the_direct_one(tmp_path, fill_golden):
+    direct, fft = (bl_net((64, 64, 3), 4, 2, width=0.02, convolution=how) for how in ("direct", "fft"))
+    fill_golden(direct)
+    copy_weights(direct, fft)
+    np.testing.assert_allclose(answers(fft, images()), answers(direct, images()), rtol=1e-4)  # float32, FFT
+    fft.save(tmp_path / "fft.keras")
+    assert keras.saving.load_model(tmp_path / "fft.keras").get_layer("RCL_0_LConv").convolution == "fft"

@@ -1,0 +1,491 @@
+"""Weights files: whole and strictly, or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convrnn_model import (
+    ConvRNNError,
+    b_net,
+    bl_net,
+    inspect_weights,
+    load_weights,
+    save_weights,
+)
+from convrnn_model.inspection import identify
+from convrnn_model.networks import BUILDERS
+from convrnn_model.variants import VARIANTS
+
+
+def tiny(name="bl_net", classes=5, **options):
+    return BUILDERS[name]((64, 64, 3), classes, width=options.pop("width", 0.02), **options)
+
+
+def described(path):
+    """Attributes and datasets of a file as its manifest describes them."""
+    weights = []
+    with h5py.File(path) as file:
+        attributes = {name: file.attrs[name].decode() for name in ("keras_version", "backend")}
+        layers = [name.decode() for name in file.attrs["layer_names"]]
+        assert sorted(file) == sorted(layers)
+        for layer in layers:
+            for name in (name.decode() for name in file[layer].attrs["weight_names"]):
+                data = file[layer][name]
+                row = {"layer": layer, "name": name, "shape": list(data.shape), "dtype": str(data.dtype)}
+                weights.append(row)
+    return {"attrs": attributes, "layer_names": layers, "weights": weights}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_saved_file_has_the_originals_structure(name, shared, tmp_path):
+    manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
+    classes = manifest.pop("classes")
+    save_weights(BUILDERS[name]((128, 128, 3), classes), tmp_path / "w.h5")
+    assert described(tmp_path / "w.h5") == manifest
+
+
+def test_golden_round_trip_keeps_every_byte(golden_file, golden_bl, tmp_path):
+    save_weights(golden_bl, tmp_path / "again.h5")
+    with h5py.File(golden_file) as theirs, h5py.File(tmp_path / "again.h5") as ours:
+        assert list(ours.attrs["layer_names"]) == list(theirs.attrs["layer_names"])
+        assert ours.attrs["layer_names"].dtype == theirs.attrs["layer_names"].dtype
+        names = []
+        for layer in theirs:
+            names_of = [f[layer].attrs["weight_names"] for f in (theirs, ours)]
+            assert names_of[0].dtype == names_of[1].dtype
+            assert list(names_of[0]) == list(names_of[1])
+            names += [f"{layer}/{weight.decode()}" for weight in names_of[0]]
+        assert len(names) == 14 + 7 * 8 * 4 + 2
+        assert all(ours[name][()].tobytes() == theirs[name][()].tobytes() for name in names)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_save_then_load(name, tmp_path, snapshot, fill_golden):
+    model, other = tiny(name), tiny(name)
+    fill_golden(model)
+    save_weights(model, tmp_path / "w.hdf5")
+    report = load_weights(other, tmp_path / "w.hdf5")
+    assert snapshot(other) == snapshot(model)
+    assert set(report.loaded) == set(snapshot(model))
+    assert (report.kept, report.repeated, report.unused) == ((), (), ())
+
+
+def test_saving_replaces_whole_files_and_leaves_nothing_beside(tmp_path, tiny_bl):
+    path = tmp_path / "w.h5"
+    path.write_bytes(b"what was there before")
+    save_weights(tiny_bl, path)
+    assert inspect_weights(path).n_timesteps == 3
+    assert os.listdir(tmp_path) == ["w.h5"]
+
+
+def test_failed_saving_leaves_the_old_file(tmp_path, tiny_bl, monkeypatch):
+    path = tmp_path / "w.h5"
+    path.write_bytes(b"what was there before")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", full)
+    with pytest.raises(ConvRNNError, match="cannot be written: No space left"):
+        save_weights(tiny_bl, path)
+    assert path.read_bytes() == b"what was there before"
+    assert os.listdir(tmp_path) == ["w.h5"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"), [(".", "is a folder"), ("no/such/folder/w.h5", "cannot be written")]
+)
+def test_saving_where_it_cannot_be(path, says, tmp_path, tiny_bl):
+    with pytest.raises(ConvRNNError, match=says):
+        save_weights(tiny_bl, tmp_path / path)
+
+
+# --- bad files -----------------------------------------------------------------------------------------
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def no_hdf5(path):
+    path.write_text("<html>404</html>")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def keras_archive(path):
+    path.write_bytes(b"PK\x03\x04 and so on")
+
+
+def gone(path):
+    path.unlink()
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def unreadable(path):
+    if os.geteuid():
+        path.chmod(0)
+    else:
+        # Nothing is forbidden to root; this file exists and fails to be read by anyone.
+        path.unlink()
+        path.symlink_to("/proc/self/mem")
+
+
+def fifo(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def change(edit):
+    def changed(path):
+        with h5py.File(path, "r+") as file:
+            edit(file)
+
+    return changed
+
+
+KERNEL = "RCL_2_LConv/RCL_2_LConv/kernel:0"
+MEAN = "BatchNorm_Layer_3_Time_1/BatchNorm_Layer_3_Time_1/moving_mean:0"
+
+
+@change
+def lost_layer(file):
+    names = [name for name in file.attrs["layer_names"] if name != b"RCL_2_LConv"]
+    del file["RCL_2_LConv"], file.attrs["layer_names"]
+    file.attrs["layer_names"] = names
+
+
+@change
+def lost_data(file):
+    del file[KERNEL]
+
+
+@change
+def extra_layer(file):
+    group = file.create_group("RCL_7_BConv")
+    group["RCL_7_BConv/kernel:0"] = np.zeros((1, 1, 2, 2), np.float32)
+    group.attrs["weight_names"] = [b"RCL_7_BConv/kernel:0"]
+    file.attrs["layer_names"] = [*file.attrs["layer_names"], b"RCL_7_BConv"]
+
+
+@change
+def extra_data(file):
+    file["RCL_0_BConv/RCL_0_BConv/bias:0"] = np.zeros(2, np.float32)
+
+
+@change
+def extra_step_of_one_layer(file):
+    layer = "BatchNorm_Layer_0_Time_3"
+    file.copy("BatchNorm_Layer_0_Time_2/BatchNorm_Layer_0_Time_2", f"{layer}/{layer}")
+    file[layer].attrs["weight_names"] = [f"{layer}/gamma:0".encode()]
+    file.attrs["layer_names"] = [*file.attrs["layer_names"], layer.encode()]
+
+
+def replace(name, value):
+    @change
+    def replaced(file):
+        data = value(file[name][()])
+        del file[name]
+        file[name] = data
+
+    return replaced
+
+
+def set_one(number):
+    def value(array):
+        array.flat[-1] = number
+        return array
+
+    return value
+
+
+def link(kind):
+    @change
+    def linked(file):
+        del file[KERNEL]
+        file[KERNEL] = kind
+
+    return linked
+
+
+@change
+def stored_outside(file):
+    shape = file[KERNEL].shape
+    del file[KERNEL]
+    file.create_dataset(KERNEL, shape, "f4", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)])
+
+
+@change
+def twice(file):
+    file["RCL_0_BConv"].attrs["weight_names"] = [b"RCL_0_BConv/kernel:0"] * 2
+
+
+@change
+def no_layout(file):
+    del file.attrs["layer_names"]
+
+
+DAMAGE = {
+    "truncated": (cut, "damaged or cut short"),
+    "not_hdf5": (no_hdf5, "is not HDF5: it starts with"),
+    "empty": (empty, "is not HDF5: it is empty"),
+    "keras_archive": (keras_archive, "zip archive"),
+    "gone": (gone, "does not exist"),
+    "folder": (folder, "is a folder"),
+    "unreadable": (unreadable, "cannot be read"),
+    "fifo": (fifo, "not a regular file"),
+    "lost_layer": (lost_layer, r"missing: RCL_2_LConv/kernel\.$"),
+    "lost_data": (lost_data, "lists RCL_2_LConv/kernel:0 in /RCL_2_LConv but does not hold it"),
+    "extra_layer": (extra_layer, r"unexpected: RCL_7_BConv/kernel\.$"),
+    "extra_data": (extra_data, r"unexpected: RCL_0_BConv/RCL_0_BConv/bias:0\.$"),
+    "extra_step": (extra_step_of_one_layer, r"unexpected: BatchNorm_Layer_0_Time_3/gamma"),
+    "transposed": (
+        replace("ReadoutDense/ReadoutDense/kernel:0", np.transpose),
+        r"misshapen: ReadoutDense/kernel is \(5, 41\) instead of \(41, 5\), its axes in another order",
+    ),
+    "misshapen": (
+        replace(MEAN, lambda a: a[:-1]),
+        r"misshapen: BatchNorm_Layer_3_Time_1/moving_mean is \(4,\)",
+    ),
+    "nan": (
+        replace(MEAN, set_one(np.nan)),
+        r"NaN or infinite values in BatchNorm_Layer_3_Time_1/moving_mean \(1 of 5\)",
+    ),
+    "infinite": (replace(KERNEL, set_one(np.inf)), "NaN or infinite values in RCL_2_LConv/kernel"),
+    "text": (replace(MEAN, lambda a: a.astype("S8")), "not floating-point numbers: BatchNorm_Layer_3_Time_1"),
+    "integers": (
+        replace(MEAN, lambda a: a.astype("i4")),
+        "not floating-point numbers: BatchNorm_Layer_3_Time_1",
+    ),
+    "external_link": (link(h5py.ExternalLink("other.h5", "/x")), "links are not read"),
+    "soft_link": (link(h5py.SoftLink("/RCL_1_LConv")), "links are not read"),
+    "external_data": (stored_outside, "keeps RCL_2_LConv/kernel:0 in another file"),
+    "twice": (twice, "lists RCL_0_BConv/kernel twice"),
+    "no_layout": (no_layout, "without the attribute `layer_names`"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_bad_file_says_why_and_changes_nothing(damage, tmp_path, tiny_bl, snapshot, fill_golden):
+    spoil, says = DAMAGE[damage]
+    path = tmp_path / "weights.h5"
+    save_weights(tiny_bl, path)
+    spoil(path)
+    fill_golden(tiny_bl)
+    before = snapshot(tiny_bl)
+    with pytest.raises(ConvRNNError, match=says) as caught:
+        load_weights(tiny_bl, path)
+    assert str(path) in str(caught.value)
+    assert snapshot(tiny_bl) == before
+
+
+@pytest.mark.parametrize("other", sorted(set(VARIANTS) - {"bl_net"}))
+def test_another_variant(other, tmp_path, tiny_bl, snapshot):
+    save_weights(tiny(other), tmp_path / "w.h5")
+    before = snapshot(tiny_bl)
+    # B-F is B with twice the filters: at another width they cannot be told apart.
+    called = "b_net" if other == "b_f_net" else other
+    with pytest.raises(
+        ConvRNNError, match=f"holds {called}; this network is bl_net.*missing: .*unexpected: "
+    ):
+        load_weights(tiny_bl, tmp_path / "w.h5")
+    assert snapshot(tiny_bl) == before
+
+
+def test_another_width(tmp_path, tiny_bl):
+    save_weights(tiny(width=0.03, n_timesteps=3), tmp_path / "w.h5")
+    with pytest.raises(
+        ConvRNNError, match=r"has filters \(3, 4, .* \(see `width`\).*misshapen: RCL_0_BConv/kernel"
+    ):
+        load_weights(tiny_bl, tmp_path / "w.h5")
+
+
+def test_one_error_names_everything(tmp_path, tiny_bl):
+    path = tmp_path / "w.h5"
+    save_weights(tiny_bl, path)
+    for spoil in ("lost_layer", "extra_layer", "transposed"):
+        DAMAGE[spoil][0](path)
+    says = "missing: RCL_2_LConv/kernel.*unexpected: RCL_7_BConv/kernel.*misshapen: ReadoutDense/kernel"
+    with pytest.raises(ConvRNNError, match=says):
+        load_weights(tiny_bl, path)
+
+
+@given(data=st.binary(max_size=64), at=st.floats(0, 1))
+def test_spoilt_bytes_never_crash(data, at, spoilt_file):
+    model, good, path = spoilt_file
+    start = int(at * (len(good) - len(data)))
+    path.write_bytes(good[:start] + data + good[start + len(data) :])
+    try:
+        load_weights(model, path)
+    except ConvRNNError as error:
+        assert str(path) in str(error)  # noqa: PT017
+
+
+@pytest.fixture(scope="module")
+def spoilt_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spoilt") / "w.h5"
+    model = tiny("b_net")
+    save_weights(model, path)
+    return model, path.read_bytes(), path
+
+
+# --- readouts and time steps ---------------------------------------------------------------------------
+
+
+def test_golden_file_names_its_classes(golden_file, tiny_bl):
+    model = bl_net((64, 64, 3), 1000)
+    with pytest.raises(
+        ConvRNNError, match=r"holds a 565-class readout \(ecoset\); this network has 1000\. Pass"
+    ):
+        load_weights(model, golden_file)
+
+
+def test_readout_can_be_kept(tmp_path, snapshot, fill_golden):
+    theirs, ours = tiny(classes=7), tiny(classes=5)
+    fill_golden(theirs)
+    save_weights(theirs, tmp_path / "w.h5")
+    before = snapshot(ours)
+    report = load_weights(ours, tmp_path / "w.h5", readout="skip")
+    after = snapshot(ours)
+    assert report.kept == ("ReadoutDense/kernel", "ReadoutDense/bias")
+    assert all(after[name] == before[name] for name in report.kept)
+    assert all(after[name] == snapshot(theirs)[name] for name in report.loaded)
+    assert set(report.loaded) | set(report.kept) == set(before)
+
+
+def test_readout_of_the_same_size_is_kept_too(tmp_path, snapshot, fill_golden):
+    theirs, ours = tiny(), tiny()
+    fill_golden(theirs)
+    save_weights(theirs, tmp_path / "w.h5")
+    before = snapshot(ours)["ReadoutDense/kernel"]
+    load_weights(ours, tmp_path / "w.h5", readout="skip")
+    assert snapshot(ours)["ReadoutDense/kernel"] == before
+
+
+@pytest.mark.parametrize("own", [1, 2, 3])
+def test_fewer_steps_than_the_file(own, tmp_path, tiny_bl, snapshot, fill_golden):
+    fill_golden(tiny_bl)
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    model = tiny(n_timesteps=own)
+    report = load_weights(model, tmp_path / "w.h5")
+    theirs = snapshot(tiny_bl)
+    assert snapshot(model) == {name: theirs[name] for name in snapshot(model)}
+    assert set(report.unused) == set(theirs) - set(snapshot(model))
+
+
+def test_more_steps_than_the_file(tmp_path, tiny_bl, snapshot, fill_golden):
+    fill_golden(tiny_bl)
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    model = tiny(n_timesteps=5)
+    before = snapshot(model)
+    with pytest.raises(
+        ConvRNNError, match=r"has 3 time steps; this network has 5\. Pass extra_timesteps='repeat-last'"
+    ):
+        load_weights(model, tmp_path / "w.h5")
+    assert snapshot(model) == before
+    report = load_weights(model, tmp_path / "w.h5", extra_timesteps="repeat-last")
+    after, theirs = snapshot(model), snapshot(tiny_bl)
+    assert len(report.repeated) == 2 * 7 * 4
+    for name in after:
+        source = name.replace("_Time_3", "_Time_2").replace("_Time_4", "_Time_2")
+        assert after[name] == theirs[source]
+        assert (name in report.repeated) == (name != source)
+
+
+@pytest.mark.parametrize("option", ["readout", "extra_timesteps"])
+def test_unknown_choice(option, tmp_path, tiny_bl):
+    with pytest.raises(ConvRNNError, match=f"{option} must be one of"):
+        load_weights(tiny_bl, tmp_path / "w.h5", **{option: "perhaps"})
+
+
+# --- other files of the original software --------------------------------------------------------------
+
+
+def test_whole_model_file(tmp_path, tiny_bl, snapshot, fill_golden):
+    fill_golden(tiny_bl)
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5") as weights, h5py.File(tmp_path / "model.hdf5", "w") as whole:
+        weights.copy("/", whole, "model_weights")
+        whole.attrs["model_config"] = b"{}"
+        whole["optimizer_weights/Adam/iterations:0"] = 3
+    other = tiny(n_timesteps=3)
+    load_weights(other, tmp_path / "model.hdf5")
+    assert snapshot(other) == snapshot(tiny_bl)
+    assert inspect_weights(tmp_path / "model.hdf5").n_timesteps == 3
+
+
+def test_lists_of_names_too_long_for_one_attribute(tmp_path, monkeypatch, tiny_bl, snapshot, fill_golden):
+    fill_golden(tiny_bl)
+    monkeypatch.setattr("convrnn_model.hdf5.ATTRIBUTE_LIMIT", 100)
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5") as file:
+        assert "layer_names" not in file.attrs
+        assert "layer_names1" in file.attrs
+    other = tiny(n_timesteps=3)
+    load_weights(other, tmp_path / "w.h5")
+    assert snapshot(other) == snapshot(tiny_bl)
+
+
+def test_text_names_and_other_prefixes(tmp_path, tiny_bl, snapshot, fill_golden):
+    """As some versions wrote them: names as text, and weights under a counted scope."""
+    fill_golden(tiny_bl)
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "r+") as file:
+        file.attrs["layer_names"] = [name.decode() for name in file.attrs["layer_names"]]
+        file.move("RCL_1_BConv/RCL_1_BConv", "RCL_1_BConv/model/RCL_1_BConv_1")
+        file["RCL_1_BConv"].attrs["weight_names"] = [b"model/RCL_1_BConv_1/kernel:0"]
+    other = tiny(n_timesteps=3)
+    load_weights(other, tmp_path / "w.h5")
+    assert snapshot(other) == snapshot(tiny_bl)
+
+
+# --- what a file holds ---------------------------------------------------------------------------------
+
+
+def test_inspect_golden(golden_file):
+    info = inspect_weights(golden_file)
+    assert (info.variant, info.classes, info.n_timesteps, info.dataset) == ("bl_net", 565, 8, "ecoset")
+    assert info.sha256 == "fa9a561c3d680d881c353b3d5234e9581862d5e581cadb9129401f94a05d0f99"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_inspection_knows_every_variant(name, shared):
+    manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
+    shapes = {
+        f"{row['layer']}/{row['name'].rsplit('/')[-1].removesuffix(':0')}": tuple(row["shape"])
+        for row in manifest["weights"]
+    }
+    found = identify(shapes)
+    assert (found.variant, found.classes) == (name, manifest["classes"])
+    assert found.n_timesteps == (8 if name == "bl_net" else 1)
+    assert found.filters == tuple(c.filters for c in VARIANTS[name].convolutions())
+
+
+def test_inspection_of_something_else(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file["dense/dense/kernel:0"] = np.zeros((2, 2), np.float32)
+        file["dense"].attrs["weight_names"] = [b"dense/kernel:0"]
+    with pytest.raises(ConvRNNError, match="holds none of bl_net, b_net"):
+        inspect_weights(tmp_path / "w.h5")
+
+
+def test_wrapped_network_is_refused(tmp_path):
+    import keras
+
+    image = keras.Input((64, 64, 3))
+    inner = b_net((64, 64, 3), 5, width=0.02)
+    with pytest.raises(ConvRNNError, match="give the network itself"):
+        save_weights(keras.Model(image, inner(image)), Path(tmp_path) / "w.h5")
