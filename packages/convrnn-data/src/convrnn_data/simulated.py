@@ -39,6 +39,9 @@ CURVES: dict[str, dict[str, tuple[float, ...]]] = {
 }
 """Experiment -> level -> accuracy in percent, fastest block first. Level 0 of noise and blur is made up."""
 
+_ABILITY, _EASE, _DIFFICULTY = 0.35, 0.4, 0.8
+"""SDs, in logits, of observers, categories and images."""
+
 _MISS_RATE = 0.04
 _ALIKE = (
     ("bear", "cat", "dog", "elephant", "bird"),
@@ -69,8 +72,8 @@ def simulate_observer(
         One line of a `jatos_results_*.txt`: a JSON array of rows, as lab.js writes them.
     """
     rng = np.random.default_rng([seed, 1000, *experiment.encode(), number])
-    ability = rng.normal(0, 0.35)
-    easy = dict(zip(_categories(), np.random.default_rng([seed, 1001]).normal(0, 0.4, 16), strict=True))
+    ability = rng.normal(0, _ABILITY)
+    easy = dict(zip(_categories(), np.random.default_rng([seed, 1001]).normal(0, _EASE, 16), strict=True))
     order = 1 if number % 2 == 0 else -1
     rows: list[Row] = [{"sender": "Welcome", "url": {"srid": observer_name(number)}, "duration": 4000}]
     rows.append({"sender": "ScreenCategorizationTutorial", "duration": 3000})
@@ -95,14 +98,16 @@ def _categories() -> list[str]:
 
 def _difficulty(name: str, block: int, seed: int) -> float:
     """How hard this image is for everyone, in logits; the same for all observers."""
-    return float(np.random.default_rng([seed, 1002, block, *name.encode()]).normal(0, 0.8))
+    return float(np.random.default_rng([seed, 1002, block, *name.encode()]).normal(0, _DIFFICULTY))
 
 
 def _chance(percent: float, shift: float) -> float:
     """Move an accuracy by `shift` logits, as far as it lies above guessing among 16."""
     guess = 1 / 16
     known = min(0.98, max(0.002, (percent / 100 - guess) / (1 - guess)))
-    moved = 1 / (1 + math.exp(-(math.log(known / (1 - known)) + shift)))
+    # The mean over normal shifts lies nearer to a half than the middle does: stretched so that it comes out right.
+    spread = math.sqrt(1 + math.pi / 8 * (_ABILITY**2 + _EASE**2 + _DIFFICULTY**2))
+    moved = 1 / (1 + math.exp(-(spread * math.log(known / (1 - known)) + shift)))
     return guess + (1 - guess) * moved
 
 

@@ -38,9 +38,9 @@ def bootstrap_interval(
     """The bootstrap percentile interval of a statistic, widened for small samples.
 
     The percentile interval of n units is too narrow by the factor sqrt((n - 1) / n) and takes a normal quantile where
-    Student's would be right: with 8 observers it holds the truth in some 88 of 100 cases. The expanded interval
+    Student's would be right: with 8 observers it holds a mean accuracy in some 89 of 100 cases. The expanded interval
     (Hesterberg 2015, The American Statistician 69, 371-386) takes the percentiles Phi(-+ sqrt(n / (n - 1)) t_{n-1})
-    instead, and holds it in about 95.
+    instead, and holds it in 94 to 95.
 
     Args:
         values: An array, or a tuple of arrays of the same length along `axis`, whose units are drawn together.

@@ -1,0 +1,322 @@
+"""Human answers (JATOS files of lab.js rows) as one tidy table.
+
+The files are those of SATBench's experiments (arXiv 2206.08427; OSF 2cpmb) and the simulated ones of the drawn
+sample. Each line that starts with `[` is one observer: a JSON array of rows, in the order in which they were written.
+
+A row of the table is one trial:
+
+| column | |
+|---|---|
+| observer | the id, text; those of simulated observers start with `simulated-` |
+| experiment | color_gray, noise or blur, by the stimulus' file name |
+| block | 0 (fastest) to 4 |
+| beep | ms from the stimulus to the beep of that block |
+| trial | position in the block, from 0, practice included |
+| order | 1 if the blocks came from fast to slow, -1 if from slow to fast |
+| file_name | the stimulus, as in the human test set |
+| category, response | names; `response` is missing where it was missed |
+| level | c, g; 0, 0.04, 0.16; 0, 3, 9: text, as in the file name |
+| correct | response is category; False where it was missed |
+| response_time | ms; NaN where it was missed |
+| missed | no response came |
+| practice | among the first 10 trials of the block |
+| in_time | missed, or 0 < response_time <= beep + 250 |
+| tutorial_accuracy | the observer's share of right answers in the tutorial; NaN without one |
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.jatos import BEEPS, Problem, Session, read_file
+
+PRACTICE_TRIALS = 10
+GRACE = 250
+"""A response counts up to this many ms after the beep."""
+
+_LEFT_OUT_COLOR_GRAY = """
+    2406 2427 2432 2434 2436 2437 2446 2449 2460 2466 2477 2478 2487 2489 2490 2498 2513 2521
+"""
+_LEFT_OUT_NOISE = """
+    2784 2795 2805 2807 2821 2828 2809 2815 2855 2857 2869
+    2874 2877 2878 2880 2882 2893 2897 2906 2911 2918 2920
+"""
+EXCLUSIONS: dict[str, dict[str, frozenset[str]]] = {
+    "satbench": {
+        "color_gray": frozenset(_LEFT_OUT_COLOR_GRAY.split()),
+        "noise": frozenset(_LEFT_OUT_NOISE.split()),
+    }
+}
+"""Named sets of observers to leave out, per experiment. `satbench`: those that its authors left out (18 of 76, 22 of
+67); of the blur experiment they left out 5 of 50, whose ids are not published."""
+
+Misses = Literal["wrong", "random"]
+
+_DTYPES = {
+    "observer": "str",
+    "experiment": "str",
+    "block": "int64",
+    "beep": "int64",
+    "trial": "int64",
+    "order": "int64",
+    "file_name": "str",
+    "category": "str",
+    "level": "str",
+    "response": "str",
+    "correct": "bool",
+    "response_time": "float64",
+    "missed": "bool",
+    "practice": "bool",
+    "in_time": "bool",
+    "tutorial_accuracy": "float64",
+}
+COLUMNS = tuple(_DTYPES)
+
+
+def read_observers(
+    paths: str | Path | Iterable[str | Path], *, strict: bool = False, all_trials: bool = False
+) -> pd.DataFrame:
+    """Read human answers into one table, a row per trial; the module's text names the columns.
+
+    By the rules of the experiments, the first 10 trials of each block are practice, and a response counts if
+    0 < response time <= beep + 250 ms. Missed trials have no time and stay: what they count for is a matter of
+    `with_misses`. Rows are sorted by observer, experiment, block and trial.
+
+    What does not fit is left out or kept as each message says, and never in silence: `table.attrs["problems"]` lists
+    `Problem`s by file and line, `table.attrs["left_out"]` counts the trials left out as `practice` and `out_of_time`.
+
+    * Left out: lines that are no observer's; trials that cannot be read; of two sessions of one observer in one
+      experiment the shorter, or the later of two that are equal.
+    * Kept: a session with fewer than five blocks, or with a block shorter than others in its file, as far as it goes.
+
+    Args:
+        paths: Files, or folders that hold `jatos_results_*.txt` at any depth.
+        strict: Whether any problem is an error.
+        all_trials: Whether practice and responses out of time stay in the table.
+
+    Raises:
+        ConvRNNError: If a path does not exist, a folder holds no such file, no observer is found, or, where `strict`,
+            anything does not fit.
+    """
+    sessions: list[Session] = []
+    problems: list[Problem] = []
+    for path in _files(paths):
+        found, wrong = read_file(path)
+        sessions += found
+        problems += wrong + _half_sessions(found)
+    sessions = _one_session_each(sessions, problems)
+    if strict and problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConvRNNError(f"{problems[0]}{more}")
+    if not sessions:
+        because = f": {problems[0]}" if problems else "."
+        raise ConvRNNError(f"{paths} holds no observer{because}")
+    table = _table(sessions)
+    kept = ~table["practice"] & table["in_time"]
+    left_out = {
+        "practice": int(table["practice"].sum()),
+        "out_of_time": int((~table["practice"] & ~kept).sum()),
+    }
+    if not all_trials:
+        table = table[kept].reset_index(drop=True)
+    table.attrs = {"problems": problems, "left_out": dict.fromkeys(left_out, 0) if all_trials else left_out}
+    return table
+
+
+def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files: dict[Path, Path] = {}
+    for path in map(Path, given):
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("jatos_results_*.txt") if p.is_file())
+            if not inside:
+                raise ConvRNNError(
+                    f"{path} holds no jatos_results_*.txt; give the folder of the human answers."
+                )
+        elif path.is_file():
+            inside = [path]
+        else:
+            raise ConvRNNError(f"{path} does not exist; give files of human answers, or their folder.")
+        for file in inside:
+            files.setdefault(file.resolve(), file)
+    return list(files.values())
+
+
+def _half_sessions(sessions: list[Session]) -> list[Problem]:
+    """Sessions without all five blocks, or with a block shorter than the longest in the file."""
+    problems = []
+    lengths = [Counter(row[2] for row in session.rows) for session in sessions]
+    full = max((max(length.values()) for length in lengths), default=0)
+    for session, length in zip(sessions, lengths, strict=True):
+        short = {block: length[block] for block in range(len(BEEPS)) if length[block] < full}
+        if short:
+            has = ", ".join(f"block {block} has {count}" for block, count in short.items())
+            what = f"observer {session.observer}: half a session: {has} of {full} trials; kept as far as it goes."
+            problems.append(Problem(session.path, session.line, what))
+    return problems
+
+
+def _one_session_each(sessions: list[Session], problems: list[Problem]) -> list[Session]:
+    best: dict[tuple[str, str], Session] = {}
+    for session in sessions:
+        other = best.setdefault(session.key, session)
+        if other is session:
+            continue
+        kept, lost = (session, other) if len(session.rows) > len(other.rows) else (other, session)
+        best[session.key] = kept
+        what = f"observer {lost.observer}: another session of {lost.key[1]} is {kept.path}, line {kept.line}; left out."
+        problems.append(Problem(lost.path, lost.line, what))
+    return list(best.values())
+
+
+def _table(sessions: list[Session]) -> pd.DataFrame:
+    names = [name for name in COLUMNS if name not in ("correct", "practice", "in_time", "tutorial_accuracy")]
+    columns = zip(*(row for session in sessions for row in session.rows), strict=True)
+    table = pd.DataFrame(dict(zip(names, columns, strict=True)))
+    tutorial = [float(np.mean(session.tutorial or np.nan)) for session in sessions]
+    table["tutorial_accuracy"] = np.repeat(np.array(tutorial), [len(session.rows) for session in sessions])
+    table["correct"] = ~table["missed"] & (table["response"] == table["category"])
+    table["practice"] = table["trial"] < PRACTICE_TRIALS
+    times = table["response_time"]
+    table["in_time"] = table["missed"] | ((times > 0) & (times <= table["beep"] + GRACE))
+    table = table[list(COLUMNS)].astype(_DTYPES)
+    return table.sort_values(["observer", "experiment", "block", "trial"], ignore_index=True)
+
+
+def is_simulated(table: pd.DataFrame) -> bool:
+    """Whether any observer of the table is simulated: then every figure made of it has to say so."""
+    return bool(table["observer"].str.startswith("simulated-").any())
+
+
+def exclude(
+    table: pd.DataFrame,
+    *,
+    named: Collection[str] = (),
+    tutorial_accuracy: float | None = None,
+    misses: float | None = None,
+) -> pd.DataFrame:
+    """Leave observers out, by named sets and by criteria; each observer and experiment is judged alone.
+
+    Args:
+        table: Of `read_observers`.
+        named: Names in `EXCLUSIONS`, such as "satbench".
+        tutorial_accuracy: Least share of right answers in the tutorial; who has no tutorial is left out too.
+        misses: Largest share of missed trials.
+
+    Returns:
+        The other observers' rows; `attrs["excluded"]` maps (observer, experiment) to the reason.
+
+    Raises:
+        ConvRNNError: If a set is not known, or a share is not between 0 and 1.
+    """
+    for name in named:
+        if name not in EXCLUSIONS:
+            raise ConvRNNError(f"there is no set of exclusions {name!r}; known: {', '.join(EXCLUSIONS)}.")
+    for what, share in (("tutorial_accuracy", tutorial_accuracy), ("misses", misses)):
+        if share is not None and not 0 <= share <= 1:
+            raise ConvRNNError(f"{what} is {share}; it is a share, from 0 to 1.")
+    people = table.groupby(["observer", "experiment"]).agg(
+        tutorial=("tutorial_accuracy", "first"), missed=("missed", "mean")
+    )
+    reasons: dict[tuple[str, str], str] = {}
+    for (observer, experiment), tutorial, missed in zip(
+        people.index, people.tutorial, people.missed, strict=True
+    ):
+        sets = [name for name in named if observer in EXCLUSIONS[name].get(experiment, ())]
+        if sets:
+            reasons[observer, experiment] = f"in {sets[0]}"
+        elif tutorial_accuracy is not None and not tutorial >= tutorial_accuracy:
+            reasons[observer, experiment] = f"tutorial accuracy {tutorial:.3f} < {tutorial_accuracy}"
+        elif misses is not None and missed > misses:
+            reasons[observer, experiment] = f"missed {missed:.3f} > {misses}"
+    out = pd.MultiIndex.from_frame(table[["observer", "experiment"]]).isin(list(reasons))
+    rest = table[~out].reset_index(drop=True)
+    rest.attrs = {**table.attrs, "excluded": {**table.attrs.get("excluded", {}), **reasons}}
+    return rest
+
+
+def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd.DataFrame:
+    """The table with missed trials counted by one of the two conventions.
+
+    Args:
+        table: Of `read_observers`.
+        convention: "wrong": a miss is a wrong answer, without a response. "random": `response` is drawn from the 16
+            categories and `correct` follows from it, as in SATBench's published curves (there without a seed).
+        seed: Of the draw. It depends on the seed and the trial alone: not on the order of rows, nor on which
+            other trials are in the table.
+
+    Returns:
+        A table of the same rows; `missed` and `response_time` stay as they were.
+
+    Raises:
+        ConvRNNError: If the convention is another.
+    """
+    table = table.copy()
+    if convention == "wrong":
+        return table
+    if convention != "random":
+        raise ConvRNNError(f"misses are counted as 'wrong' or 'random'; {convention!r} came.")
+    missed = table["missed"].to_numpy()
+    key = table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
+    # A keyed hash of the trial: pandas takes a key of 16 characters.
+    draws = pd.util.hash_array(key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False)
+    table.loc[missed, "response"] = np.array(CATEGORIES)[draws % len(CATEGORIES)]
+    table["correct"] = table["response"] == table["category"]
+    return table
+
+
+def by_image(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each stimulus and block: what people together did with it.
+
+    Returns:
+        Columns experiment, block, file_name, category, level; observers (how many saw it), accuracy (share), missed
+        (share), response_time (mean in ms over those who answered, NaN if nobody did) and response_time_z: the mean
+        of the times standardised within each observer and block, which takes out that some people, and all blocks,
+        differ in speed (this project's definition; NaN where nobody's times vary).
+    """
+    times = table["response_time"]
+    groups = times.groupby([table["observer"], table["experiment"], table["block"]])
+    spread = groups.transform("std")
+    z = (times - groups.transform("mean")) / spread.where(spread > 0)
+    return (
+        table.assign(response_time_z=z)
+        .groupby(["experiment", "block", "file_name", "category", "level"], as_index=False)
+        .agg(
+            observers=("observer", "nunique"),
+            accuracy=("correct", "mean"),
+            missed=("missed", "mean"),
+            response_time=("response_time", "mean"),
+            response_time_z=("response_time_z", "mean"),
+        )
+    )
+
+
+def correct_matrix(table: pd.DataFrame) -> pd.DataFrame:
+    """Who was right about what: observers x stimuli, 1, 0, or NaN where the observer has no such trial.
+
+    Columns are (experiment, block, file_name), so that stimuli of one name in two blocks stay two.
+    """
+    return table.assign(correct=table["correct"].astype(float)).pivot_table(
+        index="observer", columns=["experiment", "block", "file_name"], values="correct", aggfunc="first"
+    )
+
+
+def observer_curves(table: pd.DataFrame, by: str | None = "level") -> pd.DataFrame:
+    """Accuracy in percent of each observer, in each block: the unweighted mean of its rows is the human curve.
+
+    Args:
+        table: Of one experiment or several.
+        by: A further column to divide by, such as "level" or "category"; None for none.
+
+    Returns:
+        Index (experiment, `by`, observer); columns are the blocks 0..4, NaN where an observer has no trial.
+    """
+    keys = ["experiment", *([by] if by else []), "observer"]
+    accuracy = 100 * table.groupby([*keys, "block"])["correct"].mean().unstack("block")
+    return accuracy.reindex(columns=pd.RangeIndex(len(BEEPS), name="block"))

@@ -1,0 +1,450 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convrnn_data import simulated
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments import jatos, observers
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.observers import (
+    by_image,
+    correct_matrix,
+    exclude,
+    is_simulated,
+    observer_curves,
+    read_observers,
+    with_misses,
+)
+
+SCREENS = list(jatos.BEEPS)
+
+
+def response(name, answer, duration, order=1, **more):
+    """A response row for a stimulus; `answer` None is a miss."""
+    *_, level, category = name.removesuffix(".JPEG").split("_")
+    row = {
+        "sender": "Stimulus & Response",
+        "filename": name,
+        "category": category,
+        "mode": level,
+        "order": order,
+    }
+    row |= {"correct": answer == category, "duration": duration, **more}
+    return row if answer is None else {**row, "response": answer}
+
+
+def three_rows(row):
+    return [row, {"sender": "inter-stimulus", "duration": 500}, {"sender": "Trial", "duration": 900}]
+
+
+def session(observer, blocks, tutorial=()):
+    """A line: `blocks` maps a block's number to its response rows."""
+    rows = [{"sender": "Welcome", "url": {"srid": observer}}, {"sender": "ScreenCategorizationTutorial"}]
+    for row in tutorial:
+        rows += three_rows(row)
+    for block, trials in blocks.items():
+        rows.append({"sender": SCREENS[block]})
+        for row in trials:
+            rows += three_rows(row)
+    return json.dumps(rows)
+
+
+def practice(order=1):
+    return [response(f"{i}_blur_3_bird.JPEG", "bird", 400.0, order) for i in range(10)]
+
+
+def five(trials=(), order=1):
+    return {block: [*practice(order), *trials] for block in range(5)}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(*lines, name="jatos_results_1.txt"):
+        path = tmp_path / name
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return to_file
+
+
+def problems(table):
+    return [str(problem) for problem in table.attrs["problems"]]
+
+
+def test_known_answers_come_back_exactly(write):
+    trials = [
+        response("10_blur_9_cat.JPEG", "cat", 512.5),
+        response("11_blur_0_dog.JPEG", "bear", 750.0),
+        response("12_blur_3_oven.JPEG", None, 750),
+    ]
+    tutorial = [response("0_blur_0_cat.JPEG", "cat", 2000), response("1_blur_0_car.JPEG", None, 2000)]
+    table = read_observers(write(session(2406, {0: [*practice(), *trials]}, tutorial)))
+    expected = pd.DataFrame(
+        {
+            "observer": "2406",
+            "experiment": "blur",
+            "block": 0,
+            "beep": 500,
+            "trial": [10, 11, 12],
+            "order": 1,
+            "file_name": ["10_blur_9_cat.JPEG", "11_blur_0_dog.JPEG", "12_blur_3_oven.JPEG"],
+            "category": ["cat", "dog", "oven"],
+            "level": ["9", "0", "3"],
+            "response": ["cat", "bear", None],
+            "correct": [True, False, False],
+            "response_time": [512.5, 750.0, math.nan],
+            "missed": [False, False, True],
+            "practice": False,
+            "in_time": True,
+            "tutorial_accuracy": 0.5,
+        }
+    )
+    pd.testing.assert_frame_equal(table, expected.astype(table.dtypes.to_dict()), check_like=False)
+    assert table["response"].isna().tolist() == [False, False, True]
+    assert table.attrs["left_out"] == {"practice": 10, "out_of_time": 0}
+
+
+def simulate(count=2, trials=32):
+    text, truth = {}, {}
+    for experiment, curves in simulated.CURVES.items():
+        levels = list(curves)
+        stimuli = [
+            [
+                (f"{i}_{experiment}_{levels[i % len(levels)]}_{CATEGORIES[i % 16]}.JPEG", levels[i % len(levels)],
+                 CATEGORIES[i % 16])
+                for i in range(trials)
+            ]
+            for _ in range(5)
+        ]  # fmt: skip
+        lines = [simulated.simulate_observer(experiment, number, stimuli, seed=1) for number in range(count)]
+        text[experiment] = "\n".join(lines) + "\n"
+        for line in lines:
+            rows = json.loads(line)
+            block = -1
+            for row in rows:
+                block = SCREENS.index(row["sender"]) if row["sender"] in SCREENS else block
+                if row["sender"] == "Stimulus & Response" and block >= 0:
+                    truth[rows[0]["url"]["srid"], experiment, block, row["filename"]] = row
+    return text, truth
+
+
+def test_simulated_observers_come_back_whole(write, tmp_path):
+    text, truth = simulate()
+    for experiment, lines in text.items():
+        write(lines, name=f"jatos_results_simulated_{experiment}.txt")
+    table = read_observers(tmp_path, strict=True, all_trials=True)
+    assert len(table) == len(truth) == 2 * 3 * 5 * 32
+    for trial in table.itertuples():
+        row = truth[trial.observer, trial.experiment, trial.block, trial.file_name]
+        assert (trial.category, trial.level, trial.order) == (row["category"], row["mode"], row["order"])
+        assert (trial.correct, trial.missed) == (row["correct"], "response" not in row)
+        if not trial.missed:
+            assert (trial.response, trial.response_time) == (row["response"], row["duration"])
+    assert is_simulated(table)
+    assert tuple((int(s.removeprefix("Screen")), beep) for s, beep in jatos.BEEPS.items()) == simulated.BLOCKS
+    scored = read_observers(tmp_path)
+    assert len(scored) == 2 * 3 * 5 * 22
+    assert scored.attrs["left_out"] == {"practice": 300, "out_of_time": 0}
+
+
+def test_only_times_up_to_the_beep_and_a_quarter_second_count(write):
+    names = [f"{i}_noise_0.04_car.JPEG" for i in range(6)]
+    times = [0, -3, 0.1, 1150, 1150.1, 1e6]
+    rows = [response(name, "car", time) for name, time in zip(names, times, strict=True)]
+    path = write(session("7", {1: [*practice_of("noise_0_cat"), *rows]}))
+    table = read_observers(path)
+    assert table["response_time"].tolist() == [0.1, 1150]
+    assert table.attrs["left_out"] == {"practice": 10, "out_of_time": 4}
+    everything = read_observers(path, all_trials=True)
+    assert everything["in_time"].tolist() == [True] * 10 + [False, False, True, True, False, False]
+    assert everything["practice"].sum() == 10
+
+
+def practice_of(what):
+    return [response(f"{90 + i}_{what}.JPEG", what.split("_")[-1], 400) for i in range(10)]
+
+
+@pytest.mark.parametrize("mode", [0.0, 0, "0", "0.0"])
+def test_levels_are_the_same_however_they_are_written(write, mode):
+    row = {
+        **response("3_noise_0_car.JPEG", "car", 400),
+        "mode": mode,
+        "filename": "static/stim/3_noise_0_car.JPEG",
+    }
+    table = read_observers(write(session("7", {0: [*practice_of("noise_0_cat"), row]})))
+    assert (table["level"].tolist(), table["file_name"].tolist()) == (["0"], ["3_noise_0_car.JPEG"])
+
+
+def test_blocks_in_descending_order_are_numbered_by_speed(write):
+    blocks = five([response("50_blur_9_cat.JPEG", "cat", 450, -1)], -1)
+    table = read_observers(write(session("7", dict(reversed(blocks.items())))))
+    assert table[["block", "beep", "order"]].to_numpy().tolist() == [
+        [0, 500, -1], [1, 900, -1], [2, 1100, -1], [3, 1300, -1], [4, 1500, -1]
+    ]  # fmt: skip
+
+
+def test_broken_lines_and_foreign_files_are_reported_by_file_and_line(write, tmp_path):
+    good = session("7", five([response("50_blur_9_cat.JPEG", "cat", 450)]))
+    path = write(
+        '{"consent": true}', "", good, good[: len(good) // 2], "[]", "[1, 2]", '[{"url": {}}]', '[{"url": 3}]'
+    )
+    write("id,answer", "1,2", name="jatos_results_foreign.txt")
+    (tmp_path / "jatos_results_binary.txt").write_bytes(b"\xff\xfe\x00[\x80\n")
+    table = read_observers(tmp_path)
+    assert len(table) == 5
+    said = problems(table)
+    for line in (1, 4, 5, 6, 7, 8):
+        assert sum(f"{path}, line {line}:" in problem for problem in said) == 1
+    assert sum("foreign.txt" in problem for problem in said) == 2
+    assert sum("binary.txt" in problem for problem in said) == 1
+    assert len(said) == 9
+    with pytest.raises(ConvRNNError, match=r"line \d+: .*and 8 more"):
+        read_observers(tmp_path, strict=True)
+
+
+def test_half_sessions_are_kept_and_reported(write):
+    trial = response("50_blur_9_cat.JPEG", "cat", 450)
+    whole, half = session("1", five([trial])), session("2", {0: [*practice(), trial], 1: practice()[:4]})
+    table = read_observers(write(whole, half))
+    assert table.groupby("observer").size().to_dict() == {"1": 5, "2": 1}
+    (said,) = problems(table)
+    assert "line 2: observer 2: half a session" in said
+    assert "block 1 has 4" in said
+    assert "block 4 has 0" in said
+
+
+def test_a_second_session_is_left_out_and_reported(write, tmp_path):
+    trial = response("50_blur_9_cat.JPEG", "cat", 450)
+    first = write(session("1", {0: [*practice(), trial]}), name="jatos_results_a.txt")
+    write(session("1", five([trial])), session("1", five([trial])), name="jatos_results_b.txt")
+    table = read_observers([tmp_path, first, first])
+    assert len(table) == 5
+    said = problems(table)
+    assert sum("another session of blur" in problem for problem in said) == 2
+    assert any(str(first) in problem for problem in said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"filename": "picture.png"}, "is no stimulus' file name"),
+        ({"filename": None}, "is no stimulus' file name"),
+        ({"category": "dog"}, "category 'dog' is not that of"),
+        ({"mode": "3"}, "mode '3' is not the level of"),
+        ({"response": "zebra"}, "response 'zebra' is none"),
+        ({"duration": "soon"}, "duration is no number"),
+        ({"duration": 10**400}, "duration is no number"),
+        ({"order": 0}, "order 0 is neither"),
+    ],
+)
+def test_trials_that_cannot_be_read_are_left_out_and_reported(write, change, said):
+    wrong = {**response("50_blur_9_cat.JPEG", "cat", 450), **change}
+    right = response("51_blur_9_cat.JPEG", "cat", 460)
+    table = read_observers(write(session("7", five([wrong, right]))))
+    assert table["trial"].unique().tolist() == [11]  # the trial's place is taken all the same
+    assert any(
+        "line 1: observer 7: 5 trial(s): " in problem and said in problem for problem in problems(table)
+    )
+
+
+def test_contradictions_are_reported_and_decided_by_the_response(write):
+    row = {**response("50_blur_9_cat.JPEG", "cat", 450), "correct": False}
+    table = read_observers(write(session("7", five([row]))))
+    assert table["correct"].all()
+    assert "`correct` that is not response = category" in problems(table)[0]
+
+
+def test_trials_outside_blocks_repeated_blocks_and_mixed_experiments_are_reported(write):
+    trial = response("50_blur_9_cat.JPEG", "cat", 450)
+    rows = json.loads(session("7", five([trial])))
+    rows.insert(1, trial)
+    rows += [{"sender": "Screen0"}, trial, "text", {"sender": ["list"]}]
+    other = session("8", five([trial, response("51_noise_0_cat.JPEG", "cat", 450)]))
+    table = read_observers(write(json.dumps(rows), other))
+    assert len(table) == 10
+    said = " ".join(problems(table))
+    assert "Screen0 starts a second time" in said
+    assert "2 trial(s): is in no block; left out." in said
+    assert "stimuli of blur, noise in one session; only blur is kept" in said
+
+
+def test_paths_that_hold_nothing_are_errors(tmp_path, write):
+    with pytest.raises(ConvRNNError, match="does not exist"):
+        read_observers(tmp_path / "absent")
+    with pytest.raises(ConvRNNError, match="holds no jatos_results"):
+        read_observers([tmp_path])
+    with pytest.raises(ConvRNNError, match=r"holds no observer: .*line 1"):
+        read_observers(write("{}"))
+    with pytest.raises(ConvRNNError, match="holds no observer"):
+        read_observers([])
+
+
+def people(tmp_path, count=3):
+    text, _ = simulate(count)
+    for experiment, lines in text.items():
+        (tmp_path / f"jatos_results_{experiment}.txt").write_text(lines)
+    return read_observers(tmp_path)
+
+
+def test_named_exclusions_are_those_of_the_authors(write):
+    sets = observers.EXCLUSIONS["satbench"]
+    assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22}
+    gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])
+    rows = {block: [*gray, response("50_color_gray_c_cat.JPEG", "cat", 450)] for block in range(5)}
+    table = read_observers(write(session("2406", rows), session(2407, rows), session("2406", blur)))
+    rest = exclude(table, named=["satbench"])
+    left = rest[["observer", "experiment"]].drop_duplicates()
+    assert sorted(left.itertuples(index=False, name=None)) == [("2406", "blur"), ("2407", "color_gray")]
+    assert rest.attrs["excluded"] == {("2406", "color_gray"): "in satbench"}
+
+
+def test_own_criteria_leave_observers_out_and_say_why(write):
+    def tutorial(right):
+        rows = [response(f"{i}_blur_0_cat.JPEG", "cat" if i < right else "dog", 900) for i in range(10)]
+        return rows
+
+    hit, miss = response("50_blur_9_cat.JPEG", "cat", 450), response("51_blur_9_cat.JPEG", None, 450)
+    table = read_observers(
+        write(
+            session("good", five([hit, hit]), tutorial(10)),
+            session("poor", five([hit, hit]), tutorial(5)),
+            session("asleep", five([hit, miss]), tutorial(10)),
+            session("untaught", five([hit, hit])),
+        )
+    )
+    assert set(exclude(table)["observer"]) == {"good", "poor", "asleep", "untaught"}
+    rest = exclude(table, tutorial_accuracy=0.8, misses=0.4)
+    assert set(rest["observer"]) == {"good"}
+    reasons = {observer: why for (observer, _), why in rest.attrs["excluded"].items()}
+    assert reasons["poor"] == "tutorial accuracy 0.500 < 0.8"
+    assert reasons["asleep"] == "missed 0.500 > 0.4"
+    assert set(reasons) == {"poor", "asleep", "untaught"}
+    for wrong in ({"misses": 40}, {"tutorial_accuracy": -1}, {"named": ["nobody"]}):
+        with pytest.raises(ConvRNNError):
+            exclude(table, **wrong)
+
+
+def test_both_conventions_for_misses(tmp_path):
+    table = people(tmp_path)
+    wrong, random = with_misses(table, "wrong"), with_misses(table, "random", seed=0)
+    assert not wrong.loc[wrong["missed"], "correct"].any()
+    assert wrong.loc[wrong["missed"], "response"].isna().all()
+    answered = ~table["missed"]
+    pd.testing.assert_frame_equal(random[answered], table[answered])
+    assert random["response"].isin(CATEGORIES).all()
+    assert (random["correct"] == (random["response"] == random["category"])).all()
+    assert random["response_time"].isna().sum() == table["missed"].sum()
+    with pytest.raises(ConvRNNError):
+        with_misses(table, "ignored")
+
+
+def test_random_answers_depend_on_the_seed_and_the_trial_alone(tmp_path):
+    table = people(tmp_path)
+    whole = with_misses(table, "random", seed=5)
+    some = with_misses(table.sample(frac=0.5, random_state=0), "random", seed=5)
+    pd.testing.assert_frame_equal(some, whole.loc[some.index])
+    assert (with_misses(table, "random", seed=6)["response"] != whole["response"]).any()
+
+
+def test_random_answers_are_even_over_the_categories():
+    n = 16_000
+    table = pd.DataFrame(
+        {"observer": "1", "experiment": "blur", "block": 0, "trial": range(n), "missed": True,
+         "response": pd.Series([None] * n, dtype="str"), "category": "cat", "correct": False}
+    )  # fmt: skip
+    counts = with_misses(table, "random", seed=0)["response"].value_counts()
+    assert len(counts) == 16
+    assert ((counts - 1000) ** 2 / 1000).sum() < 37.7  # chi-squared, 15 degrees of freedom, p = 0.001
+
+
+def test_curves_and_images_by_hand(write):
+    def block(*answers):
+        names = [f"{50 + i}_blur_9_cat.JPEG" for i in range(len(answers))]
+        return [
+            response(name, answer, 400 + 20 * i)
+            for i, (name, answer) in enumerate(zip(names, answers, strict=True))
+        ]
+
+    table = read_observers(
+        write(
+            session("1", {b: [*practice(), *block("cat", "cat", "dog")] for b in range(5)}),
+            session("2", {b: [*practice(), *block("cat", "dog", None)] for b in range(5)}),
+        )
+    )
+    curves = observer_curves(table)
+    assert curves.loc[("blur", "9", "1")].tolist() == pytest.approx([200 / 3] * 5)
+    assert curves.groupby(level=["experiment", "level"]).mean().iloc[0].tolist() == pytest.approx([50] * 5)
+    assert (
+        observer_curves(table[table["block"] == 1], None).loc[("blur", "1")].isna().tolist()
+        == [True, False] + [True] * 3
+    )
+    images = by_image(table).query("block == 2").set_index("file_name")
+    assert images["accuracy"].tolist() == [1, 0.5, 0]
+    assert images["missed"].tolist() == [0, 0, 0.5]
+    assert images["response_time"].tolist() == [400, 420, 440]
+    # Observer 1's times are standardised to -1, 0, 1, observer 2's two to -0.707, 0.707.
+    assert images["response_time_z"].tolist() == pytest.approx([-0.854, 0.354, 1], abs=1e-3)
+    matrix = correct_matrix(table)
+    assert matrix.shape == (2, 15)
+    assert matrix[("blur", 0, "52_blur_9_cat.JPEG")].tolist() == [0, 0]
+
+
+def test_images_that_nobody_answered_have_no_time(write):
+    table = read_observers(write(session("1", five([response("50_blur_9_cat.JPEG", None, None)]))))
+    images = by_image(table)
+    assert images["response_time"].isna().all()
+    assert images["missed"].tolist() == [1] * 5
+
+
+@given(st.lists(st.text(max_size=60), max_size=4))
+def test_no_text_breaks_the_reader(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
+    path.write_text("\n".join("[" + line for line in lines), encoding="utf-8", errors="replace")
+    with pytest.raises(ConvRNNError, match="holds no observer"):
+        read_observers(path)
+
+
+rows = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=True)
+    | st.text(max_size=5)
+    | st.sampled_from([*SCREENS, "blur"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sender", "mode", "order"]), inner)
+    ),
+    max_leaves=5,
+)
+fields = st.fixed_dictionaries(
+    {"sender": st.sampled_from(["Stimulus & Response", "Screen0", "Trial"])},
+    optional=dict.fromkeys(
+        ("category", "response", "duration", "mode", "filename", "order", "correct"), rows
+    ),
+)
+
+
+@given(st.lists(fields | rows, max_size=6))
+def test_no_row_breaks_the_reader(tmp_path_factory, odd):
+    line = session("7", {0: [*practice(), response("50_blur_9_cat.JPEG", "cat", 450)]})
+    path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
+    path.write_text(json.dumps([*json.loads(line), *odd]) + "\n", encoding="utf-8")
+    table = read_observers(path, all_trials=True)
+    assert table["file_name"].tolist()[10] == "50_blur_9_cat.JPEG"
+    answered = sum(isinstance(row, dict) and row.get("sender") == "Stimulus & Response" for row in odd)
+    assert len(table) == 11
+    assert len(table.attrs["problems"]) >= (answered > 0)
+
+
+def test_reading_is_blind_to_the_order_of_lines(write):
+    lines = [session(str(i), five([response("50_blur_9_cat.JPEG", CATEGORIES[i], 450)])) for i in range(4)]
+    forth, back = (
+        read_observers(write(*lines)),
+        read_observers(write(*lines[::-1], name="jatos_results_2.txt")),
+    )
+    pd.testing.assert_frame_equal(forth, back)
+    assert np.array_equal(forth["observer"].unique(), list("0123"))
