@@ -10,6 +10,16 @@ from convrnn_model.errors import ConvRNNError
 
 Method = Literal["auto", "direct", "fft"]
 METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
+# What all methods take for granted; said, so that a configured `channels_first` cannot turn the kernels.
+FIXED: dict[str, Any] = {
+    "strides": 1,
+    "padding": "same",
+    "data_format": "channels_last",
+    "dilation_rate": 1,
+    "groups": 1,
+    "activation": None,
+    "use_bias": False,
+}
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
@@ -22,7 +32,7 @@ class SameConv2D(keras.layers.Conv2D):
         filters: Output channels.
         kernel_size: Side of the square kernel, px.
         convolution: "direct", "fft", or "auto", which decides by shape and backend.
-        **kwargs: As for `keras.layers.Conv2D`.
+        **kwargs: As for `keras.layers.Conv2D`, but for what `FIXED` says.
     """
 
     def __init__(
@@ -30,9 +40,7 @@ class SameConv2D(keras.layers.Conv2D):
     ) -> None:
         if convolution not in METHODS:
             raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}; {convolution!r} came.")
-        # Fixed here, so that a configured `channels_first` cannot turn the published kernels.
-        fixed = {"strides": 1, "padding": "same", "use_bias": False, "data_format": "channels_last"}
-        super().__init__(filters, kernel_size, **(kwargs | fixed))
+        super().__init__(filters, kernel_size, **FIXED, **kwargs)
         self.convolution = convolution
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -53,9 +61,8 @@ class SameConv2D(keras.layers.Conv2D):
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""
         config = super().get_config()
-        for fixed in ("strides", "padding", "use_bias", "data_format"):
-            config.pop(fixed)
-        return config | {"kernel_size": self.kernel_size[0], "convolution": self.convolution}
+        kept = {name: value for name, value in config.items() if name not in FIXED}
+        return kept | {"kernel_size": self.kernel_size[0], "convolution": self.convolution}
 
 
 def choose_method(
@@ -67,14 +74,8 @@ def choose_method(
         wanted: What the network was built with.
         image: Height and width of the input, px; None where unknown.
         kernel: (height, width, input channels, filters).
-
-    Raises:
-        ConvRNNError: "fft" of an image of unknown size.
     """
-    if wanted == "fft" and None in image:
-        raise ConvRNNError(
-            "convolution='fft' needs a known image size: give input_tensor as (height, width, 3)."
-        )
+    # The seam: a rule for "auto", by shape and backend, goes here.
     return "fft" if wanted == "fft" else "direct"
 
 

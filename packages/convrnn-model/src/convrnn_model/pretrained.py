@@ -10,6 +10,7 @@ from typing import Any
 
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inspection import PathLike, inspect_weights
+from convrnn_model.variants import VARIANTS
 
 CACHE_VARIABLE = "CONVRNN_CACHE"
 MIRROR_VARIABLE = "CONVRNN_MIRROR"
@@ -137,12 +138,13 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
         info = inspect_weights(path)
     except ConvRNNError as error:
         raise ConvRNNError(f"{source} is not {entry.name}: {error}") from error
-    promised = (entry.variant, entry.classes, entry.n_timesteps)
-    if (info.variant, info.classes, info.n_timesteps) != promised:
+    filters = tuple(c.filters for c in VARIANTS[entry.variant].convolutions())
+    promised = (entry.variant, entry.classes, entry.n_timesteps, filters)
+    if (info.variant, info.classes, info.n_timesteps, info.filters) != promised:
         raise ConvRNNError(
-            f"{source} is {info.variant} with {info.classes} classes ({info.dataset}) and {info.n_timesteps} time "
-            f"steps; {entry.name} is {entry.variant} with {entry.classes} and {entry.n_timesteps}. Get the right "
-            f"file from {entry.url}."
+            f"{source} is {info.variant} with {info.classes} classes ({info.dataset or 'no known data set'}), "
+            f"{info.n_timesteps} time steps and filters {info.filters}; {entry.name} is {entry.variant} with "
+            f"{entry.classes}, {entry.n_timesteps} and {filters}. Get the right file from {entry.url}."
         )
     if not record.exists():
         _write_beside(record, f"{info.sha256}  {entry.file_name}\n")

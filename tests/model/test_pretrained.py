@@ -1,0 +1,247 @@
+"""Fetching from a server on this machine, with everything that can go wrong on the way."""
+
+import gc
+import hashlib
+import logging
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import h5py
+import numpy as np
+import pooch
+import pytest
+
+from convrnn_model import ConvRNNError, b_net, bl_net, fetch_weights, inspect_weights
+from convrnn_model.pretrained import PRETRAINED, source_url
+
+# pooch leaves the connections of failed downloads to the garbage collector, which Python warns of.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*<socket:pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def hollow(model, path):
+    """A file with a network's names and shapes, and no data: kilobytes, and told apart from nothing."""
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in model.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+            group = file.create_group(layer.name)
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, variable in zip(names, layer.weights, strict=True):
+                group.create_dataset(name, tuple(variable.shape), np.float32)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A folder as a mirror has it."""
+    folder = tmp_path_factory.mktemp("mirror")
+    hollow(bl_net((128, 128, 3), 1000), folder / "bl_imagenet.h5")
+    hollow(bl_net((128, 128, 3), 565), folder / "bl_ecoset.h5")
+    hollow(b_net((128, 128, 3), 1000), folder / "b_imagenet.h5")
+    hollow(b_net((128, 128, 3), 1000, width=0.5), folder / "narrow.h5")
+    hollow(bl_net((128, 128, 3), 1000, 3), folder / "three_steps.h5")
+    (folder / "page.h5").write_text("<html>Log in first</html>")
+    return folder
+
+
+@pytest.fixture
+def server(published):
+    """A server of those files; `server.breaks` answers are cut short first, `server.asked` lists requests."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked.append(self.path)
+            path = published / self.path.lstrip("/")
+            if not path.is_file():
+                self.send_error(404)
+                return
+            data = path.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if server.breaks:
+                server.breaks -= 1
+                data = data[: len(data) // 2]
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked, server.breaks = [], 0
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(server, monkeypatch, tmp_path):
+    """The server as the mirror, an own cache, and no waiting between tries."""
+    for name in [name for name in os.environ if name.startswith("CONVRNN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CONVRNN_MIRROR", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("CONVRNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    yield
+    gc.collect()  # Here, where its warnings are expected.
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_fetched_once_and_recorded(name, server, tmp_path, published):
+    path = fetch_weights(name)
+    assert path == tmp_path / "cache" / f"{name}.h5"
+    assert path.read_bytes() == (published / f"{name}.h5").read_bytes()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (path.parent / f"{name}.h5.sha256").read_text() == f"{sha256}  {name}.h5\n"
+    assert fetch_weights(name) == path
+    assert server.asked == [f"/{name}.h5"]
+    info = inspect_weights(path)
+    assert (info.variant, info.classes) == (PRETRAINED[name].variant, PRETRAINED[name].classes)
+    assert sorted(os.listdir(path.parent)) == [f"{name}.h5", f"{name}.h5.sha256"]
+
+
+def test_argument_goes_before_variable(tmp_path):
+    assert fetch_weights("b_imagenet", cache=tmp_path / "own").parent == tmp_path / "own"
+
+
+def test_broken_answers_are_tried_again(server, published):
+    server.breaks = 2
+    path = fetch_weights("b_imagenet")
+    assert path.read_bytes() == (published / "b_imagenet.h5").read_bytes()
+    assert len(server.asked) == 3
+
+
+def test_giving_up_leaves_nothing_and_says_where_to_put_the_file(server, tmp_path):
+    server.breaks = 99
+    with pytest.raises(ConvRNNError, match=r"put the file by hand at .*b_imagenet\.h5"):
+        fetch_weights("b_imagenet")
+    assert len(server.asked) == 3
+    assert os.listdir(tmp_path / "cache") == []
+
+
+def test_offline(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVRNN_MIRROR", "http://127.0.0.1:9")  # the discard port: nobody answers
+    with pytest.raises(ConvRNNError) as caught:
+        fetch_weights("bl_imagenet")
+    message = str(caught.value)
+    assert "http://127.0.0.1:9/bl_imagenet.h5" in message
+    assert str(tmp_path / "cache" / "bl_imagenet.h5") in message
+    assert "CONVRNN_MIRROR" in message
+
+
+def test_file_put_by_hand_is_taken_and_recorded(server, published, tmp_path):
+    (tmp_path / "cache").mkdir()
+    by_hand = tmp_path / "cache" / "b_imagenet.h5"
+    by_hand.write_bytes((published / "b_imagenet.h5").read_bytes())
+    assert fetch_weights("b_imagenet") == by_hand
+    assert server.asked == []
+    assert by_hand.with_name("b_imagenet.h5.sha256").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent", "says"),
+    [
+        # What the common instructions do.
+        (
+            "bl_imagenet",
+            "bl_ecoset",
+            r"is bl_net with 565 classes \(ecoset\).*bl_imagenet is bl_net with 1000",
+        ),
+        ("bl_imagenet", "b_imagenet", "is b_net with 1000 classes"),
+        ("bl_imagenet", "three_steps", "3 time steps"),
+        ("b_imagenet", "narrow", r"filters \(48, 64"),
+        ("b_imagenet", "page", "is not b_imagenet: .* is not HDF5: it starts with b'<html>"),
+        ("b_imagenet", "nothing", "404"),
+    ],
+)
+def test_what_came_is_not_what_the_name_promises(wanted, sent, says, server, monkeypatch, tmp_path):
+    url = f"http://127.0.0.1:{server.server_port}/{sent}.h5"
+    monkeypatch.setenv(f"CONVRNN_URL_{wanted.upper()}", url)
+    with pytest.raises(ConvRNNError, match=says) as caught:
+        fetch_weights(wanted)
+    assert url in str(caught.value)
+    assert os.listdir(tmp_path / "cache") == []
+
+
+def test_wrong_file_put_by_hand_is_left_and_named(published, tmp_path):
+    (tmp_path / "cache").mkdir()
+    by_hand = tmp_path / "cache" / "bl_imagenet.h5"
+    by_hand.write_bytes((published / "bl_ecoset.h5").read_bytes())
+    with pytest.raises(ConvRNNError, match=r"bl_imagenet\.h5 is bl_net with 565 classes"):
+        fetch_weights("bl_imagenet")
+    assert os.listdir(tmp_path / "cache") == ["bl_imagenet.h5"]
+
+
+def test_file_that_changed_since_first_use(tmp_path):
+    path = fetch_weights("b_imagenet")
+    with h5py.File(path, "r+") as file:
+        file["ReadoutDense/ReadoutDense/bias:0"][0] = 1
+    with pytest.raises(
+        ConvRNNError, match=r"on first use it was [0-9a-f]{64}, says .*b_imagenet\.h5\.sha256"
+    ):
+        fetch_weights("b_imagenet")
+    path.unlink()
+    fetch_weights("b_imagenet")
+
+
+def test_another_file_than_on_first_use_is_not_kept(published, tmp_path):
+    fetch_weights("b_imagenet").unlink()
+    record = tmp_path / "cache" / "b_imagenet.h5.sha256"
+    record.write_text(f"{'0' * 64}  b_imagenet.h5\n")
+    with pytest.raises(ConvRNNError, match="on first use it was 0000"):
+        fetch_weights("b_imagenet")
+    assert os.listdir(tmp_path / "cache") == [record.name]
+
+
+@pytest.mark.parametrize("text", ["", "garbage\n", "\x00\xff"])
+def test_record_that_was_spoilt(text, tmp_path):
+    path = fetch_weights("b_imagenet")
+    path.with_name("b_imagenet.h5.sha256").write_bytes(text.encode("latin1"))
+    with pytest.raises(ConvRNNError, match="delete the record"):
+        fetch_weights("b_imagenet")
+
+
+def test_progress_and_silence(capfd, published):
+    told = []
+    fetch_weights("b_imagenet", report=lambda what, done, total: told.append((what, done, total)))
+    size = (published / "b_imagenet.h5").stat().st_size
+    assert told[-1] == ("b_imagenet", size, size)
+    assert all(0 <= done <= total == size for _, done, total in told)
+    assert capfd.readouterr() == ("", "")
+    assert pooch.get_logger().level == logging.NOTSET
+
+
+def test_where_files_come_from(monkeypatch):
+    monkeypatch.delenv("CONVRNN_MIRROR")
+    urls = [source_url(entry) for entry in PRETRAINED.values()]
+    assert urls == [f"https://osf.io/download/{key}/" for key in ("7jrvm", "9td5p", "bxw65")]
+    monkeypatch.setenv("CONVRNN_MIRROR", "https://example.org/weights/")
+    assert source_url(PRETRAINED["bl_ecoset"]) == "https://example.org/weights/bl_ecoset.h5"
+    monkeypatch.setenv("CONVRNN_URL_BL_ECOSET", "https://example.org/e.h5")
+    assert source_url(PRETRAINED["bl_ecoset"]) == "https://example.org/e.h5"
+
+
+@pytest.mark.parametrize("url", ["gopher://example.org", "no url at all"])
+def test_impossible_mirror(url, monkeypatch):
+    monkeypatch.setenv("CONVRNN_MIRROR", url)
+    with pytest.raises(ConvRNNError, match="could not be had from"):
+        fetch_weights("b_imagenet")
+
+
+def test_unknown_name():
+    with pytest.raises(ConvRNNError, match="choose one of bl_imagenet, bl_ecoset, b_imagenet"):
+        fetch_weights("resnet50")
+
+
+def test_cache_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConvRNNError, match="could not be had"):
+        fetch_weights("b_imagenet", cache=tmp_path / "file" / "cache")
