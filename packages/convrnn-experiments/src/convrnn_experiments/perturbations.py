@@ -122,12 +122,16 @@ class Perturb(keras.layers.Layer):
     Args:
         condition: the regime.
         seed: start of the layer's `seed_generator`; `restart` sets where in the stream it stands.
+        with_levels: answer `(pictures, levels)` instead of the pictures alone.
     """
 
-    def __init__(self, condition: Condition, *, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, condition: Condition, *, seed: int = 0, with_levels: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.condition = condition
         self.seed = seed
+        self.with_levels = with_levels
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def restart(self, *stream: int) -> None:
@@ -138,5 +142,6 @@ class Perturb(keras.layers.Layer):
     def call(self, images: Any, levels: Any = None) -> Any:
         """(batch, height, width, 3) uint8 -> float32 in [-1, 1], perturbed with fresh draws."""
         unit = ops.cast(images, "float32") / 255.0
-        perturbed, _ = perturb(unit, self.condition, seed_generator=self.seed_generator, levels=levels)
-        return perturbed * 2.0 - 1.0
+        perturbed, levels = perturb(unit, self.condition, seed_generator=self.seed_generator, levels=levels)
+        scaled = perturbed * 2.0 - 1.0
+        return (scaled, levels) if self.with_levels else scaled

@@ -1,0 +1,225 @@
+"""`convrnn train | evaluate | report`."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+import convrnn_data.console
+import convrnn_model
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.errors import ConvRNNError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train recurrent convolutional networks, and hold them beside people.",
+)
+
+
+class Network(StrEnum):
+    """The networks of Spoerer et al. (2020)."""
+
+    BL = "bl"
+    B = "b"
+    B_K = "b_k"
+    B_F = "b_f"
+    B_D = "b_d"
+
+
+class Trainable(StrEnum):
+    """What training changes."""
+
+    READOUT = "readout"
+    ALL = "all"
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes after the warm-up."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+
+
+def main() -> NoReturn:
+    """The `convrnn` command."""
+    errors = (ConvRNNError, convrnn_model.ConvRNNError)
+    convrnn_data.console.run(app, "convrnn", errors)
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """TensorFlow writes notices of its own to stderr while it is imported; shown only if the import fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # looks for GPUs, which has notices of its own
+        except BaseException:
+            aside.seek(0)
+            os.write(real, aside.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def _levels(text: str | None, option: str) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers such as 0,0.02,0.04", param_hint=option
+        ) from None
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Path, typer.Argument(help="A prepared set, from `convrnn-data prepare`.", metavar="DATA")
+    ],
+    perturb: Annotated[Regime, typer.Option(help="The regime to train under.")],
+    network: Annotated[Network, typer.Option(help="Which network.")] = Network.BL,
+    width: Annotated[float, typer.Option(min=0.001, help="Factor on the filters of every layer.")] = 1.0,
+    timesteps: Annotated[int, typer.Option(min=1, help="Time steps of bl.")] = 8,
+    cumulative_readout: Annotated[bool, typer.Option(help="Sum the readouts up to each time step.")] = False,
+    weights: Annotated[
+        str, typer.Option(help="bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")
+    ] = "bl_imagenet",
+    trainable: Annotated[
+        Trainable, typer.Option(help="The readout on frozen features, or all.")
+    ] = Trainable.READOUT,
+    image_size: Annotated[int, typer.Option(min=1, help="Side of the network's input, px.")] = 128,
+    resize: Annotated[
+        int | None,
+        typer.Option(help="Shorter side before cropping, px.", show_default="8/7 of the image size"),
+    ] = None,
+    noise_sd: Annotated[str | None, typer.Option(help="Noise levels, such as 0,0.02,0.04.")] = None,
+    blur_sd: Annotated[str | None, typer.Option(help="Blur levels in px, such as 0,1.5,3.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 100,
+    views: Annotated[int, typer.Option(min=1, help="Views kept of each image (readout training).")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1)] = 128,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Adam's, at its highest.")] = 0.005,
+    epsilon: Annotated[float, typer.Option(min=0.0, help="Adam's.")] = 0.1,
+    schedule: Annotated[Schedule, typer.Option(help="Learning rate after the warm-up.")] = Schedule.CONSTANT,
+    warmup_epochs: Annotated[
+        float, typer.Option(min=0.0, help="Epochs of linear rise of the learning rate.")
+    ] = 0.0,
+    clip_norm: Annotated[float | None, typer.Option(min=0.0, help="Clip the gradient to this norm.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/REGIME")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Where features are kept.", show_default="features beside the run")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
+) -> None:
+    """Train a network under a regime; validate on the validation split after every epoch."""
+    from convrnn_data import PreparedSet
+    from convrnn_experiments import config as configuration
+    from convrnn_experiments import runs
+
+    levels = _only_levels_of(perturb, _levels(noise_sd, "--noise-sd"), _levels(blur_sd, "--blur-sd"))
+    prepared = PreparedSet(data)
+    config = configuration.Config(
+        data=str(data),
+        perturb=perturb,
+        network=str(network),
+        width=width,
+        timesteps=timesteps if network == Network.BL else 1,
+        cumulative_readout=cumulative_readout,
+        weights=weights,
+        trainable=str(trainable),
+        image_size=image_size,
+        resize=round(image_size * 8 / 7) if resize is None else resize,
+        levels=levels,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        epsilon=epsilon,
+        views=views,
+        schedule=str(schedule),
+        warmup_epochs=warmup_epochs,
+        clip_norm=clip_norm,
+        seed=seed,
+    )
+    config = configuration.checked(config, prepared)
+    folder = out or Path("runs") / str(perturb)
+    run = runs.require_startable(folder, config, resume=resume, force=force)
+    if run.weights.is_file() and not force:
+        typer.echo(f"{folder} is finished already; nothing to do")
+        return
+    with quiet_import():
+        from convrnn_experiments import training
+    run = runs.start(folder, config, resume=resume, force=force)
+    kept = features or folder.parent / "features"
+    with convrnn_data.console.progress() as report:
+        training.train(config, run, prepared, kept=kept, say=typer.echo, report=report)
+    typer.echo(f"weights: {run.weights}")
+
+
+def _only_levels_of(
+    regime: Regime, noise: tuple[float, ...] | None, blur: tuple[float, ...] | None
+) -> tuple[float, ...] | None:
+    for option, levels, its in (("--noise-sd", noise, Regime.NOISE), ("--blur-sd", blur, Regime.BLUR)):
+        if levels is not None and regime != its:
+            raise ConvRNNError(f"{option} goes with --perturb {its}, not with {regime}")
+    return noise if regime == Regime.NOISE else blur
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A finished run.", metavar="RUN")],
+    testset: Annotated[
+        Path, typer.Argument(help="Human stimuli, in any layout, or a prepared set.", metavar="TESTSET")
+    ],
+    condition: Annotated[
+        list[Regime] | None,
+        typer.Option(help="Regime to test under; may be repeated.", show_default="the run's own"),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of a prepared set.")] = "val",
+) -> None:
+    """Write the answers to every test image at every time step, and the accuracies."""
+    from convrnn_experiments import runs
+
+    found = runs.Run(run)
+    found.require_finished()
+    config = found.config()
+    with quiet_import():
+        from convrnn_experiments import evaluation
+    for regime in condition or [config.perturb]:
+        trials = evaluation.find_trials(testset, regime, config, split)
+        with convrnn_data.console.progress() as report:
+            measures = evaluation.evaluate(found, trials, report=report)
+        typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")
+        for level, accuracy in {"all": measures["accuracy"], **measures["accuracy_by_level"]}.items():
+            steps = " ".join(f"{value:5.1f}" for value in accuracy["percent"])
+            typer.echo(f"  {level:>6}  {steps}")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN...")],
+    out: Annotated[Path, typer.Option(help="The page to write; pictures and tables go beside it.")] = Path(
+        "report/index.html"
+    ),
+) -> None:
+    """Write one self-contained page on evaluated runs, with its pictures and tables beside it."""
+    from convrnn_experiments import report as reporting
+
+    page = reporting.write([Path(run) for run in runs], out)
+    typer.echo(f"report: {page}")

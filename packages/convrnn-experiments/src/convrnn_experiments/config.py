@@ -1,0 +1,116 @@
+"""What a training run is asked for, and whether it can work: known before anything slow is imported."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import convrnn_model
+from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_model.inspection import inspect_weights
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides what a training run gives; `config.json`.
+
+    Attributes are the options of `convrnn train`; `data_plan`, `weights_sha256` say what their paths held.
+    """
+
+    data: str
+    perturb: Regime
+    network: str = "bl"
+    width: float = 1.0
+    timesteps: int = 8
+    cumulative_readout: bool = False
+    weights: str = "none"
+    trainable: str = "readout"
+    image_size: int = 128
+    resize: int = 146
+    levels: tuple[float, ...] | None = None
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 0.005
+    epsilon: float = 0.1
+    views: int = 1
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    clip_norm: float | None = None
+    seed: int = 0
+    data_plan: str = ""
+    weights_sha256: str = ""
+
+    @property
+    def condition(self) -> Condition:
+        """The regime with this run's levels."""
+        return CONDITIONS[self.perturb].with_levels(self.levels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `config.json` holds them."""
+        return asdict(self) | {"perturb": str(self.perturb)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], path: Path) -> "Config":
+        """The inverse of `to_json`.
+
+        Raises:
+            ConvRNNError: names `path` and the keys that are missing or unknown.
+        """
+        known = {field.name for field in fields(cls)}
+        if wrong := known ^ set(values):
+            raise ConvRNNError(
+                f"{path} is not a run's configuration of this version: {', '.join(sorted(wrong))} differ"
+            )
+        levels = values["levels"]
+        given = {"perturb": Regime(values["perturb"]), "levels": None if levels is None else tuple(levels)}
+        return cls(**{**values, **given})
+
+
+def build_network(config: Config) -> "keras.Model":
+    """The network that a configuration describes, 16 classes, freshly initialised."""
+    shape = (config.image_size, config.image_size, 3)
+    build = getattr(convrnn_model, f"{config.network}_net")
+    if config.network == "bl":
+        steps, cumulative = config.timesteps, config.cumulative_readout
+        return build(shape, len(CATEGORIES), steps, cumulative, width=config.width)
+    return build(shape, len(CATEGORIES), width=config.width)
+
+
+def exits(config: Config) -> int:
+    """How many readouts the network has: its time steps, or 1 for a feedforward one."""
+    return config.timesteps if config.network == "bl" else 1
+
+
+def checked(config: Config, data: PreparedSet) -> Config:
+    """The configuration with what its paths hold; nothing is written.
+
+    Raises:
+        ConvRNNError: options that do not go together, a split that is missing, weights of another network.
+    """
+    if config.trainable == "readout" and config.weights == "none":
+        raise ConvRNNError(
+            "--trainable readout trains on a network's features, so it needs --weights FILE or a name; "
+            "--trainable all starts from nothing"
+        )
+    if config.resize < config.image_size:
+        raise ConvRNNError(f"--resize {config.resize} is smaller than --image-size {config.image_size}")
+    for split in ("train", "val"):
+        require_split(data, split)
+    config = replace(config, data_plan=data.plan_hash)
+    if config.weights == "none":
+        return config
+    info = inspect_weights(config.weights)
+    return replace(config, weights_sha256=info.sha256)
+
+
+def require_split(data: PreparedSet, split: str) -> None:
+    """Raises ConvRNNError where a prepared set has no such split, or an empty one."""
+    if split not in data.splits or not len(data.table(split)):
+        raise ConvRNNError(
+            f"{data.path} has no images in its {split!r} split; prepare it with `--val 0.1` (or another share)"
+        )

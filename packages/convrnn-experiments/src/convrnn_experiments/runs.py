@@ -1,0 +1,165 @@
+"""A run's folder: what was asked for, what made it, how it went, where it stands."""
+
+import csv
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_experiments.config import Config
+from convrnn_experiments.errors import ConvRNNError
+
+REPORTED = ("convrnn-data", "convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numpy", "h5py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of `runs/<name>/`."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """The best weights by validation loss; written last, so it says that the run is finished."""
+        return self.path / "weights.h5"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where training stands, as of the last whole epoch."""
+        return self.path / "checkpoint" / "state.h5"
+
+    @property
+    def best(self) -> Path:
+        """The best weights so far, published layout."""
+        return self.path / "checkpoint" / "best.h5"
+
+    def config(self) -> Config:
+        """Reads `config.json`.
+
+        Raises:
+            ConvRNNError: the folder is no run.
+        """
+        path = self.path / "config.json"
+        if not path.is_file():
+            raise ConvRNNError(
+                f"{self.path} is not a run: it has no config.json (`convrnn train` makes runs)"
+            )
+        try:
+            return Config.from_json(json.loads(path.read_text()), path)
+        except (ValueError, TypeError) as error:
+            raise ConvRNNError(f"{path} cannot be read: {error}") from error
+
+    def require_finished(self) -> None:
+        """Raises ConvRNNError where training has not ended."""
+        self.config()
+        if not self.weights.is_file():
+            raise ConvRNNError(
+                f"{self.path} is not finished: it has no weights.h5; go on with `convrnn train --resume`"
+            )
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of `history.csv`, one per epoch."""
+        path = self.path / "history.csv"
+        if not path.is_file():
+            return []
+        with path.open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Replaces `history.csv`."""
+        with written(self.path / "history.csv") as path, path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def require_startable(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
+    """Whether `start` would make, or go on with, a run here; nothing is written.
+
+    Raises:
+        ConvRNNError: there is a run already and neither `resume` nor `force` was said; or the one to be resumed
+            was made with another configuration; or there is something else.
+    """
+    run = Run(path)
+    if path.exists() and not path.is_dir():
+        raise ConvRNNError(f"{path} is a file; a run needs a folder of its own (--out)")
+    if (path / "config.json").is_file():
+        if not force:
+            _require_same(run, config, resume)
+    elif path.is_dir() and any(path.iterdir()):
+        raise ConvRNNError(f"{path} is not empty and not a run; choose another folder (--out)")
+    return run
+
+
+def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
+    """Make a run's folder, or find the one to go on with; raises as `require_startable` does."""
+    run = require_startable(path, config, resume=resume, force=force)
+    if (path / "config.json").is_file() and not force:
+        return run
+    if path.is_dir():
+        shutil.rmtree(path)
+    run.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path / "environment.json", environment())
+    write_json(path / "config.json", config.to_json())
+    return run
+
+
+def _require_same(run: Run, config: Config, resume: bool) -> None:
+    if not resume:
+        done = "a finished run" if run.weights.is_file() else "an unfinished run (--resume goes on with it)"
+        raise ConvRNNError(f"{run.path} holds {done}; --force replaces it, --out puts this one elsewhere")
+    before, now = run.config().to_json(), json.loads(json.dumps(config.to_json()))
+    differing = [f"{key} was {before[key]!r}, is {now[key]!r}" for key in now if before[key] != now[key]]
+    if differing:
+        raise ConvRNNError(f"{run.path} cannot be resumed with another configuration: {'; '.join(differing)}")
+
+
+def environment() -> dict[str, Any]:
+    """What made a run: command, versions, machine."""
+    import keras  # takes seconds, which a mistyped option should not cost
+
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "versions": {name: version(name) for name in REPORTED} | {"python": platform.python_version()},
+        "backend": keras.backend.backend(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+    }
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, renamed to `path` at the end; on an error nothing stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes beside and renames; not-a-number becomes null, which every JSON reader takes."""
+    with written(path) as beside:
+        beside.write_text(json.dumps(_plain(value), indent=2) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,256 @@
+"""Training a network, or its readout alone, under one regime."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data.console import Report, silent
+from convrnn_experiments import features
+from convrnn_experiments.checkpoints import load_state, save_state
+from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.objectives import (
+    ExitAccuracy,
+    TimeAveragedCrossentropy,
+    balanced_weights,
+    learning_rate,
+)
+from convrnn_experiments.perturbations import Perturb
+from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter, epoch_rows, pictures_of
+from convrnn_experiments.runs import Run, written
+from convrnn_model import inspect_weights, load_weights, save_weights
+
+TRAINING, VALIDATION = 0, 1  # streams of the perturbation's draws
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the loop over epochs needs to know of what is trained.
+
+    Attributes:
+        model: batches of what `shown` yields -> logits (batch, time, classes).
+        shown: epoch -> batches of (input, labels, rows), every training image once.
+        held_out: the validation split, the same in every epoch.
+        labels: (n,) of the training split.
+        perturbation: the layer that draws within the model, if it does.
+    """
+
+    model: keras.Model
+    shown: Callable[[int], tf.data.Dataset]
+    held_out: tf.data.Dataset
+    labels: np.ndarray
+    perturbation: Perturb | None = None
+
+
+def whole_network_task(
+    network: keras.Model, config: Config, training: Pictures, validation: Pictures
+) -> Task:
+    """Train on pictures: each epoch a new order, new crops and flips, new perturbations."""
+    pooled, perturbation = features.pooled_model(network, config)
+    model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
+    frame = Frame(config.image_size, config.resize)
+
+    def shown(epoch: int) -> tf.data.Dataset:
+        rows = epoch_rows(len(training), seed=config.seed, epoch=epoch)
+        jitter = epoch_jitter(len(training), seed=config.seed, epoch=epoch)
+        return batches(training, frame, config.batch_size, rows=rows, jitter=jitter)
+
+    held_out = batches(validation, frame, config.batch_size)
+    return Task(model, shown, held_out, training.labels, perturbation)
+
+
+def readout_task(
+    network: keras.Model, config: Config, data: PreparedSet, kept: Path, report: Report = silent
+) -> Task:
+    """Train the readout on pooled features, which are computed first where they are not kept yet."""
+    found = {}
+    folder = features.folder_of(kept, config, config.weights_sha256)
+    for split, views in (("train", config.views), ("val", 1)):
+        source = pictures_of(data, split)
+        shards = data.table(split).shard_ids
+        parts = features.compute(
+            network, config, source, shards, folder, split=split, views=views, report=report
+        )
+        found[split] = features.KeptFeatures(parts, len(source)), source.labels
+    (training, labels), (validation, held_labels) = found["train"], found["val"]
+    pooled = keras.Input(training.shape, name="pooled")
+    model = keras.Model(pooled, _logits(network, config, pooled))
+
+    def shown(epoch: int) -> tf.data.Dataset:
+        rows = epoch_rows(len(labels), seed=config.seed, epoch=epoch)
+        views = features.view_order(len(labels), training.views, seed=config.seed, epoch=epoch)
+        return training.batches(rows, views, labels, config.batch_size)
+
+    every = np.arange(len(held_labels))
+    held_out = validation.batches(every, np.zeros_like(every), held_labels, config.batch_size)
+    return Task(model, shown, held_out, labels)
+
+
+def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
+    """Pooled (batch, time, channels) -> logits through the network's one shared readout.
+
+    Softmax is left to the loss, where its logarithm is exact.
+    """
+    logits = network.get_layer("ReadoutDense")(pooled)
+    return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
+
+
+def prepare_network(config: Config, say: Say) -> keras.Model:
+    """Build the network and load its weights, saying in one line what was loaded."""
+    keras.utils.set_random_seed(config.seed)
+    network = build_network(config)
+    if config.weights == "none":
+        say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
+    else:
+        foreign = inspect_weights(config.weights).classes != len(CATEGORIES)
+        report = load_weights(network, config.weights, readout="skip" if foreign else "strict")
+        say(f"weights: {report}")
+    if config.trainable == "readout":
+        for layer in network.layers:
+            layer.trainable = layer.name == "ReadoutDense"
+    return network
+
+
+def train(
+    config: Config, run: Run, data: PreparedSet, *, kept: Path, say: Say, report: Report = silent
+) -> None:
+    """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
+
+    Args:
+        config: what to train, from `checked`.
+        run: its folder, from `runs.start`.
+        data: a prepared set with a training and a validation split.
+        kept: folder for kept features.
+        say: told what was loaded, and each epoch's figures.
+        report: progress in images and batches.
+
+    Raises:
+        ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
+    """
+    network = prepare_network(config, say)
+    if config.trainable == "readout":
+        task = readout_task(network, config, data, kept, report)
+    else:
+        task = whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
+    _compile(task, config)
+    state = [*task.model.variables, *task.model.optimizer.variables]
+    reached = load_state(run, state) or {"epoch": 0, "best": float("inf")}
+    first, best = int(reached["epoch"]), reached["best"]
+    history = run.history()[:first]
+    if first:
+        say(f"going on after epoch {first} of {config.epochs}")
+    for epoch in range(first, config.epochs):
+        history.append(_epoch(task, config, epoch, report))
+        loss = history[-1]["val_loss"]
+        if not np.isfinite(loss):
+            raise ConvRNNError(
+                f"{run.path}: the loss is not a number after epoch {epoch + 1}; a smaller --learning-rate may help"
+            )
+        if loss < best:
+            best = loss
+            save_weights(network, run.best)
+        run.write_history(history)
+        save_state(run, state, epoch=epoch + 1, best=best)
+        log_tensorboard(run.path / "tensorboard", history[-1])
+        say(epoch_line(history[-1], config.epochs))
+    _finish(network, run)
+
+
+def _compile(task: Task, config: Config) -> None:
+    steps = -(-len(task.labels) // config.batch_size)
+    rate = learning_rate(
+        config.learning_rate,
+        schedule=config.schedule,
+        steps=config.epochs * steps,
+        warmup_steps=round(config.warmup_epochs * steps),
+    )
+    optimizer = keras.optimizers.Adam(rate, epsilon=config.epsilon, global_clipnorm=config.clip_norm)
+    metrics = [ExitAccuracy(index) for index in range(task.model.output_shape[1])]
+    task.model.compile(optimizer, TimeAveragedCrossentropy(), metrics=metrics, jit_compile=False)
+    optimizer.build(task.model.trainable_variables)
+
+
+def _epoch(task: Task, config: Config, epoch: int, report: Report) -> dict[str, float]:
+    """One epoch and its validation: a row of the history."""
+    began = time.monotonic()
+    weights = balanced_weights(task.labels)
+    shown = _weighted(task.shown(epoch), weights)
+    try:
+        fitted = task.model.fit(
+            shown,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=_weighted(task.held_out, weights),
+            shuffle=False,  # the order is ours already
+            callbacks=[_Streams(task.perturbation, epoch, report, len(shown))],
+            verbose=0,
+        )
+    except tf.errors.InvalidArgumentError as error:
+        raise ConvRNNError(
+            f"an image of {config.data} cannot be read: {error.message.splitlines()[0]}"
+        ) from error
+    logs = {name: float(values[-1]) for name, values in fitted.history.items()}
+    rate = float(ops.convert_to_numpy(task.model.optimizer.learning_rate))
+    return {"epoch": epoch + 1, **logs, "learning_rate": rate, "seconds": round(time.monotonic() - began, 3)}
+
+
+class _Streams(keras.callbacks.Callback):
+    """Sets where in its stream of draws the perturbation stands; the same validation noise after every epoch."""
+
+    def __init__(self, perturbation: Perturb | None, epoch: int, report: Report, total: int) -> None:
+        super().__init__()
+        self.perturbation, self.epoch, self.report_progress, self.total = perturbation, epoch, report, total
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.perturbation:
+            self.perturbation.restart(TRAINING, self.epoch)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        if self.perturbation:
+            self.perturbation.restart(VALIDATION)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.report_progress(f"epoch {self.epoch + 1}", batch + 1, self.total)
+
+
+def _weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
+    """(input, labels, rows) -> (input, labels, weight of each image's class)."""
+    table = tf.constant(weights)
+    return shown.map(lambda images, labels, rows: (images, labels, tf.gather(table, labels)))
+
+
+def _finish(network: keras.Model, run: Run) -> None:
+    """Write last and best weights and the model; `weights.h5` comes last and says that all is there."""
+    save_weights(network, run.path / "weights_last.h5")
+    load_weights(network, run.best)
+    with written(run.path / "model.keras") as path:
+        whole = path.with_suffix(".keras")  # Keras takes the format from the ending
+        network.save(whole)
+        whole.replace(path)
+    save_weights(network, run.weights)
+
+
+def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
+    """One epoch's figures as TensorBoard events."""
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=int(row["epoch"])):
+        for name, value in row.items():
+            tf.summary.scalar(name, value)
+    writer.close()
+
+
+def epoch_line(row: dict[str, float], epochs: int) -> str:
+    """One epoch in one line."""
+    steps = [value for name, value in row.items() if name.startswith("val_accuracy_exit")]
+    shown = " ".join(f"{100 * value:.1f}" for value in steps)
+    losses = f"loss {row['loss']:.3f}, validation {row['val_loss']:.3f}"
+    return f"epoch {int(row['epoch'])}/{epochs}: {losses}; validation accuracy % by time step {shown}"
