@@ -70,6 +70,7 @@ def test_sat_rmse_by_hand():
         sat_rmse([1, 2], [[1, 2]])
 
 
+@settings(deadline=None)
 @given(pairs, st.randoms())
 def test_sat_rmse_is_a_distance(pair, random):
     a, b = pair
@@ -90,6 +91,7 @@ def test_category_correlation_by_hand_and_by_scipy():
     assert category_correlation(a, b) == pytest.approx(stats.pearsonr(a, b).statistic)
 
 
+@settings(deadline=None)
 @given(pairs, st.randoms())
 def test_correlations_are_symmetric_bounded_and_blind_to_order(pair, random):
     a, b = pair
@@ -110,6 +112,7 @@ def test_steepness_by_hand():
     assert math.isnan(steepness([], []))
 
 
+@settings(deadline=None)
 @given(arrays.arrays(float, 6, elements=PERCENT), st.floats(0.1, 1e6), st.floats(-1e3, 1e3))
 def test_steepness_does_not_depend_on_the_unit_of_time(accuracy, factor, start):
     times = np.array([0.0, 1, 2, 4, 7, 8])
@@ -130,6 +133,7 @@ def test_error_consistency_by_hand():
     assert math.isnan(error_consistency([], []))
 
 
+@settings(deadline=None)
 @given(trials, st.randoms())
 def test_error_consistency_is_cohens_kappa(pair, random):
     a, b = pair
@@ -197,12 +201,14 @@ def test_response_times_by_hand():
         entropy_response_times(entropy[0], 1.0)
 
 
+@settings(deadline=None)
 @given(arrays.arrays(float, (7, 5), elements=st.floats(0, 3)), st.floats(0, 3), st.floats(0, 3))
 def test_a_lower_threshold_never_answers_earlier(entropy, one, other):
     early, late = (entropy_response_times(entropy, t) for t in (max(one, other), min(one, other)))
     assert (np.nan_to_num(early, nan=9) <= np.nan_to_num(late, nan=9)).all()
 
 
+@settings(deadline=None)
 @given(arrays.arrays(float, (2, 12), elements=st.integers(0, 5)))
 def test_rank_correlation_is_spearmans(pair):
     with warnings.catch_warnings():
@@ -249,7 +255,7 @@ def test_threshold_fits_by_hand():
         fit_threshold(entropy, [1, 2])
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.permutations(range(30)))
 def test_fitting_is_blind_to_the_order_of_images(order):
     entropy, human = slow_and_fast(30, seed=3)

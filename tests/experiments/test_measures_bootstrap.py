@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -66,6 +66,7 @@ def test_without_widening_few_people_cover_too_seldom():
     assert ((low <= 0.6) & (high >= 0.6)).mean() < 0.93
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 0.999), st.integers(1, 200))
 def test_students_quantile_is_scipys(share, freedom):
     assert bootstrap._student_quantile(share, freedom) == pytest.approx(

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convrnn_data import simulated
@@ -401,6 +401,7 @@ def test_images_that_nobody_answered_have_no_time(write):
     assert images["missed"].tolist() == [1] * 5
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=4))
 def test_no_text_breaks_the_reader(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
@@ -428,6 +429,7 @@ fields = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(fields | rows, max_size=6))
 def test_no_row_breaks_the_reader(tmp_path_factory, odd):
     line = session("7", {0: [*practice(), response("50_blur_9_cat.JPEG", "cat", 450)]})
