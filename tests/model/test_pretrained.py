@@ -81,6 +81,13 @@ def server(published):
     server.server_close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def connections():
+    """Collected before the next module, where their warnings would not be expected."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def surroundings(server, monkeypatch, tmp_path):
     """The server as the mirror, an own cache, and no waiting between tries."""
@@ -90,8 +97,6 @@ def surroundings(server, monkeypatch, tmp_path):
     monkeypatch.setenv("CONVRNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
-    yield
-    gc.collect()  # Here, where its warnings are expected.
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

@@ -75,7 +75,8 @@ def main() -> NoReturn:
     except TyperException as error:
         # Without arguments the help has been asked for, and printed.
         if type(error).__name__ != "NoArgsIsHelpError":
-            _say(f"{error.format_message()} (see `{NAME} --help`)")
+            context = getattr(error, "ctx", None)
+            _say(f"{error.format_message()} (see `{context.command_path if context else NAME} --help`)")
         code = error.exit_code
     except ConvRNNError as error:
         _say(str(error))

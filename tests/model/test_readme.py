@@ -1,0 +1,102 @@
+"""The README's recipes run as they are printed, with weights in the cache in place of a download."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from convrnn_model import bl_net, inspect_weights, save_weights
+from convrnn_model.networks import BUILDERS
+
+README = Path(__file__).parents[2] / "packages" / "convrnn-model" / "README.md"
+RECIPES = dict(
+    re.findall(r"^### (.+?)\n.*?^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+)
+N_IMAGES = 2
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory, fill_golden):
+    """A file of BL's shape with 1000 classes, where a file put by hand would lie."""
+    folder = tmp_path_factory.mktemp("cache")
+    network = bl_net((128, 128, 3), 1000)
+    fill_golden(network)
+    save_weights(network, folder / "bl_imagenet.h5")
+    return folder
+
+
+@pytest.fixture
+def recipe(cache, monkeypatch, tmp_path):
+    """A function that runs a recipe and returns its variables."""
+    monkeypatch.setenv("CONVRNN_CACHE", str(cache))
+    monkeypatch.setenv("CONVRNN_MIRROR", "http://127.0.0.1:9")  # nobody answers
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    variables = {
+        "images": rng.integers(0, 256, (N_IMAGES, 128, 128, 3), dtype=np.uint8),
+        "labels": np.arange(N_IMAGES),
+    }
+
+    def run(title):
+        exec(compile(RECIPES[title], f"{README.name}: {title}", "exec"), variables)
+        return variables
+
+    return run
+
+
+def test_there_are_five():
+    assert len(RECIPES) == 5
+
+
+def test_photograph(recipe, capsys, tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image", reason="the recipe reads a photograph with pillow")
+    image.new("RGB", (300, 200), "teal").save(tmp_path / "photograph.jpg")
+    recipe("Predict one photograph")
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.fullmatch(r"time step (\d): n\d{8}, \d+\.\d%", line)[1] for line in lines] == list("01234567")
+
+
+def test_similarity(recipe):
+    matrices = recipe("Activations for representational similarity analysis")["dissimilarity"]
+    assert len(matrices) == 6
+    for matrix in matrices.values():
+        assert matrix.shape == (N_IMAGES, N_IMAGES)
+        np.testing.assert_allclose(np.diag(matrix), 0, atol=1e-6)
+        assert (matrix[~np.eye(N_IMAGES, dtype=bool)] > 0).all()
+
+
+def test_own_readout(recipe, capsys, tmp_path):
+    network = recipe("A readout for categories of one's own")["network"]
+    assert "ReadoutDense/kernel ReadoutDense/bias" in capsys.readouterr().out
+    assert {variable.path for variable in network.trainable_variables} == {
+        "ReadoutDense/kernel",
+        "ReadoutDense/bias",
+    }
+    assert inspect_weights(tmp_path / "own_categories.h5").classes == 16
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="Keras computes through another backend here")
+def test_torch_module(recipe):
+    saliency = recipe("A `torch.nn.Module`")["saliency"]
+    assert tuple(saliency.shape) == (N_IMAGES, 128, 128)
+    assert bool((saliency > 0).any())
+
+
+def test_response_times(recipe):
+    found = recipe("Response times from entropy")
+    assert found["times"].shape == found["chosen"].shape == (N_IMAGES,)
+    assert ((found["chosen"] == -1) == np.isnan(found["times"])).all()
+    assert len(found["effort"]) == 8
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_table_of_networks_is_true(name):
+    from convrnn_model import multiply_adds
+
+    row = next(line for line in README.read_text().splitlines() if line.startswith(f"| `{name}` |"))
+    cost = multiply_adds(BUILDERS[name]((128, 128, 3), 1000))
+    assert f"| {sum(cost.parameters.values()):,} |" in row
+    assert f"| {cost.per_timestep[0] / 1e9:.2f} G" in row
