@@ -87,6 +87,8 @@ def test_category_correlation_by_hand_and_by_scipy():
     assert math.isnan(category_correlation([1, 1, 1], [1, 2, 3]))
     assert math.isnan(category_correlation([0.1 + 0.2, 0.3 + 5e-17, 0.3 + 5e-17][1:], [1, 2]))
     assert math.isnan(category_correlation([1, NAN], [1, 2]))
+    close = 50 + 7.2e-15 * np.array([0, 0, 1])  # neighbouring numbers
+    assert category_correlation(close, [0, 0, 1]) == pytest.approx(1)
     a, b = np.random.default_rng(0).normal(size=(2, 16))
     assert category_correlation(a, b) == pytest.approx(stats.pearsonr(a, b).statistic)
 

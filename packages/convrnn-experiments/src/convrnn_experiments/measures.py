@@ -373,7 +373,9 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     # Constant is what has one value: a spread computed from a rounded mean need not be 0.
     if x.size < 2 or x.min() == x.max() or y.min() == y.max():
         return float("nan")
-    x, y = (x - x.mean()) / np.ptp(x), (y - y.mean()) / np.ptp(y)
+    # Onto [0, 1] first: exact even for neighbouring numbers, whose mean would be rounded to one of them.
+    x, y = (x - x.min()) / np.ptp(x), (y - y.min()) / np.ptp(y)
+    x, y = x - x.mean(), y - y.mean()
     return float(np.clip((x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()), -1, 1))
 
 
