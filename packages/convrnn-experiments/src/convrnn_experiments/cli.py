@@ -206,7 +206,11 @@ def evaluate(
         with convrnn_data.console.progress() as report:
             measures = evaluation.evaluate(found, trials, report=report)
         typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")
-        for level, accuracy in {"all": measures["accuracy"], **measures["accuracy_by_level"]}.items():
+        by_level = measures["accuracy_by_level"]
+        for level, accuracy in {
+            "all": measures["accuracy"],
+            **(by_level if len(by_level) > 1 else {}),
+        }.items():
             steps = " ".join(f"{value:5.1f}" for value in accuracy["percent"])
             typer.echo(f"  {level:>6}  {steps}")
 

@@ -69,7 +69,9 @@ def human_trials(folder: Path, regime: Regime, config: Config) -> Trials:
         frame=Frame(config.image_size, config.image_size),
         pictures=Pictures(_stimulus_reader(stimuli), labels, unknown, unknown),
         paths=[str(stimulus.path) for stimulus in stimuli],
-        names=[stimulus.name for stimulus in stimuli],
+        names=[
+            stimulus.path.name if stimulus.path.suffix == ".JPEG" else stimulus.name for stimulus in stimuli
+        ],
         levels=[stimulus.level for stimulus in stimuli],
         blocks=np.array([stimulus.block for stimulus in stimuli]),
     )

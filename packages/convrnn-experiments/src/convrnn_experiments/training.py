@@ -111,9 +111,14 @@ def prepare_network(config: Config, say: Say) -> keras.Model:
     if config.weights == "none":
         say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
     else:
-        foreign = inspect_weights(config.weights).classes != len(CATEGORIES)
-        report = load_weights(network, config.weights, readout="skip" if foreign else "strict")
-        say(f"weights: {report}")
+        info = inspect_weights(config.weights)
+        foreign = info.classes != len(CATEGORIES)
+        loaded = load_weights(network, config.weights, readout="skip" if foreign else "strict")
+        readout = f"its {info.classes}-class readout left out, a new one" if foreign else "its readout kept"
+        say(
+            f"weights: {config.weights}: {info.variant}, {info.dataset or 'no published set'}, "
+            f"{len(loaded.loaded)} arrays; {readout}"
+        )
     if config.trainable == "readout":
         for layer in network.layers:
             layer.trainable = layer.name == "ReadoutDense"
