@@ -15,6 +15,7 @@ from convrnn_data.errors import ConvRNNError
 from convrnn_data.human import CONDITIONS
 from convrnn_data.prepared import REJECTED, PreparedSet
 from convrnn_data.preparing import Prepared, prepare
+from convrnn_data.preview import save_preview
 from convrnn_data.reformatting import Reformatted, reformat
 from convrnn_data.stats import save_picture, table
 from convrnn_data.verifying import verify
@@ -177,6 +178,16 @@ def _print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         shown.add_row(*row)
     Console().print(shown)
+
+
+@app.command("preview")
+def preview_command(
+    path: Annotated[Path, typer.Argument(help="A prepared set, or the human stimuli.", show_default=False)],
+    picture: Annotated[Path, typer.Argument(metavar="PNG", help="The picture to draw.", show_default=False)],
+) -> None:
+    """Draw a contact sheet: a row per category, columns per split or, for human stimuli, per regime."""
+    save_preview(path, picture)
+    print(f"Drawn: {picture}")
 
 
 @app.command("reformat")

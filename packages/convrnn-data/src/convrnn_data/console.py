@@ -26,7 +26,7 @@ def run(app: typer.Typer, name: str, errors: tuple[type[Exception], ...] = (Conv
         code = app(prog_name=name, standalone_mode=False)
     except TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
+            print(error.format_message(), file=sys.stderr)
         else:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else name

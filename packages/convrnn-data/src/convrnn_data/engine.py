@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import itertools
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -13,6 +15,9 @@ from convrnn_data.errors import ConvRNNError
 ENGINES = ("local", "ray", "dask")
 
 _PACKAGES = {"ray": "ray", "dask": "distributed"}
+
+WAVE = 4
+"""Jobs per worker that Ray is given at once."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -43,6 +48,7 @@ def check_engine(engine: str, workers: int | None) -> None:
 def run_jobs(
     function: Callable[[Job], Result],
     jobs: Iterable[Job],
+    total: int,
     *,
     engine: str = "local",
     workers: int | None = None,
@@ -53,20 +59,34 @@ def run_jobs(
     Args:
         function: importable on every worker; it and the jobs are sent there.
         jobs: taken a few at a time, so that they may be made as they are needed.
+        total: how many jobs there are; no more local processes are started than that.
         engine: "local" for processes of this machine, or "ray", "dask".
         workers: how many at once; by default a core each, or all that the cluster has.
         address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
     """
-    if engine == "local" and (workers or available_cores()) == 1:
-        yield from map(function, jobs)
-        return
+    if engine == "local":
+        workers = max(1, min(workers or available_cores(), total))
+        if workers == 1:
+            yield from map(function, jobs)
+            return
+    calls = (joblib.delayed(function)(job) for job in jobs)
     with _backend(engine, workers, address):
-        parallel = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)
-        results = parallel(joblib.delayed(function)(job) for job in jobs)
+        if engine == "ray":
+            yield from _in_waves(calls, workers)
+            return
+        results = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)(calls)
         try:
             yield from results
         finally:
             results.close()
+
+
+def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
+    """Ray's backend hands results over only when all are there, so a few jobs per worker are given to it at a time."""
+    size = WAVE * joblib.effective_n_jobs(workers or -1)
+    with joblib.Parallel(n_jobs=workers or -1, batch_size=1) as parallel:
+        while wave := list(itertools.islice(calls, size)):
+            yield from parallel(wave)
 
 
 @contextlib.contextmanager
@@ -94,7 +114,9 @@ def _ray(workers: int | None, address: str | None) -> Iterator[None]:
     address = address or os.environ.get("RAY_ADDRESS")
     try:
         local: dict[str, Any] = {"include_dashboard": False, "num_cpus": workers or available_cores()}
-        ray.init(address=address, log_to_driver=False, **({} if address else local))
+        ray.init(
+            address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ConvRNNError(f"no Ray cluster answers at {address}: {error}") from error
     try:

@@ -129,11 +129,13 @@ class Scan(NamedTuple):
     """What lies in a folder of stimuli.
 
     Attributes:
+        root: the folder.
         stimuli: in order of regime, block, index and name; the same order in every layout.
         misfits: (path, reason) of files that should be stimuli and are not.
         aside: what lies beside and is no test data: training folders, answers, other files.
     """
 
+    root: Path
     stimuli: tuple[Stimulus, ...]
     misfits: tuple[tuple[Path, str], ...]
     aside: tuple[Path, ...]
@@ -183,7 +185,7 @@ def scan_stimuli(folder: Path) -> Scan:
             ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "nothing, the folder is empty"
         )
         raise ConvRNNError(f"{folder} is not the human test set: looked for {LAYOUTS}; found {listed}")
-    return Scan(tuple(sorted(stimuli, key=_order)), tuple(sorted(misfits)), tuple(sorted(aside)))
+    return Scan(folder, tuple(sorted(stimuli, key=_order)), tuple(sorted(misfits)), tuple(sorted(aside)))
 
 
 Found = Stimulus | tuple[Path, str] | Path

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -129,7 +130,7 @@ class Plan:
     def _member(self, row: int) -> Member:
         listing, at = self.classes[self.listed[row]], self.rows[row]
         container, name = listing.container, listing.names[at].decode()
-        path = str(container.path if container.end else container.path / name)
+        path = os.path.abspath(container.path if container.end else container.path / name)
         offset, size, stamp = int(listing.offsets[at]), int(self.sizes[row]), int(listing.stamps[at])
         return Member(
             self.keys[row].decode(), name, container.synset, int(self.labels[row]), path, offset, size, stamp

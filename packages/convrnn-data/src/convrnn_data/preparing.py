@@ -22,6 +22,9 @@ from convrnn_data.workspace import abandon, begin, complete, held, is_complete, 
 OVERHEAD = 2800
 """Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
 
+Run = Callable[[Iterator[ShardJob], int], Iterator[Outcome]]
+"""Does jobs, of which there are so many, on some engine."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -103,8 +106,8 @@ def prepare(
     listing = list_images(find_source(imagenet), lists.categories, report)
     plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
 
-    def run(jobs: Iterator[ShardJob]) -> Iterator[Outcome]:
-        return run_jobs(copy_shard, jobs, engine=engine, workers=workers, address=address)
+    def run(jobs: Iterator[ShardJob], total: int) -> Iterator[Outcome]:
+        return run_jobs(copy_shard, jobs, total, engine=engine, workers=workers, address=address)
 
     return _carry_out(plan, out, listing.summary, part, strict, run, report)
 
@@ -130,7 +133,7 @@ def _carry_out(
     source: str,
     part: tuple[int, int] | None,
     strict: bool,
-    run: Callable[[Iterator[ShardJob]], Iterator[Outcome]],
+    run: Run,
     report: Report,
 ) -> Prepared:
     described = describe(plan)
@@ -161,18 +164,19 @@ def _write(
     missing: list[ShardPlan],
     out: Path,
     strict: bool,
-    run: Callable[[Iterator[ShardJob]], Iterator[Outcome]],
+    run: Run,
     report: Report,
 ) -> None:
+    place = out.absolute()  # Workers may stand in another folder.
     check, resize = plan.settings.check, plan.settings.resize
     jobs = (
         ShardJob(
-            out / f"{shard.name}.tar", plan.hash, shard.split, plan.members(shard), check, resize, strict
+            place / f"{shard.name}.tar", plan.hash, shard.split, plan.members(shard), check, resize, strict
         )
         for shard in missing
     )
     report("Writing shards", 0, len(missing))
-    for done, outcome in enumerate(run(jobs), start=1):
+    for done, outcome in enumerate(run(jobs, len(missing)), start=1):
         if outcome.error:
             raise ConvRNNError(outcome.error)
         report("Writing shards", done, len(missing))

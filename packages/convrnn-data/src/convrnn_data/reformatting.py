@@ -143,8 +143,13 @@ def _checked(scan: Scan, bad: list[tuple[str, str]], report: Report) -> Iterator
         try:
             yield stimulus, make_ready(data)
         except BadImage as error:
-            bad.append((str(stimulus.path), str(error)))
+            bad.append((_named(scan, stimulus), str(error)))
         report("Reformatting", done, len(scan.stimuli))
+
+
+def _named(scan: Scan, stimulus: Stimulus) -> str:
+    place = str(stimulus.path.relative_to(scan.root))
+    return place if stimulus.size is None else f"{place}: {stimulus.parsed}"
 
 
 Counts = tuple[tuple[str, str, int, str, int], ...]

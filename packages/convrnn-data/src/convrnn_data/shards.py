@@ -67,7 +67,7 @@ def ustar_header(name: str, size: int) -> bytes:
 
 _OWNER = b"0000644\x000000000\x000000000\x00"
 _TIME = b"00000000000\x00"
-_TAIL = b"0" + b"\0" * 100 + b"ustar\x0000" + b"\0" * 64 + b"0000000\x000000000\x00" + b"\0" * 167
+_TAIL = b"0" + b"\0" * 100 + b"ustar\x0000" + b"\0" * 247
 _BARE_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 

@@ -50,23 +50,31 @@ def save_picture(prepared: PreparedSet, path: Path) -> None:
         y = TOP + ROW * label
         draw.text((LEFT - 12, y + ROW // 2), category, "black", font, anchor="rm")
         for place, split in enumerate(prepared.splits):
-            number, bar = counts[split][category], y + 3 + (BAR + 1) * place
+            number = counts[split][category]
+            bar = y + (ROW - (BAR + 1) * len(prepared.splits)) // 2 + (BAR + 1) * place
             length = round((WIDTH - LEFT - RIGHT) * (number / most) ** 0.5)
             draw.rectangle((LEFT, bar, LEFT + length, bar + BAR - 1), COLOURS[place])
             draw.text((LEFT + length + 6, bar + BAR // 2), f"{number:,}", "black", small, anchor="lm")
     save_png(image, path)
 
 
-def save_png(image: Image.Image, path: Path) -> None:
-    """Write a PNG beside its name and rename it.
+def check_png(path: Path) -> None:
+    """Refuse, before anything is drawn, a picture that could not be written.
 
     Raises:
         ConvRNNError: the name is not that of a PNG, or the folder is not there.
     """
     if path.suffix.lower() != ".png":
         raise ConvRNNError(f"{path}: the picture is a PNG, so give it a name that ends in .png")
+    if path.is_dir():
+        raise ConvRNNError(f"{path} is a folder; give the picture another name")
     if not path.parent.is_dir():
         raise ConvRNNError(f"{path.parent} does not exist; the picture needs a folder to lie in")
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write a PNG beside its name and rename it."""
+    check_png(path)
     out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
+    image.save(out, "PNG")
     write_file(path, out.getvalue())

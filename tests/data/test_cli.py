@@ -1,0 +1,159 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import convrnn_data
+from convrnn_data.cli import main
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder; its exit code, output and errors."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["convrnn-data", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_what_is_public_is_named():
+    assert sorted(convrnn_data.__all__) == sorted(
+        name
+        for name, value in vars(convrnn_data).items()
+        if (not name.startswith("_") and not isinstance(value, type(sys))) or name == "__version__"
+    )
+
+
+def test_the_road_from_a_drawn_sample(command):
+    assert (
+        command("sample", "drawn", "--images-per-category", "2", "--trials", "16", "--observers", "1")[0] == 0
+    )
+    code, out, err = command("prepare", "drawn/imagenet", "set", "--images", "all", "--val", "0.5")
+    assert (code, err) == (0, "")
+    assert "set: 32 images (16 train, 16 val)" in out
+    code, out, _ = command("prepare", "drawn/imagenet", "set", "--images", "all", "--val", "0.5")
+    assert (code, "complete already, nothing to do" in out) == (0, True)
+    code, out, _ = command("verify", "set")
+    assert (code, "all as written" in out) == (0, True)
+    code, out, _ = command("stats", "set", "--picture", "counts.png")
+    assert code == 0
+    assert [re.split(r" +", line.strip()) for line in out.splitlines()][1] == ["airplane", "1", "1", "2"]
+    code, out, _ = command("reformat", "drawn/human", "new", "--layout", "shards")
+    assert (code, "left out; all counts in new/counts.csv" in out) == (0, True)
+    for folder, picture in (("set", "set.png"), ("new", "new.png"), ("drawn/human", "human.png")):
+        assert command("preview", folder, picture)[0] == 0
+        with Image.open(picture) as sheet:
+            assert min(sheet.size) > 300
+
+
+def test_verify_names_what_is_damaged_and_fails(command, class_folders):
+    command("prepare", class_folders, "set", "--images", "all", "--val", "0")
+    path = Path("set/train/000000.tar")
+    path.write_bytes(path.read_bytes()[:-1])
+    code, out, err = command("verify", "set")
+    assert code == 1
+    assert "set/train/000000.tar has" in out
+    assert err.count("\n") == 1
+
+
+def test_a_split_file_from_one_set_serves_another(command, class_folders, class_tars):
+    command("prepare", class_folders, "one", "--images", "all", "--val", "0.3")
+    code, _, err = command("prepare", class_tars, "two", "--images", "all", "--split-file", "one/split.json")
+    assert (code, err) == (0, "")
+    assert Path("one/split.json").read_bytes() == Path("two/split.json").read_bytes()
+    assert Path("one/val/000000.tar").read_bytes() == Path("two/val/000000.tar").read_bytes()
+
+
+def test_tasks_say_how_to_complete(command, class_folders):
+    _, out, _ = command("prepare", class_folders, "set", "--images", "all", "--task", "1/1")
+    assert "`convrnn-data verify set` completes the set" in out
+    code, out, err = command("verify", "set")
+    assert (code, err) == (0, "")
+    assert "; completed" in out
+
+
+WRONG = [
+    ("prepare", 2, "Missing argument 'IMAGENET'"),
+    (
+        "prepare nowhere set",
+        1,
+        "nowhere: No such file or directory; ImageNet is looked for there as train/<wnid>",
+    ),
+    ("prepare empty set", 1, "empty is not ImageNet: .* the folder is empty"),
+    ("prepare note.txt set", 1, "note.txt is cut|note.txt is no tar"),
+    ("prepare other set", 1, "is not ImageNet: .* found a, b"),
+    ("prepare outside set", 1, "none of the 1 classes in outside belongs to one of the 16 categories"),
+    ("prepare bare set --images all", 1, "hold no image"),
+    ("prepare FOLDERS note.txt --images all", 1, "note.txt is a file; the prepared set needs a folder"),
+    ("prepare FOLDERS note.txt/set --images all", 1, "note.txt is a file; the prepared set needs a folder"),
+    ("prepare FOLDERS other --images all", 1, "other is not empty and holds no prepared set"),
+    ("prepare FOLDERS set", 1, "of the 213,555 listed images are not in .* --allow-missing"),
+    ("prepare FOLDERS set --images some", 2, "Invalid value for '--images'"),
+    ("prepare FOLDERS set --imagse all", 2, "No such option: --imagse"),
+    (
+        "prepare FOLDERS set --images all --shard-size -5",
+        1,
+        "--shard-size is -5; a shard holds at least 1 image",
+    ),
+    ("prepare FOLDERS set --images all --shard-size many", 2, "Invalid value for '--shard-size'"),
+    ("prepare FOLDERS set --images all --val 0.7 --test 0.6", 1, "leave nothing to train on"),
+    ("prepare FOLDERS set --images all --val -1", 1, "are shares of 0 or more"),
+    ("prepare FOLDERS set --images all --val nan", 1, "are shares of 0 or more"),
+    ("prepare FOLDERS set --images all --task 5/4", 1, "--task is '5/4'; it is I/N with I from 1 to N"),
+    ("prepare FOLDERS set --images all --task one", 1, "--task is 'one'"),
+    ("prepare FOLDERS set --images all --workers 0", 1, "--workers is 0; at least 1"),
+    ("prepare FOLDERS set --images all --resize 0", 1, "--resize is 0"),
+    ("prepare FOLDERS set --images all --engine spark", 2, "Invalid value for '--engine'"),
+    ("prepare FOLDERS set --image-names empty", 1, "airplane.txt: No such file"),
+    ("prepare FOLDERS set --images all --split-file none.json", 1, "none.json: No such file"),
+    ("prepare FOLDERS set --images all --split-file positions.json", 1, "positions mean other images"),
+    (
+        "prepare FOLDERS set --images all --split-file positions.json --val 0.1",
+        1,
+        "leave --val and --test out",
+    ),
+    ("verify nowhere", 1, "nowhere does not exist"),
+    ("verify empty", 1, "has no manifest.json"),
+    ("stats other", 1, "other is not a prepared set"),
+    ("preview other a.png", 1, "other is not the human test set"),
+    ("preview other a.jpg", 1, "ends in .png"),
+    ("reformat nowhere new", 1, "nowhere: No such file or directory"),
+    ("reformat empty new", 1, "the folder is empty"),
+    ("reformat other note.txt", 1, "note.txt is there already"),
+    ("frobnicate", 2, "No such command 'frobnicate'"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "said"), WRONG, ids=[line for line, _, _ in WRONG])
+def test_wrong_input_is_one_clear_line_and_leaves_nothing_behind(
+    line, code, said, command, class_folders, digests
+):
+    for folder in ("empty", "other/a", "other/b", "outside/n02128757", "bare/n02690373"):
+        Path(folder).mkdir(parents=True)
+    Path("note.txt").write_text("x" * 2000)
+    Path("positions.json").write_text(json.dumps([4, 2]))
+    before = sorted(Path().rglob("*"))
+    found, out, err = command(*line.replace("FOLDERS", str(class_folders)).split())
+    assert (found, out) == (code, "")
+    assert err.startswith("convrnn-data: error: ")
+    assert err.count("\n") == 1
+    assert re.search(said, err)
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_importing_needs_no_tensorflow_and_no_keras():
+    script = "import sys, convrnn_data.cli; print({'tensorflow', 'keras', 'ray', 'distributed'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

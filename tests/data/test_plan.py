@@ -1,0 +1,208 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convrnn_data import ConvRNNError
+from convrnn_data.categories import shipped_lists
+from convrnn_data.plan import Settings, describe, differences, make_plan
+from convrnn_data.sources import ClassListing, Container, Listing, Source, find_source, list_images
+from convrnn_data.splits import SPLITS, assign, format_split, read_split
+
+KEYS = st.lists(st.integers(0, 10**6), min_size=1, max_size=80, unique=True)
+
+
+def keyed(numbers):
+    keys = np.array([f"n{number % 7:08d}_{number}" for number in numbers], dtype=bytes)
+    return keys, np.array([number % 3 for number in numbers])
+
+
+def by_key(keys, splits):
+    return dict(zip(keys.tolist(), splits.tolist(), strict=True))
+
+
+@given(KEYS, st.randoms(use_true_random=False), st.integers(0, 5), st.floats(0, 0.5), st.floats(0, 0.4))
+def test_the_split_ignores_order(numbers, random, seed, val, test):
+    shuffled = random.sample(numbers, len(numbers))
+    one, other = keyed(numbers), keyed(shuffled)
+    first = assign(*one, val=val, test=test, seed=seed)
+    second = assign(*other, val=val, test=test, seed=seed)
+    assert by_key(one[0], first) == by_key(other[0], second)
+
+
+@given(KEYS, st.integers(0, 5))
+def test_the_split_of_a_category_ignores_the_others(numbers, seed):
+    keys, labels = keyed(numbers)
+    together = by_key(keys, assign(keys, labels, val=0.2, test=0.1, seed=seed))
+    for label in np.unique(labels):
+        mine = labels == label
+        alone = by_key(keys[mine], assign(keys[mine], labels[mine], val=0.2, test=0.1, seed=seed))
+        assert alone.items() <= together.items()
+
+
+@given(KEYS, st.floats(0, 0.5), st.floats(0, 0.4))
+def test_the_split_is_stratified_to_the_image(numbers, val, test):
+    keys, labels = keyed(numbers)
+    splits = assign(keys, labels, val=val, test=test, seed=0)
+    for label in np.unique(labels):
+        counts = np.bincount(splits[labels == label], minlength=3)
+        total = counts.sum()
+        assert abs(counts[1] - total * val) <= 0.5
+        assert abs(counts[2] - total * test) <= 1  # half for itself, half for what rounding gave to val
+
+
+def test_another_seed_is_another_split():
+    keys, labels = keyed(range(300))
+    splits = [assign(keys, labels, val=0.5, test=0, seed=seed) for seed in (0, 1)]
+    assert 0.3 < np.mean(splits[0] == splits[1]) < 0.7
+
+
+def listing_of(sizes, order=1):
+    """A listing of two classes with so many images, in ascending or descending order."""
+    classes = []
+    for synset, count in zip(("n02690373", "n02085782"), sizes, strict=True):
+        numbers = list(range(1, count + 1))[::order]
+        names = np.array([f"{synset}_{number}.JPEG" for number in numbers], dtype="S32")
+        column = np.array(numbers, dtype=np.int64)
+        classes.append(ClassListing(Container(synset, Path(synset)), names, column * 512, column, column))
+    return Listing(Source("class folders", Path(), ()), tuple(classes[::order]), sum(sizes))
+
+
+def named(plan):
+    return [(shard.name, [member.key for member in plan.members(shard)]) for shard in plan.shards]
+
+
+@given(st.tuples(st.integers(0, 40), st.integers(1, 40)), st.integers(1, 30), st.integers(0, 3))
+@settings(deadline=None)
+def test_every_key_lands_once_and_shards_are_even_and_order_does_not_matter(sizes, shard_size, seed):
+    wanted = Settings(images="all", val=0.25, test=0.1, seed=seed, shard_size=shard_size)
+    plan = make_plan(listing_of(sizes), shipped_lists(), wanted)
+    shards = named(plan)
+    keys = [key for _, members in shards for key in members]
+    assert len(keys) == len(set(keys)) == sum(sizes)
+    for split in SPLITS:
+        lengths = [len(members) for name, members in shards if name.startswith(split)]
+        assert all(
+            0 < max(lengths) - 1 <= length <= shard_size or length == max(lengths) == 1 for length in lengths
+        )
+    other = make_plan(listing_of(sizes, order=-1), shipped_lists(), wanted)
+    assert (named(other), other.hash) == (shards, plan.hash)
+
+
+def test_members_carry_their_own_sizes_and_labels():
+    plan = make_plan(listing_of((9, 9)), shipped_lists(), Settings(images="all"))
+    for shard in plan.shards:
+        for member in plan.members(shard):
+            assert member.size == int(member.key.split("_")[1]) == member.offset // 512
+            assert (member.label, member.synset) in ((0, "n02690373"), (10, "n02085782"))
+
+
+def test_shards_mix_the_categories():
+    plan = make_plan(listing_of((200, 200)), shipped_lists(), Settings(images="all", val=0, shard_size=50))
+    shares = [np.mean([member.label == 0 for member in plan.members(shard)]) for shard in plan.shards]
+    assert min(shares) > 0.2
+    assert max(shares) < 0.8
+
+
+OTHERS = {
+    "val": 0.2,
+    "test": 0.2,
+    "seed": 1,
+    "shard_size": 7,
+    "check": "decode",
+    "resize": 9,
+    "images": "listed",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_setting_that_changes_bytes_changes_the_hash_and_is_named(name):
+    assert {*OTHERS, "split_file"} == {field.name for field in dataclasses.fields(Settings)}
+    base = Settings(images="all")
+    plans = [
+        make_plan(listing_of((20, 20)), shipped_lists(), one, allow_missing=True)
+        for one in (base, dataclasses.replace(base, **{name: OTHERS[name]}))
+    ]
+    assert plans[0].hash != plans[1].hash
+    said = differences(describe(plans[0]), describe(plans[1]))
+    assert said == f"{name} {getattr(base, name)} there, {OTHERS[name]} now"
+
+
+def test_a_changed_image_changes_the_hash(own_folders):
+    wanted = shipped_lists().categories
+    plans = []
+    for _ in range(2):
+        plans.append(
+            make_plan(list_images(find_source(own_folders), wanted), shipped_lists(), Settings(images="all"))
+        )
+        path = own_folders / "train" / "n02690373" / "n02690373_1.JPEG"
+        path.write_bytes(path.read_bytes() + b"\0")
+    assert plans[0].hash != plans[1].hash
+    assert differences(describe(plans[0]), describe(plans[1])) == "its images have changed"
+
+
+def test_listed_takes_the_listed_and_counts_the_missing(class_folders):
+    lists = shipped_lists()
+    listing = list_images(find_source(class_folders), lists.categories)
+    there = {
+        f"{one.container.synset}/{name.decode()}" for one in listing.classes for name in one.names.tolist()
+    }
+    listed = {f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)}
+    with pytest.raises(
+        ConvRNNError, match=f"{len(listed - there):,} of the 213,555 listed images are not in"
+    ):
+        make_plan(listing, lists, Settings())
+    plan = make_plan(listing, lists, Settings(), allow_missing=True)
+    assert {f"{key.split('_')[0]}/{key}.JPEG" for _, keys in named(plan) for key in keys} == there & listed
+    assert {source for source, _ in plan.rejected} == listed - there
+
+
+def test_a_split_file_is_followed(tmp_path):
+    listing, lists = listing_of((10, 10)), shipped_lists()
+    plan = make_plan(listing, lists, Settings(images="all", val=0.3, test=0.2, seed=4))
+    path = tmp_path / "split.json"
+    path.write_bytes(format_split(plan.keys, plan.splits))
+    again = make_plan(listing, lists, Settings(images="all", seed=4), assigned=read_split(path))
+    assert named(again) == named(plan)
+
+
+def test_a_split_file_must_name_every_image(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps({"train": ["n02690373_1", "n02690373_77"], "val": ["n02085782_1"]}))
+    with pytest.raises(ConvRNNError, match=r"says nothing of 1 of the 3 images \(the first: n02690373_2\)"):
+        make_plan(listing_of((2, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
+    with pytest.raises(ConvRNNError, match=r"names 1 images that are not there \(the first: n02690373_77\)"):
+        make_plan(listing_of((1, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
+    plan = make_plan(
+        listing_of((1, 1)),
+        shipped_lists(),
+        Settings(images="all"),
+        assigned=read_split(path),
+        allow_missing=True,
+    )
+    assert plan.rejected == (("n02690373_77", "in the split file, but not in the source"),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["n02690373_1.2.JPEG", "n02690373 1.JPEG", "n02085782_5.JPEG", ".JPEG", "n" * 91 + ".JPEG", "ü.JPEG"],
+)
+def test_names_that_make_no_key_are_rejected(name):
+    column = np.array([1], dtype=np.int64)
+    bad = ClassListing(Container("n02690373", Path("a")), np.array([name.encode()]), column, column, column)
+    listing = listing_of((1, 1))
+    listing = dataclasses.replace(listing, classes=(*listing.classes[1:], bad))
+    plan = make_plan(listing, shipped_lists(), Settings(images="all"))
+    assert [source for source, _ in plan.rejected] == [f"n02690373/{name}"]
+    assert plan.keys.tolist() == [b"n02085782_1"]
+
+
+def test_two_images_with_one_key_are_refused(own_folders, make_jpeg):
+    (own_folders / "train" / "n02690373" / "n02690373_1.jpg").write_bytes(make_jpeg(1))
+    listing = list_images(find_source(own_folders), shipped_lists().categories)
+    with pytest.raises(ConvRNNError, match=r"same name as another \(the first: n02690373_1\)"):
+        make_plan(listing, shipped_lists(), Settings(images="all"))

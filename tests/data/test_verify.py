@@ -1,0 +1,118 @@
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convrnn_data import ConvRNNError, prepare, verify
+
+
+@pytest.fixture(scope="module")
+def whole(class_folders, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "set"
+    prepare(class_folders, out, images="all", val=0.2, shard_size=30, workers=1)
+    return out
+
+
+@pytest.fixture
+def own(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "set")
+
+
+def problems(path):
+    """What verify names, whether as problems or, where the manifest itself is damaged, as an error."""
+    try:
+        return verify(path).problems
+    except ConvRNNError as error:
+        return (str(error),)
+
+
+def test_a_whole_set_is_whole(whole):
+    found = verify(whole)
+    files = [path for path in whole.rglob("*") if path.is_file()]
+    assert (found.problems, found.files) == ((), len(files))
+    assert found.bytes == sum(path.stat().st_size for path in files)
+
+
+FILES = (
+    "train/000000.tar",
+    "train/000001.json",
+    "val/000000.tar",
+    "split.json",
+    "manifest.json",
+    "rejected.csv",
+)
+
+
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+@settings(max_examples=120, deadline=None)
+def test_any_flipped_bit_is_named(whole, name, place, bit):
+    path = whole / name
+    data = path.read_bytes()
+    flipped = bytearray(data)
+    flipped[int(place * len(data))] ^= 1 << bit
+    try:
+        path.write_bytes(flipped)
+        found = problems(whole)
+    finally:
+        path.write_bytes(data)
+    assert len(found) == 1
+    assert str(path) in found[0]
+
+
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=80, deadline=None)
+def test_any_cut_is_named(whole, name, place):
+    path = whole / name
+    data = path.read_bytes()
+    try:
+        path.write_bytes(data[: int(place * len(data))])
+        found = problems(whole)
+    finally:
+        path.write_bytes(data)
+    assert len(found) == 1
+    assert str(path) in found[0]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(own, name):
+    (own / name).unlink()
+    found = problems(own)
+    if name == "manifest.json":
+        assert "is not a prepared set: it has no manifest.json" in found[0]
+    else:
+        assert found == (f"{own / name} is missing",)
+
+
+@pytest.mark.parametrize(
+    "name", ["train/000009.tar", "note.txt", "other/x.json", "train/.000000.tar.host.1.tmp"]
+)
+def test_a_foreign_file_is_named(own, name):
+    (own / name).parent.mkdir(exist_ok=True)
+    (own / name).write_text("x")
+    assert problems(own) == (f"{own / name} does not belong to the set",)
+
+
+def test_two_swapped_shards_are_named(own):
+    first, second, aside = (own / "train" / name for name in ("000000.tar", "000001.tar", "aside"))
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    assert [problem.split()[0] for problem in problems(own)] == [str(first), str(second)]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+def test_verify_completes_no_set_that_is_damaged(class_folders, tmp_path, damage):
+    out = tmp_path / "set"
+    prepare(class_folders, out, images="all", task="1/1", workers=1)
+    path = out / "train" / "000000.tar"
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[5000] ^= 1
+    else:
+        del data[-1]
+    path.write_bytes(data)
+    found = verify(out)
+    assert (len(found.problems), found.completed) == (1, False)
+    assert str(path) in found.problems[0]
+    assert not (out / "manifest.json").exists()
