@@ -11,7 +11,16 @@ import pytest
 from convrnn_model import bl_net, load_weights
 from convrnn_model.weights import as_array, model_weights
 
+# Keras' own reading of tensors, under PyTorch and in saving, of which NumPy 2.4 warns.
+KERAS_READS = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+HERE = Path(__file__).parent
 SCALES = {"LConv": 0.45, "Readout": 0.3}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(KERAS_READS))
 
 
 def golden_value(name, shape):

@@ -83,7 +83,6 @@ def test_activations_of_activations_and_of_networks_used_elsewhere(network):
     )
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own, in saving
 def test_activations_of_a_loaded_network(network, tmp_path):
     network.save(tmp_path / "n.keras")
     again = keras.saving.load_model(tmp_path / "n.keras")

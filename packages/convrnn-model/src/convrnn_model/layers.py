@@ -94,7 +94,9 @@ def fft_convolution(images: Any, kernel: Any) -> Any:
     # Zeros up to the sum of both sizes keep the circular product from wrapping into the picture.
     size = (height + rows - 1, width + columns - 1)
     real, imaginary = _spectrum(ops.transpose(images, (0, 3, 1, 2)), size)
-    kernel_real, kernel_imaginary = _spectrum(ops.transpose(kernel[::-1, ::-1], (2, 3, 0, 1)), size)
+    kernel_real, kernel_imaginary = _spectrum(
+        ops.transpose(ops.flip(kernel, axis=(0, 1)), (2, 3, 0, 1)), size
+    )
     mix = _mixer("bchw,cfhw->bfhw")
     product = (
         mix(real, kernel_real) - mix(imaginary, kernel_imaginary),
