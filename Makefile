@@ -1,0 +1,149 @@
+# ConvRNN. `make help` lists what there is.
+# Needs Python >= 3.11, make and git; everything else is installed into .venv/ from requirements.lock.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+
+# Where things lie; `make demo` is the same road with ROOT=demo/.
+ROOT ?=
+DATA ?= $(ROOT)data
+HUMAN_SET ?= $(ROOT)human
+RUNS ?= $(ROOT)runs
+REPORT ?= $(ROOT)report/index.html
+SAMPLE := $(ROOT)sample
+
+REGIMES := color grayscale noise blur
+PERTURB ?=
+RUN ?= $(RUNS)/$(PERTURB)
+PREPARE_FLAGS ?=
+EVALUATE_FLAGS ?=
+
+# A small network, trained from nothing, for the drawn sample; real photographs take the published weights.
+SMALL := --weights none --trainable all --width 0.0625 --image-size 64 --batch-size 16 --epochs 16 \
+	--learning-rate 0.005 --epsilon 1e-7 --schedule cosine --warmup-epochs 1 --clip-norm 1
+DEMO_COLOR := --epochs 8
+DEMO_BLUR := --weights demo/runs/color/weights.h5 --width 0.0625 --image-size 64 --batch-size 64 --views 3 --epochs 15 \
+	--learning-rate 0.01 --epsilon 1e-7
+DRAWN := $(wildcard $(SAMPLE)/imagenet)
+TRAIN_FLAGS ?= $(if $(DRAWN),$(SMALL))
+
+BIN := .venv/bin
+READY := .venv/.ready
+UV := $(shell command -v uv || echo .tools/bin/uv)
+PACKAGES := data model experiments
+LOCK := pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
+	$(PACKAGES:%=--no-emit-package convrnn-%) --group pyproject.toml:dev $(PACKAGES:%=packages/convrnn-%/pyproject.toml)
+
+# Said before anything is installed or read.
+ifneq ($(filter train evaluate,$(MAKECMDGOALS)),)
+ifeq ($(filter $(REGIMES),$(PERTURB)),)
+$(error PERTURB is '$(PERTURB)'; it takes one of: $(REGIMES), as in `make train PERTURB=noise`)
+endif
+endif
+ifneq ($(IMAGENET),)
+ifeq ($(wildcard $(IMAGENET)),)
+$(error IMAGENET=$(IMAGENET) does not exist; give the folder or the tar that holds ILSVRC2012's training images)
+endif
+endif
+ifneq ($(HUMAN),)
+ifeq ($(wildcard $(HUMAN)),)
+$(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb was downloaded to)
+endif
+endif
+
+.PHONY: help setup data train evaluate compare report demo test test-all check format lock lock-check test-alone test-backends bench clean
+
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo
+	@echo "  With real data:  make data IMAGENET=/path/to/ILSVRC2012 HUMAN=/path/to/osf"
+	@echo "                   make train PERTURB=noise   then   make evaluate PERTURB=noise   and   make report"
+
+setup: $(READY) ## Install everything into .venv/ (every other target does it when needed)
+
+$(READY): requirements.lock pyproject.toml $(PACKAGES:%=packages/convrnn-%/pyproject.toml) | $(filter .tools/%,$(UV))
+	@$(PYTHON) -c 'import sys; sys.exit("ConvRNN needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into .venv/ ..."
+	@$(UV) venv --quiet --allow-existing --no-python-downloads --python "$$(command -v $(PYTHON))" .venv
+	@$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation $(PACKAGES:%=-e packages/convrnn-%)
+	@touch $@
+
+# Where there is no uv: the pinned one, with its hash, into an environment of its own.
+.tools/bin/uv:
+	@echo "Getting uv into .tools/ ..."
+	@$(PYTHON) -m venv .tools || { echo "make: $(PYTHON) cannot make environments; install its venv module (Debian: python3-venv) or uv" >&2; rm -rf .tools; exit 1; }
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .tools/uv.txt
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .tools/uv.txt
+
+data: $(READY) ## Prepare IMAGENET=... and HUMAN=...; without them, draw a sample and prepare that
+ifeq ($(IMAGENET)$(HUMAN),)
+	@echo "Neither IMAGENET= nor HUMAN= was given: this is the DRAWN sample, with SIMULATED observers."
+	@test -d $(SAMPLE) || $(BIN)/convrnn-data sample $(SAMPLE)
+	@$(BIN)/convrnn-data prepare $(SAMPLE)/imagenet $(DATA) --images all --val 0.2 $(PREPARE_FLAGS)
+	@test -d $(HUMAN_SET) || $(BIN)/convrnn-data reformat $(SAMPLE)/human $(HUMAN_SET)
+else
+ifneq ($(IMAGENET),)
+	@$(BIN)/convrnn-data prepare $(IMAGENET) $(DATA) $(PREPARE_FLAGS)
+endif
+ifneq ($(HUMAN),)
+	@$(BIN)/convrnn-data reformat $(HUMAN) $(HUMAN_SET)
+endif
+endif
+
+train: $(READY) ## Train PERTURB=color|grayscale|noise|blur; goes on where it was stopped; TRAIN_FLAGS=... for more
+	@$(BIN)/convrnn train $(DATA) --perturb $(PERTURB) $(TRAIN_FLAGS) --out $(RUN) --resume
+
+evaluate: $(READY) ## Evaluate the run of PERTURB=... on the human stimuli (the validation split where there are none)
+	@$(BIN)/convrnn evaluate $(RUN) $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS)
+
+report: $(READY) ## Write report/index.html on all evaluated runs
+	@runs=$$(ls -d $(RUNS)/*/evaluation 2>/dev/null | xargs -r -n1 dirname); \
+	 test -n "$$runs" || { echo "make report: no evaluated run in $(RUNS)/; do make train and make evaluate first" >&2; exit 1; }; \
+	 $(BIN)/convrnn report $$runs --out $(REPORT)
+
+# The readout learns on what the color network sees of blurred pictures: the published recipe, at a small scale.
+demo: $(READY) ## Everything on the drawn sample, into demo/ (under four minutes on two cores)
+	@$(MAKE) --no-print-directory data ROOT=demo/
+	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=color TRAIN_FLAGS="$(SMALL) $(DEMO_COLOR)"
+	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"
+	@$(MAKE) --no-print-directory report ROOT=demo/
+
+test: $(READY) ## Lint, check the lock, test each package alone, then everything together
+	@$(MAKE) --no-print-directory check lock-check test-alone
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## Everything in `make test`, and the tests that take minutes
+	@$(MAKE) --no-print-directory check lock-check test-alone
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Style and types, in seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## Put the code into the project's style
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+lock: $(READY) ## Renew requirements.lock from the pyproject files
+	@$(BIN)/uv $(LOCK) --upgrade -o requirements.lock
+
+lock-check: $(READY) ## Whether requirements.lock satisfies the pyproject files
+	@cp requirements.lock .venv/lock.txt && $(BIN)/uv $(LOCK) -o .venv/lock.txt && diff -q requirements.lock .venv/lock.txt >/dev/null \
+	 || { echo "requirements.lock does not fit the pyproject files; run make lock" >&2; exit 1; }
+
+# With its own dependencies only, so that an undeclared import fails.
+test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environment of its own
+	@for package in data model; do \
+	   echo "convrnn-$$package alone"; \
+	   extra=$$(test $$package = model && echo "[tensorflow]"); \
+	   $(BIN)/uv venv --quiet --clear --no-python-downloads --python $(BIN)/python .venv-$$package; \
+	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout hypothesis hatchling scipy || exit 1; \
+	   .venv-$$package/bin/python -m pytest -q -m "not slow" tests/$$package || exit 1; \
+	 done
+
+clean: ## Remove environments, caches and demo/ (data, runs and reports of yours stay)
+	rm -rf .venv .venv-* .tools demo dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
