@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
-
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from typer.exceptions import TyperException
+from typing import TYPE_CHECKING, NoReturn
 
 from convrnn_data.errors import ConvRNNError
+
+# typer and rich are imported where they are used: workers import this module too, and start sooner without them.
+if TYPE_CHECKING:
+    import typer
 
 Report = Callable[[str, int, int], None]
 """Called as `report(what, done, total)` by functions that may take longer than two seconds."""
@@ -20,8 +19,11 @@ def silent(what: str, done: int, total: int) -> None:
     """The report that says nothing; the default of every library function."""
 
 
-def run(app: typer.Typer, name: str, errors: tuple[type[Exception], ...] = (ConvRNNError,)) -> NoReturn:
+def run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...] = (ConvRNNError,)) -> NoReturn:
     """Run a command-line app and exit: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted."""
+    import typer
+    from typer.exceptions import TyperException
+
     try:
         code = app(prog_name=name, standalone_mode=False)
     except TyperException as error:
@@ -49,6 +51,9 @@ def _say(name: str, message: str) -> None:
 @contextmanager
 def progress() -> Iterator[Report]:
     """A `Report` that draws one bar per `what` on a terminal's stderr, and is silent elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield silent

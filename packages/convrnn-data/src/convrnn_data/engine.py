@@ -8,8 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-import joblib
-
 from convrnn_data.errors import ConvRNNError
 
 ENGINES = ("local", "ray", "dask")
@@ -69,6 +67,8 @@ def run_jobs(
         if workers == 1:
             yield from map(function, jobs)
             return
+    import joblib  # A tenth of a second that most commands can do without.
+
     calls = (joblib.delayed(function)(job) for job in jobs)
     with _backend(engine, workers, address):
         if engine == "ray":
@@ -83,6 +83,8 @@ def run_jobs(
 
 def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
     """Ray's backend hands results over only when all are there, so a few jobs per worker are given to it at a time."""
+    import joblib
+
     size = WAVE * joblib.effective_n_jobs(workers or -1)
     with joblib.Parallel(n_jobs=workers or -1, batch_size=1) as parallel:
         while wave := list(itertools.islice(calls, size)):
@@ -91,6 +93,8 @@ def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _backend(engine: str, workers: int | None, address: str | None) -> Iterator[None]:
+    import joblib
+
     if engine == "local":
         with joblib.parallel_config(backend="loky"):
             yield

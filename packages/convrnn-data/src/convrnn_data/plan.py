@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +18,9 @@ FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
 
 NOT_THERE = "listed, but not in the source"
+
+COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
+"""The plan's columns, one entry for each image."""
 
 _KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
 _SYNSET = re.compile(rb"n\d{8}_")
@@ -102,7 +104,9 @@ class Plan:
         keys: (images,) fixed-width bytes.
         labels: (images,) int64.
         splits: (images,) int8, positions in `SPLITS`.
+        offsets: (images,) int64, first byte in the tar; 0 for single files.
         sizes: (images,) int64, bytes.
+        stamps: (images,) int64, nanoseconds, last change of the file that holds the image.
         listed: (images,) position of each image's class in `classes`.
         rows: (images,) position of each image in its class.
         classes: the source's classes.
@@ -115,7 +119,9 @@ class Plan:
     keys: np.ndarray
     labels: np.ndarray
     splits: np.ndarray
+    offsets: np.ndarray
     sizes: np.ndarray
+    stamps: np.ndarray
     listed: np.ndarray
     rows: np.ndarray
     classes: tuple[ClassListing, ...]
@@ -125,16 +131,19 @@ class Plan:
 
     def members(self, shard: ShardPlan) -> list[Member]:
         """The images of one shard, in order."""
-        return [self._member(row) for row in range(shard.start, shard.stop)]
+        rows = slice(shard.start, shard.stop)
+        columns = (self.keys, self.listed, self.rows, self.labels, self.offsets, self.sizes, self.stamps)
+        return [
+            self._member(*row) for row in zip(*(column[rows].tolist() for column in columns), strict=True)
+        ]
 
-    def _member(self, row: int) -> Member:
-        listing, at = self.classes[self.listed[row]], self.rows[row]
-        container, name = listing.container, listing.names[at].decode()
-        path = os.path.abspath(container.path if container.end else container.path / name)
-        offset, size, stamp = int(listing.offsets[at]), int(self.sizes[row]), int(listing.stamps[at])
-        return Member(
-            self.keys[row].decode(), name, container.synset, int(self.labels[row]), path, offset, size, stamp
-        )
+    def _member(
+        self, key: bytes, listed: int, row: int, label: int, offset: int, size: int, stamp: int
+    ) -> Member:
+        container = self.classes[listed].container
+        name = self.classes[listed].names[row].decode()
+        path = container.absolute if container.end else f"{container.absolute}/{name}"
+        return Member(key.decode(), name, container.synset, label, path, offset, size, stamp)
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -188,17 +197,19 @@ def make_plan(
     else:
         splits, absent = _assigned_splits(keys, assigned, allow_missing)
         rejected += absent
+    offsets, sizes, stamps = (
+        np.concatenate(
+            [getattr(one, name)[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)]
+        )
+        for name in ("offsets", "sizes", "stamps")
+    )
     order = np.lexsort((keys, ranks(keys.tolist(), "shard", settings.seed), splits))
-    sizes = np.concatenate([one.sizes[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)])
-    keys, labels, splits, sizes, listed, rows = (
-        column[order] for column in (keys, labels, splits, sizes, listed, rows)
-    )
-    shards = _cut(splits, settings.shard_size)
-    everything = tuple(sorted(set(rejected)))
-    digest = _digest(settings, [keys, labels, splits, sizes], shards, everything)
-    return Plan(
-        settings, keys, labels, splits, sizes, listed, rows, listing.classes, shards, everything, digest
-    )
+    everything = (keys, labels, splits, offsets, sizes, stamps, listed, rows)
+    columns = dict(zip(COLUMNS, (column[order] for column in everything), strict=True))
+    shards = _cut(columns["splits"], settings.shard_size)
+    left_out = tuple(sorted(set(rejected)))
+    digest = _digest(settings, columns, shards, left_out)
+    return Plan(settings, **columns, classes=listing.classes, shards=shards, rejected=left_out, hash=digest)
 
 
 def _choose(
@@ -306,15 +317,15 @@ def _cut(splits: np.ndarray, shard_size: int) -> tuple[ShardPlan, ...]:
 
 def _digest(
     settings: Settings,
-    columns: list[np.ndarray],
+    columns: dict[str, np.ndarray],
     shards: tuple[ShardPlan, ...],
     rejected: tuple[tuple[str, str], ...],
 ) -> str:
     state = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(settings), rejected, shards]).encode())
-    keys, *numbers = columns
     # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
-    for column in (keys, *(number.astype("<i8") for number in numbers)):
-        state.update(np.ascontiguousarray(column).tobytes())
+    state.update(columns["keys"].tobytes())
+    for name in ("labels", "splits", "sizes"):
+        state.update(columns[name].astype("<i8").tobytes())
     return state.hexdigest()
 
 

@@ -87,7 +87,7 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
     rejected: list[Rejected] = []
     digest = hashlib.sha256()
     with writing(path, temporary):
-        with open(temporary, "wb", buffering=1 << 20) as file:
+        with open(temporary, "wb", buffering=1 << 16) as file:
             for block in _blocks(samples, columns, rejected):
                 digest.update(block)
                 file.write(block)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -45,6 +46,11 @@ class Container:
     path: Path
     start: int = 0
     end: int = 0
+
+    @cached_property
+    def absolute(self) -> str:
+        """The path as any process finds it, whatever folder it stands in."""
+        return os.path.abspath(self.path)
 
 
 @dataclass(frozen=True)
