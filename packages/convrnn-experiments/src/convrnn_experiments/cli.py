@@ -192,6 +192,9 @@ def evaluate(
         typer.Option(help="Regime to test under; may be repeated.", show_default="the run's own"),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of a prepared set.")] = "val",
+    name: Annotated[
+        str | None, typer.Option(help="Begins the results' name, for a further test set of a regime.")
+    ] = None,
 ) -> None:
     """Write the answers to every test image at every time step, and the accuracies."""
     from convrnn_experiments import runs
@@ -200,9 +203,12 @@ def evaluate(
     found.require_finished()
     config = found.config()
     with quiet_import():
-        from convrnn_experiments import evaluation
-    for regime in condition or [config.perturb]:
-        trials = evaluation.find_trials(testset, regime, config, split)
+        from convrnn_experiments import evaluation, testsets
+    sets = [
+        testsets.find_trials(testset, regime, config, split=split, name=name)
+        for regime in condition or [config.perturb]
+    ]
+    for trials in sets:
         with convrnn_data.console.progress() as report:
             measures = evaluation.evaluate(found, trials, report=report)
         typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")

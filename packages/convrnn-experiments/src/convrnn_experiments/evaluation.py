@@ -2,118 +2,72 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from convrnn_data import CATEGORIES, PreparedSet, Stimulus, list_stimuli
+from convrnn_data import CATEGORIES
 from convrnn_data.console import Report, silent
 from convrnn_experiments.bootstrap import bootstrap_interval
-from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.config import Config, build_network, exits
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import Frame, Pictures, batches, pictures_of
-from convrnn_experiments.runs import Run, write_json, written
-from convrnn_model import entropy, load_weights
+from convrnn_experiments.pipeline import batches
+from convrnn_experiments.runs import Run, environment, write_json, written
+from convrnn_experiments.testsets import Trials
+from convrnn_model import entropy, load_weights, multiply_adds
 
 STREAM = 4  # of the perturbation's draws
 
 
-@dataclass(frozen=True)
-class Trials:
-    """Test images with what is known of each; row i of every sequence belongs together.
+def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> dict[str, Any]:
+    """Write `predictions.csv` and `measures.json` for a finished run; returns the measures.
 
-    Attributes:
-        name: the folder of the results below `RUN/evaluation/`.
-        regime: under which the images are, or will be, shown.
-        perturbed: whether the files are perturbed already, as human stimuli are.
-        frame: the square that is cut from each.
-        pictures: the images and labels.
-        paths, names: of the files.
-        levels: as written in the file names; None is drawn when the image is shown.
-        blocks: response-time block 0..4 of a human stimulus, else -1.
-    """
-
-    name: str
-    regime: Regime
-    perturbed: bool
-    frame: Frame
-    pictures: Pictures
-    paths: list[str]
-    names: list[str]
-    levels: list[str] | None
-    blocks: np.ndarray
-
-
-def human_trials(folder: Path, regime: Regime, config: Config) -> Trials:
-    """A regime's human stimuli: the whole picture, at the network's size, in order of category and file name.
+    The columns are the original's (`file_paths,file_names,labels,predictions_exit*`), then `confidence_exit*`
+    (softmax of the answer), `entropy_exit*` (nats), `level` and `block`. Images are read, answered and written a
+    batch at a time; of each there stays a byte per time step.
 
     Raises:
-        ConvRNNError: there are none of this regime in `folder`.
+        ConvRNNError: the run is not finished, or an image cannot be read.
     """
-    stimuli = [stimulus for stimulus in list_stimuli(folder) if stimulus.regime == regime]
-    if not stimuli:
-        raise ConvRNNError(f"{folder} holds no stimuli of the {regime} regime; --condition chooses another")
-    stimuli.sort(key=lambda stimulus: (stimulus.label, stimulus.name))
-    count = len(stimuli)
-    unknown = np.ones(count, int)  # so small that nothing is decoded coarsely
-    labels = np.array([stimulus.label for stimulus in stimuli])
-    return Trials(
-        name=str(regime),
-        regime=regime,
-        perturbed=True,
-        frame=Frame(config.image_size, config.image_size),
-        pictures=Pictures(_stimulus_reader(stimuli), labels, unknown, unknown),
-        paths=[str(stimulus.path) for stimulus in stimuli],
-        names=[
-            stimulus.path.name if stimulus.path.suffix == ".JPEG" else stimulus.name for stimulus in stimuli
-        ],
-        levels=[stimulus.level for stimulus in stimuli],
-        blocks=np.array([stimulus.block for stimulus in stimuli]),
-    )
+    run.require_finished()
+    config = run.config()
+    network = build_network(config)
+    load_weights(network, run.weights)
+    folder = run.path / "evaluation" / trials.name
+    right = np.zeros((len(trials.pictures), exits(config)), bool)
+    levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
+    made = [path for path in (folder, folder.parent) if not path.exists()]
+    try:
+        with written(folder / "predictions.csv") as path:
+            _write(path, predict(network, trials, config), trials, right, levels, report)
+        measures = summary(right, trials.pictures.labels, levels, trials.blocks)
+        write_json(folder / "measures.json", _described(trials, network, config) | measures)
+    except BaseException:
+        for path in made:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        raise
+    return measures
 
 
-def _stimulus_reader(stimuli: list[Stimulus]) -> Any:
-    return lambda rows: [stimuli[row].read() for row in rows]
-
-
-def prepared_trials(data: PreparedSet, regime: Regime, config: Config, split: str = "val") -> Trials:
-    """A split of a prepared set, to be shown under a regime with fixed draws.
-
-    Raises:
-        ConvRNNError: the set has no such split.
-    """
-    source, table = pictures_of(data, split), data.table(split)
-    return Trials(
-        name=f"{split}-{regime}",
-        regime=regime,
-        perturbed=False,
-        frame=Frame(config.image_size, config.resize),
-        pictures=source,
-        paths=[
-            f"{table.shards[shard]}#{key}" for shard, key in zip(table.shard_ids, table.keys, strict=True)
-        ],
-        names=[f"{key}.jpg" for key in table.keys],
-        levels=None,
-        blocks=np.full(len(source), -1),
-    )
-
-
-def find_trials(folder: Path, regime: Regime, config: Config, split: str = "val") -> Trials:
-    """Human stimuli or a prepared set, by looking at what is there.
-
-    Raises:
-        ConvRNNError: it is neither.
-    """
-    if not folder.is_dir():
-        raise ConvRNNError(f"{folder} is no folder; give a prepared set or a folder of human stimuli")
-    if (folder / "manifest.json").is_file() and (folder / "split.json").is_file():
-        return prepared_trials(PreparedSet(folder), regime, config, split)
-    return human_trials(folder, regime, config)
+def _described(trials: Trials, network: keras.Model, config: Config) -> dict[str, Any]:
+    """What was tested, on what, at what cost, by what."""
+    side = (config.image_size, config.image_size)
+    return {
+        "regime": str(trials.regime),
+        "test_set": trials.name,
+        "kind": trials.kind,
+        "source": str(trials.source),
+        "network": network.name,
+        "parameters": network.count_params(),
+        "multiply_adds": list(multiply_adds(network, side).cumulative),
+        "environment": environment(),
+    }
 
 
 def predict(
@@ -121,20 +75,34 @@ def predict(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The network's answers, a batch at a time, in the test set's order.
 
+    Images are prepared as the run's configuration says: its size, its resizing, its levels.
+
     Yields:
         rows (batch,), softmax (batch, time, classes), levels (batch,) that were drawn.
+
+    Raises:
+        ConvRNNError: an image cannot be read; it is named.
     """
-    condition = CONDITIONS[Regime.COLOR] if trials.perturbed else config.condition
-    if not trials.perturbed and trials.regime != config.perturb:
-        condition = CONDITIONS[trials.regime]
-    model, perturbation = _answering(network, condition, config)
+    model, perturbation = _answering(network, _condition(trials, config), config)
     perturbation.restart(STREAM)
-    for images, _, rows in batches(trials.pictures, trials.frame, config.batch_size):
-        softmax, levels = model.predict_on_batch(images)
-        yield rows.numpy(), softmax, levels
+    done = 0
+    try:
+        for images, _, rows in batches(trials.pictures, trials.frame, config.batch_size):
+            softmax, levels = model.predict_on_batch(images)
+            yield rows.numpy(), softmax, levels
+            done = int(rows[-1]) + 1
+    except tf.errors.OpError as error:
+        raise ConvRNNError(_unreadable(trials, done, error)) from error
 
 
-def _answering(network: keras.Model, condition: Any, config: Config) -> tuple[keras.Model, Perturb]:
+def _condition(trials: Trials, config: Config) -> Condition:
+    """What is done to each picture before the network sees it: nothing, if the files are perturbed already."""
+    if trials.perturbed:
+        return CONDITIONS[Regime.COLOR]
+    return config.condition if trials.regime == config.perturb else CONDITIONS[trials.regime]
+
+
+def _answering(network: keras.Model, condition: Condition, config: Config) -> tuple[keras.Model, Perturb]:
     perturbation = Perturb(
         condition, seed=config.seed, with_levels=True, name="perturbation", dtype="float32"
     )
@@ -145,36 +113,34 @@ def _answering(network: keras.Model, condition: Any, config: Config) -> tuple[ke
     return keras.Model(images, [keras.ops.stack(list(answers), axis=1), levels]), perturbation
 
 
-def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> dict[str, Any]:
-    """Write `predictions.csv` and `measures.json` for a finished run; returns the measures.
+def _unreadable(trials: Trials, start: int, error: Exception) -> str:
+    """Which image, from row `start` on, is the one that could not be read."""
+    for row in range(start, len(trials.paths)):
+        try:
+            tf.io.decode_jpeg(trials.pictures.read([row])[0], channels=3)
+        except (tf.errors.OpError, OSError):
+            return f"{trials.paths[row]} is no whole JPEG; replace it, or remove it"
+    return f"{trials.source} cannot be read: {str(error).splitlines()[0]}"
 
-    The columns are the original's (`file_paths,file_names,labels,predictions_exit*`), then `confidence_exit*`
-    (softmax of the answer), `entropy_exit*` (nats), `level` and `block`. Memory does not grow with the set but
-    for one byte per image and time step.
 
-    Raises:
-        ConvRNNError: the run is not finished.
-    """
-    run.require_finished()
-    config = run.config()
-    network = build_network(config)
-    load_weights(network, run.weights)
-    folder = run.path / "evaluation" / trials.name
-    right = np.zeros((len(trials.pictures), exits(config)), bool)
-    shown_levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
-    with written(folder / "predictions.csv") as path, path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns(exits(config)))
-        for rows, softmax, levels in predict(network, trials, config):
-            if trials.levels is None:
-                shown_levels[rows] = [f"{level:g}" for level in levels]
+def _write(
+    path: Path,
+    answers: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    trials: Trials,
+    right: np.ndarray,
+    levels: np.ndarray,
+    report: Report,
+) -> None:
+    """Write `predictions.csv`, and fill `right` (images, time) and, where they were drawn, `levels` (images,)."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns(right.shape[1]))
+        for rows, softmax, drawn in answers:
+            if not trials.perturbed:
+                levels[rows] = [f"{level:g}" for level in drawn]
             right[rows] = softmax.argmax(axis=-1) == trials.pictures.labels[rows][:, None]
-            writer.writerows(_lines(trials, rows, softmax, shown_levels))
+            writer.writerows(_lines(trials, rows, softmax, levels))
             report(f"evaluate {trials.name}", int(rows[-1]) + 1, len(right))
-    measures = summary(right, trials.pictures.labels, shown_levels, trials.blocks)
-    measures = {"regime": trials.regime, "test_set": trials.name, **measures}
-    write_json(folder / "measures.json", measures)
-    return measures
 
 
 def columns(count: int) -> list[str]:
@@ -214,7 +180,7 @@ def summary(right: np.ndarray, labels: np.ndarray, levels: np.ndarray, blocks: n
         of `percent`, `low`, `high` (one value per time step) and `images`. `diagonal_by_level` scores block i at
         exit i, as SATBench does, where there are blocks and exits for them.
     """
-    by_level = {level: right[levels == level] for level in sorted(set(levels), key=_as_number)}
+    by_level = {level: right[levels == level] for level in sorted(set(levels), key=level_order)}
     by_category = {name: right[labels == label] for label, name in enumerate(CATEGORIES)}
     found = {
         "images": len(right),
@@ -245,7 +211,8 @@ def accuracy(right: np.ndarray) -> dict[str, Any]:
     return {"percent": 100.0 * right.mean(axis=0), "low": low, "high": high, "images": len(right)}
 
 
-def _as_number(level: str) -> tuple[float, str]:
+def level_order(level: str) -> tuple[float, str]:
+    """Sorts levels by their number; those without one come last."""
     try:
         return float(level), level
     except ValueError:
