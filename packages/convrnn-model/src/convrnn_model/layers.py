@@ -82,6 +82,9 @@ def choose_method(
 def fft_convolution(images: Any, kernel: Any) -> Any:
     """Convolve as `direct` does, by a product of Fourier transforms.
 
+    Plain, and hungry: it keeps the complex spectrum of every kernel at the image's size, gigabytes for BL at
+    full width.
+
     Args:
         images: (batch, H, W, channels), floating.
         kernel: (height, width, channels, filters); correlated, not flipped, as networks do.
