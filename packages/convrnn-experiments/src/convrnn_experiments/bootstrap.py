@@ -67,13 +67,28 @@ def bootstrap_interval(
         values, statistic, seed=seed, samples=samples, axis=axis, vectorized=vectorized
     )
     units = np.shape(_arrays(values)[0])[axis]
-    if units < 2:
+    return percentile_interval(drawn, units=units if expand else None, level=level)
+
+
+def percentile_interval(
+    drawn: np.ndarray, *, units: int | None = None, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The percentile interval of bootstrap replicates; see `bootstrap_interval`.
+
+    Args:
+        drawn: (samples, ...) replicates.
+        units: how many units were resampled, to widen the interval for few; None leaves it as it is.
+        level: coverage of the interval.
+
+    Returns:
+        Low and high ends, each (...).
+    """
+    if units is not None and units < 2:
         undefined = np.full(drawn.shape[1:], np.nan)
         return undefined, undefined.copy()
     tail = (1 - level) / 2
-    if expand:
-        stretched = math.sqrt(units / (units - 1)) * _student_quantile(tail, units - 1)
-        tail = NormalDist().cdf(stretched)
+    if units is not None:
+        tail = NormalDist().cdf(math.sqrt(units / (units - 1)) * _student_quantile(tail, units - 1))
     low, high = _quantiles(drawn, (tail, 1 - tail))
     return low, high
 

@@ -1,4 +1,4 @@
-"""`convrnn train | evaluate | report`."""
+"""`convrnn train | evaluate | compare | report | stimuli`."""
 
 import os
 import sys
@@ -15,6 +15,7 @@ import convrnn_data.console
 import convrnn_model
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.matching import Exits
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,6 +47,13 @@ class Schedule(StrEnum):
 
     CONSTANT = "constant"
     COSINE = "cosine"
+
+
+class Misses(StrEnum):
+    """What a missed response counts as."""
+
+    WRONG = "wrong"
+    RANDOM = "random"
 
 
 def main() -> NoReturn:
@@ -157,7 +165,8 @@ def train(
         clip_norm=clip_norm,
         seed=seed,
     )
-    config = configuration.checked(config, prepared)
+    with convrnn_data.console.progress() as report:
+        config = configuration.checked(config, prepared, report)
     folder = out or Path("runs") / str(perturb)
     run = runs.require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
@@ -165,10 +174,11 @@ def train(
         return
     with quiet_import():
         from convrnn_experiments import training
+    network_ready = training.prepare_network(config, typer.echo)
     run = runs.start(folder, config, resume=resume, force=force)
     kept = features or folder.parent / "features"
     with convrnn_data.console.progress() as report:
-        training.train(config, run, prepared, kept=kept, say=typer.echo, report=report)
+        training.train(network_ready, config, run, prepared, kept=kept, say=typer.echo, report=report)
     typer.echo(f"weights: {run.weights}")
 
 
@@ -219,6 +229,47 @@ def evaluate(
         }.items():
             steps = " ".join(f"{value:5.1f}" for value in accuracy["percent"])
             typer.echo(f"  {level:>6}  {steps}")
+
+
+Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN...")]
+ExitsOption = Annotated[Exits, typer.Option("--exits", help="How exits go with people's response times.")]
+MissesOption = Annotated[Misses, typer.Option("--misses", help="What a missed response counts as.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(help="A named set of observers to leave out, such as satbench; may be repeated."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of the resampling.")]
+
+
+@app.command()
+def compare(
+    runs: Runs,
+    human: Annotated[Path, typer.Option(help="Folder with the answers, jatos_results_*.txt.")],
+    out: Annotated[Path, typer.Option(help="Folder for comparison.csv and comparison.md.")] = Path("compare"),
+    exits: ExitsOption = Exits.INDEX,
+    misses: MissesOption = Misses.WRONG,
+    exclude: Exclude = None,
+    seed: Seed = 0,
+) -> None:
+    """Write one table of networks, conditions and measures beside people, each with its 95 % interval."""
+    from convrnn_experiments import compare as comparing
+    from convrnn_experiments import people, results, tables
+    from convrnn_experiments import runs as folders
+
+    if out.exists() and not out.is_dir():
+        raise ConvRNNError(f"{out} is a file; --out takes a folder")
+    evaluations = results.read_evaluations(runs)
+    crowd = people.read_people(human, named=exclude or (), misses=misses.value, seed=seed)
+    rows = comparing.compare(evaluations, crowd, match=exits, seed=seed)
+    page = tables.comparison_markdown(rows, crowd, exits)
+    for name, data in {
+        "comparison.csv": tables.as_csv(tables.comparison(rows, crowd, exits)),
+        "comparison.md": page.encode("utf-8"),
+    }.items():
+        with folders.written(out / name) as beside:
+            beside.write_bytes(data)
+    typer.echo(page)
+    typer.echo(f"comparison: {out / 'comparison.csv'}, {out / 'comparison.md'}")
 
 
 @app.command()

@@ -1,0 +1,182 @@
+"""What runs have left in their folders, read back for tables and pictures. Needs neither Keras nor TensorFlow."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.config import Config
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.runs import Run
+
+ALL_LEVELS = "all"
+_NEEDED = ("regime", "kind", "source", "multiply_adds", "parameters", "environment")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A network's answers, from `predictions.csv`; row i of every array belongs together.
+
+    Attributes:
+        paths, names: of the images, (images,).
+        labels: (images,) 0..15.
+        answers: (images, time) 0..15.
+        confidence: (images, time) softmax of the answer.
+        entropy: (images, time) nats.
+        levels: (images,) text; numbers in their shortest form.
+        blocks: (images,) response-time block 0..4, or -1.
+    """
+
+    paths: np.ndarray
+    names: np.ndarray
+    labels: np.ndarray
+    answers: np.ndarray
+    confidence: np.ndarray
+    entropy: np.ndarray
+    levels: np.ndarray
+    blocks: np.ndarray
+
+    @property
+    def right(self) -> np.ndarray:
+        """(images, time) whether each answer is right."""
+        return self.answers == self.labels[:, None]
+
+    def of(self, rows: np.ndarray) -> "Answers":
+        """Some of the rows, by mask or position."""
+        return Answers(**{name: column[rows] for name, column in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One network on one test set under one regime."""
+
+    run: Run
+    network: str
+    config: Config
+    name: str
+    measures: dict[str, Any]
+    answers: Answers
+
+    @property
+    def regime(self) -> Regime:
+        """Under which the images were shown."""
+        return Regime(self.measures["regime"])
+
+    @property
+    def human(self) -> bool:
+        """Whether these are the stimuli of the human experiments."""
+        return bool((self.answers.blocks >= 0).all())
+
+    @property
+    def multiply_adds(self) -> np.ndarray:
+        """(time,) multiply-adds of an image up to each time step."""
+        return np.array(self.measures["multiply_adds"], dtype=float)
+
+    @property
+    def levels(self) -> list[str]:
+        """Levels of the images, weakest first."""
+        return sorted(set(self.answers.levels.tolist()), key=_number)
+
+    @property
+    def conditions(self) -> dict[str, np.ndarray]:
+        """Name of each condition -> (images,) mask; all levels together come last, where there are several."""
+        masks = {
+            condition_name(self.regime, level): self.answers.levels == level
+            for level in self.levels
+            if self.human
+        }
+        if len(masks) != 1:
+            masks[condition_name(self.regime, ALL_LEVELS)] = np.ones(len(self.answers.labels), bool)
+        return masks
+
+
+def condition_name(regime: Regime, level: str) -> str:
+    """The one name of a condition in every table and picture: `color`, `noise 0.04`, `blur (all levels)`."""
+    if CONDITIONS[regime].perturbation is None:
+        return str(regime)
+    return f"{regime} (all levels)" if level == ALL_LEVELS else f"{regime} {plain_level(level)}"
+
+
+def plain_level(level: Any) -> str:
+    """A level in its shortest form: 0.0, "0.0" and 0 are all "0"; c and g stay."""
+    try:
+        return f"{float(level):g}"
+    except ValueError:
+        return str(level)
+
+
+def _number(level: str) -> tuple[float, str]:
+    try:
+        return float(level), level
+    except ValueError:
+        return float("inf"), level
+
+
+def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
+    """Every evaluation of every run: in the order of the runs, a run's own regime first, then by name.
+
+    Raises:
+        ConvRNNError: a folder is no run, is unfinished, has not been evaluated, or holds results that cannot be read.
+    """
+    names = Counter(path.resolve().name for path in paths)
+    found = []
+    for path in dict.fromkeys(paths):
+        run = Run(path)
+        run.require_finished()
+        measured = sorted(path.glob("evaluation/*/measures.json"))
+        if not measured:
+            raise ConvRNNError(f"{path} has not been evaluated; do `convrnn evaluate {path} TESTSET` first")
+        network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
+        config = run.config()
+        ours = [_evaluation(run, network, config, file.parent) for file in measured]
+        found += sorted(ours, key=lambda one: (one.regime != config.perturb, not one.human, one.name))
+    return found
+
+
+def _evaluation(run: Run, network: str, config: Config, folder: Path) -> Evaluation:
+    file = folder / "measures.json"
+    try:
+        measures = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConvRNNError(f"{file} cannot be read: {error}") from error
+    if lacking := [name for name in _NEEDED if name not in measures]:
+        raise ConvRNNError(
+            f"{file} lacks {', '.join(lacking)}: another version wrote it; do `convrnn evaluate` again"
+        )
+    return Evaluation(run, network, config, folder.name, measures, read_answers(folder / "predictions.csv"))
+
+
+def read_answers(path: Path) -> Answers:
+    """Reads a `predictions.csv`.
+
+    Raises:
+        ConvRNNError: there is none, it is cut short, or it has other columns.
+    """
+    text = ("file_paths", "file_names", "level", "block")
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False)
+        exits = sum(name.startswith("predictions_exit") for name in table.columns)
+        if not exits or table.empty:
+            raise ValueError("it has no rows of predictions")
+        return Answers(
+            paths=table["file_paths"].to_numpy(dtype=object),
+            names=table["file_names"].to_numpy(dtype=object),
+            labels=table["labels"].to_numpy(dtype=np.int64),
+            answers=_by_exit(table, "predictions", exits).astype(np.int64),
+            confidence=_by_exit(table, "confidence", exits),
+            entropy=_by_exit(table, "entropy", exits),
+            levels=np.array([plain_level(level) for level in table["level"]], dtype=object),
+            blocks=np.array([int(block) if block else -1 for block in table["block"]]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error
+
+
+def _by_exit(table: pd.DataFrame, name: str, exits: int) -> np.ndarray:
+    return table[[f"{name}_exit{index}" for index in range(exits)]].to_numpy(dtype=float)

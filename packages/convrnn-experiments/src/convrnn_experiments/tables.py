@@ -1,0 +1,217 @@
+"""Results as tables: rows of text, written as CSV, Markdown or HTML; every number of a picture is in one of them."""
+
+import csv
+import html
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.compare import MEASURES, Measure, Row
+from convrnn_experiments.matching import MEANING, Exits, described
+from convrnn_experiments.people import BEEP_TIMES, People
+from convrnn_experiments.resampling import Estimate
+from convrnn_experiments.results import Evaluation
+
+Table = list[dict[str, Any]]
+
+
+def as_csv(table: Table) -> bytes:
+    """A header and a line for each row; what is not known stays empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if table:
+        writer.writerow(table[0])
+        writer.writerows([_plain(value) for value in row.values()] for row in table)
+    return text.getvalue().encode("utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def as_markdown(table: Table) -> str:
+    """A pipe table; columns of numbers are set to the right."""
+    head = list(table[0])
+    rows = [[str(value).replace("|", "\\|") for value in row.values()] for row in table]
+    align = ["---" if index < 2 else "---:" for index in range(len(head))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, align, *rows)) + "\n"
+
+
+def as_html(table: Table, *, text: int = 2) -> str:
+    """A table whose first `text` columns are words; on a narrow page each row becomes a card."""
+    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in table[0])
+    body = []
+    for row in table:
+        cells = [
+            f"<td{'' if place < text else ' class=number'} data-label='{html.escape(name, quote=True)}'>"
+            f"{_cell(str(value))}</td>"
+            for place, (name, value) in enumerate(row.items())
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+
+
+def _cell(text: str) -> str:
+    """An interval goes on a line of its own."""
+    value, bracket, interval = text.partition(" [")
+    small = f" <small>[{html.escape(interval)}</small>" if bracket else ""
+    return f"<span>{html.escape(value)}{small}</span>"
+
+
+def with_interval(found: Estimate, digits: int = 1) -> str:
+    """`71.4 [66.2, 75.9]`; a dash where undefined."""
+    if math.isnan(found.value):
+        return "–"
+    low, high = (("–" if math.isnan(end) else f"{end:.{digits}f}") for end in (found.low, found.high))
+    return f"{found.value:.{digits}f} [{low}, {high}]"
+
+
+def comparison(rows: Sequence[Row], people: People, match: Exits) -> Table:
+    """The comparison, a row for each network, condition and measure."""
+    return [
+        {
+            "network": row.evaluation.network,
+            "trained_on": str(row.evaluation.config.perturb),
+            "condition": row.condition,
+            "measure": measure.key,
+            "value": row.estimates[measure.key].value,
+            "low": row.estimates[measure.key].low,
+            "high": row.estimates[measure.key].high,
+            "unit": measure.unit,
+            "images": row.images,
+            "observers": row.observers,
+            "simulated_observers": people.simulated,
+            "exits": str(match),
+            "matched_steps": " ".join(f"{position + 1:g}" for position in row.where),
+            "misses": people.misses,
+            "left_out": " ".join(people.named),
+        }
+        for row in rows
+        for measure in MEASURES
+    ]
+
+
+def comparison_wide(rows: Sequence[Row], chosen: Sequence[Measure] = MEASURES) -> Table:
+    """The comparison for reading: a row for each network and condition, a column for each measure."""
+    return [
+        {
+            "network": row.evaluation.network,
+            "condition": row.condition,
+            **{
+                measure.label: with_interval(row.estimates[measure.key], measure.digits) for measure in chosen
+            },
+        }
+        for row in rows
+    ]
+
+
+def notes(rows: Sequence[Row], people: People, match: Exits) -> list[str]:
+    """What has to be known to read a comparison: people, misses, exits, intervals, measures."""
+    counts = {row.evaluation.regime: people.observers(row.evaluation.regime) for row in rows}
+    said = ", ".join(f"{count} in {regime}" for regime, count in counts.items())
+    who = (
+        "SIMULATED observers (made by a program: they say nothing about people)"
+        if people.simulated
+        else "people"
+    )
+    left_out = f"; left out: {', '.join(people.named)}" if people.named else "; nobody left out"
+    missed = (
+        "a missed response counts as wrong"
+        if people.misses == "wrong"
+        else "a missed response counts as a random category"
+    )
+    where = {
+        f"{row.evaluation.network}, {row.evaluation.regime}: {described(row.where)}": None
+        for row in rows
+        if match == Exits.LINEAR
+    }
+    return [
+        f"Observers: {said}; {who}{left_out}; {missed}.",
+        f"Exits, '{match}': {MEANING[match]}{'. ' + '; '.join(where) if where else ''}.",
+        "Brackets: 95 % bootstrap intervals, over images for networks, over observers for people, over both between "
+        "them.",
+        *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
+    ]
+
+
+def comparison_markdown(rows: Sequence[Row], people: People, match: Exits) -> str:
+    """The whole comparison as a Markdown page."""
+    title = f"# Networks beside {people.noun}\n"
+    listed = "".join(f"- {note}\n" for note in notes(rows, people, match))
+    return f"{title}\n{as_markdown(comparison_wide(rows))}\n{listed}"
+
+
+def accuracies(evaluations: Iterable[Evaluation]) -> Table:
+    """Networks' accuracy by time step, for each level and for all."""
+    table: Table = []
+    for one in evaluations:
+        levels = one.measures["accuracy_by_level"]
+        lines = {**levels, **({"all": one.measures["accuracy"]} if len(levels) != 1 else {})}
+        for level, line in lines.items():
+            for step, percent in enumerate(line["percent"]):
+                table.append(
+                    {
+                        "network": one.network,
+                        "trained_on": str(one.config.perturb),
+                        "test_set": one.name,
+                        "level": level,
+                        "time_step": step + 1,
+                        "multiply_adds": int(one.multiply_adds[step]),
+                        "accuracy_percent": percent,
+                        "low": line["low"][step],
+                        "high": line["high"][step],
+                        "images": line["images"],
+                    }
+                )
+    return table
+
+
+def people_accuracies(rows: Sequence[Row], people: People) -> Table:
+    """People's accuracy by response time, with the network's at the exit that goes with it."""
+    return [
+        {
+            "network": row.evaluation.network,
+            "condition": row.condition,
+            "response_time_block": block + 1,
+            "beep_ms": int(BEEP_TIMES[block]),
+            "people_percent": theirs.value,
+            "people_low": theirs.low,
+            "people_high": theirs.high,
+            "observers": row.observers,
+            "simulated_observers": people.simulated,
+            "time_step": float(row.where[block]) + 1,
+            "network_percent": ours.value,
+            "network_low": ours.low,
+            "network_high": ours.high,
+        }
+        for row in rows
+        for block, (theirs, ours) in enumerate(zip(row.people, row.network, strict=True))
+    ]
+
+
+def categories(rows: Sequence[Row], people: People) -> Table:
+    """Accuracy by category, of people and of networks at the exits that go with people's response times."""
+    return [
+        {
+            "network": row.evaluation.network,
+            "condition": row.condition,
+            "category": CATEGORIES[label],
+            "people_percent": theirs.value,
+            "people_low": theirs.low,
+            "people_high": theirs.high,
+            "simulated_observers": people.simulated,
+            "network_percent": ours.value,
+            "network_low": ours.low,
+            "network_high": ours.high,
+        }
+        for row in rows
+        for label, (theirs, ours) in enumerate(
+            zip(row.people_categories, row.network_categories, strict=True)
+        )
+    ]
