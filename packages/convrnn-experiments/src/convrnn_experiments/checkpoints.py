@@ -13,7 +13,7 @@ def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float)
     """Every variable of a training, bit by bit, and numbers such as the epoch."""
     with written(run.checkpoint) as path, h5py.File(path, "w") as file:
         for index, variable in enumerate(variables):
-            file[str(index)] = keras.ops.convert_to_numpy(variable.value)
+            file[str(index)] = variable.numpy()
         file.attrs["count"] = len(variables)
         file.attrs.update(progress)
 

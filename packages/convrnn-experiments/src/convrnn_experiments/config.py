@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import convrnn_model
 from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data.console import Report, silent
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.inspection import inspect_weights
+from convrnn_model.pretrained import PRETRAINED, fetch_weights
+from convrnn_model.variants import VARIANTS
 
 if TYPE_CHECKING:
     import keras
@@ -86,8 +89,8 @@ def exits(config: Config) -> int:
     return config.timesteps if config.network == "bl" else 1
 
 
-def checked(config: Config, data: PreparedSet) -> Config:
-    """The configuration with what its paths hold; nothing is written.
+def checked(config: Config, data: PreparedSet, report: Report = silent) -> Config:
+    """The configuration with what its paths hold; fetches published weights, and writes nothing else.
 
     Raises:
         ConvRNNError: options that do not go together, a split that is missing, weights of another network.
@@ -104,8 +107,25 @@ def checked(config: Config, data: PreparedSet) -> Config:
     config = replace(config, data_plan=data.plan_hash)
     if config.weights == "none":
         return config
-    info = inspect_weights(config.weights)
+    path = weights_file(config.weights, report)
+    info = inspect_weights(path)
+    wanted = VARIANTS[f"{config.network}_net"]
+    filters = tuple(convolution.filters for convolution in wanted.convolutions(config.width))
+    if (info.variant, info.filters) != (wanted.name, filters):
+        raise ConvRNNError(
+            f"{path} holds {info.variant} with filters {_spelt(info.filters)}; --network {config.network} --width "
+            f"{config.width:g} has {_spelt(filters)}. Choose the network, the width or the file that fits"
+        )
     return replace(config, weights_sha256=info.sha256)
+
+
+def _spelt(filters: tuple[int, ...]) -> str:
+    return "-".join(str(number) for number in filters)
+
+
+def weights_file(weights: str, report: Report = silent) -> Path:
+    """A path, or a published name such as bl_imagenet, as a file; downloads what is not in the cache."""
+    return fetch_weights(weights, report=report) if weights in PRETRAINED else Path(weights)
 
 
 def require_split(data: PreparedSet, split: str) -> None:

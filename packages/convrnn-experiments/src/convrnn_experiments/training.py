@@ -15,7 +15,7 @@ from convrnn_data import CATEGORIES, PreparedSet
 from convrnn_data.console import Report, silent
 from convrnn_experiments import features
 from convrnn_experiments.checkpoints import load_state, save_state
-from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.config import Config, build_network, weights_file
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.objectives import (
     ExitAccuracy,
@@ -111,12 +111,13 @@ def prepare_network(config: Config, say: Say) -> keras.Model:
     if config.weights == "none":
         say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
     else:
-        info = inspect_weights(config.weights)
+        path = weights_file(config.weights)
+        info = inspect_weights(path)
         foreign = info.classes != len(CATEGORIES)
-        loaded = load_weights(network, config.weights, readout="skip" if foreign else "strict")
+        loaded = load_weights(network, path, readout="skip" if foreign else "strict")
         readout = f"its {info.classes}-class readout left out, a new one" if foreign else "its readout kept"
         say(
-            f"weights: {config.weights}: {info.variant}, {info.dataset or 'no published set'}, "
+            f"weights: {path}: {info.variant}, {info.dataset or 'no published set'}, "
             f"{len(loaded.loaded)} arrays; {readout}"
         )
     if config.trainable == "readout":
@@ -126,11 +127,19 @@ def prepare_network(config: Config, say: Say) -> keras.Model:
 
 
 def train(
-    config: Config, run: Run, data: PreparedSet, *, kept: Path, say: Say, report: Report = silent
+    network: keras.Model,
+    config: Config,
+    run: Run,
+    data: PreparedSet,
+    *,
+    kept: Path,
+    say: Say,
+    report: Report = silent,
 ) -> None:
     """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
 
     Args:
+        network: from `prepare_network`.
         config: what to train, from `checked`.
         run: its folder, from `runs.start`.
         data: a prepared set with a training and a validation split.
@@ -141,7 +150,6 @@ def train(
     Raises:
         ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
     """
-    network = prepare_network(config, say)
     if config.trainable == "readout":
         task = readout_task(network, config, data, kept, report)
     else:
@@ -204,8 +212,13 @@ def _epoch(task: Task, config: Config, epoch: int, report: Report) -> dict[str, 
             f"an image of {config.data} cannot be read: {error.message.splitlines()[0]}"
         ) from error
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
-    rate = float(ops.convert_to_numpy(task.model.optimizer.learning_rate))
-    return {"epoch": epoch + 1, **logs, "learning_rate": rate, "seconds": round(time.monotonic() - began, 3)}
+    rate = task.model.optimizer.learning_rate
+    return {
+        "epoch": epoch + 1,
+        **logs,
+        "learning_rate": float(rate.numpy()),
+        "seconds": round(time.monotonic() - began, 3),
+    }
 
 
 class _Streams(keras.callbacks.Callback):

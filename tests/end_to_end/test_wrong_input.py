@@ -1,0 +1,96 @@
+"""Wrong input: one clear line on stderr, the right exit code, nothing written."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from convrnn_data.sample import draw_sample
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+WRONG = [
+    ("convrnn train nowhere --perturb color", 1, "nowhere"),
+    ("convrnn train data --perturb sepia", 2, "sepia"),
+    ("convrnn train data", 2, "--perturb"),
+    ("convrnn train data --perturb color --epochs 0", 2, "epochs"),
+    ("convrnn train data --perturb color --sparkle", 2, "sparkle"),
+    ("convrnn train data --perturb color --weights none", 1, "--trainable all"),
+    ("convrnn train data --perturb color --weights nowhere.h5", 1, "nowhere.h5"),
+    ("convrnn train data --perturb color --weights broken.h5", 1, "broken.h5"),
+    ("convrnn train data --perturb color --noise-sd 0.1 --weights none --trainable all", 1, "--noise-sd"),
+    ("convrnn train data --perturb noise --noise-sd a,b", 2, "a,b"),
+    ("convrnn train sample --perturb color --weights none --trainable all", 1, "sample"),
+    ("convrnn evaluate nowhere data", 1, "nowhere"),
+    ("convrnn evaluate data data", 1, "data"),
+    ("convrnn report nowhere", 1, "nowhere"),
+    ("convrnn report", 2, "RUN"),
+    ("convrnn dance", 2, "dance"),
+    ("convrnn-data prepare nowhere out", 1, "nowhere"),
+    ("convrnn-data prepare empty out", 1, "empty"),
+    ("convrnn-data prepare sample/imagenet out --val 2", 1, "--val"),
+    ("convrnn-data reformat empty out", 1, "empty"),
+    ("convrnn-data reformat nowhere out", 1, "nowhere"),
+    ("convrnn-data sample data", 1, "data"),
+    ("convrnn-model inspect nowhere.h5", 1, "nowhere.h5"),
+    ("convrnn-model inspect broken.h5", 1, "broken.h5"),
+    ("convrnn-model summary vgg", 1, "vgg"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    draw_sample(folder / "sample", images_per_category=2, trials=16, observers=1)
+    (folder / "empty").mkdir()
+    (folder / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n and then nothing")
+    words = ["convrnn-data", "prepare", "sample/imagenet", "data", "--images", "all", "--val", "0.5"]
+    assert command(*words, cwd=folder).returncode == 0
+    return folder
+
+
+def everything(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+@pytest.mark.parametrize(("words", "code", "named"), WRONG, ids=[words for words, _, _ in WRONG])
+def test_one_line_and_nothing_written(place: Path, command, words: str, code: int, named: str) -> None:
+    before = everything(place)
+    done = command(*words.split(), cwd=place)
+    assert done.returncode == code, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert named in lines[0]
+    assert not done.stdout
+    assert everything(place) == before
+
+
+def test_weights_of_another_network(place: Path, command) -> None:
+    make = "import keras, convrnn_model as m; m.save_weights(m.b_net((64, 64, 3), 16, width=0.02), 'feedforward.h5')"
+    assert command("python", "-c", make, cwd=place).returncode == 0
+    before = everything(place)
+    words = "convrnn train data --perturb color --width 0.02 --image-size 64 --weights feedforward.h5"
+    done = command(*words.split(), cwd=place)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "feedforward.h5" in done.stderr
+    assert everything(place) == before
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("train PERTURB=sepia", "sepia"),
+        ("train", "PERTURB"),
+        ("data IMAGENET=/nowhere/at/all", "/nowhere/at/all"),
+        ("data HUMAN=/nowhere/at/all", "/nowhere/at/all"),
+    ],
+)
+def test_make_says_it_before_anything_else(command, tmp_path: Path, words: str, named: str) -> None:
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    done = command("make", *words.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert named in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]

@@ -1,0 +1,271 @@
+"""Training: objectives, kept features against the network, resuming, and refusing what cannot work."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import convrnn_model
+from convrnn_data import PreparedSet
+from convrnn_experiments import features, runs, training
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.objectives import (
+    ExitAccuracy,
+    TimeAveragedCrossentropy,
+    balanced_weights,
+    learning_rate,
+)
+from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, epoch_rows, pictures_of
+from convrnn_model import load_weights, save_weights
+
+SMALL = {"width": 0.02, "timesteps": 2, "image_size": 64, "resize": 64, "batch_size": 8, "epsilon": 1e-3}
+
+
+def config_of(data: PreparedSet, **changes: object) -> Config:
+    given = {"trainable": "all", "epochs": 2, "perturb": Regime.COLOR} | SMALL | changes
+    return checked(Config(data=str(data.path), **given), data)
+
+
+def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> runs.Run:
+    run = runs.start(folder, config, **{"resume": False, "force": False} | start)
+    network = training.prepare_network(config, lambda line: None)
+    training.train(network, config, run, data, kept=folder.parent / "features", say=lambda line: None)
+    return run
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return found
+
+
+@pytest.fixture
+def start_weights(prepared: PreparedSet, tmp_path: Path) -> Path:
+    keras.utils.set_random_seed(3)
+    path = tmp_path / "start.h5"
+    save_weights(build_network(config_of(prepared)), path)
+    return path
+
+
+def test_loss_is_the_mean_over_time_of_the_crossentropy() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(5, 3, 16)).astype("float32"), rng.integers(16, size=5)
+    softmax = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -np.log([softmax[image, :, label] for image, label in enumerate(labels)]).mean()
+    assert float(TimeAveragedCrossentropy()(labels, logits)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_accuracy_is_of_its_own_time_step() -> None:
+    logits = keras.ops.one_hot(np.array([[1, 2], [1, 1], [3, 1]]), 16)
+    for step, expected in enumerate((2 / 3, 2 / 3)):
+        metric = ExitAccuracy(step)
+        metric.update_state(np.array([1, 1, 1]), logits)
+        assert float(metric.result()) == pytest.approx(expected)
+    last = ExitAccuracy(1)
+    last.update_state(np.array([2, 1, 3]), logits)
+    assert float(last.result()) == pytest.approx(2 / 3)
+
+
+def test_class_weights_follow_the_labels_order_and_balance() -> None:
+    labels = np.array([15] * 6 + [0] * 3 + [7])
+    weights = balanced_weights(labels)
+    np.testing.assert_allclose(weights[[15, 0, 7]], [10 / (3 * 6), 10 / (3 * 3), 10 / 3], rtol=1e-6)
+    assert weights[1] == 0
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_learning_rate_warms_up_then_holds_or_falls() -> None:
+    assert learning_rate(0.1, schedule="constant", steps=10, warmup_steps=0) == 0.1
+    held = learning_rate(0.1, schedule="constant", steps=10, warmup_steps=4)
+    np.testing.assert_allclose([float(held(step)) for step in (0, 2, 4, 9)], [0, 0.05, 0.1, 0.1], atol=1e-7)
+    falling = learning_rate(0.1, schedule="cosine", steps=10, warmup_steps=0)
+    np.testing.assert_allclose([float(falling(step)) for step in (0, 5, 10)], [0.1, 0.05, 0.0], atol=1e-7)
+
+
+def test_a_run_leaves_all_its_files(prepared: PreparedSet, tmp_path: Path) -> None:
+    run = trained(config_of(prepared, perturb=Regime.NOISE), prepared, tmp_path / "run")
+    names = {"config.json", "environment.json", "history.csv", "weights.h5", "weights_last.h5", "model.keras"}
+    assert names <= {path.name for path in run.path.iterdir()}
+    assert not list(run.path.rglob("*.part*"))
+    assert json.loads((run.path / "environment.json").read_text())["versions"]["keras"] == keras.__version__
+    history = run.history()
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert {"loss", "val_loss", "val_accuracy_exit0", "val_accuracy_exit1", "learning_rate"} <= set(
+        history[0]
+    )
+    network = build_network(run.config())
+    load_weights(network, run.weights)
+    again = keras.saving.load_model(run.path / "model.keras")
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
+    for ours, theirs in zip(network(image), again(image), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: Path) -> None:
+    config = config_of(prepared, perturb=Regime.NOISE, epochs=3)
+    whole = trained(config, prepared, tmp_path / "whole")
+    run = runs.start(tmp_path / "cut", config, resume=False, force=False)
+
+    class CutError(Exception):
+        pass
+
+    def say(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise CutError
+
+    network = training.prepare_network(config, lambda line: None)
+    with pytest.raises(CutError):
+        training.train(network, config, run, prepared, kept=tmp_path, say=say)
+    assert not run.weights.exists()
+    cut = trained(config, prepared, tmp_path / "cut", resume=True)
+    for name in ("weights.h5", "weights_last.h5"):
+        first, second = arrays(whole.path / name), arrays(cut.path / name)
+        assert first.keys() == second.keys()
+        for key in first:
+            np.testing.assert_array_equal(first[key], second[key], err_msg=key)
+    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in whole.history()]
+    assert timeless == [{k: v for k, v in row.items() if k != "seconds"} for row in cut.history()]
+
+
+def test_kept_features_train_the_readout_that_the_frozen_network_does(
+    prepared: PreparedSet, start_weights: Path, tmp_path: Path
+) -> None:
+    config = config_of(prepared, trainable="readout", weights=str(start_weights), epochs=3)
+    kept = trained(config, prepared, tmp_path / "kept")
+    network = training.prepare_network(config, lambda line: None)
+    model = training.whole_network_task(
+        network, config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
+    ).model
+    assert [weight.path.split("/")[0] for weight in model.trainable_variables] == ["ReadoutDense"] * 2
+    source = pictures_of(prepared, "train")
+    weights = balanced_weights(source.labels)
+    model.compile(
+        keras.optimizers.Adam(config.learning_rate, epsilon=config.epsilon), TimeAveragedCrossentropy()
+    )
+    for epoch in range(config.epochs):
+        rows = epoch_rows(len(source), seed=config.seed, epoch=epoch)
+        for images, labels, _ in batches(
+            source, Frame(64, 64), config.batch_size, rows=rows, jitter=views(source)
+        ):
+            model.train_on_batch(images, labels, sample_weight=tf.gather(weights, labels))
+    through = network.get_layer("ReadoutDense").get_weights()
+    last = arrays(kept.path / "weights_last.h5")
+    for found, name in zip(through, ("kernel:0", "bias:0"), strict=True):
+        expected = last[f"ReadoutDense/ReadoutDense/{name}"]
+        # Batches of other sizes sum in another order.
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def views(source: object) -> np.ndarray:
+    """The crops and flips of the one view that is kept."""
+    return epoch_jitter(len(source), seed=0, epoch=0)
+
+
+def test_frozen_layers_stay_as_they_were(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
+    config = config_of(prepared, trainable="readout", weights=str(start_weights))
+    run = trained(config, prepared, tmp_path / "run")
+    before, after = arrays(start_weights), arrays(run.weights)
+    for name, value in before.items():
+        same = np.array_equal(value, after[name])
+        assert same != name.startswith("ReadoutDense"), name
+
+
+def test_features_are_kept_resumed_and_never_mixed(
+    prepared: PreparedSet, start_weights: Path, tmp_path: Path
+) -> None:
+    config = config_of(
+        prepared, trainable="readout", weights=str(start_weights), views=2, perturb=Regime.BLUR
+    )
+    trained(config, prepared, tmp_path / "one")
+    (folder,) = (tmp_path / "features").iterdir()
+    files = sorted(folder.glob("*.h5"))
+    assert {path.name.split("-0")[0] for path in files} == {"train-view0", "train-view1", "val-view0"}
+    kept = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+    first, second = (arrays(path)["features"] for path in files if path.name.startswith("train"))
+    assert not np.array_equal(first, second)
+    files[0].unlink()
+    trained(config, prepared, tmp_path / "two")
+    assert files[0].read_bytes() == kept[files[0]][1]
+    assert [path.stat().st_mtime_ns for path in files[1:]] == [kept[path][0] for path in files[1:]]
+    for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 70}):
+        other = replace(config, **change)
+        assert features.folder_of(tmp_path / "features", other, "a") != features.folder_of(
+            tmp_path / "features", config, "a"
+        )
+    assert features.folder_of(tmp_path / "features", config, "a") != features.folder_of(
+        tmp_path / "features", config, "b"
+    )
+
+
+def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
+    config = config_of(prepared, trainable="readout", weights=str(start_weights))
+    trained(config, prepared, tmp_path / "one")
+    path = next((tmp_path / "features").rglob("train*.h5"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ConvRNNError, match=path.name):
+        trained(config, prepared, tmp_path / "two")
+
+
+def test_every_image_goes_through_all_its_views() -> None:
+    seen = np.stack([features.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
+    np.testing.assert_array_equal(np.sort(seen, axis=0), np.arange(4)[:, None].repeat(40, axis=1))
+    assert len(np.unique(seen[0])) == 4
+
+
+def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
+    config = config_of(prepared)
+    task = training.whole_network_task(
+        build_network(config), config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
+    )
+    held_out = [label for _, labels, _ in task.held_out for label in labels.numpy()]
+    np.testing.assert_array_equal(held_out, prepared.table("val").labels)
+    assert not set(prepared.table("train").keys) & set(prepared.table("val").keys)
+    shown = np.sort(np.concatenate([rows.numpy() for _, _, rows in task.shown(0)]))
+    np.testing.assert_array_equal(shown, np.arange(len(prepared.table("train"))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trainable": "readout"}, "needs --weights"),
+        ({"resize": 63}, "smaller than --image-size"),
+        ({"weights": "nowhere.h5"}, "nowhere.h5"),
+    ],
+)
+def test_what_cannot_work_is_said_first(prepared: PreparedSet, changes: dict, message: str) -> None:
+    with pytest.raises((ConvRNNError, convrnn_model.ConvRNNError), match=message):
+        config_of(prepared, **changes)
+
+
+def test_runs_are_not_overwritten(prepared: PreparedSet, tmp_path: Path) -> None:
+    config = config_of(prepared)
+    runs.start(tmp_path / "run", config, resume=False, force=False)
+    with pytest.raises(ConvRNNError, match="--resume"):
+        runs.start(tmp_path / "run", config, resume=False, force=False)
+    with pytest.raises(ConvRNNError, match="seed was 0, is 5"):
+        runs.start(tmp_path / "run", replace(config, seed=5), resume=True, force=False)
+    runs.start(tmp_path / "run", replace(config, seed=5), resume=False, force=True)
+    assert runs.Run(tmp_path / "run").config().seed == 5
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    for force in (False, True):
+        with pytest.raises(ConvRNNError, match="not a run"):
+            runs.start(tmp_path / "mine", config, resume=False, force=force)
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+def test_configuration_survives_its_file(prepared: PreparedSet, tmp_path: Path) -> None:
+    config = config_of(prepared, perturb=Regime.NOISE, levels=(0.0, 0.1))
+    run = runs.start(tmp_path / "run", config, resume=False, force=False)
+    assert run.config() == config
+    assert run.config().condition.levels == (0.0, 0.1)
