@@ -9,6 +9,7 @@ from PIL import Image
 
 import convrnn_data
 from convrnn_data.cli import main
+from convrnn_data.console import plain_lines
 
 
 @pytest.fixture
@@ -127,7 +128,11 @@ WRONG = [
     ("verify nowhere", 1, "nowhere does not exist"),
     ("verify empty", 1, "has no manifest.json"),
     ("stats other", 1, "other is not a prepared set"),
-    ("preview other a.png", 1, "other is not the human test set"),
+    (
+        "preview other a.png",
+        1,
+        "no prepared set, and no human stimuli either: other is not the human test set",
+    ),
     ("preview other a.jpg", 1, "ends in .png"),
     ("reformat nowhere new", 1, "nowhere: No such file or directory"),
     ("reformat empty new", 1, "the folder is empty"),
@@ -157,3 +162,11 @@ def test_importing_needs_no_tensorflow_and_no_keras():
     script = "import sys, convrnn_data.cli; print({'tensorflow', 'keras', 'ray', 'distributed'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_logs_get_a_line_now_and_then(capsys):
+    times = iter([0.0, 3.0, 11.0, 11.0, 12.0, 21.5, 21.5])
+    report = plain_lines(clock=lambda: next(times))
+    for done in range(4):
+        report("Writing shards", done * 1000, 4000)
+    assert capsys.readouterr().err == "Writing shards: 1,000 of 4,000\nWriting shards: 3,000 of 4,000\n"

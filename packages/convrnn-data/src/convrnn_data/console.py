@@ -1,6 +1,7 @@
 """What every command shares: exit codes, one-line errors, progress on a terminal."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -48,15 +49,28 @@ def _say(name: str, message: str) -> None:
     print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
 
 
+def plain_lines(pause: float = 10.0, clock: Callable[[], float] = time.monotonic) -> Report:
+    """A `Report` for logs: a line on stderr at most every `pause` seconds, so that short work says nothing."""
+    last = clock()
+
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if clock() - last >= pause:
+            last = clock()
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    return report
+
+
 @contextmanager
 def progress() -> Iterator[Report]:
-    """A `Report` that draws one bar per `what` on a terminal's stderr, and is silent elsewhere."""
+    """A `Report` for stderr: on a terminal one bar per `what`, elsewhere a plain line every ten seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield silent
+        yield plain_lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:

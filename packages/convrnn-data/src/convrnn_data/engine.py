@@ -5,6 +5,9 @@ import importlib.util
 import itertools
 import logging
 import os
+import re
+import signal
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -74,11 +77,24 @@ def run_jobs(
         if engine == "ray":
             yield from _in_waves(calls, workers)
             return
-        results = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)(calls)
+        with _deaf_children():
+            results = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)(
+                calls
+            )
         try:
             yield from results
         finally:
             results.close()
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started within never see Ctrl-C, which a terminal sends to all; this one does, and ends them quietly."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
@@ -117,16 +133,24 @@ def _ray(workers: int | None, address: str | None) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS")
     try:
+        _knock(address)
         local: dict[str, Any] = {"include_dashboard": False, "num_cpus": workers or available_cores()}
         ray.init(
             address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConvRNNError(f"no Ray cluster answers at {address}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """See that something listens: Ray itself goes on trying for minutes."""
+    match = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address or "")
+    if match:
+        socket.create_connection((match[1], int(match[2])), timeout=10).close()
 
 
 @contextlib.contextmanager

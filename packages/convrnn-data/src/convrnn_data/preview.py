@@ -50,8 +50,17 @@ def save_preview(path: Path, picture: Path) -> None:
     ):
         title, groups = "A prepared set", _of_set(PreparedSet(path))
     else:
-        title, groups = "Human test stimuli", _of_stimuli(list_stimuli(path))
+        title, groups = "Human test stimuli", _of_stimuli(_listed(path))
     save_png(_sheet(f"{title}: {path.resolve().name}", groups), picture)
+
+
+def _listed(path: Path) -> list[Stimulus]:
+    try:
+        return list_stimuli(path)
+    except ConvRNNError as error:
+        if (path / MANIFEST).is_file():
+            raise
+        raise ConvRNNError(f"no prepared set, and no human stimuli either: {error}") from error
 
 
 def _of_set(prepared: PreparedSet) -> list[Group]:

@@ -101,11 +101,12 @@ def begin(out: Path, plan: dict[str, Any], split: bytes) -> None:
 
 
 def abandon(out: Path, plan: dict[str, Any]) -> None:
-    """After an error: if no shard is whole yet, take the plan away again, so that nothing is left behind."""
+    """After an error: remove what was begun, and if no shard is whole yet the plan too, so that nothing is left."""
+    with contextlib.suppress(OSError):
+        remove_temporaries(out)
     if (out / MANIFEST).is_file() or any(index_path(out / f"{name}.tar").exists() for name in plan["shards"]):
         return
     with contextlib.suppress(OSError):
-        remove_temporaries(out)
         for name in (PLAN, SPLIT):
             (out / name).unlink(missing_ok=True)
         for name in plan["shards"]:
