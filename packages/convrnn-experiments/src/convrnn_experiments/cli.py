@@ -128,6 +128,10 @@ def train(
         float, typer.Option(min=0.0, help="Epochs of linear rise of the learning rate.")
     ] = 0.0,
     clip_norm: Annotated[float | None, typer.Option(min=0.0, help="Clip the gradient to this norm.")] = None,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16; weights stay float32.")] = False,
+    devices: Annotated[
+        str | None, typer.Option(help="Such as GPU:0,GPU:1; they share every batch.", show_default="all GPUs")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/REGIME")] = None,
     features: Annotated[
@@ -163,6 +167,8 @@ def train(
         schedule=str(schedule),
         warmup_epochs=warmup_epochs,
         clip_norm=clip_norm,
+        mixed_precision=mixed_precision,
+        devices=tuple(devices.split(",")) if devices else (),
         seed=seed,
     )
     with convrnn_data.console.progress() as report:

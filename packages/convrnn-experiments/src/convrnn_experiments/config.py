@@ -44,6 +44,8 @@ class Config:
     schedule: str = "constant"
     warmup_epochs: float = 0.0
     clip_norm: float | None = None
+    mixed_precision: bool = False
+    devices: tuple[str, ...] = ()
     seed: int = 0
     data_plan: str = ""
     weights_sha256: str = ""
@@ -70,7 +72,11 @@ class Config:
                 f"{path} is not a run's configuration of this version: {', '.join(sorted(wrong))} differ"
             )
         levels = values["levels"]
-        given = {"perturb": Regime(values["perturb"]), "levels": None if levels is None else tuple(levels)}
+        given = {
+            "perturb": Regime(values["perturb"]),
+            "levels": None if levels is None else tuple(levels),
+            "devices": tuple(values["devices"]),
+        }
         return cls(**{**values, **given})
 
 

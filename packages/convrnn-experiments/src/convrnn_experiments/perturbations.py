@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from convrnn_experiments.conditions import Condition
+from convrnn_experiments.distribution import ReplicaSeeds
 
 LUMA = (0.2989, 0.587, 0.114)
 """ITU-R BT.601 luma weights of red, green and blue."""
@@ -132,7 +133,7 @@ class Perturb(keras.layers.Layer):
         self.condition = condition
         self.seed = seed
         self.with_levels = with_levels
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = ReplicaSeeds(seed)
 
     def restart(self, *stream: int) -> None:
         """Let the draws that follow be a function of the layer's seed and of `stream` alone."""

@@ -16,6 +16,7 @@ from convrnn_data.console import Report, silent
 from convrnn_experiments import features
 from convrnn_experiments.checkpoints import load_state, save_state
 from convrnn_experiments.config import Config, build_network, weights_file
+from convrnn_experiments.distribution import strategy
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.objectives import (
     ExitAccuracy,
@@ -100,14 +101,16 @@ def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
 
     Softmax is left to the loss, where its logarithm is exact.
     """
-    logits = network.get_layer("ReadoutDense")(pooled)
+    logits = ops.cast(network.get_layer("ReadoutDense")(pooled), "float32")
     return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
 
 
 def prepare_network(config: Config, say: Say) -> keras.Model:
     """Build the network and load its weights, saying in one line what was loaded."""
     keras.utils.set_random_seed(config.seed)
-    network = build_network(config)
+    keras.config.set_dtype_policy("mixed_bfloat16" if config.mixed_precision else "float32")
+    with strategy(config.devices).scope():
+        network = build_network(config)
     if config.weights == "none":
         say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
     else:
@@ -150,11 +153,12 @@ def train(
     Raises:
         ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
     """
-    if config.trainable == "readout":
-        task = readout_task(network, config, data, kept, report)
-    else:
-        task = whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
-    _compile(task, config)
+    with strategy(config.devices).scope():
+        if config.trainable == "readout":
+            task = readout_task(network, config, data, kept, report)
+        else:
+            task = whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
+        _compile(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
     reached = load_state(run, state) or {"epoch": 0, "best": float("inf")}
     first, best = int(reached["epoch"]), reached["best"]
