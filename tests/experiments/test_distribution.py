@@ -1,0 +1,93 @@
+"""Several devices and bfloat16: each in a process of its own, since devices are fixed once TensorFlow has begun."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convrnn_data import PreparedSet
+from convrnn_experiments import distribution
+from convrnn_experiments.errors import ConvRNNError
+
+TWO_DEVICES = """
+import sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from convrnn_data import PreparedSet
+from convrnn_experiments import runs, training
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.config import Config, checked
+from convrnn_experiments.distribution import strategy
+from convrnn_experiments.perturbations import Perturb
+
+data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
+both = ("CPU:0", "CPU:1")
+small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, epochs=2, trainable="all")
+for name, devices in (("one", ()), ("two", both)):
+    config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
+    config = checked(config, data)
+    network = training.prepare_network(config, lambda line: None)
+    run = runs.start(out / name, config, resume=False, force=False)
+    training.train(network, config, run, data, kept=out, say=lambda line: None)
+
+with strategy(both).scope():
+    layer = Perturb(CONDITIONS[Regime.NOISE])
+gray, levels = np.full((2, 8, 8, 3), 100, np.uint8), np.float32([0.04, 0.04])
+draw = tf.function(lambda: strategy(both).run(lambda: layer(gray, levels=levels)))
+drawn = [part.numpy() for _ in range(2) for part in strategy(both).experimental_local_results(draw())]
+np.save(out / "drawn.npy", np.stack(drawn))
+"""
+
+BFLOAT16 = """
+import sys
+from pathlib import Path
+from convrnn_data import PreparedSet
+from convrnn_experiments import runs, training
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, checked
+
+data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
+small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, epochs=1, trainable="all")
+config = Config(data=str(data.path), perturb=Regime.BLUR, mixed_precision=True, **small)
+config = checked(config, data)
+network = training.prepare_network(config, print)
+assert network.get_layer("RCL_1_BConv").compute_dtype == "bfloat16"
+assert all(weight.dtype == "float32" for weight in network.weights)
+run = runs.start(out / "half", config, resume=False, force=False)
+training.train(network, config, run, data, kept=out, say=print)
+"""
+
+
+def run_script(script: str, *arguments: object) -> str:
+    words = [sys.executable, "-c", script, *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_devices_share_every_batch(prepared: PreparedSet, tmp_path: Path) -> None:
+    from convrnn_experiments.runs import Run
+
+    run_script(TWO_DEVICES, prepared.path, tmp_path)
+    one, two = (Run(tmp_path / name).history() for name in ("one", "two"))
+    # The first step's loss is the same sum in two parts; batch normalisation, by its own half, then differs a little.
+    assert two[0]["loss"] == pytest.approx(one[0]["loss"], rel=0.1)
+    assert (tmp_path / "two" / "weights.h5").is_file()
+    drawn = np.load(tmp_path / "drawn.npy")
+    assert len({part.tobytes() for part in drawn}) == 4, "replicas or steps drew the same noise"
+
+
+def test_bfloat16_keeps_float32_weights(prepared: PreparedSet, tmp_path: Path) -> None:
+    assert "validation accuracy" in run_script(BFLOAT16, prepared.path, tmp_path)
+
+
+def test_devices_that_are_not_there() -> None:
+    with pytest.raises(ConvRNNError, match="GPU:7"):
+        distribution.strategy(("GPU:7",))
