@@ -158,7 +158,7 @@ def train(
             task = readout_task(network, config, data, kept, report)
         else:
             task = whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
-        _compile(task, config)
+        compile_task(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
     reached = load_state(run, state) or {"epoch": 0, "best": float("inf")}
     first, best = int(reached["epoch"]), reached["best"]
@@ -166,7 +166,7 @@ def train(
     if first:
         say(f"going on after epoch {first} of {config.epochs}")
     for epoch in range(first, config.epochs):
-        history.append(_epoch(task, config, epoch, report))
+        history.append(run_epoch(task, config, epoch, report))
         loss = history[-1]["val_loss"]
         if not np.isfinite(loss):
             raise ConvRNNError(
@@ -182,7 +182,8 @@ def train(
     _finish(network, run)
 
 
-def _compile(task: Task, config: Config) -> None:
+def compile_task(task: Task, config: Config) -> None:
+    """Compile a task's model with this configuration's optimiser and the time-averaged loss."""
     steps = -(-len(task.labels) // config.batch_size)
     rate = learning_rate(
         config.learning_rate,
@@ -196,17 +197,17 @@ def _compile(task: Task, config: Config) -> None:
     optimizer.build(task.model.trainable_variables)
 
 
-def _epoch(task: Task, config: Config, epoch: int, report: Report) -> dict[str, float]:
+def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -> dict[str, float]:
     """One epoch and its validation: a row of the history."""
     began = time.monotonic()
     weights = balanced_weights(task.labels)
-    shown = _weighted(task.shown(epoch), weights)
+    shown = weighted(task.shown(epoch), weights)
     try:
         fitted = task.model.fit(
             shown,
             initial_epoch=epoch,
             epochs=epoch + 1,
-            validation_data=_weighted(task.held_out, weights),
+            validation_data=weighted(task.held_out, weights),
             shuffle=False,  # the order is ours already
             callbacks=[_Streams(task.perturbation, epoch, report, len(shown))],
             verbose=0,
@@ -244,7 +245,7 @@ class _Streams(keras.callbacks.Callback):
         self.report_progress(f"epoch {self.epoch + 1}", batch + 1, self.total)
 
 
-def _weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
+def weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
     """(input, labels, rows) -> (input, labels, weight of each image's class)."""
     table = tf.constant(weights)
     return shown.map(lambda images, labels, rows: (images, labels, tf.gather(table, labels)))

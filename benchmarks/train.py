@@ -1,0 +1,110 @@
+"""Readout training on kept features against running the frozen network in every epoch.
+
+Both train the same readout to the same weights; the second is what the original scripts do. A few epochs of each
+are measured in turn in one process, and the whole of 100 epochs is extrapolated from their medians:
+
+    kept      views x (one pass of the frozen network) + epochs x (one pass over kept features)
+    frozen    epochs x (one pass of the frozen network and its readout)
+
+so with costless kept features the ratio is epochs / views: 25 for 100 epochs and 4 views.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.sample import draw_sample
+from convrnn_experiments import features, training
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.pipeline import pictures_of
+from convrnn_model import save_weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--width", type=float, default=0.25, help="factor on the filters; 1 is the real network"
+    )
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--images-per-category", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3, help="measured epochs of each kind")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/train.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(options, Path(folder))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(found, indent=2) + "\n")
+    for name, value in found.items():
+        print(f"{name:36} {value}")
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Seconds an epoch of each kind, their ratio over the whole training, and memory after each kept epoch."""
+    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
+    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
+    data = PreparedSet(folder / "set")
+    config = Config(
+        data=str(data.path),
+        perturb=Regime.NOISE,
+        width=options.width,
+        image_size=options.image_size,
+        resize=round(options.image_size * 8 / 7),
+        batch_size=16,
+        trainable="all",
+    )
+    save_weights(build_network(config), folder / "start.h5")
+    config = checked(replace(config, trainable="readout", weights=str(folder / "start.h5"), views=1), data)
+    network = training.prepare_network(config, lambda line: None)
+    frozen = training.whole_network_task(
+        network, config, pictures_of(data, "train"), pictures_of(data, "val")
+    )
+    kept = training.readout_task(network, config, data, folder / "features")
+    for task in (frozen, kept):
+        training.compile_task(task, config)
+        task.model.fit(training.weighted(task.shown(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
+    seconds: dict[str, list[float]] = {"frozen": [], "kept": [], "features": []}
+    memory = []
+    for repeat in range(options.repeats):
+        for name, task in (("frozen", frozen), ("kept", kept)):
+            began = time.perf_counter()
+            training.run_epoch(task, config, repeat + 1)
+            seconds[name].append(time.perf_counter() - began)
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        seconds["features"].append(_features_once(network, config, data, folder / f"again{repeat}"))
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    through = options.epochs * median["frozen"]
+    ours = options.views * median["features"] + options.epochs * median["kept"]
+    return {
+        "images": len(data.table("train")),
+        "seconds_per_epoch_frozen_network": round(median["frozen"], 3),
+        "seconds_per_view_of_features": round(median["features"], 3),
+        "seconds_per_epoch_kept_features": round(median["kept"], 4),
+        "hours_frozen_network": round(through / 3600, 4),
+        "hours_kept_features": round(ours / 3600, 4),
+        "times_less": round(through / ours, 2),
+        "limit_epochs_over_views": options.epochs / options.views,
+        "peak_memory_mib_by_repeat": [round(value) for value in memory],
+    }
+
+
+def _features_once(network: object, config: Config, data: PreparedSet, folder: Path) -> float:
+    began = time.perf_counter()
+    for split in ("train", "val"):
+        source, shards = pictures_of(data, split), data.table(split).shard_ids
+        features.compute(network, config, source, shards, folder, split=split, views=1)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
