@@ -280,13 +280,33 @@ def compare(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN...")],
+    runs: Runs,
+    human: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with people's answers, jatos_results_*.txt.", show_default="networks alone"
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page to write; pictures and tables go beside it.")] = Path(
         "report/index.html"
     ),
+    exits: ExitsOption = Exits.INDEX,
+    misses: MissesOption = Misses.WRONG,
+    exclude: Exclude = None,
+    seed: Seed = 0,
 ) -> None:
     """Write one self-contained page on evaluated runs, with its pictures and tables beside it."""
     from convrnn_experiments import report as reporting
 
-    page = reporting.write([Path(run) for run in runs], out)
+    with convrnn_data.console.progress() as progress:
+        page = reporting.write(
+            runs,
+            out,
+            human=human,
+            match=exits,
+            misses=misses.value,
+            named=exclude or (),
+            seed=seed,
+            report=progress,
+        )
     typer.echo(f"report: {page}")

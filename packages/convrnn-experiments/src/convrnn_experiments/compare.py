@@ -67,7 +67,8 @@ MEASURES = (
         "error consistency",
         "Cohen's kappa",
         2,
-        "whether network and person err on the same images; mean over observers of the mean over blocks",
+        "whether network and person err on the same images; by level and response-time "
+        "block, then the mean over these and over observers",
     ),
     Measure(
         "error_consistency_people",
@@ -93,7 +94,7 @@ class Row:
     Attributes:
         evaluation: the network on the test set.
         condition: its name.
-        images, observers: how many.
+            images, observers: how many.
         where: (blocks,) positions on the exits that go with the response-time blocks.
         network: (blocks,) the network's accuracy there, in percent; `people`: theirs; both with intervals.
         network_categories, people_categories: (16,) accuracies in percent, over all blocks.
@@ -102,14 +103,29 @@ class Row:
 
     evaluation: Evaluation
     condition: str
-    images: int
-    observers: int
+    answers: Answers
+    crowd: Crowd
     where: np.ndarray
     network: list[Estimate]
     people: list[Estimate]
     network_categories: list[Estimate]
     people_categories: list[Estimate]
     estimates: dict[str, Estimate]
+
+    @property
+    def images(self) -> int:
+        """How many images."""
+        return len(self.answers.labels)
+
+    @property
+    def observers(self) -> int:
+        """How many observers."""
+        return len(self.crowd.observers)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all that the network was tested on under the regime."""
+        return self.images == len(self.evaluation.answers.labels)
 
 
 @dataclass(frozen=True)
@@ -209,8 +225,8 @@ def _row(evaluation: Evaluation, name: str, pair: _Pair, parts: list[_Pair], see
     return Row(
         evaluation=evaluation,
         condition=name,
-        images=images,
-        observers=observers,
+        answers=pair.answers,
+        crowd=pair.crowd,
         where=pair.where,
         network=[estimate(column, images) for column in network.T],
         people=[estimate(column, observers) for column in people.T],
@@ -256,40 +272,45 @@ def _steepness_of_network(pair: _Pair) -> Estimate:
 
 
 def _consistency(pair: _Pair) -> Estimate:
-    """By block first, so that what both gain with time does not count as agreement. This project's choice."""
     right = matching.nearest(pair.answers.right, pair.answers.blocks, pair.where).astype(float)
-    blocks = []
-    for block in np.unique(pair.answers.blocks):
-        here = pair.answers.blocks == block
-        blocks.append(
-            resampling.kappas(right[here], pair.crowd.correct[:, here], pair.image_weights[:, here])
-        )
-    mean = measures.mean_over(np.stack(blocks))
+    cells = [
+        resampling.kappas(right[here], pair.crowd.correct[:, here], pair.image_weights[:, here])
+        for here in like_trials(pair.answers)
+    ]
+    mean = measures.mean_over(np.stack(cells))
     known = (~np.isnan(mean)) * pair.observer_weights
     return estimate(divided((known * np.nan_to_num(mean)).sum(axis=1), known.sum(axis=1)), pair.units)
 
 
-def people_consistency(crowd: Crowd, blocks: np.ndarray) -> np.ndarray:
-    """(observers, observers) error consistency by block, then the mean over blocks; NaN where undefined."""
-    matrices = [measures.consistency_matrix(crowd.correct[:, blocks == block]) for block in np.unique(blocks)]
-    return measures.mean_over(np.stack(matrices))
+def like_trials(answers: Answers) -> list[np.ndarray]:
+    """Masks of the trials of one level and block. Error consistency is computed in each, then averaged.
+
+    Otherwise what everybody gains with time, and loses with noise or blur, would count as agreement. This project's
+    choice; Geirhos et al. (2020) likewise compute it for each condition.
+    """
+    cells = sorted(set(zip(answers.levels.tolist(), answers.blocks.tolist(), strict=True)))
+    return [(answers.levels == level) & (answers.blocks == block) for level, block in cells]
 
 
-def network_consistency(evaluation: Evaluation, crowd: Crowd, where: np.ndarray) -> np.ndarray:
-    """(observers,) error consistency of a network with each, by block, then the mean over blocks."""
-    answers = evaluation.answers
-    right = matching.nearest(answers.right, answers.blocks, where).astype(float)[None]
-    found = [
-        measures.consistency_matrix(
-            right[:, answers.blocks == block], crowd.correct[:, answers.blocks == block]
-        )
-        for block in np.unique(answers.blocks)
-    ]
-    return measures.mean_over(np.stack(found))[0]
+def consistency(answers: Answers, crowd: Crowd, right: np.ndarray) -> np.ndarray:
+    """Error consistency of each with each: networks first, then observers.
+
+    Args:
+        answers: of one of the networks, for levels and blocks.
+        crowd: people on the same trials.
+        right: (networks, images) 1 or 0.
+
+    Returns:
+        (networks + observers, networks + observers): the mean over levels and blocks; NaN where undefined.
+    """
+    raters = np.concatenate([right, crowd.correct])
+    return measures.mean_over(
+        np.stack([measures.consistency_matrix(raters[:, here]) for here in like_trials(answers)])
+    )
 
 
 def _ceiling(pair: _Pair) -> Estimate:
-    matrix = people_consistency(pair.crowd, pair.answers.blocks)
+    matrix = consistency(pair.answers, pair.crowd, np.zeros((0, len(pair.answers.labels))))
     return estimate(resampling.pair_means(matrix, pair.observer_weights), len(pair.crowd.observers))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class People:
     misses: str
     named: tuple[str, ...]
 
-    @property
+    @cached_property
     def simulated(self) -> bool:
         """Whether any of them is."""
         return is_simulated(self.table)

@@ -1,181 +1,329 @@
-"""One self-contained page on evaluated runs; its pictures and tables lie beside it as files."""
+"""From evaluated runs, and people's answers where there are any, to one page with its pictures and tables."""
 
-import base64
-import csv
 import html
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from convrnn_experiments import figures
-from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import Config
+import numpy as np
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.console import Report, silent
+from convrnn_experiments import figures, plots, tables
+from convrnn_experiments.compare import Row, compare
+from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import Run, written
+from convrnn_experiments.examples import examples
+from convrnn_experiments.matching import MEANING, Exits
+from convrnn_experiments.observers import Misses
+from convrnn_experiments.page import FIGURES, TABLES, Figure, Section, render
+from convrnn_experiments.people import People, read_people
+from convrnn_experiments.results import Evaluation, read_evaluations
+from convrnn_experiments.runs import written
+from convrnn_experiments.tables import Table
 
-INTERVALS = "Bands and brackets are 95 % bootstrap intervals over images."
+BANDS = "Bands and bars are 95 % bootstrap intervals, over images for networks and over observers for people."
+SIMULATED = (
+    "The observers of this page are SIMULATED, and the images that they were shown are drawn by a program. "
+    "No person answered: figures here show that everything works, and say nothing about people or photographs."
+)
+DIGITISED_NOTE = (
+    "Pale gray: SATBench's published curves (real photographs, people, a network of full size), digitised from its "
+    "figure, ±2 percentage points; for orientation only."
+)
 
 
 @dataclass(frozen=True)
-class Result:
-    """One evaluation of one run."""
+class Findings:
+    """Everything that the page is made of."""
 
-    run: Run
-    config: Config
-    environment: dict[str, Any]
-    name: str
-    measures: dict[str, Any]
+    evaluations: list[Evaluation]
+    people: People | None
+    rows: list[Row]
+    match: Exits
 
     @property
-    def title(self) -> str:
-        """What was trained on what, tested on what."""
-        regime = Regime(self.measures["regime"])
-        label = CONDITIONS[regime].label
-        return label if regime == self.config.perturb else f"{label}, trained on {self.config.perturb}"
+    def whole(self) -> list[Row]:
+        """The comparisons over all levels."""
+        return [row for row in self.rows if row.whole]
+
+    @property
+    def noun(self) -> str:
+        """What people are called."""
+        return self.people.noun if self.people else "people"
+
+    def row_of(self, evaluation: Evaluation) -> Row | None:
+        """The comparison of an evaluation over all levels."""
+        return next((row for row in self.whole if row.evaluation is evaluation), None)
 
 
-def results_of(paths: Sequence[Path]) -> list[Result]:
-    """Every evaluation of every run, in the order given, then by name.
-
-    Raises:
-        ConvRNNError: a folder is no run, is unfinished, or has not been evaluated.
-    """
-    found = []
-    for path in paths:
-        run = Run(path)
-        run.require_finished()
-        measured = sorted(path.glob("evaluation/*/measures.json"))
-        if not measured:
-            raise ConvRNNError(f"{path} has not been evaluated; do `convrnn evaluate {path} TESTSET` first")
-        environment = json.loads((path / "environment.json").read_text())
-        config = run.config()
-        found += [
-            Result(run, config, environment, file.parent.name, json.loads(file.read_text()))
-            for file in measured
-        ]
-    return found
-
-
-def write(paths: Sequence[Path], page: Path) -> Path:
-    """Write the page; returns its path.
+def write(
+    paths: Sequence[Path],
+    page: Path,
+    *,
+    human: Path | None = None,
+    match: Exits = Exits.INDEX,
+    misses: Misses = "wrong",
+    named: Collection[str] = (),
+    seed: int = 0,
+    report: Report = silent,
+) -> Path:
+    """Write the page; returns its path. The same results give the same bytes.
 
     Args:
         paths: evaluated runs.
-        page: the HTML file; `NAME.png` and `NAME.csv` are written beside it.
+        page: the HTML file; pictures go to `figures/` and tables to `tables/` beside it.
+        human: folder of people's answers; without it the page is about networks alone.
+        match: which exits go with which response times.
+        misses: what a missed response counts as.
+        named: sets of observers to leave out.
+        seed: of the resampling.
+        report: called as pictures are made.
+
+    Raises:
+        ConvRNNError: results or answers cannot be read, or the page cannot be written there; nothing is written.
     """
-    results = results_of(paths)
     if page.is_dir():
         raise ConvRNNError(f"{page} is a folder; --out takes the page's file name, such as {page}/index.html")
-    picture = figures.png(figures.accuracy_curves([_panel(result) for result in results]))
-    with written(page.with_name("accuracy.png")) as path:
-        path.write_bytes(picture)
-    rows = [row for result in results for row in _rows(result)]
-    with written(page.with_name("accuracy.csv")) as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    with written(page) as path:
-        path.write_text(_page(results, picture), encoding="utf-8")
+    evaluations = read_evaluations(paths)
+    people = None if human is None else read_people(human, named=named, misses=misses, seed=seed)
+    rows = [] if people is None else compare(evaluations, people, match=match, seed=seed)
+    found = Findings(evaluations, people, rows, match)
+    made = _tables(found)
+    sections = _sections(found, made, report)
+    text = render(_title(found), _lead(found), SIMULATED if people and people.simulated else "", sections)
+    files = {f"{TABLES}/{name}.csv": tables.as_csv(table) for name, table in made.items() if table}
+    for picture in (figure.picture for section in sections for figure in section.figures):
+        files[f"{FIGURES}/{picture.name}.png"] = picture.png
+        files[f"{FIGURES}/{picture.name}.pdf"] = picture.pdf
+    files[page.name] = text.encode("utf-8")
+    _write_files(page.parent, files)
     return page
 
 
-def _panel(result: Result) -> dict[str, Any]:
-    condition = CONDITIONS[Regime(result.measures["regime"])]
-    levels = result.measures["accuracy_by_level"]
-    lines = levels if len(levels) > 1 else {"all": result.measures["accuracy"]}
-    where = "validation images" if result.name.startswith("val-") else "human stimuli"
-    return {"title": f"{result.title}\n{where}", "unit": condition.unit, "lines": lines}
+def _write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """The page comes last: where it is new, everything beside it is."""
+    try:
+        for name, data in files.items():
+            with written(folder / name) as beside:
+                beside.write_bytes(data)
+    except OSError as error:
+        raise ConvRNNError(f"{folder} cannot be written to: {error.strerror or error}") from error
 
 
-def _rows(result: Result) -> list[dict[str, Any]]:
-    tables = {"all": result.measures["accuracy"], **result.measures["accuracy_by_level"]}
-    return [
-        {
-            "run": result.run.path.name,
-            "test_set": result.name,
-            "level": level,
-            "time_step": step + 1,
-            "accuracy_percent": f"{line['percent'][step]:.3f}",
-            "low": f"{line['low'][step]:.3f}",
-            "high": f"{line['high'][step]:.3f}",
-            "images": line["images"],
+def _title(found: Findings) -> str:
+    return f"Networks beside {found.noun}" if found.rows else "Networks over time"
+
+
+def _lead(found: Findings) -> list[str]:
+    tested = sorted({one.name for one in found.evaluations})
+    networks = list(dict.fromkeys(one.network for one in found.evaluations))
+    words = (
+        f"{_count(len(networks), 'network')} ({', '.join(networks)}), tested on {', '.join(tested)}: what each answers "
+        f"at each time step, and how often it is right among 16 categories (chance is {figures.CHANCE:.2f} %)."
+    )
+    return [words]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _tables(found: Findings) -> dict[str, Table]:
+    """Every table that is written, by name; empty ones are not."""
+    made = {
+        "accuracy": tables.accuracies(found.evaluations),
+        "confusion_networks": tables.network_confusions(found.evaluations),
+        "runs": tables.provenance(found.evaluations),
+    }
+    if found.people is not None:
+        made |= {
+            "comparison": tables.comparison(found.rows, found.people, found.match),
+            "curves": tables.people_accuracies(found.rows, found.people),
+            "categories": tables.categories(found.rows, found.people),
+            "confusion_people": tables.people_confusions(found.whole, found.people),
+            "consistency": tables.consistencies(found.whole, plots.consistency_of),
+            "observers": tables.observers(found.people),
+            "observer_problems": tables.problems(found.people),
+            "digitised": [
+                {
+                    "condition": condition,
+                    "who": who,
+                    "time": step + 1,
+                    "accuracy_percent": value,
+                    "error_points": 2,
+                }
+                for condition, curves in DIGITISED.items()
+                for who, curve in curves.items()
+                for step, value in enumerate(curve)
+            ],
         }
-        for level, line in tables.items()
-        for step in range(len(line["percent"]))
+    return made
+
+
+def _sections(found: Findings, made: dict[str, Table], report: Report) -> list[Section]:
+    colours = figures.colour_of([one.network for one in found.evaluations])
+    makers = [_accuracy, _comparison, _categories, _consistency, _times, _confusions, _examples]
+    sections = []
+    with figures.style():
+        for done, make in enumerate(makers, start=1):
+            section = make(found, colours)
+            report("report", done, len(makers))
+            if section is not None:
+                sections.append(section)
+    return [*sections, _provenance(found, made)]
+
+
+def _accuracy(found: Findings, colours: plots.Colours) -> Section:
+    panels = plots.panels_of(found.evaluations, found.rows)
+    reference = found.people is not None
+    beside = (
+        f" Black: {found.noun}, at the steps that go with their response times ({found.match}: "
+        f"{MEANING[found.match]})."
+        if found.rows
+        else ""
+    )
+    said = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
+    names = ["accuracy", "curves"] if found.rows else ["accuracy"]
+    drawn = [
+        Figure(
+            plots.sat_curves(panels, colours, found.noun, cost=cost, reference=reference),
+            f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}.{beside} {BANDS}"
+            + (f" {DIGITISED_NOTE}" if reference and not cost else ""),
+            said,
+            names + (["digitised"] if reference and not cost else []),
+        )
+        for cost in (False, True)
     ]
-
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --faint: #666; --line: #ddd; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --paper: #16181c; --faint: #a0a0a0; --line: #383c42; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; } figure { margin: 1.5rem 0; } figcaption, .faint { color: var(--faint); font-size: .9rem; }
-img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; padding: 6px; box-sizing: border-box; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .25rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } td small { color: var(--faint); display: block; }
-dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; overflow-wrap: anywhere; }
-@media print { body { max-width: none; } img { break-inside: avoid; } }
-"""
-
-
-def _page(results: Sequence[Result], picture: bytes) -> str:
-    encoded = base64.b64encode(picture).decode()
-    tables = "\n".join(_table(result) for result in results)
-    made = "\n".join(_provenance(result) for result in _one_per_run(results))
-    alt = "Accuracy over time steps, a panel per regime, with 95 percent intervals and the chance level."
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Accuracy over time</title><link rel="icon" href="data:,"><style>{STYLE}</style></head><body>
-<h1>Accuracy over time</h1>
-<p>What the network answers at each time step, and how often it is right. Chance is {figures.CHANCE:.2f} %.
-{INTERVALS}</p>
-<figure><img src="data:image/png;base64,{encoded}" alt="{alt}">
-<figcaption>Accuracy by time step. {INTERVALS}</figcaption></figure>
-{tables}
-<h2>What was run</h2>
-{made}
-</body></html>
-"""
-
-
-def _table(result: Result) -> str:
-    lines = {"all": result.measures["accuracy"], **result.measures["accuracy_by_level"]}
-    if len(lines) == 2:
-        lines.pop("all")
-    steps = range(len(result.measures["accuracy"]["percent"]))
-    head = "".join(f"<th>{step + 1}</th>" for step in steps)
-    body = "".join(f"<tr><td>{html.escape(level)}</td>{_cells(line)}</tr>" for level, line in lines.items())
-    unit = CONDITIONS[Regime(result.measures["regime"])].unit or "level"
-    title = f"{html.escape(result.title)}: {html.escape(result.run.path.name)} on {html.escape(result.name)}"
-    return (
-        f"<h2>{title}</h2><div class='wide'><table><thead><tr><th>{unit} \\ time step</th>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div><p class='faint'>Accuracy, %, over {result.measures['images']} images.</p>"
+    return Section(
+        "Accuracy over time", [], drawn, [(tables.accuracy_wide(found.evaluations), 3, "accuracy")]
     )
 
 
-def _cells(line: dict[str, Any]) -> str:
-    values = zip(line["percent"], line["low"], line["high"], strict=True)
-    return "".join(
-        f"<td>{value:.1f}<small>{low:.1f} to {high:.1f}</small></td>" for value, low, high in values
+def _names(panel: plots.Panel) -> str:
+    return ", ".join(f"network {line.network}" for line in panel.lines) + (" and people" if panel.row else "")
+
+
+def _comparison(found: Findings, colours: plots.Colours) -> Section | None:
+    if found.people is None:
+        return None
+    notes = "".join(
+        f"<li>{html.escape(note)}</li>" for note in tables.notes(found.rows, found.people, found.match)
+    )
+    return Section(
+        f"Networks and {found.noun} in numbers",
+        tables=[(tables.comparison_wide(found.rows), 2, "comparison")],
+        further=f"<ul class='faint'>{notes}</ul>",
     )
 
 
-def _one_per_run(results: Sequence[Result]) -> list[Result]:
-    return list({result.run.path: result for result in results}.values())
+def _categories(found: Findings, colours: plots.Colours) -> Section | None:
+    if not found.whole:
+        return None
+    said = [f"Accuracy by category of {row.evaluation.network} and {found.noun}" for row in found.whole]
+    words = f"Each point is a category: accuracy of {found.noun} across, of the network up, over all response times."
+    picture = plots.category_scatter(found.whole, colours, found.noun)
+    return Section("Categories", [], [Figure(picture, f"{words} {BANDS}", said, ["categories"])])
 
 
-def _provenance(result: Result) -> str:
-    config = ", ".join(
-        f"{key} {value}" for key, value in result.config.to_json().items() if value not in ("", None)
+def _consistency(found: Findings, colours: plots.Colours) -> Section | None:
+    if not found.whole:
+        return None
+    said = [f"Error consistency in {name}" for name in dict.fromkeys(row.condition for row in found.whole)]
+    words = (
+        f"Cohen's kappa of right and wrong, of each network and each of the {found.noun} with each other: 0 is what "
+        "the accuracies alone bring about, 1 is erring on the same images. Computed within each level and "
+        "response-time block, then averaged."
     )
-    versions = ", ".join(f"{name} {version}" for name, version in result.environment["versions"].items())
-    epochs = len(result.run.history())
-    return (
-        f"<dl><dt>{html.escape(str(result.run.path))}</dt><dd><code>{html.escape(result.environment['command'])}</code>"
-        f"</dd><dd class='faint'>{epochs} epochs; {html.escape(config)}</dd><dd class='faint'>{html.escape(versions)}"
-        "</dd></dl>"
+    picture = plots.consistency_heatmaps(found.whole, found.noun)
+    return Section("Error consistency", [], [Figure(picture, words, said, ["consistency"])])
+
+
+def _times(found: Findings, colours: plots.Colours) -> Section:
+    pairs = [(one, found.row_of(one)) for one in found.evaluations]
+    said = [
+        f"Response times of {who} in {one.name}"
+        for one, row in pairs
+        for who in ([f"network {one.network}", found.noun] if row else [f"network {one.network}"])
+    ]
+    words = (
+        "A network answers at the first time step at which the entropy of its readout has fallen to a threshold "
+        "(Spoerer et al. 2020), here the one whose order of images is nearest to people's; where there are no people, "
+        "the one that half of the images reach."
     )
+    return Section(
+        "Response times", [], [Figure(plots.response_times(pairs, colours, found.noun), words, said)]
+    )
+
+
+def _confusions(found: Findings, colours: plots.Colours) -> Section:
+    drawn = []
+    for one in found.evaluations:
+        row = found.row_of(one)
+        picture = plots.confusions(row, one, found.noun)
+        said = [f"Confusion matrix {number + 1} of {one.network}" for number in range(len(picture.panels))]
+        caption = f"Network {one.network} on {one.name}: of each category (rows), the share of each answer (columns)."
+        names = ["confusion_networks", "confusion_people"] if row else ["confusion_networks"]
+        drawn.append(Figure(picture, caption, said, names))
+    return Section("Confusions over time", [], drawn)
+
+
+def _examples(found: Findings, colours: plots.Colours) -> Section | None:
+    drawn, absent = [], []
+    for one in found.evaluations:
+        chosen = examples(one)
+        if not chosen:
+            absent.append(f"The images of {one.name} are no longer at {one.measures['source']}.")
+            continue
+        said = [_said(example.title, example.answers) for example in chosen]
+        caption = f"Network {one.network} on {one.name}: images on which its answer changes."
+        drawn.append(Figure(plots.example_images(one, chosen), caption, said, photographs=True))
+    return Section("Answers that change", absent, drawn)
+
+
+def _said(title: str, answers: np.ndarray) -> str:
+    return f"{title}; answers: {', '.join(CATEGORIES[label] for label in answers)}"
+
+
+def _provenance(found: Findings, made: dict[str, Table]) -> Section:
+    networks = {one.network: one for one in found.evaluations}
+    told = "".join(
+        _run(one, [other for other in found.evaluations if other.network == name])
+        for name, one in networks.items()
+    )
+    shown = [(made["observers"], 1, "observers")] if found.people else []
+    return Section(
+        "What was run", [], [], shown, f"{_problems(made.get('observer_problems', []))}<dl>{told}</dl>"
+    )
+
+
+def _run(one: Evaluation, ours: Sequence[Evaluation]) -> str:
+    """A run: the commands that made it and tested it, then what they were asked for and what they ran on."""
+    config = [f"{key} {value}" for key, value in one.config.to_json().items() if value not in ("", None)]
+    versions = [f"{name} {value}" for name, value in one.measures["environment"]["versions"].items()]
+    commands = [one.trained_by, *(other.measures["environment"]["command"] for other in ours)]
+    told = [
+        f"{one.measures['network']}, {one.measures['parameters']:,} parameters, {one.multiply_adds[-1]:,.0f} "
+        f"multiply-adds an image; {_count(len(one.run.history()), 'epoch')}",
+        *(
+            f"{other.name}: {_count(other.measures['images'], 'image')} ({other.measures['kind']}) from "
+            f"{other.measures['source']}"
+            for other in ours
+        ),
+        ", ".join(config),
+        ", ".join(versions),
+    ]
+    lines = "".join(f"<dd><code>{html.escape(command)}</code></dd>" for command in dict.fromkeys(commands))
+    lines += "".join(f"<dd class='faint'>{html.escape(line)}</dd>" for line in told)
+    return f"<dt>{html.escape(one.network)}: {html.escape(str(one.run.path))}</dt>{lines}"
+
+
+def _problems(problems: Table) -> str:
+    if not problems:
+        return ""
+    lines = "".join(
+        f"<li>{html.escape(str(row['file']))}, line {row['line']}: {html.escape(str(row['what']))}</li>"
+        for row in problems
+    )
+    count = _count(len(problems), "line")
+    return f"<details><summary>{count} of the answers with something odd</summary><ul>{lines}</ul></details>"

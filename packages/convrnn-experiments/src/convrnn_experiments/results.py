@@ -69,6 +69,12 @@ class Evaluation:
         return Regime(self.measures["regime"])
 
     @property
+    def trained_by(self) -> str:
+        """The command that made the run."""
+        path = self.run.path / "environment.json"
+        return str(json.loads(path.read_text())["command"]) if path.is_file() else "not known"
+
+    @property
     def human(self) -> bool:
         """Whether these are the stimuli of the human experiments."""
         return bool((self.answers.blocks >= 0).all())

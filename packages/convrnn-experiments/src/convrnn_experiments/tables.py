@@ -4,12 +4,13 @@ import csv
 import html
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_experiments import measures
 from convrnn_experiments.compare import MEASURES, Measure, Row
 from convrnn_experiments.matching import MEANING, Exits, described
 from convrnn_experiments.people import BEEP_TIMES, People
@@ -215,3 +216,120 @@ def categories(rows: Sequence[Row], people: People) -> Table:
             zip(row.people_categories, row.network_categories, strict=True)
         )
     ]
+
+
+def accuracy_wide(evaluations: Iterable[Evaluation]) -> Table:
+    """Accuracy for reading: a row for each network, test set and level, a column for each time step."""
+    table: Table = []
+    evaluations = list(evaluations)
+    longest = max(len(one.multiply_adds) for one in evaluations)
+    for one in evaluations:
+        levels = one.measures["accuracy_by_level"]
+        lines = levels if one.human else {}
+        for level, line in {
+            **lines,
+            **({"all": one.measures["accuracy"]} if len(lines) != 1 else {}),
+        }.items():
+            found = [
+                with_interval(Estimate(*ends))
+                for ends in zip(line["percent"], line["low"], line["high"], strict=True)
+            ]
+            steps = found + ["–"] * (longest - len(found))
+            table.append(
+                {"network": one.network, "test set": one.name, "level": level}
+                | {f"step {step + 1}": text for step, text in enumerate(steps)}
+            )
+    return table
+
+
+def network_confusions(evaluations: Iterable[Evaluation]) -> Table:
+    """Networks' confusions: how often each category was given each answer, at each time step."""
+    return [
+        {"network": one.network, "test_set": one.name, "time_step": step + 1, **cell}
+        for one in evaluations
+        for step, matrix in enumerate(measures.confusion_matrix(one.answers.labels, one.answers.answers))
+        for cell in _cells(matrix)
+    ]
+
+
+def people_confusions(rows: Sequence[Row], people: People) -> Table:
+    """People's confusions, in each response-time block."""
+    return [
+        {
+            "condition": condition,
+            "response_time_block": block + 1,
+            "simulated_observers": people.simulated,
+            **cell,
+        }
+        for condition, row in {row.condition: row for row in rows}.items()
+        for block, matrix in enumerate(row.crowd.confusions)
+        for cell in _cells(matrix)
+    ]
+
+
+def _cells(matrix: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        {"category": CATEGORIES[true], "answer": CATEGORIES[given], "count": int(matrix[true, given])}
+        for true, given in np.argwhere(matrix)
+    ]
+
+
+def consistencies(rows: Sequence[Row], matrix_of: Callable[[Sequence[Row]], np.ndarray]) -> Table:
+    """Error consistency of each pair; networks come first."""
+    table: Table = []
+    for condition in dict.fromkeys(row.condition for row in rows):
+        group = [row for row in rows if row.condition == condition]
+        names = [*(row.evaluation.network for row in group), *group[0].crowd.observers]
+        matrix = matrix_of(group)
+        for a, b in zip(*np.triu_indices(len(names), k=1), strict=True):
+            table.append({"condition": condition, "one": names[a], "other": names[b], "kappa": matrix[a, b]})
+    return table
+
+
+def observers(people: People) -> Table:
+    """Who took part: observers and trials of each experiment, and how many were left out and why."""
+    table = people.table
+    left_out, excluded = table.attrs.get("left_out", {}), table.attrs.get("excluded", {})
+    rows: Table = [
+        {
+            "experiment": experiment,
+            "observers": part["observer"].nunique(),
+            "of them simulated": int(
+                part.loc[part["observer"].str.startswith("simulated-"), "observer"].nunique()
+            ),
+            "left out": sum(1 for _, other in excluded if other == experiment),
+            "trials": len(part),
+            "missed": int(part["missed"].sum()),
+        }
+        for experiment, part in table.groupby("experiment")
+    ]
+    whole = {
+        "practice trials": left_out.get("practice", 0),
+        "answers out of time": left_out.get("out_of_time", 0),
+    }
+    return [row | {f"all: {name}": count for name, count in whole.items()} for row in rows]
+
+
+def problems(people: People) -> Table:
+    """What did not fit in the files of answers."""
+    return [
+        {"file": str(problem.path), "line": problem.line, "what": problem.what}
+        for problem in people.table.attrs.get("problems", [])
+    ]
+
+
+def provenance(evaluations: Iterable[Evaluation]) -> Table:
+    """What was run, on what, with which versions: a row for each fact."""
+    facts: Table = []
+    for one in evaluations:
+        environment = one.measures["environment"]
+        told: dict[str, Any] = {"run": str(one.run.path), "trained by": one.trained_by}
+        told |= {name: one.measures[name] for name in ("network", "parameters", "kind", "source", "images")}
+        told |= {"multiply-adds": int(one.multiply_adds[-1]), "evaluated by": environment["command"]}
+        told |= {f"config: {key}": value for key, value in one.config.to_json().items()}
+        told |= {f"version: {name}": value for name, value in environment["versions"].items()}
+        facts += [
+            {"network": one.network, "test_set": one.name, "what": what, "value": value}
+            for what, value in told.items()
+        ]
+    return facts
