@@ -132,6 +132,11 @@ def train(
     devices: Annotated[
         str | None, typer.Option(help="Such as GPU:0,GPU:1; they share every batch.", show_default="all GPUs")
     ] = None,
+    coordinator: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the first of several processes (KERAS_BACKEND=jax).")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="How many processes share every batch.")] = 1,
+    process: Annotated[int, typer.Option(min=0, help="This one's number, from 0.")] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/REGIME")] = None,
     features: Annotated[
@@ -173,19 +178,37 @@ def train(
     )
     with convrnn_data.console.progress() as report:
         config = configuration.checked(config, prepared, report)
+    if processes > 1 and (coordinator is None or trainable == Trainable.READOUT):
+        raise ConvRNNError("--processes goes with --coordinator HOST:PORT and --trainable all")
     folder = out or Path("runs") / str(perturb)
     run = runs.require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
         typer.echo(f"{folder} is finished already; nothing to do")
         return
     with quiet_import():
-        from convrnn_experiments import training
-    network_ready = training.prepare_network(config, typer.echo)
-    run = runs.start(folder, config, resume=resume, force=force)
+        from convrnn_experiments import distribution, training
+    team = distribution.join(coordinator, process, processes) if coordinator else distribution.Processes()
+    network_ready = training.prepare_network(config, typer.echo if team.writes else _mute)
+    if team.writes:
+        run = runs.start(folder, config, resume=resume, force=force)
+    team.together("the run's folder is made")
     kept = features or folder.parent / "features"
     with convrnn_data.console.progress() as report:
-        training.train(network_ready, config, run, prepared, kept=kept, say=typer.echo, report=report)
+        training.train(
+            network_ready,
+            config,
+            run,
+            prepared,
+            kept=kept,
+            say=typer.echo if team.writes else _mute,
+            report=report,
+            processes=team,
+        )
     typer.echo(f"weights: {run.weights}")
+
+
+def _mute(line: str) -> None:
+    """Says nothing: the first of several processes speaks for all."""
 
 
 def _only_levels_of(
@@ -310,3 +333,39 @@ def report(
             report=progress,
         )
     typer.echo(f"report: {page}")
+
+
+@app.command()
+def stimuli(
+    validation: Annotated[
+        Path,
+        typer.Argument(
+            help="A prepared set, folders named by synset, or a folder of images.", metavar="VALIDATION"
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="A new folder.", metavar="OUT")],
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV of image names and synsets, such as LOC_val_solution.csv.")
+    ] = None,
+    noise_sd: Annotated[str, typer.Option(help="Noise levels.")] = "0,0.04,0.16",
+    blur_sd: Annotated[str, typer.Option(help="Blur levels, px.")] = "0,3,9",
+    per_block: Annotated[int, typer.Option(min=1, help="Images in each of the five blocks.")] = 210,
+    size: Annotated[int, typer.Option(min=1, help="Side of the images, px.")] = 224,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Make a test set in the layout of the human experiments, by the perturbations that training uses."""
+    with quiet_import():
+        from convrnn_experiments import stimuli as making
+    levels = making.levels_of(_levels(noise_sd, "--noise-sd") or (), _levels(blur_sd, "--blur-sd") or ())
+    with convrnn_data.console.progress() as report:
+        count = making.make(
+            validation,
+            out,
+            labels=labels,
+            levels=levels,
+            per_block=per_block,
+            size=size,
+            seed=seed,
+            report=report,
+        )
+    typer.echo(f"{count} stimuli: {out}; `convrnn-data reformat {out} NEW` gives the other layout")

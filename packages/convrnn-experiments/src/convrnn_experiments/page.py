@@ -88,7 +88,7 @@ def _section(place: int, section: Section, numbers: Numbering) -> str:
     )
     figures = "\n".join(_figure(figure, numbers.next()) for figure in section.figures)
     title = f"<h2 id='s{place}'>{html.escape(section.title)}</h2>"
-    return f"<section>{title}{_paragraphs(section.words)}{tables}{figures}{section.further}</section>"
+    return f"<section>{title}{_paragraphs(section.words)}{figures}{tables}{section.further}</section>"
 
 
 def _paragraphs(words: Sequence[str]) -> str:

@@ -294,9 +294,8 @@ def response_times(
     sheet = Sheet(cells, (3.3, 2.7), columns=4)
     cell = 0
     for one, row in evaluations:
-        answers = one.answers if row is None else row.answers
         axis = sheet.axes(cell, Margins(top=0.5))
-        _network_times(axis, answers, row, colours[one.network][0])
+        _network_times(axis, one, row, colours[one.network][0])
         axis.set_title(f"{one.name}: network {one.network}", pad=17)
         cell += 1
         if row is None:
@@ -315,10 +314,16 @@ def response_times(
     return sheet.picture("response_times")
 
 
-def _network_times(axis: Axes, answers: Answers, row: Row | None, colour: str) -> None:
+def network_times(evaluation: Evaluation, row: Row | None) -> tuple[np.ndarray, float]:
+    """(images,) the time step, from 0, at which the network answers, NaN for never; and the threshold."""
+    answers = evaluation.answers if row is None else row.answers
     threshold = entropy_threshold(answers, row)
-    steps = measures.entropy_response_times(answers.entropy, threshold)
-    count = answers.entropy.shape[1]
+    return measures.entropy_response_times(answers.entropy, threshold), threshold
+
+
+def _network_times(axis: Axes, evaluation: Evaluation, row: Row | None, colour: str) -> None:
+    steps, threshold = network_times(evaluation, row)
+    count = evaluation.answers.entropy.shape[1]
     shares = [100 * float(np.mean(steps == step)) for step in range(count)] + [
         100 * float(np.isnan(steps).mean())
     ]

@@ -134,6 +134,11 @@ def _tables(found: Findings) -> dict[str, Table]:
     made = {
         "accuracy": tables.accuracies(found.evaluations),
         "confusion_networks": tables.network_confusions(found.evaluations),
+        "response_times_networks": [
+            row
+            for one in found.evaluations
+            for row in tables.network_times(one, *plots.network_times(one, found.row_of(one)))
+        ],
         "runs": tables.provenance(found.evaluations),
     }
     if found.people is not None:
@@ -143,6 +148,7 @@ def _tables(found: Findings) -> dict[str, Table]:
             "categories": tables.categories(found.rows, found.people),
             "confusion_people": tables.people_confusions(found.whole, found.people),
             "consistency": tables.consistencies(found.whole, plots.consistency_of),
+            "response_times_people": tables.people_times(found.whole, found.people),
             "observers": tables.observers(found.people),
             "observer_problems": tables.problems(found.people),
             "digitised": [
@@ -178,7 +184,7 @@ def _accuracy(found: Findings, colours: plots.Colours) -> Section:
     panels = plots.panels_of(found.evaluations, found.rows)
     reference = found.people is not None
     beside = (
-        f" Black: {found.noun}, at the steps that go with their response times ({found.match}: "
+        f" Round marks: {found.noun}, at the steps that go with their response times ({found.match}: "
         f"{MEANING[found.match]})."
         if found.rows
         else ""
@@ -251,9 +257,9 @@ def _times(found: Findings, colours: plots.Colours) -> Section:
         "(Spoerer et al. 2020), here the one whose order of images is nearest to people's; where there are no people, "
         "the one that half of the images reach."
     )
-    return Section(
-        "Response times", [], [Figure(plots.response_times(pairs, colours, found.noun), words, said)]
-    )
+    picture = plots.response_times(pairs, colours, found.noun)
+    names = ["response_times_networks"] + (["response_times_people"] if found.rows else [])
+    return Section("Response times", [], [Figure(picture, words, said, names)])
 
 
 def _confusions(found: Findings, colours: plots.Colours) -> Section:

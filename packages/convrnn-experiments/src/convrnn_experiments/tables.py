@@ -286,6 +286,44 @@ def consistencies(rows: Sequence[Row], matrix_of: Callable[[Sequence[Row]], np.n
     return table
 
 
+def network_times(evaluation: Evaluation, steps: np.ndarray, threshold: float) -> Table:
+    """How many images a network answers at each time step: `steps` (images,) from 0, NaN for never."""
+    places = [*range(evaluation.answers.entropy.shape[1]), float("nan")]
+    counts = [int(np.isnan(steps).sum() if math.isnan(place) else (steps == place).sum()) for place in places]
+    return [
+        {
+            "network": evaluation.network,
+            "test_set": evaluation.name,
+            "entropy_threshold_nats": threshold,
+            "time_step": "never" if math.isnan(place) else int(place) + 1,
+            "images": count,
+            "percent": 100 * count / len(steps),
+        }
+        for place, count in zip(places, counts, strict=True)
+    ]
+
+
+def people_times(rows: Sequence[Row], people: People) -> Table:
+    """Quartiles of people's response times, in each block."""
+    table: Table = []
+    for condition, row in {row.condition: row for row in rows}.items():
+        for block, beep in enumerate(BEEP_TIMES):
+            times = row.crowd.times[row.crowd.blocks == block]
+            quartiles = np.quantile(times, (0.25, 0.5, 0.75)) if len(times) else [float("nan")] * 3
+            names = ("lower_quartile_ms", "median_ms", "upper_quartile_ms")
+            table.append(
+                {
+                    "condition": condition,
+                    "response_time_block": block + 1,
+                    "beep_ms": int(beep),
+                    "trials": len(times),
+                }
+                | dict(zip(names, quartiles, strict=True))
+                | {"simulated_observers": people.simulated}
+            )
+    return table
+
+
 def observers(people: People) -> Table:
     """Who took part: observers and trials of each experiment, and how many were left out and why."""
     table = people.table

@@ -1,0 +1,267 @@
+"""New test sets in the layout of the human experiments, from validation images, by the regimes that training uses."""
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data.categories import LABELS, shipped_lists
+from convrnn_data.console import Report, silent
+from convrnn_data.human import BLOCKS, StimulusName
+from convrnn_data.sample import FOLDERS
+from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.perturbations import perturb
+from convrnn_experiments.results import plain_level
+
+SIZE = 224
+PER_BLOCK = 210
+"""Pixels and images of the published test set."""
+
+LEVELS: dict[str, tuple[str, ...]] = {
+    "color_gray": ("c", "g"),
+    **{
+        str(regime): tuple(plain_level(level) for level in CONDITIONS[regime].test_levels)
+        for regime in (Regime.NOISE, Regime.BLUR)
+    },
+}
+"""Experiment -> its levels, as in file names."""
+
+QUALITY = 95
+_SUFFIXES = (".jpeg", ".jpg", ".png")
+_BATCH = 30
+
+
+def levels_of(noise: Sequence[float], blur: Sequence[float]) -> dict[str, tuple[str, ...]]:
+    """The experiments' levels with other ones for noise and blur.
+
+    Raises:
+        ConvRNNError: a level is negative or not finite.
+    """
+    for regime, levels in ((Regime.NOISE, noise), (Regime.BLUR, blur)):
+        CONDITIONS[regime].with_levels(tuple(levels))
+    return LEVELS | {"noise": tuple(map(plain_level, noise)), "blur": tuple(map(plain_level, blur))}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Validation images: `read(row)` gives the bytes of the image `names[row]`, whose category is `labels[row]`."""
+
+    names: list[str]
+    labels: np.ndarray
+    read: Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One stimulus to make."""
+
+    experiment: str
+    block: int
+    name: str
+    level: str
+    row: int
+
+
+def make(
+    validation: Path,
+    out: Path,
+    *,
+    labels: Path | None = None,
+    levels: Mapping[str, Sequence[str]] = LEVELS,
+    per_block: int = PER_BLOCK,
+    size: int = SIZE,
+    seed: int = 0,
+    report: Report = silent,
+) -> int:
+    """Write a test set: `ColorGraySplit`, `NoiseSplit_gray_contrast0.2`, `BlurSplit_color`, each with blocks 0 to 4.
+
+    As in the human experiments, the whole picture is scaled to a square, categories and levels are as balanced as
+    `per_block` allows, and no image comes twice in an experiment while there are others. `stimuli.csv` says what was
+    made of which image. The same images, settings and seed give the same files.
+
+    Args:
+        validation: a prepared set with a validation split; a folder of folders named by synset or category; or a
+            folder of images, with `labels`.
+        out: a new folder.
+        labels: CSV of image name and synset or category, such as ILSVRC's `LOC_val_solution.csv`.
+        levels: experiment -> levels; noise SD in units of [0, 1], blur SD in pixels; c and g of `color_gray`.
+        per_block: images in each block.
+        size: side, in pixels.
+        seed: of everything that is drawn.
+        report: called as stimuli are made.
+
+    Returns:
+        How many stimuli there are.
+
+    Raises:
+        ConvRNNError: there are no such images, a category has none, or `out` is there already. Nothing is left behind.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConvRNNError(f"{out} is there already; give a new folder")
+    source = find_source(validation, labels)
+    planned = plan(source.labels, levels, per_block, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
+        folder = Path(beside) / out.name
+        for done, (one, image) in enumerate(_made(source, planned, size, seed), start=1):
+            target = folder / FOLDERS[one.experiment] / str(one.block) / one.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image.save(target, "JPEG", quality=QUALITY, subsampling=0)
+            report("stimuli", done, len(planned))
+        _write_list(folder / "stimuli.csv", source, planned)
+        os.replace(folder, out)
+    return len(planned)
+
+
+def _write_list(path: Path, source: Source, planned: Sequence[Planned]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("experiment", "block", "file_name", "category", "level", "source"))
+        writer.writerows(
+            (
+                one.experiment,
+                one.block,
+                one.name,
+                CATEGORIES[source.labels[one.row]],
+                one.level,
+                source.names[one.row],
+            )
+            for one in planned
+        )
+
+
+def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int, seed: int) -> list[Planned]:
+    """Which image becomes which stimulus: a function of the labels, the settings and the seed.
+
+    Args:
+        labels: (images,) 0..15.
+        levels: experiment -> levels.
+        per_block: images in each block.
+        seed: of the choice.
+
+    Raises:
+        ConvRNNError: a category has no image.
+    """
+    missing = [name for label, name in enumerate(CATEGORIES) if not (labels == label).any()]
+    if missing:
+        raise ConvRNNError(f"there is no validation image of: {', '.join(missing)}")
+    planned = []
+    for experiment, its in levels.items():
+        rng = np.random.default_rng([seed, list(LEVELS).index(experiment)])
+        images = [_endless(np.flatnonzero(labels == label), rng) for label in range(len(CATEGORIES))]
+        pairs = _endless(np.array(list(product(range(len(CATEGORIES)), range(len(its))))), rng)
+        for block, index in product(range(len(BLOCKS)), range(per_block)):
+            label, level = next(pairs)
+            named = StimulusName(str(index), experiment, its[level], CATEGORIES[label])
+            planned.append(Planned(experiment, block, str(named), its[level], int(next(images[label]))))
+    return planned
+
+
+def _endless(values: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """All values in a random order, then all in another, without end."""
+    while True:
+        yield from values[rng.permutation(len(values))]
+
+
+def _made(
+    source: Source, planned: Sequence[Planned], size: int, seed: int
+) -> Iterator[tuple[Planned, Image.Image]]:
+    """Stimuli in order, perturbed together as long as the regime is the same."""
+    generator = keras.random.SeedGenerator(seed)
+    for start in range(0, len(planned), _BATCH):
+        batch = planned[start : start + _BATCH]
+        groups: dict[Regime, list[Planned]] = {}
+        for one in batch:
+            groups.setdefault(_regime(one), []).append(one)
+        for regime, group in groups.items():
+            pictures = np.stack([_square(source, one.row, size) for one in group])
+            strengths = [0.0 if one.level in "cg" else float(one.level) for one in group]
+            shown = _perturbed(pictures, CONDITIONS[regime], strengths, generator)
+            for one, pixels in zip(group, shown, strict=True):
+                yield one, Image.fromarray(pixels)
+
+
+def _perturbed(
+    pictures: np.ndarray, condition: Condition, levels: list[float], generator: keras.random.SeedGenerator
+) -> np.ndarray:
+    shown, _ = perturb(pictures, condition, seed_generator=generator, levels=np.array(levels, np.float32))
+    return np.rint(255 * np.asarray(keras.ops.convert_to_numpy(shown))).clip(0, 255).astype(np.uint8)
+
+
+def _regime(one: Planned) -> Regime:
+    return {"c": Regime.COLOR, "g": Regime.GRAYSCALE}.get(one.level) or Regime(one.experiment)
+
+
+def _square(source: Source, row: int, size: int) -> np.ndarray:
+    """(size, size, 3) float32 in [0, 1]."""
+    try:
+        with Image.open(io.BytesIO(source.read(row))) as image:
+            square = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    except OSError as error:
+        raise ConvRNNError(f"{source.names[row]} cannot be read: {error}") from error
+    return np.asarray(square, np.float32) / 255
+
+
+def find_source(folder: Path, labels: Path | None = None) -> Source:
+    """The validation images of a folder, by name; see `make`.
+
+    Raises:
+        ConvRNNError: it holds none of the 16 categories.
+    """
+    if not folder.is_dir():
+        raise ConvRNNError(f"{folder} is no folder; give a prepared set or a folder of validation images")
+    if labels is None and (folder / "manifest.json").is_file():
+        table = PreparedSet(folder).table("val")
+        order = np.argsort(table.keys)
+        names = [f"{key}.jpg" for key in table.keys[order]]
+        return Source(names, table.labels[order], lambda row: table.read([int(order[row])])[0])
+    named = _in_folders(folder) if labels is None else _by_list(folder, labels)
+    if not named:
+        raise ConvRNNError(
+            f"{folder} holds no images of the 16 categories: give a prepared set, folders named by synset or "
+            "category, or --labels with a CSV of image names and synsets"
+        )
+    paths = sorted(named)
+    labels_of = np.array([LABELS[named[path]] for path in paths])
+    return Source([path.name for path in paths], labels_of, lambda row: paths[row].read_bytes())
+
+
+def _in_folders(folder: Path) -> dict[Path, str]:
+    return {
+        path: category
+        for inner in sorted(folder.iterdir())
+        if inner.is_dir() and (category := _category(inner.name))
+        for path in inner.iterdir()
+        if path.suffix.lower() in _SUFFIXES
+    }
+
+
+def _by_list(folder: Path, labels: Path) -> dict[Path, str]:
+    """Each line: a name, with or without ending, and a synset or category, after which anything may follow."""
+    try:
+        with labels.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if len(row) > 1 and row[1].split()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConvRNNError(f"{labels} cannot be read: {error}") from error
+    wanted = {Path(row[0]).stem: category for row in rows if (category := _category(row[1].split()[0]))}
+    if not wanted:
+        raise ConvRNNError(f"{labels} names no image of the 16 categories; its columns are name and synset")
+    return {
+        path: wanted[path.stem]
+        for path in folder.rglob("*")
+        if path.stem in wanted and path.suffix.lower() in _SUFFIXES
+    }
+
+
+def _category(name: str) -> str | None:
+    return name if name in LABELS else shipped_lists().categories.get(name)
