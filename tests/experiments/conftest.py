@@ -1,11 +1,20 @@
-"""A prepared set small enough to train on in a test."""
+"""A prepared set small enough to train on in a test; stimuli, answers and results written by hand."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
-from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import draw_sample
+from convrnn_data import PreparedSet, list_stimuli, prepare
+from convrnn_data.sample import FOLDERS, draw_sample, plan_stimuli
+from convrnn_data.simulated import simulate_observer
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config
+from convrnn_experiments.runs import write_json
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +31,85 @@ def prepared(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedS
     folder = tmp_path_factory.mktemp("prepared") / "set"
     prepare(drawn / "imagenet", folder, images="all", val=0.34, workers=1)
     return PreparedSet(folder)
+
+
+def _picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((16, 16, 3), (200, 120, 40), np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stimuli and answers as on OSF: blocks of 48, 4 simulated observers, and one picture in every file."""
+    folder = tmp_path_factory.mktemp("seen") / "human"
+    picture, blocks = _picture(), {experiment: [[], [], [], [], []] for experiment in FOLDERS}
+    for stimulus in plan_stimuli(48, seed=3):
+        path = folder.parent / stimulus.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+        shown = (path.name, stimulus.level, stimulus.category)
+        blocks[stimulus.experiment][int(path.parent.name)].append(shown)
+    for experiment, shown in blocks.items():
+        lines = [simulate_observer(experiment, number, shown) for number in range(4)]
+        (folder / f"jatos_results_{experiment}.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    """Writes a run and its evaluation on stimuli as files, with answers that get better over time; no network."""
+
+    def make(path: Path, regime: str, stimuli: Path, *, steps: int = 8, seed: int = 0, right=None) -> Path:
+        chosen = [one for one in list_stimuli(stimuli) if one.regime == regime]
+        chosen.sort(key=lambda one: (one.label, str(one.parsed)))
+        rng = np.random.default_rng([seed, len(chosen)])
+        if right is None:
+            right = rng.random((len(chosen), steps)) < np.linspace(0.3, 0.8, steps)
+        labels = np.array([one.label for one in chosen])[:, None]
+        answers = np.where(right, labels, (labels + rng.integers(1, 16, right.shape)) % 16)
+        entropy = np.sort(rng.random(right.shape), axis=1)[:, ::-1] * 2.7
+        numbers = {"predictions": answers, "confidence": 1 - entropy / 2.8, "entropy": entropy}
+        table = pd.DataFrame({"file_paths": [str(one.path) for one in chosen]})
+        table["file_names"] = [str(one.parsed) for one in chosen]
+        table["labels"] = labels
+        for name, values in numbers.items():
+            table[[f"{name}_exit{step}" for step in range(steps)]] = values
+        table["level"] = [one.level for one in chosen]
+        table["block"] = [one.block for one in chosen]
+        folder = path / "evaluation" / regime
+        folder.mkdir(parents=True)
+        table.to_csv(folder / "predictions.csv", index=False, float_format="%.6f", lineterminator="\n")
+        levels = {str(level): part for level, part in table.groupby("level").groups.items()}
+        made = {"command": f"convrnn train data --perturb {regime}", "versions": {"keras": "3.0"}}
+        write_json(
+            folder / "measures.json",
+            {
+                "regime": regime,
+                "kind": "human stimuli",
+                "source": str(stimuli),
+                "network": "bl_net",
+                "parameters": 1234,
+                "multiply_adds": [10**6 * (1 + 5 * step) for step in range(steps)],
+                "environment": made,
+                "images": len(chosen),
+                "accuracy": _accuracy(right),
+                "accuracy_by_level": {level: _accuracy(right[list(part)]) for level, part in levels.items()},
+            },
+        )
+        write_json(
+            path / "config.json", Config(data="data", perturb=Regime(regime), timesteps=steps).to_json()
+        )
+        write_json(path / "environment.json", made)
+        (path / "weights.h5").write_bytes(b"")
+        return path
+
+    return make
+
+
+def _accuracy(right: np.ndarray) -> dict[str, object]:
+    percent = 100 * right.mean(axis=0)
+    return {"percent": percent, "low": percent - 5, "high": percent + 5, "images": len(right)}

@@ -1,0 +1,239 @@
+"""Networks beside people: hand-made results with known answers, and the table that is written of them."""
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from convrnn_data import list_stimuli
+from convrnn_experiments import matching, measures, tables
+from convrnn_experiments.cli import app
+from convrnn_experiments.compare import MEASURES, compare
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.matching import Exits
+from convrnn_experiments.people import read_people, trial_keys
+from convrnn_experiments.results import condition_name, plain_level, read_evaluations
+
+
+@pytest.fixture(scope="module")
+def blur(tmp_path_factory, seen, make_run):
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", seen)
+
+
+@pytest.fixture(scope="module")
+def rows(blur, seen):
+    return compare(read_evaluations([blur]), read_people(seen))
+
+
+def test_a_row_for_each_level_and_one_for_all(rows):
+    assert [row.condition for row in rows] == ["blur 0", "blur 3", "blur 9", "blur (all levels)"]
+    assert [row.whole for row in rows] == [False, False, False, True]
+    assert all(set(row.estimates) == {measure.key for measure in MEASURES} for row in rows)
+
+
+def test_values_are_those_of_the_measures(rows):
+    """The fast path by matrix products gives what the plain definitions give."""
+    for row in rows[:3]:
+        answers, crowd = row.answers, row.crowd
+        ours = [answers.right[answers.blocks == block, block].mean() * 100 for block in range(5)]
+        theirs = crowd.curves.mean(axis=0)
+        np.testing.assert_allclose([one.value for one in row.network], ours)
+        np.testing.assert_allclose([one.value for one in row.people], theirs)
+        found = {name: estimate.value for name, estimate in row.estimates.items()}
+        assert found["sat_rmse"] == pytest.approx(measures.sat_rmse(ours, theirs))
+        assert found["steepness_network"] == pytest.approx(
+            measures.steepness(np.arange(8), 100 * answers.right.mean(axis=0))
+        )
+        assert found["steepness_people"] == pytest.approx(
+            measures.steepness([500, 900, 1100, 1300, 1500], theirs)
+        )
+        at_exit = answers.right[np.arange(len(answers.labels)), answers.blocks]
+        by_category = [100 * at_exit[answers.labels == label].mean() for label in range(16)]
+        assert found["category_correlation"] == pytest.approx(
+            measures.category_correlation(by_category, measures.mean_over(crowd.categories))
+        )
+        kappas = []
+        for observer in crowd.correct:
+            by_block = []
+            for block in range(5):
+                known = (answers.blocks == block) & ~np.isnan(observer)
+                by_block.append(measures.error_consistency(at_exit[known], observer[known]))
+            kappas.append(measures.mean_over(by_block))
+        assert found["error_consistency"] == pytest.approx(float(measures.mean_over(kappas)))
+
+
+def test_intervals_hold_their_values(rows):
+    for row in rows:
+        for name, found in row.estimates.items():
+            if name != "sat_rmse" and np.isfinite(found.value):  # an error only grows with noise
+                assert found.low <= found.value <= found.high, name
+
+
+def test_a_network_that_answers_as_people_do(tmp_path, make_run, seen):
+    """Whoever copies the only observer is at no distance from him, and errs where he does."""
+    one = seen / "jatos_results_color_gray.txt"
+    alone = tmp_path / "answers"
+    alone.mkdir()
+    (alone / "jatos_results_1.txt").write_text(one.read_text().splitlines()[0] + "\n")
+    stimuli = sorted(
+        (s for s in list_stimuli(seen) if s.regime == "color"), key=lambda s: (s.label, str(s.parsed))
+    )
+    table = read_people(alone).table.set_index(["block", "file_name"])["correct"]
+    right = np.array([[bool(table.get((s.block, s.name), False))] * 5 for s in stimuli])
+    run = make_run(tmp_path / "copy", "color", seen, steps=5, right=right)
+    (row,) = compare(read_evaluations([run]), read_people(alone))
+    shown = ~np.isnan(row.crowd.correct[0])
+    assert (row.crowd.correct[0][shown] == right[shown, 0]).all()
+    assert row.estimates["error_consistency"].value == pytest.approx(1)
+    assert np.isnan(row.estimates["error_consistency_people"].value)  # one observer has no pair
+    assert np.isnan(row.estimates["error_consistency"].low)  # nor an interval
+
+
+def test_order_of_rows_does_not_matter(tmp_path, blur, seen, rows):
+    import shutil
+
+    shuffled = tmp_path / "blur"
+    shutil.copytree(blur, shuffled)
+    path = shuffled / "evaluation/blur/predictions.csv"
+    header, *lines = path.read_text().splitlines()
+    order = np.random.default_rng(0).permutation(len(lines))
+    path.write_text("\n".join([header, *(lines[i] for i in order)]) + "\n")
+    again = compare(read_evaluations([shuffled]), read_people(seen))
+    for before, after in zip(rows, again, strict=True):
+        for name in before.estimates:
+            if name != "response_time_correlation":  # its halves are of positions
+                np.testing.assert_allclose(before.estimates[name].value, after.estimates[name].value)
+
+
+def test_every_condition_has_one_name(rows, seen):
+    """One table names the regimes, and file names, folders, results and tables go by it."""
+    assert {one.regime for one in list_stimuli(seen)} == {str(regime) for regime in Regime}
+    names = [
+        condition_name(regime, plain_level(level))
+        for regime, condition in CONDITIONS.items()
+        for level in condition.test_levels
+    ]
+    expected = ["color", "grayscale", "noise 0", "noise 0.04", "noise 0.16", "blur 0", "blur 3", "blur 9"]
+    assert names == expected
+    assert {row.condition for row in rows} <= {*names, "blur (all levels)"}
+    assert condition_name(Regime.BLUR, plain_level("3.0")) == "blur 3"
+
+
+@pytest.mark.parametrize("match", list(Exits))
+def test_positions_lie_on_the_exits(match):
+    for exits in (1, 3, 5, 8):
+        if match == Exits.LINEAR:
+            where = matching.fit_positions(np.zeros((1, 5, exits)), np.zeros((1, 5)))
+        else:
+            where = matching.positions(exits, match)
+        assert where.shape == (5,)
+        assert 0 <= where.min() <= where.max() <= exits - 1
+        assert (np.diff(where) >= 0).all()
+
+
+def test_the_best_linear_map_is_found():
+    curve = np.array([5.0, 9, 20, 33, 35, 36, 50, 70])
+    people = np.interp([1, 2.25, 3.5, 4.75, 6], np.arange(8), curve)
+    where = matching.fit_positions(np.tile(curve, (1, 5, 1)), people[None])
+    np.testing.assert_allclose(where, [1, 2.25, 3.5, 4.75, 6])
+
+
+def test_all_exits_and_a_feedforward_network():
+    np.testing.assert_allclose(matching.positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
+    np.testing.assert_allclose(matching.positions(1, Exits.INDEX), 0)
+    right = np.array([[True, False], [True, False]])
+    where = np.array([0.25, 1, 1, 1, 1])
+    np.testing.assert_allclose(matching.per_image(right, np.array([0, 4]), where), [0.75, 0])
+    assert matching.nearest(right, np.array([0, 4]), where).tolist() == [True, False]
+    assert matching.described(where) == "RT 1-5 with steps 1.25, 2, 2, 2, 2"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["compare", *map(str, arguments)], catch_exceptions=True)
+
+
+@pytest.mark.parametrize("match", list(Exits))
+def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
+    out = tmp_path / "table"
+    done = invoke(blur, "--human", seen, "--out", out, "--exits", match, "--misses", "random")
+    assert done.exit_code == 0, done.output
+    with (out / "comparison.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4 * len(MEASURES)
+    assert {line["exits"] for line in lines} == {str(match)}
+    assert {line["simulated_observers"] for line in lines} == {"True"}
+    page = (out / "comparison.md").read_text()
+    assert "simulated observers" in page
+    assert f"Exits, '{match}': {matching.MEANING[match]}" in done.output
+    assert "random category" in page
+    first = {name: (out / name).read_bytes() for name in ("comparison.csv", "comparison.md")}
+    invoke(blur, "--human", seen, "--out", out, "--exits", match, "--misses", "random")
+    assert first == {name: (out / name).read_bytes() for name in first}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (["--exclude", "nobody"], "no set of exclusions"),
+        (["--human", "nowhere"], "nowhere does not exist"),
+        (["--out", "FILE"], "is a file"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(tmp_path, blur, seen, change, says):
+    (tmp_path / "file").write_text("")
+    change = [str(tmp_path / "file") if word == "FILE" else word for word in change]
+    done = invoke(blur, "--human", seen, "--out", tmp_path / "out", *change)
+    assert isinstance(done.exception, ConvRNNError)
+    assert says in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):
+    run = make_run(tmp_path / "noise", "noise", seen)
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    text = (seen / "jatos_results_blur.txt").read_text()
+    (answers / "jatos_results_1.txt").write_text(text)
+    with pytest.raises(ConvRNNError, match="shown none of the images tested"):
+        compare(read_evaluations([run]), read_people(answers))
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "old", "none"])
+def test_results_that_cannot_be_read_are_named(tmp_path, make_run, seen, damage):
+    run = make_run(tmp_path / "color", "color", seen)
+    folder = run / "evaluation/color"
+    if damage == "cut":
+        (folder / "predictions.csv").write_text((folder / "predictions.csv").read_text()[:40])
+    elif damage == "other":
+        (folder / "predictions.csv").write_text("a,b\n1,2\n")
+    elif damage == "old":
+        measured = json.loads((folder / "measures.json").read_text())
+        (folder / "measures.json").write_text(json.dumps({"regime": measured["regime"]}))
+    else:
+        (folder / "measures.json").unlink()
+    with pytest.raises(ConvRNNError, match="evaluate"):
+        read_evaluations([run])
+
+
+def test_names_in_every_layout_are_the_same_trials(blur):
+    (one,) = read_evaluations([blur])
+    keys = trial_keys(one.answers)
+    assert len(set(keys)) == len(keys)
+    assert all("_exit" not in name for _, name in keys)
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path, make_run, seen):
+    paths = [make_run(tmp_path / place / "color", "color", seen) for place in ("a", "b")]
+    assert [one.network for one in read_evaluations(paths)] == [str(path) for path in paths]
+
+
+def test_tables_in_three_forms():
+    table = [{"a": "x|y", "b": 1.23456789}, {"a": "<z>", "b": float("nan")}]
+    assert tables.as_csv(table) == b"a,b\nx|y,1.23457\n<z>,\n"
+    assert "x\\|y" in tables.as_markdown(table)
+    assert "&lt;z&gt;" in tables.as_html(table)
+    assert list(pd.DataFrame(table)) == ["a", "b"]
