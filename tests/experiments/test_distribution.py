@@ -1,15 +1,20 @@
 """Several devices and bfloat16: each in a process of its own, since devices are fixed once TensorFlow has begun."""
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convrnn_data import PreparedSet
 from convrnn_experiments import distribution
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.pipeline import epoch_rows, rows_of_process
 
 TWO_DEVICES = """
 import sys
@@ -91,3 +96,64 @@ def test_bfloat16_keeps_float32_weights(prepared: PreparedSet, tmp_path: Path) -
 def test_devices_that_are_not_there() -> None:
     with pytest.raises(ConvRNNError, match="GPU:7"):
         distribution.strategy(("GPU:7",))
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from convrnn_data import PreparedSet
+from convrnn_experiments import distribution, runs, training
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, checked
+
+where, out, address, index, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+team = distribution.join(address, index, count) if count > 1 else distribution.Processes()
+small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=10, epochs=2, trainable="all")
+data = PreparedSet(where)
+config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), data)
+network = training.prepare_network(config, lambda line: None)
+run = runs.start(out, config, resume=False, force=False) if team.writes else runs.Run(out)
+team.together("started")
+training.train(network, config, run, data, kept=out, say=lambda line: None, processes=team)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> None:
+    from convrnn_experiments.runs import Run
+
+    pytest.importorskip("jax", reason="training over processes runs on JAX")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    for name, count in (("one", 1), ("two", 2)):
+        words = [sys.executable, "-c", PROCESS, prepared.path, tmp_path / name, address]
+        team = [
+            subprocess.Popen([*map(str, words), str(index), str(count)], env=environment)
+            for index in range(count)
+        ]
+        assert [process.wait(timeout=600) for process in team] == [0] * count
+    one, two = (Run(tmp_path / name).history() for name in ("one", "two"))
+    # 32 images in batches of 10: the last batch of 2 is shared too. Sums over processes round differently.
+    for name in ("loss", "val_loss"):
+        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=1e-3)
+
+
+@given(count=st.integers(1, 60), share=st.integers(1, 6), processes=st.integers(1, 5), seed=st.integers(0, 9))
+def test_processes_read_every_row_once(count: int, share: int, processes: int, seed: int) -> None:
+    rows = epoch_rows(count, seed=seed, epoch=0)
+    size = share * processes
+    parts = [rows_of_process(rows, size, index=index, count=processes) for index in range(processes)]
+    assert len({len(part) for part in parts}) == 1
+    for start in range(0, count, size):
+        local = [part[start // processes : start // processes + share] for part in parts]
+        shown = np.concatenate(local)
+        np.testing.assert_array_equal(np.sort(shown[shown >= 0]), np.sort(rows[start : start + size]))
+
+
+def test_batches_that_cannot_be_shared() -> None:
+    with pytest.raises(ConvRNNError, match="multiple"):
+        rows_of_process(np.arange(9), 10, index=0, count=3)
+    with pytest.raises(ConvRNNError, match="KERAS_BACKEND=jax"):
+        distribution.join("localhost:1", 0, 2)

@@ -1,5 +1,6 @@
 """Where training runs: one device, several of one machine, or several processes."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,9 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
     Raises:
         ConvRNNError: a device is not there.
     """
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads pictures then
+        return tf.distribute.get_strategy()
     there = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     if missing := [device for device in devices if device not in there]:
         raise ConvRNNError(f"--devices names {', '.join(missing)}; this machine has {', '.join(there)}")
@@ -44,3 +48,58 @@ def _replica() -> Any:
         return None
     context = tf.distribute.get_replica_context()
     return None if context is None else context.replica_id_in_sync_group
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train together.
+
+    Attributes:
+        index: 0 for the one that writes.
+        count: how many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.index == 0
+
+    def together(self, what: str) -> None:
+        """Wait until every process has come here."""
+        if self.count > 1:
+            from jax.experimental import multihost_utils
+
+            multihost_utils.sync_global_devices(what)
+
+
+def join(coordinator: str, index: int, count: int) -> Processes:
+    """Become one of several processes, on one machine or more, that split every batch between them.
+
+    Keras on JAX does this (`keras.distribution.DataParallel`): the weights, gradients and batch statistics are those
+    of the whole batch in every process. To be called before anything is computed.
+
+    Args:
+        coordinator: HOST:PORT that the first process opens and all can reach.
+        index: this process's number, from 0.
+        count: how many there are.
+
+    Raises:
+        ConvRNNError: another backend than JAX, or a number that is not among them.
+    """
+    if keras.backend.backend() != "jax":
+        raise ConvRNNError(
+            "training over several processes needs Keras on JAX: set KERAS_BACKEND=jax (and pip install jax); "
+            f"this is {keras.backend.backend()}"
+        )
+    if not 0 <= index < count:
+        raise ConvRNNError(f"--process {index} is not one of --processes {count}; they count from 0")
+    import jax
+
+    # Without it, processes on CPUs alone cannot add their gradients.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    keras.distribution.initialize(coordinator, count, index)
+    keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+    return Processes(index, count)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.config import require_split
+from convrnn_experiments.errors import ConvRNNError
 
 READ_TOGETHER = 64  # images per call into Python, which costs as much for one as for many
 RATIOS = (1, 2, 4, 8)  # a JPEG decoder gives these fractions of the size at a fraction of the cost
@@ -65,6 +66,29 @@ def epoch_rows(count: int, *, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 0]).permutation(count)
 
 
+def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int) -> np.ndarray:
+    """The rows that one of several processes reads, so that together they read every batch.
+
+    Args:
+        rows: of all processes, in order.
+        batch_size: of all processes together; a multiple of `count`.
+        index: this process, from 0.
+        count: how many there are.
+
+    Returns:
+        Its rows, equally many in every process: what is missing in the last batch is filled with -1.
+
+    Raises:
+        ConvRNNError: the batch size is no multiple of `count`.
+    """
+    if batch_size % count:
+        raise ConvRNNError(
+            f"--batch-size {batch_size} cannot be shared by {count} processes; take a multiple"
+        )
+    filled = np.concatenate([rows, np.full(-len(rows) % count, -1, rows.dtype)])
+    return filled[index::count]
+
+
 def epoch_jitter(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """Where each row's crop lies and whether it is flipped: (count, 3) in [0, 1); by row, whatever the order."""
     return np.random.default_rng([seed, epoch, 1]).random((count, 3), dtype=np.float32)
@@ -85,7 +109,8 @@ def batches(
         pictures: where the images come from.
         frame: the square that is cut from each.
         batch_size: images per batch.
-        rows: which rows, in which order; all in their own order where not given.
+        rows: which rows, in which order; all in their own order where not given. A row of -1 is a place that is
+            only there to fill a batch: some image, to be left out of every sum.
         jitter: (len(pictures), 3) vertical place, horizontal place, flip where >= 0.5, each in [0, 1);
             the centre, unflipped, where not given.
         first_batch: skip this many batches without reading them.
@@ -98,12 +123,15 @@ def batches(
     if jitter is None:
         jitter = np.tile(np.array([0.5, 0.5, 0.0], np.float32), (len(pictures), 1))
     ratios = decode_ratios(pictures.widths, pictures.heights, frame)
-    columns = (rows.astype(np.int64), pictures.labels[rows].astype(np.int32), ratios[rows], jitter[rows])
     if not len(rows):
         raise ValueError("no rows to make batches of")
+    shown = np.maximum(rows, 0)
+    columns = (rows.astype(np.int64), pictures.labels[shown].astype(np.int32), ratios[shown], jitter[shown])
 
     def read(chunk: tf.Tensor) -> tf.Tensor:
-        encoded = tf.numpy_function(_reading(pictures.read), [chunk], tf.string, stateful=False)
+        encoded = tf.numpy_function(
+            _reading(pictures.read), [tf.maximum(chunk, 0)], tf.string, stateful=False
+        )
         return tf.ensure_shape(encoded, [None])
 
     def cut(

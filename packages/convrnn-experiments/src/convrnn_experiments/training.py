@@ -16,7 +16,7 @@ from convrnn_data.console import Report, silent
 from convrnn_experiments import features
 from convrnn_experiments.checkpoints import load_state, save_state
 from convrnn_experiments.config import Config, build_network, weights_file
-from convrnn_experiments.distribution import strategy
+from convrnn_experiments.distribution import Processes, strategy
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.objectives import (
     ExitAccuracy,
@@ -25,11 +25,20 @@ from convrnn_experiments.objectives import (
     learning_rate,
 )
 from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter, epoch_rows, pictures_of
+from convrnn_experiments.pipeline import (
+    Frame,
+    Pictures,
+    batches,
+    epoch_jitter,
+    epoch_rows,
+    pictures_of,
+    rows_of_process,
+)
 from convrnn_experiments.runs import Run, written
 from convrnn_model import inspect_weights, load_weights, save_weights
 
 TRAINING, VALIDATION = 0, 1  # streams of the perturbation's draws
+ALONE = Processes()
 Say = Callable[[str], None]
 
 
@@ -53,19 +62,27 @@ class Task:
 
 
 def whole_network_task(
-    network: keras.Model, config: Config, training: Pictures, validation: Pictures
+    network: keras.Model,
+    config: Config,
+    training: Pictures,
+    validation: Pictures,
+    processes: Processes = ALONE,
 ) -> Task:
     """Train on pictures: each epoch a new order, new crops and flips, new perturbations."""
     pooled, perturbation = features.pooled_model(network, config)
     model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
     frame = Frame(config.image_size, config.resize)
+    size = config.batch_size // processes.count
+
+    def own(rows: np.ndarray) -> np.ndarray:
+        return rows_of_process(rows, config.batch_size, index=processes.index, count=processes.count)
 
     def shown(epoch: int) -> tf.data.Dataset:
         rows = epoch_rows(len(training), seed=config.seed, epoch=epoch)
         jitter = epoch_jitter(len(training), seed=config.seed, epoch=epoch)
-        return batches(training, frame, config.batch_size, rows=rows, jitter=jitter)
+        return batches(training, frame, size, rows=own(rows), jitter=jitter)
 
-    held_out = batches(validation, frame, config.batch_size)
+    held_out = batches(validation, frame, size, rows=own(np.arange(len(validation))))
     return Task(model, shown, held_out, training.labels, perturbation)
 
 
@@ -138,6 +155,7 @@ def train(
     kept: Path,
     say: Say,
     report: Report = silent,
+    processes: Processes = ALONE,
 ) -> None:
     """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
 
@@ -149,6 +167,7 @@ def train(
         kept: folder for kept features.
         say: told what was loaded, and each epoch's figures.
         report: progress in images and batches.
+        processes: from `distribution.join`, where several train together; the first one writes.
 
     Raises:
         ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
@@ -157,7 +176,8 @@ def train(
         if config.trainable == "readout":
             task = readout_task(network, config, data, kept, report)
         else:
-            task = whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
+            shown = pictures_of(data, "train"), pictures_of(data, "val")
+            task = whole_network_task(network, config, *shown, processes)
         compile_task(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
     reached = load_state(run, state) or {"epoch": 0, "best": float("inf")}
@@ -172,14 +192,15 @@ def train(
             raise ConvRNNError(
                 f"{run.path}: the loss is not a number after epoch {epoch + 1}; a smaller --learning-rate may help"
             )
-        if loss < best:
-            best = loss
-            save_weights(network, run.best)
-        run.write_history(history)
-        save_state(run, state, epoch=epoch + 1, best=best)
-        log_tensorboard(run.path / "tensorboard", history[-1])
+        if processes.writes:
+            if loss < best:
+                save_weights(network, run.best)
+            run.write_history(history)
+            save_state(run, state, epoch=epoch + 1, best=min(best, loss))
+            log_tensorboard(run.path / "tensorboard", history[-1])
+        best = min(best, loss)
         say(epoch_line(history[-1], config.epochs))
-    _finish(network, run)
+    _finish(network, run, processes)
 
 
 def compile_task(task: Task, config: Config) -> None:
@@ -193,7 +214,9 @@ def compile_task(task: Task, config: Config) -> None:
     )
     optimizer = keras.optimizers.Adam(rate, epsilon=config.epsilon, global_clipnorm=config.clip_norm)
     metrics = [ExitAccuracy(index) for index in range(task.model.output_shape[1])]
-    task.model.compile(optimizer, TimeAveragedCrossentropy(), metrics=metrics, jit_compile=False)
+    # XLA halves the speed of TensorFlow's convolutions on CPUs; JAX is nothing without it.
+    compiled = "auto" if keras.backend.backend() == "jax" else False
+    task.model.compile(optimizer, TimeAveragedCrossentropy(), metrics=metrics, jit_compile=compiled)
     optimizer.build(task.model.trainable_variables)
 
 
@@ -246,15 +269,25 @@ class _Streams(keras.callbacks.Callback):
 
 
 def weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
-    """(input, labels, rows) -> (input, labels, weight of each image's class)."""
+    """(input, labels, rows) -> (input, labels, weight of each image's class; 0 for a row of -1)."""
     table = tf.constant(weights)
-    return shown.map(lambda images, labels, rows: (images, labels, tf.gather(table, labels)))
+
+    def weigh(
+        images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return images, labels, tf.where(rows >= 0, tf.gather(table, labels), 0.0)
+
+    return shown.map(weigh)
 
 
-def _finish(network: keras.Model, run: Run) -> None:
+def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
     """Write last and best weights and the model; `weights.h5` comes last and says that all is there."""
-    save_weights(network, run.path / "weights_last.h5")
+    if processes.writes:
+        save_weights(network, run.path / "weights_last.h5")
+    processes.together("best weights are written")
     load_weights(network, run.best)
+    if not processes.writes:
+        return
     with written(run.path / "model.keras") as path:
         whole = path.with_suffix(".keras")  # Keras takes the format from the ending
         network.save(whole)
