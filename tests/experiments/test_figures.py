@@ -1,0 +1,76 @@
+"""Pictures: cells of equal size, the same bytes each time, and what they are made of."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convrnn_data.simulated import CURVES
+from convrnn_experiments import figures, plots
+from convrnn_experiments.digitised import DIGITISED
+from convrnn_experiments.examples import examples, read_image
+from convrnn_experiments.results import read_evaluations
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    return Image.open(io.BytesIO(data)).size
+
+
+@pytest.mark.parametrize(("cells", "columns"), [(1, 1), (3, 3), (5, 3)])
+def test_a_sheet_is_cut_into_its_cells(cells, columns):
+    with figures.style():
+        sheet = figures.Sheet(cells, (1.5, 1.0), columns=3)
+        for cell in range(cells):
+            axis = sheet.axes(cell, figures.Margins())
+            axis.imshow(np.full((2, 2), cell))
+        picture = sheet.picture("test")
+    rows = -(-cells // columns)
+    assert size_of(picture.png) == (columns * 300, rows * 200)
+    assert [size_of(panel) for panel in picture.panels] == [(300, 200)] * cells
+    assert picture.pdf.startswith(b"%PDF")
+
+
+def test_colours_are_of_networks_and_stay():
+    colours = figures.colour_of(["a", "b", "a", "c"])
+    assert list(colours) == ["a", "b", "c"]
+    assert len(set(colours.values())) == 3
+    assert figures.PEOPLE not in {colour for colour, _ in colours.values()}
+
+
+def test_digitised_curves_are_those_that_observers_are_simulated_after():
+    for condition, curves in DIGITISED.items():
+        regime, _, level = condition.partition(" ")
+        experiment, key = {"color": ("color_gray", "c"), "grayscale": ("color_gray", "g")}.get(
+            regime, (regime, level)
+        )
+        np.testing.assert_allclose(curves["people"], CURVES[experiment][key])
+        assert len(curves["ConvRNN"]) == 5
+
+
+def test_examples_change_and_are_of_many_categories(tmp_path, seen, make_run):
+    (one,) = read_evaluations([make_run(tmp_path / "color", "color", seen)])
+    chosen = examples(one)
+    assert len({example.label for example in chosen}) == len(chosen) == 6
+    ways = {(bool(e.answers[0] == e.label), bool(e.answers[-1] == e.label)) for e in chosen}
+    assert {(False, True), (True, False)} <= ways
+    assert all(len(set(example.answers.tolist())) > 1 for example in chosen)
+
+
+def test_images_are_found_in_files_and_in_tars(tmp_path, prepared):
+    table = prepared.table("val")
+    image = read_image(f"{table.shards[0]}#{table.keys[0]}.jpg")
+    assert image is not None
+    assert image.size == (table.widths[0], table.heights[0])
+    assert read_image(f"{table.shards[0]}#nothing.jpg") is None
+    assert read_image(str(tmp_path / "nothing.JPEG")) is None
+
+
+def test_curves_of_a_feedforward_network_and_without_people(tmp_path, seen, make_run):
+    found = read_evaluations([make_run(tmp_path / "color", "color", seen, steps=1)])
+    panels = plots.panels_of(found, [])
+    with figures.style():
+        colours = figures.colour_of(["color"])
+        for cost in (False, True):
+            picture = plots.sat_curves(panels, colours, "people", cost=cost, reference=False)
+            assert len(picture.panels) == 1

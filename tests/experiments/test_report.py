@@ -1,0 +1,194 @@
+"""The page: what it says, that it needs nothing else, and how a browser shows it."""
+
+import base64
+import csv
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from convrnn_experiments import report
+from convrnn_experiments.cli import app
+from convrnn_experiments.errors import ConvRNNError
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, seen, make_run):
+    folder = tmp_path_factory.mktemp("runs")
+    return [make_run(folder / "color", "color", seen), make_run(folder / "blur <b>", "blur", seen, steps=3)]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, runs, seen):
+    return report.write(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_the_page_holds_everything_it_shows(page):
+    text = text_of(page)
+    sources = re.findall(r"src='([^']*)'", text)
+    assert len(sources) > 20
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(base64.b64decode(source.partition(",")[2]).startswith(b"\x89PNG") for source in sources)
+    assert not re.search(r"https?://|<script|@import|url\(", text)
+
+
+def test_every_link_leads_to_a_file_beside_the_page(page):
+    links = re.findall(r"href='([^'#][^']*)'", text_of(page))
+    assert len(links) > 20
+    for link in links:
+        assert (page.parent / html.unescape(link)).stat().st_size > 0
+    pictures = {path.stem for path in page.parent.glob("figures/*.png")}
+    assert pictures == {path.stem for path in page.parent.glob("figures/*.pdf")}
+    assert {"curves_steps", "curves_multiply_adds", "categories", "consistency", "response_times"} < pictures
+
+
+def test_sections_figures_and_names(page):
+    text = text_of(page)
+    for title in ("Accuracy over time", "Categories", "Error consistency", "Response times", "What was run"):
+        assert f">{title}</h2>" in text
+    numbers = [int(number) for number in re.findall(r"<b>Figure (\d+)\.</b>", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert "digitised" in text
+    assert "±2" in text
+    assert "blur &lt;b&gt;" in text
+    assert "blur <b>" not in text
+    assert "convrnn train data --perturb color" in text
+    assert "keras 3.0" in text
+
+
+def test_simulated_observers_are_called_so(page):
+    text = text_of(page)
+    assert "SIMULATED" in text[: text.index("<nav>")]
+    assert "<title>Networks beside simulated observers</title>" in text
+    for name in ("comparison", "curves", "categories", "confusion_people", "response_times_people"):
+        with (page.parent / f"tables/{name}.csv").open(newline="") as file:
+            assert {row["simulated_observers"] for row in csv.DictReader(file)} == {"True"}
+
+
+def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for path in seen.glob("*.txt"):
+        (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
+    text = text_of(report.write(runs[:1], tmp_path / "index.html", human=answers))
+    assert "imulated" not in text.partition("</style>")[2].replace("of them simulated", "")
+    assert "<title>Networks beside people</title>" in text
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):
+    again = report.write(runs, tmp_path / "index.html", human=seen)
+    files = sorted(path.relative_to(page.parent) for path in page.parent.rglob("*") if path.is_file())
+    assert [p.relative_to(tmp_path) for p in sorted(tmp_path.rglob("*")) if p.is_file()] == files
+    for name in files:
+        assert (page.parent / name).read_bytes() == (again.parent / name).read_bytes(), name
+
+
+def test_without_people_the_page_is_about_networks(tmp_path, runs):
+    done = CliRunner().invoke(app, ["report", str(runs[1]), "--out", str(tmp_path / "index.html")])
+    assert done.exit_code == 0, done.output
+    text = text_of(tmp_path / "index.html")
+    assert "<title>Networks over time</title>" in text
+    assert "Error consistency" not in text
+    assert "observer" not in text.partition("</style>")[2].replace(
+        "over observers for people", ""
+    )  # but in the words on intervals
+    assert not (tmp_path / "tables/comparison.csv").exists()
+
+
+def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
+    elsewhere = tmp_path / "stimuli"
+    shutil.copytree(seen, elsewhere)
+    run = make_run(tmp_path / "color", "color", elsewhere)
+    shutil.rmtree(elsewhere)
+    text = text_of(report.write([run], tmp_path / "index.html"))
+    assert f"The images of color are no longer at {elsewhere}." in text
+
+
+@pytest.mark.parametrize("wrong", ["unevaluated", "folder", "answers"])
+def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
+    out = tmp_path / "report/index.html"
+    given, human = runs, seen
+    if wrong == "unevaluated":
+        (tmp_path / "run").mkdir()
+        given = [tmp_path / "run"]
+    elif wrong == "folder":
+        out.mkdir(parents=True)
+    else:
+        human = tmp_path / "nobody"
+    with pytest.raises(ConvRNNError):
+        report.write(given, out, human=human)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_no_backend_is_imported():
+    """The page is ready in seconds, so it must not wait for TensorFlow."""
+    code = (
+        "import sys, convrnn_experiments.report; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const box = e => e.getBoundingClientRect();
+  const all = [...document.querySelectorAll("main *, header *")];
+  parent.postMessage({
+    images: document.images.length,
+    shown: [...document.images].filter(i => i.complete && i.naturalWidth > 0 && box(i).width > 0).length,
+    asked: performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
+    wide: all.filter(e => box(e).right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80)),
+    small: Math.min(...all.filter(e => e.innerText).map(e => parseFloat(getComputedStyle(e).fontSize))),
+    width: innerWidth,
+    scroll: document.documentElement.scrollWidth,
+  }, "*");
+});
+</script></body>"""
+
+FRAME = """<!doctype html><script>
+addEventListener("message", event => { document.body.dataset.probe = JSON.stringify(event.data); });
+</script><body><iframe src="index.html" width="WIDTH" height="1500" style="border: 0"></iframe></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
+@pytest.mark.parametrize("width", [1100, 900, 400])
+def test_in_a_browser(tmp_path, page, width):
+    """All pictures are shown, nothing is asked for, nothing is wider than the window, nothing is complained of."""
+    (tmp_path / "index.html").write_text(text_of(page).replace("</body>", PROBE), encoding="utf-8")
+    frame = tmp_path / "frame.html"  # since windows of fewer than 500 pixels are not made
+    frame.write_text(FRAME.replace("WIDTH", str(width)), encoding="utf-8")
+    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    switches += " disable-component-update disable-sync disable-dev-shm-usage dump-dom enable-logging=stderr"
+    done = subprocess.run(
+        [
+            *(CHROMIUM, *(f"--{switch}" for switch in switches.split())),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1300,1600"),
+            *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", frame.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    probe = re.search(r'data-probe="([^"]*)"', done.stdout)
+    assert probe, done.stderr
+    found = json.loads(html.unescape(probe[1]))
+    assert found["images"] == found["shown"] > 20
+    assert found["asked"] == []
+    assert found["wide"] == []
+    assert found["width"] == width
+    assert found["scroll"] <= width
+    assert found["small"] >= 12
+    assert "CONSOLE" not in done.stderr
