@@ -11,6 +11,7 @@ DATA ?= $(ROOT)data
 HUMAN_SET ?= $(ROOT)human
 RUNS ?= $(ROOT)runs
 REPORT ?= $(ROOT)report/index.html
+COMPARISON ?= $(ROOT)compare
 SAMPLE := $(ROOT)sample
 
 REGIMES := color grayscale noise blur
@@ -18,6 +19,8 @@ PERTURB ?=
 RUN ?= $(RUNS)/$(PERTURB)
 PREPARE_FLAGS ?=
 EVALUATE_FLAGS ?=
+COMPARE_FLAGS ?=
+REPORT_FLAGS ?=
 
 # A small network, trained from nothing, for the drawn sample; real photographs take the published weights.
 SMALL := --weights none --trainable all --width 0.0625 --image-size 64 --batch-size 16 --epochs 16 \
@@ -35,10 +38,24 @@ PACKAGES := data model experiments
 LOCK := pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
 	$(PACKAGES:%=--no-emit-package convrnn-%) --group pyproject.toml:dev $(PACKAGES:%=packages/convrnn-%/pyproject.toml)
 
+# People's answers: the download's, or the simulated ones.
+ANSWERS ?= $(or $(HUMAN),$(wildcard $(SAMPLE)/human))
+EVALUATED = $(patsubst %/evaluation,%,$(wildcard $(RUNS)/*/evaluation))
+
 # Said before anything is installed or read.
 ifneq ($(filter train evaluate,$(MAKECMDGOALS)),)
 ifeq ($(filter $(REGIMES),$(PERTURB)),)
 $(error PERTURB is '$(PERTURB)'; it takes one of: $(REGIMES), as in `make train PERTURB=noise`)
+endif
+endif
+ifneq ($(filter compare report,$(MAKECMDGOALS)),)
+ifeq ($(EVALUATED),)
+$(error No run in $(RUNS)/ has been evaluated; do make train PERTURB=... and make evaluate PERTURB=... first)
+endif
+endif
+ifneq ($(filter compare,$(MAKECMDGOALS)),)
+ifeq ($(ANSWERS),)
+$(error compare needs people's answers: HUMAN=/path/to/osf, the folder with jatos_results_*.txt)
 endif
 endif
 ifneq ($(IMAGENET),)
@@ -98,17 +115,18 @@ train: $(READY) ## Train PERTURB=color|grayscale|noise|blur; goes on where it wa
 evaluate: $(READY) ## Evaluate the run of PERTURB=... on the human stimuli (the validation split where there are none)
 	@$(BIN)/convrnn evaluate $(RUN) $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS)
 
-report: $(READY) ## Write report/index.html on all evaluated runs
-	@runs=$$(ls -d $(RUNS)/*/evaluation 2>/dev/null | xargs -r -n1 dirname); \
-	 test -n "$$runs" || { echo "make report: no evaluated run in $(RUNS)/; do make train and make evaluate first" >&2; exit 1; }; \
-	 $(BIN)/convrnn report $$runs --out $(REPORT)
+compare: $(READY) ## Write one table of networks, conditions and measures beside people; HUMAN=... has their answers
+	@$(BIN)/convrnn compare $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(COMPARISON) $(COMPARE_FLAGS)
+
+report: $(READY) ## Write report/index.html on all evaluated runs; HUMAN=... puts people beside them
+	@$(BIN)/convrnn report $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(REPORT) $(REPORT_FLAGS)
 
 # The readout learns on what the color network sees of blurred pictures: the published recipe, at a small scale.
 demo: $(READY) ## Everything on the drawn sample, into demo/ (under four minutes on two cores)
 	@$(MAKE) --no-print-directory data ROOT=demo/
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=color TRAIN_FLAGS="$(SMALL) $(DEMO_COLOR)"
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"
-	@$(MAKE) --no-print-directory report ROOT=demo/
+	@$(MAKE) --no-print-directory compare report ROOT=demo/
 
 test: $(READY) ## Lint, check the lock, test each package alone, then everything together
 	@$(MAKE) --no-print-directory check lock-check test-alone
@@ -143,6 +161,18 @@ test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environm
 	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout hypothesis hatchling scipy || exit 1; \
 	   .venv-$$package/bin/python -m pytest -q -m "not slow" tests/$$package || exit 1; \
 	 done
+
+# PyTorch by pip, which takes a CPU build where one is at hand; it is in no lock, since its CUDA packages weigh gigabytes.
+test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch (minutes; PyTorch goes into .venv-torch/)
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/model
+	@test -d .venv-torch || $(BIN)/python -m venv .venv-torch
+	@sed -n '/^[a-z]/,/[^\\]$$/p' requirements.lock | grep -E '^[a-z0-9.-]+==' | sed 's/ *\\$$//' > .venv-torch/constraints.txt
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-torch/constraints.txt \
+	   torch==2.13.0 ./packages/convrnn-model pytest pytest-timeout hypothesis pillow scipy
+	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model
+
+bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
+	@for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 clean: ## Remove environments, caches and demo/ (data, runs and reports of yours stay)
 	rm -rf .venv .venv-* .tools demo dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -260,7 +260,7 @@ def evaluate(
             typer.echo(f"  {level:>6}  {steps}")
 
 
-Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN...")]
+Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN")]
 ExitsOption = Annotated[Exits, typer.Option("--exits", help="How exits go with people's response times.")]
 MissesOption = Annotated[Misses, typer.Option("--misses", help="What a missed response counts as.")]
 Exclude = Annotated[
