@@ -62,7 +62,9 @@ def main() -> None:
 def writing_and_reading(folder: Path, gigabytes: float, workers: int, rounds: int) -> None:
     count = make_images(folder / "train", int(gigabytes * 1e9 / (KILOBYTES * 1000)))
     size = sum(path.stat().st_size for path in (folder / "train").rglob("*.JPEG"))
-    subprocess.run(f"cat {folder}/train/*/* > /dev/null", shell=True, check=True)  # Into the system's cache.
+    subprocess.run(
+        f"sync; cat {folder}/train/*/* > /dev/null", shell=True, check=True
+    )  # Into the cache, and quiet.
     print(
         f"{count:,} images, {size / 1e9:.2f} GB, {workers} workers, warm cache; wall seconds of {rounds} rounds each"
     )

@@ -89,7 +89,7 @@ def run_jobs(
 
 @contextlib.contextmanager
 def _deaf_children() -> Iterator[None]:
-    """Processes started within never see Ctrl-C, which a terminal sends to all; this one does, and ends them quietly."""
+    """Processes started within never see Ctrl-C, which a terminal sends to all; this one does and ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
