@@ -1,0 +1,214 @@
+"""Evaluation: every layout, every regime its own weights, the original's columns, and nothing half-written."""
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from convrnn_data import list_stimuli, reformat
+from convrnn_data.human import CONDITIONS as FOLDERS
+from convrnn_experiments import evaluation, testsets
+from convrnn_experiments.cli import app
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.results import read_evaluations
+from convrnn_experiments.runs import Run, write_json
+from convrnn_model import load_weights, multiply_adds, preprocess_image, save_weights
+
+SIZE = 64
+
+
+def untrained(path: Path, regime: str, seed: int, **more) -> Run:
+    """A finished run of a small network, with weights of its own."""
+    import keras
+
+    config = Config("data", Regime(regime), width=0.03, image_size=SIZE, resize=73, batch_size=32, **more)
+    keras.utils.set_random_seed(seed)
+    write_json(path / "config.json", config.to_json())
+    write_json(path / "environment.json", {"command": "convrnn train", "versions": {}})
+    network = build_network(config)
+    # Untrained networks answer one category to everything: a readout of larger weights tells images apart.
+    kernel, bias = network.get_layer("ReadoutDense").get_weights()
+    network.get_layer("ReadoutDense").set_weights([30 * kernel, bias])
+    save_weights(network, path / "weights.h5")
+    return Run(path)
+
+
+@pytest.fixture(scope="module")
+def human(drawn: Path) -> Path:
+    return drawn / "human"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    return untrained(tmp_path_factory.mktemp("runs") / "color", "color", seed=1)
+
+
+def evaluated(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> list[dict[str, str]]:
+    trials = testsets.find_trials(folder, regime, run.config(), **more)
+    evaluation.evaluate(run, trials)
+    with (run.path / "evaluation" / trials.name / "predictions.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def lines(run, human):
+    return evaluated(run, human)
+
+
+def test_columns_and_order_are_the_originals(lines):
+    exits = [f"{name}_exit{i}" for name in ("predictions", "confidence", "entropy") for i in range(8)]
+    assert list(lines[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block"]
+    keys = [(int(line["labels"]), line["file_names"]) for line in lines]
+    assert keys == sorted(keys)
+    for line in lines:
+        assert Path(line["file_paths"]).is_file()
+        assert all(0 <= int(line[f"predictions_exit{i}"]) < 16 for i in range(8))
+        assert all(1 / 16 <= float(line[f"confidence_exit{i}"]) <= 1 for i in range(8))
+        assert all(0 <= float(line[f"entropy_exit{i}"]) <= np.log(16) + 1e-6 for i in range(8))
+        assert line["file_names"].endswith(f"_exit{line['block']}.JPEG")
+
+
+def test_answers_are_those_of_the_run_s_own_weights(run, lines):
+    config = run.config()
+    network = build_network(config)
+    load_weights(network, run.weights)
+    for line in lines[:3]:
+        image = Image.open(line["file_paths"]).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        softmax = np.stack(network(preprocess_image(np.asarray(image))[None]))[:, 0]
+        confidence = [float(line[f"confidence_exit{i}"]) for i in range(8)]
+        # Pillow and TensorFlow round differently when they shrink a picture.
+        np.testing.assert_allclose(softmax.max(axis=-1), confidence, atol=0.05)
+
+
+def test_every_regime_is_evaluated_with_its_own_weights(tmp_path, human):
+    """The published evaluation loaded the color weights for every regime."""
+    found = {}
+    for seed, regime in enumerate(("color", "noise"), start=1):
+        run = untrained(tmp_path / regime, regime, seed, timesteps=2)
+        done = CliRunner().invoke(app, ["evaluate", str(run.path), str(human)])
+        assert done.exit_code == 0, done.output
+        assert [path.name for path in (run.path / "evaluation").iterdir()] == [regime]
+        found[regime] = evaluated(run, human, Regime.COLOR)
+    ours, theirs = (
+        [[line[f"confidence_exit{i}"] for i in range(2)] for line in lines] for lines in found.values()
+    )
+    assert ours != theirs
+    shutil.copy(tmp_path / "color/weights.h5", tmp_path / "noise/weights.h5")
+    again = evaluated(Run(tmp_path / "noise"), human, Regime.COLOR)
+    assert [[line[f"confidence_exit{i}"] for i in range(2)] for line in again] == ours
+
+
+def test_a_folder_named_after_a_category_changes_nothing(tmp_path, run, human, lines):
+    """The published loader looked for the category anywhere in the path: in /home/oscar, everything was a car."""
+    inside = tmp_path / "car" / "oscar" / "dog"
+    shutil.copytree(human, inside)
+    again = evaluated(run, inside, name="car")
+    assert [line["labels"] for line in again] == [line["labels"] for line in lines]
+    assert len({line["labels"] for line in again}) == 16
+
+
+def test_the_layouts_give_the_same_answers(tmp_path, run, human, lines):
+    without = [{key: line[key] for key in line if key != "file_paths"} for line in lines]
+    for layout in ("folders", "shards"):
+        reformat(human, tmp_path / layout, layout=layout)
+        again = evaluated(run, tmp_path / layout, name=layout)
+        assert [{key: line[key] for key in line if key != "file_paths"} for line in again] == without
+        assert len({line["file_paths"] for line in again}) == len(again)
+
+
+def test_conditions_have_one_name_each(human, tmp_path):
+    """The published scripts wrote noise_grayscale and read noise-contrast-gray."""
+    run = untrained(tmp_path / "run", "color", 1, timesteps=1)
+    assert list(FOLDERS) == [str(regime) for regime in CONDITIONS] == [str(regime) for regime in Regime]
+    assert {stimulus.regime for stimulus in list_stimuli(human)} == set(FOLDERS)
+    arguments = [word for regime in Regime for word in ("--condition", str(regime))]
+    done = CliRunner().invoke(app, ["evaluate", str(run.path), str(human), "--name", "every", *arguments])
+    assert done.exit_code == 0, done.output
+    made = {path.name for path in (run.path / "evaluation").iterdir() if path.name.startswith("every")}
+    assert made == {f"every-{regime}" for regime in FOLDERS}
+    for one in read_evaluations([run.path]):
+        if one.name.startswith("every-"):
+            assert one.name == f"every-{one.regime}"
+            expected = {f"{level:g}" for level in CONDITIONS[one.regime].test_levels}
+            assert set(one.levels) in (expected, {"c"}, {"g"})
+
+
+def test_measures_say_what_was_run(run, lines):
+    measured = json.loads((run.path / "evaluation/color/measures.json").read_text())
+    network = build_network(run.config())
+    assert measured["multiply_adds"] == list(multiply_adds(network).cumulative)
+    assert measured["parameters"] == network.count_params()
+    assert measured["images"] == len(lines)
+    assert "tensorflow" in measured["environment"]["versions"]
+    right = [line["predictions_exit0"] == line["labels"] for line in lines]
+    assert measured["accuracy"]["percent"][0] == pytest.approx(100 * np.mean(right))
+    (one,) = [one for one in read_evaluations([run.path]) if one.name == "color"]
+    np.testing.assert_array_equal(one.answers.right[:, 0], right)
+
+
+@pytest.mark.parametrize("regime", [Regime.NOISE, Regime.BLUR])
+def test_a_split_of_a_prepared_set(tmp_path, prepared, regime):
+    run = untrained(tmp_path / "run", str(regime), 1, timesteps=2)
+    first = evaluated(run, prepared.path, regime)
+    assert (run.path / f"evaluation/val-{regime}").is_dir()
+    assert [(line["labels"], line["file_names"]) for line in first] == [
+        (line["labels"], line["file_names"])
+        for line in sorted(first, key=lambda line: (int(line["labels"]), line["file_names"]))
+    ]
+    drawn = {float(line["level"]) for line in first}
+    allowed = np.array(CONDITIONS[regime].levels)
+    assert all(np.abs(allowed - level).min() < 1e-6 for level in drawn)
+    assert len(drawn) > 1
+    assert evaluated(run, prepared.path, regime) == first
+    (one,) = read_evaluations([run.path])
+    assert not one.human
+    assert list(one.conditions) == [f"{regime} (all levels)"]
+
+
+def test_a_broken_image_is_named_and_nothing_is_written(tmp_path, human):
+    run = untrained(tmp_path / "run", "color", 1, timesteps=2)
+    broken = tmp_path / "human"
+    shutil.copytree(human, broken)
+    victim = sorted(broken.glob("ColorGraySplit/3/*_c_dog.JPEG"))[0]
+    victim.write_bytes(victim.read_bytes()[:700])
+    with pytest.raises(ConvRNNError, match=victim.name):
+        evaluated(run, broken)
+    assert not (run.path / "evaluation").exists()
+
+
+def test_wrong_test_sets(tmp_path, run, human, prepared):
+    config = run.config()
+    only_blur = tmp_path / "BlurSplit_color"
+    shutil.copytree(human / "BlurSplit_color", only_blur)
+    for folder, regime, says in (
+        (tmp_path / "nowhere", Regime.COLOR, "is no folder"),
+        (only_blur, Regime.COLOR, "no stimuli of the color regime, but of blur"),
+    ):
+        with pytest.raises(ConvRNNError, match=says):
+            testsets.find_trials(folder, regime, config)
+    with pytest.raises(ConvRNNError, match="nosuch"):
+        testsets.find_trials(prepared.path, Regime.COLOR, config, split="nosuch")
+
+
+def test_a_feedforward_network_has_one_exit(tmp_path, human):
+    run = untrained(tmp_path / "b", "color", 1, network="b", timesteps=1)
+    line = evaluated(run, human)[0]
+    assert "predictions_exit0" in line
+    assert "predictions_exit1" not in line
+
+
+def test_pictures_are_shown_at_the_size_of_the_configuration(human):
+    config = Config("data", Regime.COLOR, image_size=32, resize=37)
+    trials = testsets.find_trials(human, Regime.COLOR, config)
+    assert (trials.frame.size, trials.frame.resize) == (32, 32)  # the whole picture, as people saw it
+    assert dataclasses.replace(trials, levels=None).perturbed is False
+    assert Image.open(io.BytesIO(trials.pictures.read([0])[0])).size == (224, 224)

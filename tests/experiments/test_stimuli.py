@@ -1,0 +1,157 @@
+"""Test sets made here: the human layout, the same perturbations as training, a function of the seed."""
+
+import csv
+import io
+import shutil
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from convrnn_data import list_stimuli
+from convrnn_experiments import stimuli
+from convrnn_experiments.cli import app
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.perturbations import perturb
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, prepared):
+    out = tmp_path_factory.mktemp("stimuli") / "new"
+    command = ["stimuli", str(prepared.path), str(out), "--per-block", "20", "--size", "48"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_the_layout_is_that_of_the_human_experiments(made):
+    found = list_stimuli(made)
+    assert len(found) == 3 * 5 * 20
+    assert Counter((one.experiment, one.block) for one in found) == {
+        (experiment, block): 20 for experiment in stimuli.LEVELS for block in range(5)
+    }
+    levels = {
+        experiment: {o.level for o in found if o.experiment == experiment} for experiment in stimuli.LEVELS
+    }
+    assert levels == {"color_gray": {"c", "g"}, "noise": {"0", "0.04", "0.16"}, "blur": {"0", "3", "9"}}
+    assert {path.name for path in made.iterdir()} == {*stimuli.FOLDERS.values(), "stimuli.csv"}
+    assert all(Image.open(io.BytesIO(one.read())).size == (48, 48) for one in found[:5])
+
+
+def test_the_list_says_what_was_made_of_what(made, prepared):
+    with (made / "stimuli.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {(one.experiment, str(one.block), one.name): one for one in list_stimuli(made)}
+    assert {(row["experiment"], row["block"], row["file_name"]) for row in rows} == set(found)
+    table = prepared.table("val")
+    labels = dict(zip((f"{key}.jpg" for key in table.keys), table.labels, strict=True))
+    for row in rows:
+        assert found[row["experiment"], row["block"], row["file_name"]].label == labels[row["source"]]
+
+
+def test_pictures_are_perturbed_as_in_training(made, prepared):
+    """Without noise nothing is random, so that the stimulus can be made again from its source."""
+    table = prepared.table("val")
+    rows = {f"{key}.jpg": row for row, key in enumerate(table.keys)}
+    with (made / "stimuli.csv").open(newline="") as file:
+        wanted = {row["level"]: row for row in csv.DictReader(file) if row["level"] in ("g", "0", "3")}
+    for level, row in wanted.items():
+        (one,) = [
+            s
+            for s in list_stimuli(made)
+            if (s.experiment, str(s.block), s.name) == (row["experiment"], row["block"], row["file_name"])
+        ]
+        source = Image.open(io.BytesIO(table.read([rows[row["source"]]])[0])).convert("RGB")
+        square = np.asarray(source.resize((48, 48), Image.Resampling.BILINEAR), np.float32)[None] / 255
+        strength = np.array([0.0 if level == "g" else float(level)], np.float32)
+        condition = CONDITIONS[Regime(one.regime)]
+        shown, _ = perturb(square, condition, seed_generator=keras.random.SeedGenerator(0), levels=strength)
+        got = np.asarray(Image.open(io.BytesIO(one.read()))).astype(float)
+        assert np.abs(got - 255 * np.asarray(shown)[0]).mean() < 3  # JPEG rounds
+
+
+def test_noise_is_gray_of_low_contrast_and_as_strong_as_it_says(made):
+    def spread(level):
+        chosen = [s for s in list_stimuli(made) if (s.experiment, s.level) == ("noise", level)]
+        pixels = [np.asarray(Image.open(io.BytesIO(s.read()))).astype(float) / 255 for s in chosen]
+        assert np.mean(pixels) == pytest.approx(0.5, abs=0.02)
+        # Neighbours differ by noise alone in smooth pictures; truncation at 2 SD leaves 0.88 of the SD.
+        return np.median([np.diff(p.mean(axis=-1), axis=1).std() / np.sqrt(2) for p in pixels])
+
+    assert spread("0") < 0.03
+    assert spread("0.16") == pytest.approx(0.88 * 0.16, rel=0.15)
+
+
+def test_the_seed_decides(tmp_path, made, prepared):
+    for seed, same in ((0, True), (1, False)):
+        out = tmp_path / str(seed)
+        stimuli.make(prepared.path, out, per_block=20, size=48, seed=seed)
+        names = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+        before = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+        assert (names == before) == same
+        if same:
+            assert all((out / name).read_bytes() == (made / name).read_bytes() for name in names)
+
+
+def test_categories_levels_and_images_are_balanced():
+    labels = np.repeat(np.arange(16), 30)
+    planned = stimuli.plan(labels, stimuli.LEVELS, 48, seed=0)
+    for experiment, levels in stimuli.LEVELS.items():
+        ours = [one for one in planned if one.experiment == experiment]
+        pairs = Counter((labels[one.row], one.level) for one in ours)
+        assert len(pairs) == 16 * len(levels)
+        assert max(pairs.values()) - min(pairs.values()) <= 1
+        assert max(Counter(one.row for one in ours).values()) == 1  # 15 of each category are needed
+
+
+def test_folders_and_lists_of_labels(tmp_path, drawn, made):
+    source = stimuli.find_source(drawn / "imagenet" / "train")
+    assert len(source.names) == len(source.labels) == 16 * 3  # what is none of the 16 is passed over
+    flat = tmp_path / "val"
+    flat.mkdir()
+    rows = ["ImageId,PredictionString"]
+    for place, path in enumerate(sorted((drawn / "imagenet/train").glob("*/*.JPEG"))):
+        shutil.copy(path, flat / f"ILSVRC2012_val_{place:08d}.JPEG")
+        rows.append(f"ILSVRC2012_val_{place:08d},{path.parent.name} 1 2 3 4 ")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    listed = stimuli.find_source(flat, tmp_path / "labels.csv")
+    assert Counter(listed.labels.tolist()) == Counter(source.labels.tolist())
+
+
+def test_other_levels():
+    assert stimuli.levels_of((0.0, 0.1), (1.5,))["noise"] == ("0", "0.1")
+    assert stimuli.levels_of((0.0,), (1.5,))["blur"] == ("1.5",)
+    with pytest.raises(ConvRNNError, match="at least 0"):
+        stimuli.levels_of((-0.1,), (1.5,))
+
+
+def test_errors_leave_nothing(tmp_path, prepared):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").write_text("")
+    (tmp_path / "few/dog").mkdir(parents=True)
+    (tmp_path / "few/dog/a.JPEG").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for validation, out, says in (
+        (prepared.path, tmp_path / "full", "there already"),
+        (tmp_path / "few", tmp_path / "new", "no validation image of: airplane, bear"),
+        (tmp_path / "empty", tmp_path / "new", "no images of the 16 categories"),
+        (tmp_path / "nowhere", tmp_path / "new", "is no folder"),
+    ):
+        with pytest.raises(ConvRNNError, match=says):
+            stimuli.make(validation, out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_broken_image_is_named_and_leaves_nothing(tmp_path, drawn):
+    copy = tmp_path / "train"
+    shutil.copytree(drawn / "imagenet/train", copy)
+    for path in copy.glob("n02690373/*"):
+        path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ConvRNNError, match="n02690373"):
+        stimuli.make(copy, tmp_path / "new", per_block=20, size=16)
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
