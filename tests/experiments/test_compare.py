@@ -237,3 +237,13 @@ def test_tables_in_three_forms():
     assert "x\\|y" in tables.as_markdown(table)
     assert "&lt;z&gt;" in tables.as_html(table)
     assert list(pd.DataFrame(table)) == ["a", "b"]
+
+
+def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, seen):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    text = (seen / "jatos_results_blur.txt").read_text()
+    (answers / "jatos_results_1.txt").write_text(text + "[{]\n")
+    done = invoke(blur, "--human", answers, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "jatos_results_1.txt, line 5: is cut short or no JSON" in done.stderr

@@ -7,6 +7,7 @@ measures of the same people are paired differences.
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
@@ -173,6 +174,7 @@ def _quantiles(drawn: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
     return np.where(number >= _LEAST_DEFINED * len(drawn), np.array(found), np.nan)
 
 
+@cache
 def _student_quantile(share: float, freedom: int) -> float:
     """Student's t quantile: exact for 1 and 2 degrees of freedom, else by inverting its distribution numerically."""
     if freedom == 1:

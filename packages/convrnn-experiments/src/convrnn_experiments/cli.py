@@ -290,6 +290,8 @@ def compare(
     evaluations = results.read_evaluations(runs)
     crowd = people.read_people(human, named=exclude or (), misses=misses.value, seed=seed)
     rows = comparing.compare(evaluations, crowd, match=exits, seed=seed)
+    for problem in crowd.table.attrs["problems"]:
+        typer.echo(str(problem), err=True)
     page = tables.comparison_markdown(rows, crowd, exits)
     for name, data in {
         "comparison.csv": tables.as_csv(tables.comparison(rows, crowd, exits)),

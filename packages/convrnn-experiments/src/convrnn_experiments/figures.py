@@ -54,7 +54,7 @@ class Picture:
     Attributes:
         name: of its files.
         png, pdf: the whole figure.
-        panels: each cell as a PNG.
+        panels: each cell as a PNG, or a JPEG where there are photographs in it.
         width, height: of a cell, in CSS pixels.
     """
 
@@ -92,7 +92,7 @@ class Sheet:
         box = (left / total[0], bottom / total[1], width / total[0], height / total[1])
         return self.figure.add_axes(box)
 
-    def picture(self, name: str) -> Picture:
+    def picture(self, name: str, *, photographs: bool = False) -> Picture:
         """Draw; the same sheet gives the same bytes."""
         canvas = FigureCanvasAgg(self.figure)
         canvas.draw()
@@ -106,14 +106,21 @@ class Sheet:
         for cell in range(self.cells):
             row, column = divmod(cell, self.columns)
             left, top = round(column * wide), round(row * high)
-            panels.append(_png(whole.crop((left, top, left + round(wide), top + round(high)))))
+            panel = whole.crop((left, top, left + round(wide), top + round(high)))
+            panels.append(_jpeg(panel) if photographs else _png(panel))
         width, height = (round(side * CSS) for side in self.size)
         return Picture(name, _png(whole), pdf.getvalue(), tuple(panels), width, height)
 
 
 def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
+    image.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88, subsampling=0)
     return buffer.getvalue()
 
 

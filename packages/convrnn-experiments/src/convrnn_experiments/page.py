@@ -97,8 +97,9 @@ def _paragraphs(words: Sequence[str]) -> str:
 
 def _figure(figure: Figure, number: int) -> str:
     picture = figure.picture
+    form = "jpeg" if figure.photographs else "png"
     images = "".join(
-        f"<img src='data:image/png;base64,{base64.b64encode(panel).decode()}' alt='{html.escape(said, quote=True)}' "
+        f"<img src='data:image/{form};base64,{base64.b64encode(panel).decode()}' alt='{html.escape(said, quote=True)}' "
         f"width='{picture.width}' height='{picture.height}'>"
         for panel, said in zip(picture.panels, figure.alternatives, strict=True)
     )

@@ -361,7 +361,7 @@ def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Pictu
         bars.set(xlim=(0, 100), ylim=(len(steps) + 0.6, 0.4), yticks=steps)
         bars.tick_params(labelsize=7, length=2)
         bars.set_xlabel("Confidence (%), by time step", fontsize=8)
-    return sheet.picture(f"examples_{file_name(evaluation)}")
+    return sheet.picture(f"examples_{file_name(evaluation)}", photographs=True)
 
 
 def file_name(evaluation: Evaluation) -> str:
