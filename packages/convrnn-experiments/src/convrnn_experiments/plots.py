@@ -109,7 +109,7 @@ def sat_curves(
         if panel.row is not None:
             _people_curve(axis, panel.row, people, scale if cost else None)
         if reference and not cost and panel.condition in DIGITISED:
-            _digitised(axis, panel.condition)
+            _digitised(axis, panel)
         _time_axis(axis, f"Multiply-adds ({unit})" if cost else "Time step", panel if not cost else None)
         axis.set_title(panel.title, pad=7 + 11.5 * rows)
         axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **_KEY)
@@ -143,11 +143,14 @@ def _people_curve(axis: Axes, row: Row, people: str, scale: float | None) -> Non
     axis.fill_between(x, low, high, color=PEOPLE, alpha=0.15, linewidth=0)
 
 
-def _digitised(axis: Axes, condition: str) -> None:
+def _digitised(axis: Axes, panel: Panel) -> None:
+    """SATBench's people where people are drawn, its network at its steps 1 to 5."""
     for name, line, marker in (("people", "--", "o"), ("ConvRNN", ":", "s")):
-        values = DIGITISED[condition][name]
+        values = DIGITISED[panel.condition][name]
         label = f"{name}, digitised ±2"
-        steps = np.arange(1, len(values) + 1)
+        steps = np.arange(1.0, len(values) + 1)
+        if name == "people" and panel.row is not None:
+            steps = panel.row.where + 1
         axis.plot(
             steps, values, color="0.62", linestyle=line, marker=marker, markersize=3, linewidth=1, label=label
         )
@@ -256,14 +259,19 @@ def consistency_heatmaps(rows: Sequence[Row], people: str) -> Picture:
         names = [row.evaluation.network for row in group]
         axis = sheet.axes(cell, Margins(left=0.85, right=0.55, bottom=0.78, top=0.5))
         axis.set_facecolor("0.85")
-        image = axis.imshow(matrix, cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto")
+        # Among many observers a network's row would be too thin to see.
+        sizes = [max(1, round(len(matrix) / 12))] * len(names) + [1] * (len(matrix) - len(names))
+        drawn = np.repeat(np.repeat(matrix, sizes, axis=0), sizes, axis=1)
+        image = axis.imshow(drawn, cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto")
         ids = [observer.replace("simulated-", "sim. ") for observer in group[0].crowd.observers]
         labels = [*names, *ids] if len(matrix) <= _MOST_NAMED else names
-        axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
-        axis.set_yticks(range(len(labels)), labels, fontsize=7)
+        ticks = (np.cumsum(sizes) - (np.array(sizes) + 1) / 2)[: len(labels)]
+        axis.set_xticks(ticks, labels, rotation=90, fontsize=7)
+        axis.set_yticks(ticks, labels, fontsize=7)
         axis.tick_params(length=0)
-        axis.axhline(len(names) - 0.5, color="0.2", linewidth=1)
-        axis.axvline(len(names) - 0.5, color="0.2", linewidth=1)
+        edge = sum(sizes[: len(names)]) - 0.5
+        axis.axhline(edge, color="0.2", linewidth=1)
+        axis.axvline(edge, color="0.2", linewidth=1)
         axis.set_title(condition, pad=17)
         axis.text(0, 1.02, f"networks, then {len(ids)} {people}", transform=axis.transAxes, fontsize=8)
         _scale(sheet, axis, image, "κ", (-0.5, 0, 0.5))
