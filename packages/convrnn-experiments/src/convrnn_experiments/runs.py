@@ -118,7 +118,7 @@ def _require_same(run: Run, config: Config, resume: bool) -> None:
     if not resume:
         done = "a finished run" if run.weights.is_file() else "an unfinished run (--resume goes on with it)"
         raise ConvRNNError(f"{run.path} holds {done}; --force replaces it, --out puts this one elsewhere")
-    before, now = run.config().to_json(), json.loads(json.dumps(config.to_json()))
+    before, now = run.config().to_json(), config.to_json()
     differing = [f"{key} was {before[key]!r}, is {now[key]!r}" for key in now if before[key] != now[key]]
     if differing:
         raise ConvRNNError(f"{run.path} cannot be resumed with another configuration: {'; '.join(differing)}")
