@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data.sealed import temporary_name, writing
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 
@@ -108,8 +109,8 @@ def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
         return run
     if path.is_dir():
         shutil.rmtree(path)
-    run.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     write_json(path / "environment.json", environment())
+    run.checkpoint.parent.mkdir(exist_ok=True)
     write_json(path / "config.json", config.to_json())
     return run
 
@@ -139,14 +140,16 @@ def environment() -> dict[str, Any]:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, renamed to `path` at the end; on an error nothing stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """A name beside `path` to write to, renamed to `path` at the end; on an error nothing stays.
+
+    Raises:
+        ConvRNNError: the folder cannot be written to, or the disk is full.
+    """
+    beside = temporary_name(path)
+    with writing(path, beside):
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
