@@ -172,7 +172,7 @@ test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch (minutes; Py
 	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model
 
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
-	@for file in $(wildcard benchmarks/*.py); do echo "$$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 clean: ## Remove environments, caches and demo/ (data, runs and reports of yours stay)
 	rm -rf .venv .venv-* .tools demo dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
