@@ -1,0 +1,100 @@
+"""Kept features: images a second, and what they cost beside the network's own forward passes.
+
+The network alone answers the same batches of arrays in memory; what features take beyond that is reading, decoding,
+perturbing and writing. A second network of half the time steps says whether fewer steps cost less.
+
+    python benchmarks/features.py --width 0.25
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from common import in_turn, peak_memory_mib, per_second, ratio, show, write
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.sample import draw_sample
+from convrnn_experiments import features
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.pipeline import pictures_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--width", type=float, default=0.125, help="factor on the filters; 1 is the real network"
+    )
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--images-per-category", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/features.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(options, Path(folder))
+    show(results)
+    write(options.out, results)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
+    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0)
+    data = PreparedSet(folder / "set")
+    size = options.image_size
+    config = Config(
+        data=str(data.path),
+        perturb=Regime.COLOR,
+        width=options.width,
+        image_size=size,
+        resize=round(size * 8 / 7),
+        batch_size=16,
+    )
+    functions: dict[str, Callable[[], object]] = {}
+    for steps in (config.timesteps, config.timesteps // 2):
+        functions |= pair(replace(config, timesteps=steps), data, folder)
+    count = len(data.table("train"))
+    seconds = in_turn(functions, options.rounds)
+    whole, alone, half, half_alone = seconds.values()
+    return {
+        "images": count,
+        "width": options.width,
+        "image_size": size,
+        "images_per_second": per_second(count, seconds),
+        "features_over_network_alone": ratio(whole, alone),
+        "features_over_network_alone_half_the_steps": ratio(half, half_alone),
+        "all_steps_over_half_the_steps": ratio(whole, half),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
+    """Features of the training split, computed anew in each call, and the pooled network on arrays in memory."""
+    network = build_network(config)
+    pictures, shards = pictures_of(data, "train"), data.table("train").shard_ids
+    model, _ = features.pooled_model(network, config)
+    shape = (config.batch_size, config.image_size, config.image_size, 3)
+    batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    starts = range(0, len(pictures), config.batch_size)
+
+    def computed() -> None:
+        kept = Path(tempfile.mkdtemp(dir=folder))
+        features.compute(network, config, pictures, shards, kept, split="train", views=1)
+
+    def alone() -> None:
+        for start in starts:
+            model.predict_on_batch(batch[: len(pictures) - start])
+
+    return {
+        f"features, {config.timesteps} steps": computed,
+        f"network alone, {config.timesteps} steps": alone,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Batches of pictures from a prepared set, against `keras.utils.image_dataset_from_directory` on the same files.
+
+Both give the same square: the whole shorter side, from the middle, at the same size, 32 to a batch. Keras' function
+reads a folder per category in file order, decodes whole pictures and resizes without antialiasing; it maps with
+AUTOTUNE and prefetches as it ships, which no setting of ours made faster. Since a resize without antialiasing is
+less work, Keras is measured three ways:
+
+    keras, antialiased   its loader with its own backend's antialias=True: the same quality as ours
+    keras, area          interpolation="area", the one of its settings that averages what it leaves out
+    keras, as it ships   bilinear between four pixels, with the aliasing that this brings
+
+Ours also crops at random and flips, as in training, in a measurement of its own. Give photographs in ImageNet's
+layout (train/<wnid>/*.JPEG); without, pictures are drawn, which are easier to decode.
+
+    python benchmarks/input.py --images /path/to/imagenet --count 2000
+"""
+
+import argparse
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+
+from common import bars, in_turn, per_second, ratio, show, write
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.categories import shipped_lists
+from convrnn_data.sample import draw_sample
+from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, epoch_rows, pictures_of
+
+BATCH = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=Path, help="ImageNet, or a part of it; drawn pictures where not given"
+    )
+    parser.add_argument("--count", type=int, default=1000, help="images, repeated under new names as needed")
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/input.json"))
+    parser.add_argument("--picture", type=Path, default=None, help="also draw the speeds into this file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, count = measure(options, Path(folder))
+    first = "convrnn"
+    results = {
+        "pictures": f"{count:,}, {'given' if options.images else 'drawn'}",
+        "image_size": options.image_size,
+        "rounds": options.rounds,
+        "images_per_second": per_second(count, seconds),
+        "times_as_fast_as": {name: ratio(seconds[name], seconds[first]) for name in seconds if name != first},
+    }
+    show(results)
+    write(options.out, results)
+    if options.picture:
+        speeds = {name: [count / one for one in values] for name, values in seconds.items()}
+        bars(options.picture, {f"{options.image_size} px": speeds}, unit="images per second")
+
+
+def measure(options: argparse.Namespace, folder: Path) -> tuple[dict[str, list[float]], int]:
+    """Seconds of an epoch of each, and how many images an epoch has."""
+    source = options.images
+    if source is None:
+        draw_sample(folder / "sample", images_per_category=6, trials=16, observers=1)
+        source = folder / "sample/imagenet"
+    repeat_images(source, folder / "imagenet/train", options.count)
+    prepare(folder / "imagenet", folder / "set", images="all", val=0)
+    pictures = pictures_of(PreparedSet(folder / "set"), "train")
+    size, count = options.image_size, len(pictures)
+
+    def ours() -> int:
+        rows = epoch_rows(count, seed=0, epoch=0)
+        return seen(batches(pictures, Frame(size, size), BATCH, rows=rows))
+
+    def augmented() -> int:
+        rows, jitter = epoch_rows(count, seed=0, epoch=0), epoch_jitter(count, seed=0, epoch=0)
+        return seen(batches(pictures, Frame(size, round(size * 8 / 7)), BATCH, rows=rows, jitter=jitter))
+
+    def theirs(interpolation: str) -> tf.data.Dataset:
+        return keras.utils.image_dataset_from_directory(
+            folder / "imagenet/train",
+            image_size=(size, size),
+            batch_size=BATCH,
+            shuffle=False,
+            interpolation=interpolation,
+            crop_to_aspect_ratio=True,
+            verbose=False,
+        )
+
+    with antialiased():
+        smooth = theirs("bilinear")
+    functions: dict[str, Callable[[], int]] = {
+        "convrnn": ours,
+        "convrnn, random crop and flip": augmented,
+        "keras, antialiased": functools.partial(seen, smooth),
+        "keras, area": functools.partial(seen, theirs("area")),
+        "keras, as it ships": functools.partial(seen, theirs("bilinear")),
+    }
+    for name, function in functions.items():
+        assert function() == count, f"{name} does not give every image once"
+    return in_turn(functions, options.rounds, warm=0), count
+
+
+def repeat_images(source: Path, train: Path, count: int) -> None:
+    """The images of the 16 categories, as many as asked for: each copied once, then linked under other numbers."""
+    found = sorted(
+        path for synset in shipped_lists().categories for path in (source / "train" / synset).glob("*.JPEG")
+    )
+    if not found:
+        raise SystemExit(f"{source} has no train/<wnid>/*.JPEG of the 16 categories")
+    for number in range(count):
+        path = found[number % len(found)]
+        target = train / path.parent.name / f"{path.parent.name}_{number}.JPEG"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        first = number % len(found)
+        if number == first:
+            shutil.copyfile(path, target)
+        else:
+            os.link(train / path.parent.name / f"{path.parent.name}_{first}.JPEG", target)
+
+
+@contextmanager
+def antialiased() -> Iterator[None]:
+    """Let Keras' loaders made within resize with antialiasing, which their arguments cannot ask for."""
+    from keras.src.backend.tensorflow import image
+
+    plain = image.resize
+    image.resize = functools.partial(plain, antialias=True)
+    try:
+        yield
+    finally:
+        image.resize = plain
+
+
+def seen(dataset: tf.data.Dataset) -> int:
+    """How many images a dataset gives, all of them read."""
+    return sum(len(batch[0]) for batch in dataset)
+
+
+if __name__ == "__main__":
+    main()
