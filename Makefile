@@ -69,7 +69,7 @@ $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb wa
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo test test-all check format lock lock-check test-alone test-backends bench clean
+.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends bench clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -128,6 +128,11 @@ demo: $(READY) ## Everything on the drawn sample, into demo/ (under four minutes
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"
 	@$(MAKE) --no-print-directory compare report ROOT=demo/
 
+docs: $(READY) ## Build the pages of docs/ into site/ (any warning is an error)
+	@$(BIN)/python docs/write_commands.py
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -d .venv/doctrees docs site
+	@echo "pages: site/index.html"
+
 test: $(READY) ## Lint, check the lock, test each package alone, then everything together
 	@$(MAKE) --no-print-directory check lock-check test-alone
 	@$(BIN)/python -m pytest -m "not slow"
@@ -174,6 +179,6 @@ test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch (minutes; Py
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
-clean: ## Remove environments, caches and demo/ (data, runs and reports of yours stay)
-	rm -rf .venv .venv-* .tools demo dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+clean: ## Remove environments, caches, site/ and demo/ (data, runs and reports of yours stay)
+	rm -rf .venv .venv-* .tools demo site dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

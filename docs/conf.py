@@ -1,0 +1,75 @@
+"""How the pages are built: `make docs`."""
+
+import os
+from typing import Any
+
+from latex2mathml.converter import convert
+
+# Importing the packages for their docstrings brings TensorFlow, which writes notices of its own.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import convrnn_model
+
+project = "ConvRNN"
+author = "The ConvRNN authors"
+copyright = author
+version = release = convrnn_model.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+default_role = "code"  # docstrings mark code with single backticks
+nitpicky = False
+# Pages that may not be there yet are taken into the contents by patterns, which may match nothing.
+suppress_warnings = ["toc.empty_glob"]
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # notebooks keep the outputs that they were run with
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autoclass_content = "class"
+python_display_short_literal_types = True
+napoleon_numpy_docstring = False
+
+copybutton_exclude = ".linenos, .gp, .go"
+
+html_theme = "furo"
+html_title = "ConvRNN"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#005a8d", "color-brand-content": "#005a8d"},
+    "dark_css_variables": {"color-brand-primary": "#6cbdf0", "color-brand-content": "#6cbdf0"},
+}
+html_math_renderer = "mathml"
+
+
+def _inline(page: Any, node: Any) -> None:
+    page.body.append(convert(node.astext()))
+    raise _skip()
+
+
+def _block(page: Any, node: Any) -> None:
+    page.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    raise _skip()
+
+
+def _skip() -> Exception:
+    from docutils.nodes import SkipNode
+
+    return SkipNode()
+
+
+def setup(app: Any) -> None:
+    """Formulas become MathML, which browsers draw themselves: no script, nothing fetched."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
