@@ -15,6 +15,7 @@ WRONG = [
     ("convrnn train data", 2, "--perturb"),
     ("convrnn train data --perturb color --epochs 0", 2, "epochs"),
     ("convrnn train data --perturb color --sparkle", 2, "sparkle"),
+    ("convrnn train data --perturb color --mixed-precision False", 2, "False"),
     ("convrnn train data --perturb color --weights none", 1, "--trainable all"),
     ("convrnn train data --perturb color --weights nowhere.h5", 1, "nowhere.h5"),
     ("convrnn train data --perturb color --weights broken.h5", 1, "broken.h5"),
