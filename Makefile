@@ -69,7 +69,7 @@ $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb wa
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends bench clean
+.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages bench clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,7 +79,8 @@ help: ## Show this
 
 setup: $(READY) ## Install everything into .venv/ (every other target does it when needed)
 
-$(READY): requirements.lock pyproject.toml $(PACKAGES:%=packages/convrnn-%/pyproject.toml) | $(filter .tools/%,$(UV))
+# CITATION.cff says the version.
+$(READY): requirements.lock pyproject.toml CITATION.cff $(PACKAGES:%=packages/convrnn-%/pyproject.toml) | $(filter .tools/%,$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit("ConvRNN needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "Installing into .venv/ ..."
 	@$(UV) venv --quiet --allow-existing --no-python-downloads --python "$$(command -v $(PYTHON))" .venv
@@ -175,6 +176,29 @@ test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch (minutes; Py
 	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-torch/constraints.txt \
 	   torch==2.13.0 ./packages/convrnn-model pytest pytest-timeout hypothesis pillow scipy
 	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model
+
+packages: $(READY) ## Build the wheels and sdists of the three packages into dist/, and check them
+	@rm -rf dist
+	@for package in $(PACKAGES); do \
+	   $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist packages/convrnn-$$package || exit 1; \
+	 done
+	@$(BIN)/python -m twine --no-color check --strict dist/*.whl dist/*.tar.gz
+
+# What each package is tested with: the wheels that it needs, in no reach of the sources.
+WHEEL = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)-py3-none-any.whl
+WHEELS_data = $(call WHEEL,data)
+WHEELS_model = $(call WHEEL,model)[tensorflow]
+WHEELS_experiments = $(WHEELS_data) $(WHEELS_model) $(call WHEEL,experiments)
+EMPTY = .venv-$(notdir $(PYTHON))
+
+test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, each in an empty environment, on PYTHON=python3.13 or another
+
+.test-wheel-%: packages
+	@echo "convrnn-$* from dist/ on $$($(PYTHON) --version)"
+	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python "$$(command -v $(PYTHON))" $(EMPTY)
+	@$(BIN)/uv pip install --quiet --python $(EMPTY) --constraint requirements.lock $(WHEELS_$*) \
+	   pytest pytest-timeout hypothesis hatchling scikit-learn scipy
+	@$(EMPTY)/bin/python -m pytest -q -m "not slow" tests/$*
 
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done

@@ -1,5 +1,7 @@
 """ImageNet and the human stimuli of SATBench, as verified webdataset shards of the 16 categories."""
 
+from importlib.metadata import version as _version
+
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.human import Stimulus, list_stimuli
@@ -8,7 +10,7 @@ from convrnn_data.preparing import Prepared, prepare
 from convrnn_data.reformatting import Reformatted, reformat
 from convrnn_data.verifying import Verified, verify
 
-__version__ = "0.1.0"
+__version__ = _version("convrnn-data")
 
 __all__ = [
     "CATEGORIES",

@@ -1,1 +1,5 @@
-__version__ = "0.1.0"
+"""Training and evaluating recurrent networks, and holding them beside people's speed-accuracy curves."""
+
+from importlib.metadata import version as _version
+
+__version__ = _version("convrnn-experiments")

@@ -6,6 +6,7 @@ backend, which take seconds, are imported when something of the package is first
 
 import sys
 from importlib import import_module
+from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from convrnn_model import names, variants
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from convrnn_model.readout import class_names, decisions, entropy, response_times
     from convrnn_model.weights import LoadReport, load_weights, save_weights
 
-__version__ = "0.1.0"
+__version__ = _version("convrnn-model")
 
 __all__ = [
     "ConvRNNError",
