@@ -189,9 +189,9 @@ WHEEL = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)-py3-non
 WHEELS_data = $(call WHEEL,data)
 WHEELS_model = $(call WHEEL,model)[tensorflow]
 WHEELS_experiments = $(WHEELS_data) $(WHEELS_model) $(call WHEEL,experiments)
-EMPTY = .venv-$(notdir $(PYTHON))
+EMPTY = .venv-$(notdir $(PYTHON))-$*
 
-test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, each in an empty environment, on PYTHON=python3.13 or another
+test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, each in an empty environment of PYTHON=python3.13, say
 
 .test-wheel-%: packages
 	@echo "convrnn-$* from dist/ on $$($(PYTHON) --version)"
