@@ -18,7 +18,7 @@ PAGES = sorted(
     # Written by other means, and compared with what writes it.
     if path.name != "commands.md"
 )
-COMMENT = re.compile(r"<!-- test: (own block|options only), (.+?) -->")
+COMMENT = re.compile(r"<!-- test: options only, (.+?) -->")
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,13 @@ class Block:
         line: its first, from 1.
         language: bash, python, json, text ...
         text: its content.
-        how: "run" with the page's others, "own block" to be run by a test of its own, or "options only".
-        why: the reason for anything but "run".
+        why: the reason why it is not run, but its options checked alone; empty if it is run.
     """
 
     page: Path
     line: int
     language: str
     text: str
-    how: str = "run"
     why: str = ""
 
     def __str__(self) -> str:
@@ -53,8 +51,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
             before = token.content
         elif token.type == "fence":
             said = COMMENT.search(before)
-            how, why = said.groups() if said else ("run", "")
-            yield Block(page, token.map[0] + 1, token.info.strip(), token.content, how, why)
+            yield Block(page, token.map[0] + 1, token.info.strip(), token.content, said[1] if said else "")
             before = ""
         elif token.type not in ("paragraph_open", "paragraph_close"):
             before = ""
