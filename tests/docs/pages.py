@@ -18,6 +18,8 @@ PAGES = sorted(
     # Written by other means, and compared with what writes it.
     if path.name != "commands.md"
 )
+# Their commands take many minutes, and other machines; the scripts that they call have tests and checks of their own.
+MEASURED = {"performance.md", "reliability.md", "scaling.md"}
 COMMENT = re.compile(r"<!-- test: options only, (.+?) -->")
 
 

@@ -12,12 +12,14 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from pages import BLOCKS, PAGES, REPOSITORY
+from pages import BLOCKS, MEASURED, REPOSITORY
+from pages import PAGES as EVERY
 
 from convrnn_data.sample import draw_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
+PAGES = [page for page in EVERY if page.name not in MEASURED]
 BIN = Path(sys.executable).parent
 TINY = {"--width": "0.02", "--image-size": "64", "--epochs": "1", "--batch-size": "16", "--views": "1"}
 SHIM = """\
