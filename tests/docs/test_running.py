@@ -28,7 +28,7 @@ import os, sys
 name, words = {name!r}, sys.argv[1:]
 if (name, *words[:1]) == ("convrnn", "train"):
     words += {tiny!r}
-    if "none" not in words and not any(word.startswith("runs/") and word.endswith(".h5") for word in words):
+    if "none" not in words and not any("runs/" in word and word.endswith(".h5") for word in words):
         words += ["--weights", {weights!r}]
 elif (name, *words[:1]) == ("convrnn-data", "sample"):
     words += ["--images-per-category", "4", "--trials", "32", "--observers", "2"]
