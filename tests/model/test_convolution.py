@@ -1,0 +1,188 @@
+"""The convolution's methods: one function of one kernel, whatever computes it."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from convrnn_model import SameConv2D, bl_net, layers, load_weights, preprocess_image
+from convrnn_model.fourier import Plan
+from convrnn_model.layers import choose_method, fft_convolution, unfolded_convolution
+
+SLOW_OK = [HealthCheck.too_slow]
+
+
+def array(tensor):
+    return keras.ops.convert_to_numpy(keras.ops.stop_gradient(tensor))
+
+
+def direct(images, kernel):
+    return keras.ops.conv(images, kernel, strides=1, padding="same", data_format="channels_last")
+
+
+def drawn(seed, *shape):
+    value = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return keras.ops.convert_to_tensor(value)
+
+
+def gradients(function, images, kernel, upstream):
+    """Of sum(function(images, kernel) * upstream), to images and to kernel, by the backend's own means."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch([images, kernel])
+            total = keras.ops.sum(function(images, kernel) * upstream)
+        found = tape.gradient(total, [images, kernel])
+    elif backend == "jax":
+        import jax
+
+        found = jax.grad(lambda *given: keras.ops.sum(function(*given) * upstream), (0, 1))(images, kernel)
+    else:
+        import torch
+
+        leaves = [tensor.detach().clone().requires_grad_(True) for tensor in (images, kernel)]
+        found = torch.autograd.grad(keras.ops.sum(function(*leaves) * upstream), leaves)
+    return [array(gradient) for gradient in found]
+
+
+@pytest.mark.parametrize("method", [fft_convolution, unfolded_convolution])
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW_OK)
+@given(
+    batch=st.integers(1, 3),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    side=st.integers(1, 11),
+    channels=st.integers(1, 5),
+    filters=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_every_method_is_the_direct_convolution(method, batch, size, side, channels, filters, seed):
+    images, kernel = drawn(seed, batch, *size, channels), drawn(seed + 1, side, side, channels, filters)
+    wanted = array(direct(images, kernel))
+    # float32: errors grow with the size of what is summed
+    scale = side * np.sqrt(channels)
+    np.testing.assert_allclose(array(method(images, kernel)), wanted, rtol=0, atol=1e-5 * scale)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=SLOW_OK)
+@given(
+    batch=st.integers(1, 3),
+    size=st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    side=st.integers(2, 8),
+    channels=st.integers(1, 4),
+    filters=st.integers(1, 4),
+)
+def test_fft_gradients_are_the_direct_ones(batch, size, side, channels, filters):
+    images, kernel = drawn(0, batch, *size, channels), drawn(1, side, side, channels, filters)
+    upstream = drawn(2, batch, *size, filters)
+    ours = gradients(fft_convolution, images, kernel, upstream)
+    for found, wanted in zip(ours, gradients(direct, images, kernel, upstream), strict=True):
+        assert np.abs(found - wanted).max() <= 1e-4 * np.abs(wanted).max()
+
+
+def test_a_batch_of_none_is_answered():
+    images = keras.ops.zeros((0, 20, 20, 2))
+    assert tuple(fft_convolution(images, drawn(0, 5, 5, 2, 3)).shape) == (0, 20, 20, 3)
+
+
+@given(
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    side=st.integers(2, 11),
+    matrix=st.tuples(st.sampled_from([1, 3, 96, 512]), st.sampled_from([1, 96, 512])),
+)
+@settings(max_examples=60, deadline=None)
+def test_tiles_cover_the_image_and_no_tile_lies_outside(size, side, matrix):
+    plan = Plan.best(size, (side, side, *matrix))
+    for axis, length in zip((plan.rows, plan.columns), size, strict=True):
+        assert axis.step * axis.tiles >= length > axis.step * (axis.tiles - 1) - axis.step
+        assert axis.points == axis.step + side - 1
+    assert plan.cost > 0
+
+
+@pytest.mark.parametrize("how", ["assign", "train"])
+def test_a_new_kernel_is_seen_at_once(how):
+    layer = SameConv2D(3, 5, convolution="fft")
+    model = keras.Sequential([keras.Input((24, 24, 2)), layer])
+    images = np.random.default_rng(0).normal(size=(2, 24, 24, 2)).astype(np.float32)
+    before = np.asarray(model.predict_on_batch(images))
+    if how == "assign":
+        layer.kernel.assign(array(layer.kernel) * 2)
+    else:
+        model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+        model.train_on_batch(images, np.ones((2, 24, 24, 3), np.float32))
+    after = np.asarray(model.predict_on_batch(images))
+    assert not np.allclose(before, after)
+    wanted = array(direct(keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(layer.kernel)))
+    np.testing.assert_allclose(after, wanted, atol=2e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
+def test_a_kernel_assigned_within_one_graph_is_seen_too():
+    import tensorflow as tf
+
+    layer = SameConv2D(2, 3, convolution="fft")
+    images = drawn(0, 1, 16, 16, 2)
+    layer.build(images.shape)
+
+    @tf.function
+    def twice():
+        first = layer(images)
+        layer.kernel.assign(layer.kernel * 3)
+        return first, layer(images)
+
+    first, second = twice()
+    np.testing.assert_allclose(array(second), 3 * array(first), atol=1e-5)
+
+
+def test_training_by_fft_is_training_by_direct(fill_golden):
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 64, 64, 3)).astype(np.float32)
+    labels = [np.array([0, 1, 2, 3])] * 2
+    trained = {}
+    for how in ("direct", "fft"):
+        model = bl_net((64, 64, 3), 4, 2, width=0.03, convolution=how)
+        fill_golden(model)
+        model.compile(
+            optimizer=keras.optimizers.SGD(0.01),
+            loss=["sparse_categorical_crossentropy"] * 2,
+            jit_compile=False,
+        )
+        before = {variable.path: array(variable) for variable in model.trainable_variables}
+        model.train_on_batch(images, labels)
+        trained[how] = {v.path: array(v) - before[v.path] for v in model.trainable_variables}
+    # A weight near 1 is itself rounded to 1e-7, so the smallest steps cannot agree better than that.
+    for path, wanted in trained["direct"].items():
+        assert np.abs(trained["fft"][path] - wanted).max() <= 1e-4 * np.abs(wanted).max() + 3e-7, path
+
+
+def test_golden_answers_hold_through_fft(shared, golden_file):
+    golden = np.load(shared / "golden" / "bl_ecoset.npz")
+    model = bl_net((128, 128, 3), 565, convolution="fft")
+    load_weights(model, golden_file)
+    answers = model(keras.ops.convert_to_tensor(preprocess_image(golden["images"])), training=False)
+    np.testing.assert_allclose(np.stack([array(a) for a in answers]), golden["softmax"], rtol=1e-5)
+
+
+BL_0_LATERAL, BL_3_LATERAL, BL_5_LATERAL = (7, 7, 96, 96), (3, 3, 256, 256), (3, 3, 1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "dtype", "gains", "method"),
+    [
+        ((128, 128), BL_0_LATERAL, "float32", True, "fft"),
+        ((224, 224), BL_0_LATERAL, "float32", True, "fft"),
+        ((64, 64), (5, 5, 128, 128), "float32", True, "fft"),
+        ((128, 128), (7, 7, 3, 96), "float32", True, "direct"),
+        ((16, 16), BL_3_LATERAL, "float32", True, "direct"),
+        ((4, 4), BL_5_LATERAL, "float32", True, "unfold"),
+        ((128, 128), BL_0_LATERAL, "bfloat16", True, "direct"),
+        ((None, None), BL_0_LATERAL, "float32", True, "direct"),
+        ((128, 128), BL_0_LATERAL, "float32", False, "direct"),
+    ],
+)
+def test_auto_takes_fft_only_where_it_wins(image, kernel, dtype, gains, method, monkeypatch):
+    monkeypatch.setattr(layers, "_gains_on_this_device", lambda: gains)
+    assert choose_method("auto", image, kernel, dtype) == method
+    assert choose_method("direct", image, kernel, dtype) == "direct"
+    assert choose_method("fft", image, kernel, dtype) == "fft"
