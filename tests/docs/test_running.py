@@ -74,9 +74,12 @@ def weights(tmp_path_factory) -> Path:
 @pytest.fixture
 def clone(tmp_path, weights) -> Path:
     """A folder like a clone that has been set up."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml", "packages"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
-    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for path in REPOSITORY.iterdir():
+        if path.is_file() or path.name == "packages":
+            (tmp_path / path.name).symlink_to(path)
+    for folder in (".venv/bin", ".tools/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / ".tools/bin/uv").symlink_to(BIN / "uv")
     for name in ("convrnn", "convrnn-data", "convrnn-model", "python"):
         shim = tmp_path / ".venv/bin" / name
         tiny = [word for pair in TINY.items() for word in pair]
