@@ -21,6 +21,9 @@ PREPARE_FLAGS ?=
 EVALUATE_FLAGS ?=
 COMPARE_FLAGS ?=
 REPORT_FLAGS ?=
+CHAOS_KILLS ?= 200
+CHAOS_SEED ?= 0
+CHAOS_FLAGS ?=
 
 # A small network, trained from nothing, for the drawn sample; real photographs take the published weights.
 SMALL := --weights none --trainable all --width 0.0625 --image-size 64 --batch-size 16 --epochs 16 \
@@ -69,7 +72,7 @@ $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb wa
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages bench clean
+.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages bench chaos clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -202,6 +205,9 @@ test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, 
 
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
+
+chaos: $(READY) ## Kill, starve and spoil every command (about an hour); results in docs/reliability.md
+	@$(BIN)/python reliability/chaos.py --kills $(CHAOS_KILLS) --seed $(CHAOS_SEED) $(CHAOS_FLAGS)
 
 clean: ## Remove environments, caches, site/ and demo/ (data, runs and reports of yours stay)
 	rm -rf .venv .venv-* .tools demo site dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,5 +1,7 @@
 """What every command shares: exit codes, one-line errors, progress on a terminal."""
 
+import contextlib
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +22,23 @@ def silent(what: str, done: int, total: int) -> None:
     """The report that says nothing; the default of every library function."""
 
 
-def run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...] = (ConvRNNError,)) -> NoReturn:
-    """Run a command-line app and exit: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted."""
+GOING_ON = "the same command goes on from here"
+
+
+def run(
+    app: "typer.Typer",
+    name: str,
+    errors: tuple[type[Exception], ...] = (ConvRNNError,),
+    going_on: str = GOING_ON,
+) -> NoReturn:
+    """Run a command-line app and exit; `going_on` is said after an interruption.
+
+    The codes: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted (SIGINT), 143 ended (SIGTERM).
+    """
     import typer
     from typer.exceptions import TyperException
 
+    ended = _end_like_interrupted()
     try:
         code = app(prog_name=name, standalone_mode=False)
     except TyperException as error:
@@ -41,8 +55,26 @@ def run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...] = (Co
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        _say(name, "interrupted; the same command goes on from here")
-    sys.exit(code or 0)
+        _say(name, f"{'ended' if ended else 'interrupted'}; {going_on}")
+    sys.exit(143 if ended else code or 0)
+
+
+def _end_like_interrupted() -> list[int]:
+    """Let SIGTERM, by which clusters end what has used its time, be cleaned up after as Ctrl-C is.
+
+    Returns:
+        Empty until the signal has come.
+    """
+    ended: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(ValueError):  # not the main thread, which alone may ask for signals
+        signal.signal(signal.SIGTERM, end)
+    return ended
 
 
 def _say(name: str, message: str) -> None:

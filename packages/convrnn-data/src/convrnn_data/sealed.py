@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from convrnn_data.errors import ConvRNNError
 _SEAL = re.compile(rb',\n"sha256": "([0-9a-f]{64})"}\n')
 _SEAL_BYTES = 80
 TEMPORARY = ".tmp"
+DAY = 86_400
+"""Seconds."""
 
 
 def seal(body: dict[str, Any], indent: int | None = None) -> bytes:
@@ -55,6 +58,29 @@ def write_file(path: Path, data: bytes) -> None:
 def temporary_name(path: Path) -> Path:
     """A name beside `path`, no other process's and hidden, for the file while it is being written."""
     return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
+
+
+def remove_dead_temporaries(folder: Path) -> None:
+    """Remove, anywhere below a folder, what killed processes began; others may be writing there meanwhile.
+
+    Dead is what a process of this machine that is no more has begun, and what another machine left a day ago.
+    """
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        host, _, process = path.name.removesuffix(TEMPORARY).rpartition(".")
+        with contextlib.suppress(OSError):
+            here = host.endswith(f".{os.uname().nodename}")
+            if not _is_alive(process) if here else time.time() - path.stat().st_mtime > DAY:
+                path.unlink()
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 @contextlib.contextmanager

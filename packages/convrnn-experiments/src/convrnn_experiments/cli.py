@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -59,7 +59,9 @@ class Misses(StrEnum):
 def main() -> NoReturn:
     """The `convrnn` command."""
     errors = (ConvRNNError, convrnn_model.ConvRNNError)
-    convrnn_data.console.run(app, "convrnn", errors)
+    # Asked for, so that no run is gone on with by mistake.
+    going_on = "the same command, with --resume for train, goes on from here"
+    convrnn_data.console.run(app, "convrnn", errors, going_on)
 
 
 @contextmanager
@@ -150,6 +152,7 @@ def train(
 ) -> None:
     """Train a network under a regime; validate on the validation split after every epoch."""
     from convrnn_data import PreparedSet
+    from convrnn_data.workspace import held
     from convrnn_experiments import config as configuration
     from convrnn_experiments import runs
 
@@ -188,25 +191,27 @@ def train(
     if run.weights.is_file() and not force:
         typer.echo(f"{folder} is finished already; nothing to do")
         return
-    with quiet_import():
-        from convrnn_experiments import distribution, training
-    team = distribution.join(coordinator, process, processes) if coordinator else distribution.Processes()
-    network_ready = training.prepare_network(config, typer.echo if team.writes else _mute)
-    if team.writes:
-        run = runs.start(folder, config, resume=resume, force=force)
-    team.together("the run's folder is made")
-    kept = features or folder.parent / "features"
-    with convrnn_data.console.progress() as report:
-        training.train(
-            network_ready,
-            config,
-            run,
-            prepared,
-            kept=kept,
-            say=typer.echo if team.writes else _mute,
-            report=report,
-            processes=team,
-        )
+    # The first of several processes writes for all; one at a time in a folder.
+    with held(folder) if process == 0 else nullcontext():
+        with quiet_import():
+            from convrnn_experiments import distribution, training
+        team = distribution.join(coordinator, process, processes) if coordinator else distribution.Processes()
+        network_ready = training.prepare_network(config, typer.echo if team.writes else _mute)
+        if team.writes:
+            run = runs.start(folder, config, resume=resume, force=force)
+        team.together("the run's folder is made")
+        kept = features or folder.parent / "features"
+        with convrnn_data.console.progress() as report:
+            training.train(
+                network_ready,
+                config,
+                run,
+                prepared,
+                kept=kept,
+                say=typer.echo if team.writes else _mute,
+                report=report,
+                processes=team,
+            )
     typer.echo(f"weights: {run.weights}")
 
 

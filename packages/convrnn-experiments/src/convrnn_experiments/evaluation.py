@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from convrnn_data import CATEGORIES
 from convrnn_data.console import Report, silent
+from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.config import Config, build_network, exits
@@ -39,6 +40,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> dict[str, 
     network = build_network(config)
     load_weights(network, run.weights)
     folder = run.path / "evaluation" / trials.name
+    remove_dead_temporaries(folder)
     right = np.zeros((len(trials.pictures), exits(config)), bool)
     levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
     made = [path for path in (folder, folder.parent) if not path.exists()]

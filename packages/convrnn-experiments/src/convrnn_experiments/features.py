@@ -18,10 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data.console import Report, silent
+from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter
+from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter, unreadable
 from convrnn_experiments.runs import write_json, written
 from convrnn_model import activations
 
@@ -60,7 +61,7 @@ def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Per
 def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
     """Everything that the kept features are a function of; the views themselves are counted in the file names."""
     levels = config.condition.levels
-    names = ("network", "width", "timesteps", "image_size", "resize", "seed", "data_plan")
+    names = ("network", "width", "timesteps", "image_size", "resize", "seed", "mixed_precision", "data_plan")
     versions = {
         name: version(name) for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow")
     }
@@ -111,6 +112,7 @@ def compute(
         Every part, kept before or computed now.
     """
     model, perturbation = pooled_model(network, config)
+    remove_dead_temporaries(folder)
     parts, done = [], 0
     for view in range(views):
         jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=view) if split == "train" else None
@@ -132,7 +134,12 @@ def _compute_part(
 ) -> None:
     frame = Frame(config.image_size, config.resize)
     shown = batches(pictures, frame, config.batch_size, rows=part.rows, jitter=jitter)
-    computed = [model.predict_on_batch(images) for images, _, _ in shown]
+    try:
+        computed = [model.predict_on_batch(images) for images, _, _ in shown]
+    except tf.errors.OpError as error:
+        if found := unreadable(error, config.data):
+            raise found from error
+        raise
     with written(part.path) as path, h5py.File(path, "w") as file:
         # Contiguous and uncompressed: any row is then one read at a known place.
         file["features"] = np.concatenate(computed).astype(np.float32)

@@ -1,5 +1,6 @@
 """From image bytes to batches: exact epochs, every order and every crop a pure function of (seed, epoch)."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -146,6 +147,15 @@ def batches(
     dataset = dataset.unbatch().map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(batch_size).prefetch(2)
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
+
+
+def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
+    """What an error on the way from bytes to batches says to people; None if it is of another kind."""
+    if found := re.search(r"ConvRNNError: (.+)", error.message):
+        return ConvRNNError(found[1])  # a reader's own, which TensorFlow passes on as text
+    if isinstance(error, tf.errors.InvalidArgumentError):
+        return ConvRNNError(f"an image of {source} cannot be read: {error.message.splitlines()[0]}")
+    return None
 
 
 def _reading(read: Reader) -> Callable[[np.ndarray], np.ndarray]:

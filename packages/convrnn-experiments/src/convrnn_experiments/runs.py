@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from convrnn_data.sealed import temporary_name, writing
+from convrnn_data.locking import LOCK
+from convrnn_data.sealed import remove_dead_temporaries, temporary_name, writing
+from convrnn_data.workspace import contents
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 
@@ -97,7 +99,7 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
     if (path / "config.json").is_file():
         if not force:
             _require_same(run, config, resume)
-    elif path.is_dir() and any(path.iterdir()):
+    elif path.is_dir() and contents(path):
         raise ConvRNNError(f"{path} is not empty and not a run; choose another folder (--out)")
     return run
 
@@ -105,14 +107,28 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
 def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
     """Make a run's folder, or find the one to go on with; raises as `require_startable` does."""
     run = require_startable(path, config, resume=resume, force=force)
-    if (path / "config.json").is_file() and not force:
-        return run
     if path.is_dir():
-        shutil.rmtree(path)
-    write_json(path / "environment.json", environment())
+        remove_dead_temporaries(path)
+    if force and path.is_dir():
+        _clear(path)
+    # The configuration comes first: whatever is killed after it leaves a run that can be gone on with.
+    if not (path / "config.json").is_file():
+        write_json(path / "config.json", config.to_json())
+    if not (path / "environment.json").is_file():
+        write_json(path / "environment.json", environment())
     run.checkpoint.parent.mkdir(exist_ok=True)
-    write_json(path / "config.json", config.to_json())
     return run
+
+
+def _clear(path: Path) -> None:
+    """Empty a run's folder, but for its lock; the configuration goes last, so that what is killed stays a run."""
+    names = {entry.name for entry in path.iterdir()} - {LOCK}
+    for name in sorted(names, key=lambda name: (name == "config.json", name)):
+        entry = path / name
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _require_same(run: Run, config: Config, resume: bool) -> None:

@@ -33,6 +33,7 @@ from convrnn_experiments.pipeline import (
     epoch_rows,
     pictures_of,
     rows_of_process,
+    unreadable,
 )
 from convrnn_experiments.runs import Run, written
 from convrnn_model import inspect_weights, load_weights, save_weights
@@ -235,10 +236,10 @@ def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -
             callbacks=[_Streams(task.perturbation, epoch, report, len(shown))],
             verbose=0,
         )
-    except tf.errors.InvalidArgumentError as error:
-        raise ConvRNNError(
-            f"an image of {config.data} cannot be read: {error.message.splitlines()[0]}"
-        ) from error
+    except tf.errors.OpError as error:
+        if found := unreadable(error, config.data):
+            raise found from error
+        raise
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
     rate = task.model.optimizer.learning_rate
     return {
@@ -289,7 +290,7 @@ def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
     if not processes.writes:
         return
     with written(run.path / "model.keras") as path:
-        whole = path.with_suffix(".keras")  # Keras takes the format from the ending
+        whole = run.checkpoint.with_name("model.keras")  # Keras takes the format from the ending
         network.save(whole)
         whole.replace(path)
     save_weights(network, run.weights)
