@@ -17,7 +17,8 @@ HEAD = """\
 
 This page is written by `docs/write_commands.py` from what `--help` says; a test holds the two together. Each command
 exits with 0 when it is done, 1 after an error, which is one line on stderr that says the way out, 2 when it was called
-wrongly, and 130 when it was interrupted. Progress is drawn on a terminal and said in plain lines elsewhere.
+wrongly, 130 when it was interrupted, and 143 when it was ended (SIGTERM). Progress is drawn on a terminal and said
+in plain lines elsewhere.
 
 `make help` lists the targets that call these commands in their usual order;
 [the tutorial](tutorial.md) goes through them.

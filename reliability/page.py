@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from commands import JOBS
+
 HEAD = """# What happens when things go wrong
 
 Written by `make chaos` from its own results, which lie beside this page in `reliability.json`.
 
-Every command can be killed at any moment: the same command, with `--resume` for training, goes on, and ends with the
-bytes of a run that nothing disturbed. Other faults end in one line that says what is wrong and what to do.
+What is to hold: a command can be killed at any moment, and the same command (for training with `--resume`) goes on
+and ends with the bytes of a run that nothing disturbed; any other fault ends in the right result or in one line that
+says what is wrong. The tables say what was tried and what happened; a full run has 200 kills.
 """
 
 KILLED = """Each is a SIGKILL after a number of processor seconds drawn between nothing and all that the undisturbed
@@ -44,14 +47,22 @@ def page(results: dict[str, Any]) -> str:
         *(f"    {command}\n" for command in results["commands"]),
         f"## {len(results['kills'])} kills\n",
         KILLED,
+        untried(results, "kills", "killed"),
         table(("command", "kills", "the job stood at", "left to end", "same result"), kill_rows(results)),
         *(f"- {one['job']}, after {one['kills']} kills: {'; '.join(one['wrong'])}\n" for one in wrong),
         f"## {len(results['faults'])} other faults\n",
         "After each the cause is removed, the command is run again, and its result compared as above. Permissions are "
         "taken from root by dropping the capabilities that override them.\n",
+        untried(results, "faults", "put to other faults"),
         table(("command", "fault", "exit code", "what it says", "then"), fault_rows(results["faults"])),
     ]
     return "\n".join(parts)
+
+
+def untried(results: dict[str, Any], what: str, in_words: str) -> str:
+    """Which commands these results are silent about."""
+    missing = sorted(set(JOBS) - {one["job"] for one in results[what]})
+    return f"**Not {in_words} in this run:** {'; '.join(missing)}.\n" if missing else ""
 
 
 def kill_rows(results: dict[str, Any]) -> Iterable[tuple[str, ...]]:
@@ -66,7 +77,7 @@ def kill_rows(results: dict[str, Any]) -> Iterable[tuple[str, ...]]:
 def fault_rows(faults: list[dict[str, Any]]) -> Iterable[tuple[str, ...]]:
     for one in faults:
         said = one["line"].strip().replace("|", "\\|").splitlines()
-        shown = f"`{said[0]}`" + (f" and {len(said) - 1} more lines" if said[1:] else "") if said else ""
+        shown = f"`` {said[0]} ``" + (f" and {len(said) - 1} more lines" if said[1:] else "") if said else ""
         then = one["after"] if one["well"] else f"**wrong**: {one['after']}"
         yield one["job"], one["fault"], str(one["code"]), shown, then
 
