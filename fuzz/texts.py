@@ -1,0 +1,97 @@
+"""Sound JSON, CSV and text files, as the packages write them."""
+
+import io
+import json
+from typing import Any
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.simulated import simulate_observer
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config
+
+PLAN = "0" * 64
+KEYS = ("n02690373_1", "n02085782_7", "n02123045_3")
+
+SPLITS: tuple[dict[str, Any], ...] = (
+    {"format": 1, "train": list(KEYS[:2]), "val": list(KEYS[2:]), "test": []},
+    {"train": [], "val": ["a"]},
+    {"train": [1, 2, 3], "val": [4]},
+)
+
+SETTINGS = {
+    "images": "all", "val": 0.1, "test": 0.0, "seed": 0, "split_file": None, "shard_size": 2, "check": "header",
+    "resize": None,
+}  # fmt: skip
+
+
+def index(shard: str, content: bytes) -> dict[str, Any]:
+    """Of a shard with one sample, `content` bytes long and at its beginning."""
+    human = not shard.startswith("train")
+    key = "24_color_gray_c_car_exit0" if human else KEYS[0]
+    columns = {"keys": [key], "offsets": [0], "sizes": [len(content)], "labels": [6], "widths": [24], "heights": [18]}
+    return {
+        "plan": PLAN, "shard": f"{shard}.tar", "count": 1, "bytes": len(content), "sha256 of the tar": "0" * 64,
+        "samples": columns, "rejected": [["n02690373/x.txt", "no image"]],
+    }  # fmt: skip
+
+
+def plan(kind: str, shard: str) -> dict[str, Any]:
+    """`plan.json` of a set with one shard."""
+    split = shard.partition("/")[0]
+    counts = {"counts": {split: {**dict.fromkeys(CATEGORIES, 0), "car": 1}}} if kind == "imagenet" else {}
+    return {
+        "format": 1, "kind": kind, "plan": PLAN, "settings": SETTINGS if kind == "imagenet" else {"shard_size": 1000},
+        **counts, "shards": {shard: 1}, "rejected": [["n02690373/x.txt", "no image"]],
+    }  # fmt: skip
+
+
+def manifest(kind: str, shard: str) -> dict[str, Any]:
+    """`manifest.json` of a set with one shard."""
+    split = shard.partition("/")[0]
+    return {
+        **{name: plan(kind, shard)[name] for name in ("format", "kind", "plan", "settings")},
+        "categories": list(CATEGORIES),
+        "counts": {split: {**dict.fromkeys(CATEGORIES, 0), "car": 1}},
+        "shards": {shard: 1},
+        "rejected": 0,
+        "files": {f"{shard}.tar": {"bytes": 3, "sha256": "0" * 64}},
+    }
+
+
+def observer(experiment: str, levels: tuple[str, ...], number: int) -> list[Any]:
+    """The rows of one observer with blocks of twelve trials."""
+    stimuli = [
+        [(f"{i}_{experiment}_{levels[i % len(levels)]}_{CATEGORIES[i]}.JPEG", levels[i % len(levels)], CATEGORIES[i])
+         for i in range(12)]
+        for _ in range(5)
+    ]  # fmt: skip
+    rows: list[Any] = json.loads(simulate_observer(experiment, number, stimuli, seed=1))
+    return rows
+
+
+def config() -> dict[str, Any]:
+    """`config.json` of a run."""
+    return Config(data="data", perturb=Regime.NOISE, levels=(0.0, 0.04)).to_json()
+
+
+def predictions(exits: int, *, human: bool) -> bytes:
+    """`predictions.csv` with two images."""
+    out = io.StringIO()
+    steps = range(exits)
+    names = [f"{what}_exit{step}" for what in ("predictions", "confidence", "entropy") for step in steps]
+    out.write(",".join(["file_paths", "file_names", "labels", *names, "level", "block"]) + "\n")
+    for row in range(2):
+        values = [*(str(row) for _ in steps), *("0.5" for _ in steps), *("1.25" for _ in steps)]
+        name = f"{row}_noise_0.04_{CATEGORIES[row]}_exit1.JPEG"
+        out.write(",".join([f"test/{name}", name, str(row), *values, "0.04", "1" if human else ""]) + "\n")
+    return out.getvalue().encode()
+
+
+MEASURES: dict[str, Any] = {
+    "regime": "noise", "kind": "human stimuli", "source": "test", "images": 2, "multiply_adds": [10, 20],
+    "parameters": 1000, "environment": {"command": "convrnn evaluate", "versions": {"keras": "3"}},
+    "accuracy": {"percent": [50.0, 75.0], "low": [40.0, 70.0], "high": [60.0, 80.0], "images": 2},
+}  # fmt: skip
+
+HISTORY = b"epoch,loss,val_loss,learning_rate\n0,2.5,2.6,0.005\n1,2.25,2.5,0.005\n"
+ENVIRONMENT = {"command": "convrnn train data --perturb noise", "versions": {"keras": "3"}}
