@@ -24,7 +24,7 @@ CPU_LIMIT, WALL_LIMIT = 5, 60
 MEMORY_LIMIT = 2 << 30
 """Bytes of address space, beyond what a process has when it begins."""
 
-LONGEST_MESSAGE = 3000
+LONGEST_MESSAGE = 10_000
 
 _STATE = struct.Struct("qqq")
 

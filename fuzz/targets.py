@@ -130,7 +130,7 @@ def _picture(data: bytes, folder: Path) -> None:
     check, resize = (("header", None), ("decode", None), ("decode", 4), ("header", 9))[_choice(data, 4)]
     picture = images.make_ready(data, check=check, resize=resize)
     _demand(picture.change is not None or picture.data == data, "bytes changed without a note")
-    _demand(picture.width * picture.height <= 89_478_485, f"{picture.width}x{picture.height} is too large")
+    _demand(picture.width * picture.height <= images.MOST_PIXELS, f"{picture.width}x{picture.height} is too large")
     if picture.change is not None:
         with Image.open(io.BytesIO(picture.data)) as image:
             _demand(image.size == (picture.width, picture.height), f"{image.size} is not what is stated")
@@ -293,7 +293,7 @@ SECOND = json.dumps(texts.observer("blur", ("0", "3", "9"), 2)).encode() + b"\n"
 def _answers(data: bytes, folder: Path) -> None:
     sessions, problems = jatos.read_file(_put(folder / "jatos_results_1.txt", data))
     _demand(all(str(one).isprintable() for one in problems), "a problem of several lines")
-    _demand(all(len(str(one)) < 3000 for one in problems), "a problem that is too long")
+    _demand(all(len(str(one)) < 10_000 for one in problems), "a problem that is too long")
     for session in sessions:
         for row in session.rows:
             _demand(row[1] in human.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")

@@ -90,7 +90,9 @@ def predictions(exits: int, *, human: bool) -> bytes:
 MEASURES: dict[str, Any] = {
     "regime": "noise", "kind": "human stimuli", "source": "test", "images": 2, "multiply_adds": [10, 20],
     "parameters": 1000, "environment": {"command": "convrnn evaluate", "versions": {"keras": "3"}},
+    "network": "bl_net",
     "accuracy": {"percent": [50.0, 75.0], "low": [40.0, 70.0], "high": [60.0, 80.0], "images": 2},
+    "accuracy_by_level": {"0.04": {"percent": [50.0, 75.0], "low": [40.0, None], "high": [60.0, 80.0], "images": 2}},
 }  # fmt: skip
 
 HISTORY = b"epoch,loss,val_loss,learning_rate\n0,2.5,2.6,0.005\n1,2.25,2.5,0.005\n"

@@ -35,7 +35,7 @@ LAYOUTS = (
 )
 
 _NAME = re.compile(
-    rf"(?P<index>\d+)_(?P<experiment>{'|'.join(EXPERIMENTS)})_(?P<level>[cg]|\d+(?:\.\d+)?)_"
+    rf"(?P<index>[0-9]{{1,9}})_(?P<experiment>{'|'.join(EXPERIMENTS)})_(?P<level>[cg]|[0-9]{{1,4}}(?:\.[0-9]{{1,6}})?)_"
     rf"(?P<category>{'|'.join(CATEGORIES)})(?:_exit(?P<block>[0-4]))?\.(?:JPEG|jpeg|jpg)"
 )
 

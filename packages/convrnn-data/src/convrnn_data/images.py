@@ -11,6 +11,15 @@ from PIL import Image
 QUALITY = 95
 """JPEG quality of every image that has to be encoded anew."""
 
+MOST_PIXELS = 89_478_485
+"""Pillow's own limit (256 MB of colours); ImageNet's largest picture has a third less. Larger ones are bombs."""
+
+MOST_SIDE = 65_500
+"""Pixels in a row or column that the JPEG library writes."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+"""What is read, by its bytes; Pillow knows forms that run other programs."""
+
 _START, _SCAN, _END = 0xD8, 0xDA, 0xD9
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers that open a frame, and so state width, height and components; the three left out are tables."""
@@ -65,7 +74,7 @@ def make_ready(data: bytes, *, check: str = "header", resize: int | None = None)
     """Check an image, and repair or shrink it where needed.
 
     Args:
-        data: the file's bytes, of any format that Pillow reads, whatever its name says.
+        data: the file's bytes, of any of `FORMATS`, whatever its name says.
         check: "header" reads the header and looks for the end; "decode" decodes all of it.
         resize: shorter side in pixels for larger images.
 
@@ -100,6 +109,8 @@ def read_header(data: bytes) -> Header:
         scan = end
     if frame is None or not frame[0] or not frame[1] or frame[2] not in (1, 3, 4):
         raise BadImage("the JPEG states no width, height and colours that make sense")
+    if frame[0] * frame[1] > MOST_PIXELS:
+        raise BadImage(f"the JPEG claims {frame[0]}x{frame[1]} pixels; {MOST_PIXELS:,} are the most")
     # In coded picture data FF is always followed by 00 or a marker, so FF D9 is the end and nothing else.
     if data.rfind(b"\xff\xd9", scan) < 0:
         raise BadImage("the JPEG is cut: it has no end")
@@ -140,7 +151,7 @@ def _decoded(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
             image.load()
     except _UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
@@ -164,6 +175,8 @@ def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Picture
             (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS
         )
         changes.append(f"shrunk from {width}x{height}")
+    if max(image.size) > MOST_SIDE:
+        raise BadImage(f"it has {width}x{height} pixels; {MOST_SIDE:,} are the most in a row or column of a JPEG")
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
     return Picture(out.getvalue(), *image.size, f"{', '.join(changes)}, quality {QUALITY}")

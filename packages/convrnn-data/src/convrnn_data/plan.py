@@ -11,6 +11,7 @@ import numpy as np
 
 from convrnn_data.categories import CATEGORIES, ImageLists
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.forms import COUNT
 from convrnn_data.sources import ClassListing, Listing
 from convrnn_data.splits import SPLITS, assign, ranks
 
@@ -18,6 +19,18 @@ FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
 
 NOT_THERE = "listed, but not in the source"
+
+SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
+
+PLAN_FORM: dict[str, Any] = {
+    "format": int,
+    "kind": str,
+    "plan": str,
+    "settings": dict,
+    "shards": {SHARD_NAME: COUNT},
+    "rejected": [[str]],
+}
+"""What every `plan.json` holds, of ImageNet and of the human test set."""
 
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
 """The plan's columns, one entry for each image."""
@@ -344,15 +357,16 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     """What differs between two described plans, in words; "" if nothing does."""
-    if old.get("format") != new["format"]:
-        return f"format {old.get('format')} there, {new['format']} now"
+    for name in ("format", "kind"):
+        if old.get(name) != new[name]:
+            return f"{name} {old.get(name)} there, {new[name]} now"
     before, now = old["settings"], new["settings"]
     changed = [
         f"{name} {before.get(name)} there, {now[name]} now" for name in now if before.get(name) != now[name]
     ]
     if changed or old["plan"] == new["plan"]:
         return "; ".join(changed)
-    there, here = (sum(sum(row.values()) for row in one["counts"].values()) for one in (old, new))
+    there, here = (sum(one["shards"].values()) for one in (old, new))
     return (
         f"its images are not the same ones ({there:,} there, {here:,} now)"
         if there != here

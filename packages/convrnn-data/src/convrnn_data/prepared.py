@@ -1,6 +1,7 @@
 """Reading a prepared set back: keys, labels, and images by byte range, in any order, from any number of threads."""
 
 import os
+import re
 import threading
 from collections.abc import Iterable
 from functools import cached_property
@@ -9,11 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.forms import COUNT
+from convrnn_data.plan import FORMAT, SHARD_NAME
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import read_index
 
 MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "rejected.csv"
+
+_MANIFEST = {
+    "format": range(FORMAT, FORMAT + 1),
+    "kind": str,
+    "plan": str,
+    "settings": dict,
+    "counts": {re.compile(r"[a-z_]{1,40}"): dict.fromkeys(CATEGORIES, COUNT)},
+    "shards": {SHARD_NAME: COUNT},
+    "rejected": COUNT,
+    # Names that stay within the folder.
+    "files": {re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}"): {"bytes": COUNT, "sha256": str}},
+}
 
 MOST_OPEN = 256
 """Shards kept open by a table; further ones are opened for each read, since the system limits open files."""
@@ -39,7 +55,7 @@ class PreparedSet:
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             raise ConvRNNError(_why_not(self.path))
-        self.manifest: dict[str, Any] = unseal(manifest)
+        self.manifest: dict[str, Any] = unseal(manifest, _MANIFEST)
         self.plan_hash: str = self.manifest["plan"]
         self.splits: tuple[str, ...] = tuple(self.manifest["counts"])
 

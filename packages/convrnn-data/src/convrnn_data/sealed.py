@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.forms import misfit
 
 _SEAL = re.compile(rb',\n"sha256": "([0-9a-f]{64})"}\n')
 _SEAL_BYTES = 80
@@ -29,11 +30,16 @@ def seal(body: dict[str, Any], indent: int | None = None) -> bytes:
     return text + b',\n"sha256": "' + hashlib.sha256(text).hexdigest().encode("ascii") + b'"}\n'
 
 
-def unseal(path: Path) -> dict[str, Any]:
+def unseal(path: Path, form: Any = None) -> dict[str, Any]:
     """Read a sealed file, without its seal.
 
+    Args:
+        path: the file.
+        form: what it has to hold, as `forms.misfit` takes it; the seal tells that a file is as it was written, and
+            not that it was written here.
+
     Raises:
-        ConvRNNError: the file cannot be read, or is not as it was written.
+        ConvRNNError: the file cannot be read, is not as it was written, or holds something else.
     """
     try:
         data = path.read_bytes()
@@ -43,7 +49,12 @@ def unseal(path: Path) -> dict[str, Any]:
     text = data[:-_SEAL_BYTES]
     if match is None or hashlib.sha256(text).hexdigest() != match[1].decode():
         raise ConvRNNError(f"{path} is damaged: it is not as it was written (its sha256 does not match)")
-    body: dict[str, Any] = json.loads(text + b"}")
+    try:
+        body: dict[str, Any] = json.loads(text + b"}")
+    except (ValueError, RecursionError) as error:
+        raise ConvRNNError(f"{path} is not JSON: {error}; this package did not write it") from error
+    if wrong := misfit(body, {} if form is None else form):
+        raise ConvRNNError(f"{path} is not as this version writes it: {wrong}; make the set again")
     return body
 
 

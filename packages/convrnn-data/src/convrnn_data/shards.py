@@ -7,11 +7,16 @@ name, hashed on the way, and renamed; then its index is, whose presence says tha
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.forms import COUNT
 from convrnn_data.sealed import seal, temporary_name, unseal, write_file, writing
 from convrnn_data.tarwalk import BLOCK, padded
 
@@ -141,6 +146,39 @@ def index_path(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
+_INDEX = {
+    "plan": str,
+    "count": COUNT,
+    "bytes": COUNT,
+    "sha256 of the tar": str,
+    "samples": dict.fromkeys(COLUMNS, list),
+    "rejected": [[str]],
+}
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def _misfit(index: dict[str, Any]) -> str | None:
+    """What is wrong with the columns of an index; they are checked as arrays, since there may be millions of rows."""
+    samples, size = index["samples"], index["bytes"]
+    most = {"offsets": size, "sizes": size, "labels": len(CATEGORIES) - 1, "widths": 2**31 - 1, "heights": 2**31 - 1}
+    if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in samples["keys"]):
+        return "a key is not of 1 to 100 letters, digits, - and _"
+    if any(len(samples[name]) != index["count"] for name in COLUMNS):
+        return f"its columns are not of {index['count']} samples each"
+    if any(len(entry) != 2 for entry in index["rejected"]):
+        return "what it rejected is not of pairs"
+    for name, largest in most.items():
+        try:
+            column = np.array(samples[name])
+        except (ValueError, OverflowError):
+            return f"{name} are no numbers"
+        if len(column) and (column.ndim != 1 or column.dtype.kind != "i" or column.min() < 0 or column.max() > largest):
+            return f"{name} are not numbers from 0 to {largest}"
+    if any(start + length > size for start, length in zip(samples["offsets"], samples["sizes"], strict=True)):
+        return "a sample reaches beyond the tar's end"
+    return None
+
+
 def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
     """Read a shard's index and check its form.
 
@@ -151,7 +189,9 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
     Raises:
         ConvRNNError: the index is missing, damaged, or of another plan.
     """
-    index = unseal(index_path(shard))
+    index = unseal(index_path(shard), _INDEX)
+    if wrong := _misfit(index):
+        raise ConvRNNError(f"{index_path(shard)} is not as this version writes it: {wrong}; make the set again")
     if plan_hash is not None and index["plan"] != plan_hash:
         raise ConvRNNError(f"{index_path(shard)} belongs to another plan than the set that it lies in")
     return index

@@ -1,5 +1,6 @@
 """ImageNet as it lies on a disk: class folders, per-class tars, or the official tar of tars, read in place."""
 
+import collections
 import io
 import os
 import re
@@ -28,7 +29,10 @@ SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 THREADS = 8
 """Classes listed at once: on a network disk listing waits for answers, not for the processor."""
 
-_WNID = re.compile(r"n\d{8}")
+LONGEST_NAME = 255
+"""Letters of a file name, as on any disk. Names are kept as wide as the widest, so one in a tar could fill the memory."""
+
+_WNID = re.compile(r"n[0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,9 @@ def _list_class(container: Container) -> ClassListing:
     rows = sorted(_in_tar(container) if container.end else _in_class_folder(container.path))
     images = [row for row in rows if _is_image(row[0])]
     foreign = [
-        (row[0], "not the name of an image (.JPEG, .jpg, .png)") for row in rows if not _is_image(row[0])
+        (row[0][:LONGEST_NAME], "not the name of an image (.JPEG, .jpg, .png)")
+        for row in rows
+        if not _is_image(row[0])
     ]
     _once([name for name, _, _, _ in images], container.path)
     names = np.array([os.fsencode(name) for name, _, _, _ in images], dtype=bytes)
@@ -208,7 +214,7 @@ def _list_class(container: Container) -> ClassListing:
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    return len(name) <= LONGEST_NAME and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _names(folder: Path) -> list[str]:
@@ -245,5 +251,5 @@ def _opened(path: Path) -> io.FileIO:
 
 def _once(names: list[str], path: Path) -> None:
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConvRNNError(f"{path} holds {twice} twice; every name may be there once")
+        twice = collections.Counter(names).most_common(1)[0][0]
+        raise ConvRNNError(f"{path} holds {twice!r} twice; every name may be there once")

@@ -78,7 +78,7 @@ def read_split(path: Path) -> dict[bytes, int]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise ConvRNNError(f"split file {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConvRNNError(f"split file {path} is not JSON: {_WAY_OUT}") from error
     if not isinstance(content, dict) or not any(name in content for name in SPLITS):
         raise ConvRNNError(f"split file {path} has none of the entries {', '.join(SPLITS)}: {_WAY_OUT}")
@@ -93,8 +93,8 @@ def _assignments(path: Path, content: dict[str, Any]) -> dict[bytes, int]:
         if not isinstance(content[name], list):
             raise ConvRNNError(f"split file {path}: {name!r} is no list: {_WAY_OUT}")
         for key in content[name]:
-            if not isinstance(key, str):
-                raise ConvRNNError(f"split file {path} has {key!r} under {name!r}: {_WAY_OUT}")
+            if not isinstance(key, str) or not key.isprintable():
+                raise ConvRNNError(f"split file {path} has {repr(key)[:100]} under {name!r}: {_WAY_OUT}")
             if assigned.setdefault(key.encode(), code) != code:
                 raise ConvRNNError(
                     f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}; one split only"

@@ -4,6 +4,7 @@ Ten times faster than `tarfile`, and stricter: a tar that ends early, even betwe
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +14,16 @@ from convrnn_data.errors import ConvRNNError
 BLOCK = 512
 """Bytes of a header; data is padded to a multiple of it."""
 
-_REGULAR = b"0\0"
-_LONG_NAME, _PAX, _PAX_GLOBAL = b"L", b"x", b"g"
+LONGEST_HEADER = 1 << 20
+"""Bytes of a long name or an extended header, which are read into memory; sound ones have some hundred."""
+
+_REGULAR = b"0\0007"
+_WITHOUT_DATA = b"123456"
+"""Links, devices, folders and pipes: whatever size they state, no data follow."""
+
+_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
+_OCTAL = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
+_LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 
 
 class Entry(NamedTuple):
@@ -40,10 +49,13 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         end: where it ends, in bytes from the file's beginning; the file's end if None.
 
     Raises:
-        ConvRNNError: a damaged header, or a tar without its end mark (two empty blocks; one is accepted).
+        ConvRNNError: a damaged header, a sparse file, or a tar without its end mark (two empty blocks; one is
+            accepted).
     """
     end = os.fstat(fd).st_size if end is None else end
     position, name = start, None
+    shared: dict[bytes, bytes] = {}
+    own: dict[bytes, bytes] = {}
     while True:
         header = os.pread(fd, BLOCK, position) if position + BLOCK <= end else b""
         if len(header) < BLOCK:
@@ -52,35 +64,58 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
             )
         if not header[0] and not any(header):
             return
-        size, kind = _check(header, path, position), header[156:157]
-        data = position + BLOCK
+        at, kind = position, header[156:157]
+        stated = _check(header, path, at)
+        extends = kind in (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL)
+        size = 0 if kind in _WITHOUT_DATA else stated if extends else _pax_size({**shared, **own}, stated, path, at)
+        data = at + BLOCK
         position = data + padded(size)
+        if extends and size > LONGEST_HEADER:
+            raise ConvRNNError(
+                f"{path} is damaged: a name or extended header of {size:,} bytes at byte {at:,}, and {LONGEST_HEADER:,} "
+                "is the most; copy or download it again"
+            )
         if position > end:
             raise ConvRNNError(
                 f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}"
             )
         if kind == _LONG_NAME:
-            name = os.pread(fd, size, data).rstrip(b"\0").decode("utf-8", "surrogateescape")
+            name = os.pread(fd, size, data).partition(b"\0")[0].decode("utf-8", "surrogateescape")
         elif kind == _PAX:
-            name = _pax_path(os.pread(fd, size, data)) or name
-        elif kind != _PAX_GLOBAL:
+            own = _records(os.pread(fd, size, data), path, at)
+        elif kind == _PAX_GLOBAL:
+            shared |= _records(os.pread(fd, size, data), path, at)
+        elif kind != _LONG_LINK:
+            told = {**shared, **own}
+            if kind == _SPARSE or any(key.startswith(b"GNU.sparse.") for key in told):
+                raise ConvRNNError(
+                    f"{path} holds a sparse file at byte {at:,}, whose bytes do not lie in one piece; make the tar "
+                    "again without --sparse"
+                )
             if kind in _REGULAR:
-                yield Entry(name or _name(header), data, size)
-            name = None
+                named = told[b"path"].decode("utf-8", "surrogateescape") if b"path" in told else name or _name(header)
+                # Before folders had a kind of their own, a slash at the end made one.
+                if kind != b"\0" or not named.endswith("/"):
+                    yield Entry(named, data, size)
+            name, own = None, {}
 
 
 def _check(header: bytes, path: Path, position: int) -> int:
     """The size that a header states, once its checksum is found right."""
-    try:
-        stated = int(header[148:156].strip(b"\0 "), 8)
-        # The checksum is taken with its own field read as eight blanks.
-        if stated == sum(header) - sum(header[148:156]) + 256:
-            field = header[124:136]
-            return int.from_bytes(field[1:], "big") if field[0] & 128 else int(field.strip(b"\0 ") or b"0", 8)
-    except ValueError:
-        pass
-    what = "is no tar" if position == 0 else f"is damaged: no tar header at byte {position:,}"
-    raise ConvRNNError(f"{path} {what}; copy or download it again")
+    checksum, size = _OCTAL.fullmatch(header[148:156]), _size(header[124:136])
+    # The checksum is taken with its own field read as eight blanks.
+    if size is None or checksum is None or int(checksum[1], 8) != sum(header) - sum(header[148:156]) + 256:
+        what = "is no tar" if position == 0 else f"is damaged: no tar header at byte {position:,}"
+        raise ConvRNNError(f"{path} {what}; copy or download it again")
+    return size
+
+
+def _size(field: bytes) -> int | None:
+    """Octal digits or, after a first byte of 128, a binary number; None for anything else, negative ones too."""
+    if field[0] & 128:
+        return int.from_bytes(field[1:], "big") if field[0] == 128 else None
+    digits = _OCTAL.fullmatch(field)
+    return int(digits[1], 8) if digits else 0 if not field.strip(b"\0 ") else None
 
 
 def _name(header: bytes) -> str:
@@ -90,11 +125,29 @@ def _name(header: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _pax_path(data: bytes) -> str | None:
-    while data:
-        length, _, _ = data.partition(b" ")
-        record, data = data[len(length) + 1 : int(length) - 1], data[int(length) :]
-        key, _, value = record.partition(b"=")
-        if key == b"path":
-            return value.decode("utf-8", "surrogateescape")
-    return None
+def _records(data: bytes, path: Path, position: int) -> dict[bytes, bytes]:
+    """The records `length key=value` of an extended header, each of which counts itself in its length."""
+    records: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(data) and data[at]:
+        length = _LENGTH.match(data, at)
+        end = at + int(length[1]) if length else 0
+        record = data[length.end() : end - 1] if length else b""
+        key, equals, value = record.partition(b"=")
+        if not length or end > len(data) or not equals or not key or data[end - 1 : end] != b"\n":
+            raise ConvRNNError(
+                f"{path} is damaged: no extended header that can be read at byte {position:,}; copy or download it again"
+            )
+        records[key] = value
+        at = end
+    return records
+
+
+def _pax_size(told: dict[bytes, bytes], stated: int, path: Path, position: int) -> int:
+    """The size that an extended header tells, which goes before that of the header itself."""
+    digits = told.get(b"size")
+    if digits is None:
+        return stated
+    if not re.fullmatch(rb"[0-9]{1,18}", digits):
+        raise ConvRNNError(f"{path} is damaged: a size that is no number at byte {position:,}; copy or download it again")
+    return int(digits)

@@ -12,6 +12,7 @@ from convrnn_data.console import Report, silent
 from convrnn_data.engine import available_cores
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK
+from convrnn_data.plan import PLAN_FORM
 from convrnn_data.prepared import MANIFEST, PLAN, SPLIT, PreparedSet
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import damage, index_path, read_index
@@ -94,7 +95,7 @@ def _foreign(path: Path, known: Iterable[str]) -> list[str]:
 
 
 def _unfinished(path: Path, report: Report) -> list[str]:
-    plan = unseal(path / PLAN)
+    plan = unseal(path / PLAN, PLAN_FORM)
     shards = [path / f"{name}.tar" for name in plan["shards"]]
     problems = _each(lambda shard: _check_shard(shard, plan["plan"]), shards, report)
     try:

@@ -12,10 +12,13 @@ from typing import Any
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK, locked
-from convrnn_data.plan import differences
+from convrnn_data.plan import PLAN_FORM, differences
 from convrnn_data.prepared import MANIFEST, PLAN, REJECTED, SPLIT
 from convrnn_data.sealed import TEMPORARY, seal, unseal, write_file
 from convrnn_data.shards import index_path, is_whole, read_index
+
+
+_KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}
 
 
 def contents(folder: Path) -> list[str]:
@@ -75,7 +78,8 @@ def is_complete(out: Path, plan: dict[str, Any]) -> bool:
     """
     complete = (out / MANIFEST).is_file()
     if complete or (out / PLAN).is_file():
-        there = unseal(out / (MANIFEST if complete else PLAN))
+        # The plan holds all that a set is known by; the manifest has it too.
+        there = unseal(out / (MANIFEST if complete else PLAN), _KNOWN)
         changed = differences(there, plan)
         if changed or there["plan"] != plan["plan"]:
             raise ConvRNNError(
@@ -125,7 +129,7 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
     Returns:
         The manifest.
     """
-    plan = unseal(out / PLAN)
+    plan = unseal(out / PLAN, PLAN_FORM)
     indexes = {name: read_index(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]}
     rejected = plan["rejected"] + [entry for index in indexes.values() for entry in index["rejected"]]
     write_file(out / REJECTED, format_rejected(rejected))

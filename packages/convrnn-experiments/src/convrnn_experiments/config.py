@@ -1,5 +1,6 @@
 """What a training run is asked for, and whether it can work: known before anything slow is imported."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import convrnn_model
 from convrnn_data import CATEGORIES, PreparedSet
 from convrnn_data.console import Report, silent
+from convrnn_data.forms import misfit
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.inspection import inspect_weights
@@ -71,13 +73,55 @@ class Config:
             raise ConvRNNError(
                 f"{path} is not a run's configuration of this version: {', '.join(sorted(wrong))} differ"
             )
+        if bad := misfit(values, _FORM):
+            raise ConvRNNError(f"{path} is not a run's configuration of this version: {bad}")
         levels = values["levels"]
         given = {
             "perturb": Regime(values["perturb"]),
             "levels": None if levels is None else tuple(levels),
             "devices": tuple(values["devices"]),
         }
-        return cls(**{**values, **given})
+        config = cls(**{**values, **given})
+        try:
+            config.condition  # Levels that the regime does not have.
+        except ConvRNNError as error:
+            raise ConvRNNError(f"{path} cannot be used: {error}") from error
+        return config
+
+
+def _one_of(*choices: str) -> re.Pattern[str]:
+    return re.compile("|".join(choices))
+
+
+_NONE = type(None)
+_AT_LEAST_1 = range(1, 2**31)
+_FORM = {
+    "data": str,
+    "perturb": _one_of(*Regime),
+    "network": _one_of(*(name.removesuffix("_net") for name in VARIANTS)),
+    "width": float,
+    "timesteps": _AT_LEAST_1,
+    "cumulative_readout": bool,
+    "weights": str,
+    "trainable": _one_of("readout", "all"),
+    "image_size": _AT_LEAST_1,
+    "resize": _AT_LEAST_1,
+    "levels": (_NONE, [float]),
+    "epochs": _AT_LEAST_1,
+    "batch_size": _AT_LEAST_1,
+    "learning_rate": float,
+    "epsilon": float,
+    "views": _AT_LEAST_1,
+    "schedule": _one_of("constant", "cosine"),
+    "warmup_epochs": float,
+    "clip_norm": (_NONE, float),
+    "mixed_precision": bool,
+    "devices": [str],
+    "seed": range(2**63),
+    "data_plan": str,
+    "weights_sha256": str,
+}
+"""What the values in `config.json` may be."""
 
 
 def build_network(config: Config) -> "keras.Model":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.errors import one_line
 from convrnn_data.human import parse_name
 from convrnn_experiments.errors import ConvRNNError
 
@@ -23,6 +24,7 @@ TUTORIAL = "ScreenCategorizationTutorial"
 RESPONSE = "Stimulus & Response"
 
 _MAX_DURATION = 1e9
+_MAX_ID, _LONGEST_ID = 10**18, 200
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line}: {self.what}"
+        return one_line(f"{self.path}, line {self.line}: {self.what}")
 
 
 @dataclass
@@ -94,13 +96,23 @@ def _read_line(path: Path, number: int, line: str) -> Session | Problem:
     first = rows[0] if rows and isinstance(rows[0], dict) else {}
     url = first.get("url")
     observer = url.get("srid") if isinstance(url, dict) else None
-    if not isinstance(observer, str | int) or not str(observer).strip():
+    if not _is_id(observer):
         return Problem(path, number, "has no observer's id (url.srid) in its first row; left out.")
     session = Session(path, number, str(observer).strip())
     _read_rows(session, rows)
     if not session.rows and not session.problems:
         session.problem("no trial after the tutorial; left out.")
     return session
+
+
+def _is_id(observer: object) -> bool:
+    """Whether it is a number, or text that can be written to a table; half a letter can not."""
+    number = isinstance(observer, int) and not isinstance(observer, bool) and abs(observer) < _MAX_ID
+    return number or (
+        isinstance(observer, str)
+        and 0 < len(observer.strip()) <= _LONGEST_ID
+        and observer.strip().isprintable()
+    )
 
 
 def _read_rows(session: Session, rows: list[Any]) -> None:

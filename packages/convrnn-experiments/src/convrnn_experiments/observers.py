@@ -263,6 +263,8 @@ def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd
     if convention != "random":
         raise ConvRNNError(f"misses are counted as 'wrong' or 'random'; {convention!r} came.")
     missed = table["missed"].to_numpy()
+    if not missed.any():
+        return table
     key = table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
     # A keyed hash of the trial: pandas takes a key of 16 characters.
     draws = pd.util.hash_array(key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False)

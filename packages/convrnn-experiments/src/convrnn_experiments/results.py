@@ -1,6 +1,6 @@
 """What runs have left in their folders, read back for tables and pictures. Needs neither Keras nor TensorFlow."""
 
-import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from convrnn_data.forms import COUNT
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import Run
+from convrnn_experiments.runs import Run, read_json
 
 ALL_LEVELS = "all"
-_NEEDED = ("regime", "kind", "source", "multiply_adds", "parameters", "environment")
+_NUMBER = (float, type(None))
+"""Not-a-number is written as null."""
+_ACCURACY = {"percent": [_NUMBER], "low": [_NUMBER], "high": [_NUMBER], "images": COUNT}
+_MEASURES = {
+    "regime": re.compile("|".join(Regime)),
+    "kind": str,
+    "source": str,
+    "network": str,
+    "images": COUNT,
+    "multiply_adds": [_NUMBER],
+    "parameters": COUNT,
+    "environment": {"command": str, "versions": dict},
+    "accuracy": _ACCURACY,
+    "accuracy_by_level": {re.compile(".*"): _ACCURACY},
+}
+_ENVIRONMENT = {"command": str}
+_ANSWERS = {"labels": (0, 15), "predictions": (0, 15), "confidence": (0, np.inf), "entropy": (0, np.inf), "block": (-1, 4)}
+"""Least and largest of each column of `predictions.csv`."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Evaluation:
     def trained_by(self) -> str:
         """The command that made the run."""
         path = self.run.path / "environment.json"
-        return str(json.loads(path.read_text())["command"]) if path.is_file() else "not known"
+        return str(read_json(path, _ENVIRONMENT)["command"]) if path.is_file() else "not known"
 
     @property
     def human(self) -> bool:
@@ -147,15 +165,14 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
 
 def _evaluation(run: Run, network: str, config: Config, folder: Path) -> Evaluation:
     file = folder / "measures.json"
-    try:
-        measures = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConvRNNError(f"{file} cannot be read: {error}") from error
-    if lacking := [name for name in _NEEDED if name not in measures]:
+    measures = read_json(file, _MEASURES, "; do `convrnn evaluate` again")
+    answers = read_answers(folder / "predictions.csv")
+    if len(measures["multiply_adds"]) != answers.answers.shape[1]:
         raise ConvRNNError(
-            f"{file} lacks {', '.join(lacking)}: another version wrote it; do `convrnn evaluate` again"
+            f"{file} has {len(measures['multiply_adds'])} time steps and predictions.csv beside it has "
+            f"{answers.answers.shape[1]}; do `convrnn evaluate` again"
         )
-    return Evaluation(run, network, config, folder.name, measures, read_answers(folder / "predictions.csv"))
+    return Evaluation(run, network, config, folder.name, measures, answers)
 
 
 def read_answers(path: Path) -> Answers:
@@ -170,15 +187,22 @@ def read_answers(path: Path) -> Answers:
         exits = sum(name.startswith("predictions_exit") for name in table.columns)
         if not exits or table.empty:
             raise ValueError("it has no rows of predictions")
+        columns = {name: _by_exit(table, name, exits) for name in ("predictions", "confidence", "entropy")}
+        columns["labels"] = table["labels"].to_numpy(dtype=float)
+        columns["block"] = np.array([float(block or -1) for block in table["block"]])
+        for name, (least, largest) in _ANSWERS.items():
+            # Not-a-number is in no range.
+            if not ((columns[name] >= least) & (columns[name] <= largest)).all():
+                raise ValueError(f"its {name} are not from {least} to {largest}")
         return Answers(
             paths=table["file_paths"].to_numpy(dtype=object),
             names=table["file_names"].to_numpy(dtype=object),
-            labels=table["labels"].to_numpy(dtype=np.int64),
-            answers=_by_exit(table, "predictions", exits).astype(np.int64),
-            confidence=_by_exit(table, "confidence", exits),
-            entropy=_by_exit(table, "entropy", exits),
+            labels=columns["labels"].astype(np.int64),
+            answers=columns["predictions"].astype(np.int64),
+            confidence=columns["confidence"],
+            entropy=columns["entropy"],
             levels=np.array([plain_level(level) for level in table["level"]], dtype=object),
-            blocks=np.array([int(block) if block else -1 for block in table["block"]]),
+            blocks=columns["block"].astype(np.int64),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error

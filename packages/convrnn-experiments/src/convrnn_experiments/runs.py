@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data.forms import misfit
 from convrnn_data.locking import LOCK
 from convrnn_data.sealed import remove_dead_temporaries, temporary_name, writing
 from convrnn_data.workspace import contents
@@ -57,10 +58,7 @@ class Run:
             raise ConvRNNError(
                 f"{self.path} is not a run: it has no config.json (`convrnn train` makes runs)"
             )
-        try:
-            return Config.from_json(json.loads(path.read_text()), path)
-        except (ValueError, TypeError) as error:
-            raise ConvRNNError(f"{path} cannot be read: {error}") from error
+        return Config.from_json(read_json(path, {}), path)
 
     def require_finished(self) -> None:
         """Raises ConvRNNError where training has not ended."""
@@ -71,12 +69,20 @@ class Run:
             )
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of `history.csv`, one per epoch."""
+        """The rows of `history.csv`, one per epoch.
+
+        Raises:
+            ConvRNNError: it holds something else than numbers.
+        """
         path = self.path / "history.csv"
         if not path.is_file():
             return []
-        with path.open(newline="") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file, strict=True)
+                return [{key: float(value) for key, value in row.items()} for row in rows]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise ConvRNNError(f"{path} is not a table of numbers ({error}); train the run anew with --force") from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Replaces `history.csv`."""
@@ -166,6 +172,21 @@ def written(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
+
+
+def read_json(path: Path, form: Any, way_out: str = "") -> Any:
+    """What a JSON file of a run holds, once it is found to have the form that `convrnn_data.forms` checks.
+
+    Raises:
+        ConvRNNError: the file cannot be read, or has another form.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConvRNNError(f"{path} cannot be read: {error}{way_out}") from error
+    if wrong := misfit(value, form):
+        raise ConvRNNError(f"{path} is not as this version writes it: {wrong}{way_out}")
+    return value
 
 
 def write_json(path: Path, value: Any) -> None:

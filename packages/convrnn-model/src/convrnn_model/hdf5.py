@@ -18,7 +18,10 @@ from convrnn_model.errors import ConvRNNError
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # HDF5 keeps attributes in an object's header, which holds 64 KiB; Keras splits longer lists at this size.
 ATTRIBUTE_LIMIT = 64512
-READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
+LONGEST_LIST = 1 << 24
+"""Bytes of one list of names; newer files keep attributes outside the header, of any length."""
+# TypeError: kinds of data that NumPy has no name for.
+READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     _check_signature(path)
     try:
         file = h5py.File(path, "r")
-    except OSError as error:
+    except READ_ERRORS as error:
         raise _damaged(path, error) from error
     with file:
         try:
@@ -46,7 +49,9 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
 def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
     """One weight as float32."""
     try:
-        return np.asarray(dataset[()], dtype=np.float32)
+        # What overflows becomes infinite, which the caller finds.
+        with np.errstate(over="ignore"):
+            return np.asarray(dataset[()], dtype=np.float32)
     except READ_ERRORS as error:
         raise _damaged(path, error, f" in {name}") from error
 
@@ -138,18 +143,20 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
             name = f"{layer}/{listed.rsplit('/', 1)[-1].removesuffix(':0')}"
             if name in weights:
                 raise ConvRNNError(f"{path} lists {name} twice: which of them holds cannot be told.")
-            weights[name] = _follow(path, group, listed)
+            weights[name] = _array(path, listed, _follow(path, group, listed))
             paths.add(weights[name].name)
-    return weights | _unlisted(root, paths)
+    return weights | _unlisted(path, root, paths)
 
 
-def _unlisted(root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
+def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
     """Datasets that no attribute mentions; loading counts them as unexpected."""
     found: dict[str, h5py.Dataset] = {}
 
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    def visit(name: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
+        # h5py gives names that are not UTF-8 as they are.
+        name = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
         if isinstance(item, h5py.Dataset) and item.name not in listed:
-            found[name] = item
+            found[name] = _array(path, name, item)
 
     root.visititems(visit)
     return found
@@ -172,6 +179,13 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
     return item
 
 
+def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
+    """The item, once it is found to be an array: of a kind that NumPy knows, and not without a shape."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None:
+        raise ConvRNNError(f"{path} has no array for {name}: weights are arrays of numbers.")
+    return item
+
+
 def _has_names(item: h5py.Group, attribute: str) -> bool:
     return attribute in item.attrs or f"{attribute}0" in item.attrs
 
@@ -179,12 +193,23 @@ def _has_names(item: h5py.Group, attribute: str) -> bool:
 def _names(item: h5py.Group, attribute: str) -> list[str]:
     """A list of names, which Keras splits over `{attribute}0`, `{attribute}1`, ... where it is long."""
     if attribute in item.attrs:
-        chunks = [item.attrs[attribute]]
+        chunks = [_list(item, attribute)]
     else:
         chunks = []
         while f"{attribute}{len(chunks)}" in item.attrs:
-            chunks.append(item.attrs[f"{attribute}{len(chunks)}"])
+            chunks.append(_list(item, f"{attribute}{len(chunks)}"))
     return [name.decode() if isinstance(name, bytes) else str(name) for chunk in chunks for name in chunk]
+
+
+def _list(item: h5py.Group, attribute: str) -> np.ndarray:
+    """An attribute, which has to be a list: an empty one of any kind, or one of text, of at most so many bytes."""
+    stored = item.attrs.get_id(attribute)
+    if len(stored.shape) != 1 or stored.get_storage_size() > LONGEST_LIST:
+        raise ValueError(f"the attribute {attribute} is no list of names")
+    names = np.asarray(item.attrs[attribute])
+    if names.size and names.dtype.kind not in "SUO":
+        raise ValueError(f"the attribute {attribute} is no list of names")
+    return names
 
 
 def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:

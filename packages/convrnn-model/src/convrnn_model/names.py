@@ -6,8 +6,8 @@ Layers and time steps count from 0. `time` is None for the feedforward networks,
 import re
 
 READOUT = "ReadoutDense"
-_TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>\d+)")
-_RECURRENT = re.compile(r"RCL_\d+_(BConv|LConv|ConvSum)")
+_TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>[0-9]{1,6})")
+_RECURRENT = re.compile(r"RCL_[0-9]+_(BConv|LConv|ConvSum)")
 
 
 def at(stem: str, time: int | None) -> str:
