@@ -19,6 +19,8 @@ PERTURB ?=
 RUN ?= $(RUNS)/$(PERTURB)
 PREPARE_FLAGS ?=
 EVALUATE_FLAGS ?=
+FUZZ_INPUTS ?= 100000
+FUZZ_SEED ?= 0
 COMPARE_FLAGS ?=
 REPORT_FLAGS ?=
 CHAOS_KILLS ?= 200
@@ -72,7 +74,7 @@ $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb wa
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages bench chaos clean
+.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages fuzz bench chaos clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -202,6 +204,9 @@ test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, 
 	@$(BIN)/uv pip install --quiet --python $(EMPTY) --constraint requirements.lock $(WHEELS_$*) \
 	   pytest pytest-timeout hypothesis hatchling scikit-learn scipy
 	@$(EMPTY)/bin/python -m pytest -q -m "not slow" tests/$*
+
+fuzz: $(READY) ## Broken input for every parser: FUZZ_INPUTS=100000 for each, FUZZ_SEED=0 (many minutes)
+	@$(BIN)/python -m fuzz --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
 
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done

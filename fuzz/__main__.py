@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=10_000, help="for each parser")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--findings", type=Path, default=FINDINGS, help="where failing inputs are kept")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="a kept input, of the parser that its folder names")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="a kept input, of the parser that its folder names"
+    )
     chosen = parser.parse_args()
     # A warning at a user's terminal is not an answer either.
     warnings.simplefilter("error")
@@ -31,7 +33,9 @@ def main() -> int:
         result = run(TARGETS[name], chosen.inputs, chosen.seed, chosen.findings)
         print(result, flush=True)
         for path in result.findings:
-            print(f"    {path}.txt: {path.with_suffix('.txt').read_text('utf-8').strip().splitlines()[-1][:150]}")
+            print(
+                f"    {path}.txt: {path.with_suffix('.txt').read_text('utf-8').strip().splitlines()[-1][:150]}"
+            )
         found += len(result.findings)
     return 1 if found else 0
 

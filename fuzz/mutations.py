@@ -9,9 +9,53 @@ from typing import Any
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 
 STRANGE: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 15, 16, 3.5, -0.0, 1e308, float("nan"), float("inf"), 2**31, 2**63, -(2**63)),
-    *(10**30, "", " ", "a", "0", "-1", "nan", "../../x", "/etc/passwd", "\0", "\ud800", "a\nb", "\u0663", "\u202e"),
-    *("x" * 5000, "9" * 4000, [], {}, [[]], [None], [0, "a"], {"": None}, {"sha256": "0"}, [1e400], [-1, 2**63]),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        15,
+        16,
+        3.5,
+        -0.0,
+        1e308,
+        float("nan"),
+        float("inf"),
+        2**31,
+        2**63,
+        -(2**63),
+    ),
+    *(
+        10**30,
+        "",
+        " ",
+        "a",
+        "0",
+        "-1",
+        "nan",
+        "../../x",
+        "/etc/passwd",
+        "\0",
+        "\ud800",
+        "a\nb",
+        "\u0663",
+        "\u202e",
+    ),
+    *(
+        "x" * 5000,
+        "9" * 4000,
+        [],
+        {},
+        [[]],
+        [None],
+        [0, "a"],
+        {"": None},
+        {"sha256": "0"},
+        [1e400],
+        [-1, 2**63],
+    ),
 )
 """JSON values that a careless reader does not expect."""
 
@@ -104,7 +148,9 @@ def _one_change(rng: random.Random, value: Any) -> Any:
         case 1 if isinstance(parent, list):
             parent.insert(key, copy.deepcopy(parent[key]))
         case 1:
-            parent[rng.choice(("", "extra", "../x", "\ud800", "a\nb", "train/000000", "9" * 200))] = parent[key]
+            parent[rng.choice(("", "extra", "../x", "\ud800", "a\nb", "train/000000", "9" * 200))] = parent[
+                key
+            ]
         case 2:
             other, place = rng.choice(nodes)
             parent[key] = copy.deepcopy(other[place]) if _has(other, place) else None

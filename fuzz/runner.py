@@ -117,7 +117,10 @@ def run(target: Target, inputs: int, seed: int, findings: Path) -> Result:
 
 
 def _death(code: int | None) -> str:
-    names = {-signal.SIGPROF: f"took more than {CPU_LIMIT} s", -signal.SIGALRM: f"waited more than {WALL_LIMIT} s"}
+    names = {
+        -signal.SIGPROF: f"took more than {CPU_LIMIT} s",
+        -signal.SIGALRM: f"waited more than {WALL_LIMIT} s",
+    }
     return names.get(code or 0, f"the process died with exit code {code}")
 
 

@@ -55,7 +55,17 @@ def _put(path: Path, data: bytes) -> Path:
 
 CONTENT = pictures.saved("JPEG", size=(8, 8))
 TAR_TOKENS = (
-    *(b"ustar", b"\x80", b"\xff" * 12, b"00000000000\0", b"77777777777", b"-1000", b" path=", b" size=", b"9 path=\n"),
+    *(
+        b"ustar",
+        b"\x80",
+        b"\xff" * 12,
+        b"00000000000\0",
+        b"77777777777",
+        b"-1000",
+        b" path=",
+        b" size=",
+        b"9 path=\n",
+    ),
     *(b"@LongLink", b"GNU.sparse.", b"n02690373_1.JPEG", b".tar\0", b"L", b"x", b"g", b"0"),
 )
 
@@ -66,7 +76,9 @@ def _tar_seeds() -> dict[str, bytes]:
 
 def _imagenet_seeds() -> dict[str, bytes]:
     inner = tars.sound(CONTENT)
-    outer = [tars.member(f"n0{number}.tar".encode(), tar) for number, tar in enumerate(inner.values(), 2690373)]
+    outer = [
+        tars.member(f"n0{number}.tar".encode(), tar) for number, tar in enumerate(inner.values(), 2690373)
+    ]
     return {"tar_of_tars": b"".join(outer) + tars.END} | _tar_seeds()
 
 
@@ -76,7 +88,9 @@ def _break_tar(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
     if rng.random() < 0.2:
         return data
     blocks = [data[at : at + tars.BLOCK] for at in range(0, len(data), tars.BLOCK)]
-    return b"".join(tars.with_checksum(one) if one[257:262] == b"ustar" and len(one) == 512 else one for one in blocks)
+    return b"".join(
+        tars.with_checksum(one) if one[257:262] == b"ustar" and len(one) == 512 else one for one in blocks
+    )
 
 
 def _walk(data: bytes, folder: Path) -> None:
@@ -86,7 +100,10 @@ def _walk(data: bytes, folder: Path) -> None:
     for entry in found:
         _demand(0 <= entry.offset <= entry.offset + entry.size <= len(data), f"{entry} lies outside the tar")
     expected = _by_tarfile(data)
-    _demand(expected is None or expected == [tuple(entry) for entry in found], f"{found}\ntarfile finds\n{expected}")
+    _demand(
+        expected is None or expected == [tuple(entry) for entry in found],
+        f"{found}\ntarfile finds\n{expected}",
+    )
 
 
 def _by_tarfile(data: bytes) -> list[tuple[str, int, int]] | None:
@@ -116,8 +133,30 @@ def _imagenet(data: bytes, folder: Path) -> None:
 # --- pictures ------------------------------------------------------------------------------------------
 
 PICTURE_TOKENS = (
-    *(b"\xff\xc0", b"\xff\xc2", b"\xff\xc4", b"\xff\xda", b"\xff\xd9", b"\xff\xdd", b"\xff\xe1", b"\xff\xee\0\x0eAdobe"),
-    *(b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND", b"acTL", b"iCCP", b"zTXt", b"GIF89a", b"BM", b"II*\0", b"RIFF"),
+    *(
+        b"\xff\xc0",
+        b"\xff\xc2",
+        b"\xff\xc4",
+        b"\xff\xda",
+        b"\xff\xd9",
+        b"\xff\xdd",
+        b"\xff\xe1",
+        b"\xff\xee\0\x0eAdobe",
+    ),
+    *(
+        b"IHDR",
+        b"IDAT",
+        b"PLTE",
+        b"tRNS",
+        b"IEND",
+        b"acTL",
+        b"iCCP",
+        b"zTXt",
+        b"GIF89a",
+        b"BM",
+        b"II*\0",
+        b"RIFF",
+    ),
 )
 
 
@@ -130,11 +169,16 @@ def _picture(data: bytes, folder: Path) -> None:
     check, resize = (("header", None), ("decode", None), ("decode", 4), ("header", 9))[_choice(data, 4)]
     picture = images.make_ready(data, check=check, resize=resize)
     _demand(picture.change is not None or picture.data == data, "bytes changed without a note")
-    _demand(picture.width * picture.height <= images.MOST_PIXELS, f"{picture.width}x{picture.height} is too large")
+    _demand(
+        picture.width * picture.height <= images.MOST_PIXELS, f"{picture.width}x{picture.height} is too large"
+    )
     if picture.change is not None:
         with Image.open(io.BytesIO(picture.data)) as image:
             _demand(image.size == (picture.width, picture.height), f"{image.size} is not what is stated")
-            _demand(image.format == "JPEG" and image.mode in ("L", "RGB"), f"it became {image.format} {image.mode}")
+            _demand(
+                image.format == "JPEG" and image.mode in ("L", "RGB"),
+                f"it became {image.format} {image.mode}",
+            )
 
 
 # --- stimulus names ------------------------------------------------------------------------------------
@@ -159,14 +203,32 @@ def _name(data: bytes, folder: Path) -> None:
     _demand(parsed.regime in human.REGIMES and int(parsed.number) >= 0, f"{parsed}")
     _demand(parsed.regime in ("color", "grayscale") or math.isfinite(float(parsed.level)), f"{parsed}")
     key = human.key_of(parsed)
-    _demand(human.parse_name(f"{key.replace('-', '.')}.JPEG") == parsed, f"the key {key!r} is not that of {parsed}")
+    _demand(
+        human.parse_name(f"{key.replace('-', '.')}.JPEG") == parsed,
+        f"the key {key!r} is not that of {parsed}",
+    )
     shards.ustar_header(f"{key}.json", 1)
 
 
 # --- JSON with and without a seal ----------------------------------------------------------------------
 
 TEXT_TOKENS = (
-    *(b'"', b"[", b"]", b"{", b"}", b",", b":", b"null", b"NaN", b"-1", b"1e999", b'"train"', b'"sha256"', b"\\ud800"),
+    *(
+        b'"',
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b",",
+        b":",
+        b"null",
+        b"NaN",
+        b"-1",
+        b"1e999",
+        b'"train"',
+        b'"sha256"',
+        b"\\ud800",
+    ),
     *(b"\0", b"\xff", b"\n", b"\xef\xbb\xbf"),
 )
 
@@ -191,7 +253,9 @@ def _sealed(text: bytes) -> bytes:
     return body + b',\n"sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 
 
-def _json_seeds(values: Sequence[Any], finish: Callable[[bytes], bytes] = bytes) -> Callable[[], dict[str, bytes]]:
+def _json_seeds(
+    values: Sequence[Any], finish: Callable[[bytes], bytes] = bytes
+) -> Callable[[], dict[str, bytes]]:
     return lambda: {str(number): finish(json.dumps(value).encode()) for number, value in enumerate(values)}
 
 
@@ -224,7 +288,10 @@ def _manifest(data: bytes, folder: Path) -> None:
     _set(folder, kind, prepared.MANIFEST, {}, texts.index(SHARD[kind], b"abc"))
     _put(folder / prepared.MANIFEST, data)
     if _choice(data, 8) == 0:
-        _demand(all(line.isprintable() for line in verifying.verify(folder).problems), "a problem of several lines")
+        _demand(
+            all(line.isprintable() for line in verifying.verify(folder).problems),
+            "a problem of several lines",
+        )
     _read_all(prepared.PreparedSet(folder), kind)
 
 
@@ -313,8 +380,30 @@ def _observers(data: bytes, folder: Path) -> None:
 # --- runs ----------------------------------------------------------------------------------------------
 
 CSV_TOKENS = (
-    *(b",", b"\n", b'"', b"\r", b"\0", b"nan", b"inf", b"-1", b"16", b"1e400", b"9223372036854775808", b"0.5", b"\xff"),
-    *(b"predictions_exit0", b"predictions_exit1", b"predictions_exit99999", b"labels", b"level", b"block", b"\xef\xbb\xbf"),
+    *(
+        b",",
+        b"\n",
+        b'"',
+        b"\r",
+        b"\0",
+        b"nan",
+        b"inf",
+        b"-1",
+        b"16",
+        b"1e400",
+        b"9223372036854775808",
+        b"0.5",
+        b"\xff",
+    ),
+    *(
+        b"predictions_exit0",
+        b"predictions_exit1",
+        b"predictions_exit99999",
+        b"labels",
+        b"level",
+        b"block",
+        b"\xef\xbb\xbf",
+    ),
 )
 
 
@@ -338,7 +427,9 @@ def _config(data: bytes, folder: Path) -> None:
     _put(folder / "config.json", data)
     found = runs.Run(folder).config()
     _demand(config.exits(found) >= 1 and found.image_size >= 1, "a network without an image or an exit")
-    _demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds")
+    _demand(
+        isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds"
+    )
     json.dumps(found.to_json(), allow_nan=False)
 
 
@@ -357,7 +448,9 @@ def _measures(data: bytes, folder: Path) -> None:
 def _history(data: bytes, folder: Path) -> None:
     _put(folder / "history.csv", data)
     rows = runs.Run(folder).history()
-    _demand(all(isinstance(value, float) for row in rows for value in row.values()), "a value that is no number")
+    _demand(
+        all(isinstance(value, float) for row in rows for value in row.values()), "a value that is no number"
+    )
 
 
 def _environment(data: bytes, folder: Path) -> None:
@@ -369,7 +462,19 @@ def _environment(data: bytes, folder: Path) -> None:
 
 # --- weights -------------------------------------------------------------------------------------------
 
-HDF5_TOKENS = (b"\x89HDF", b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"GCOL", b"FRHP", b"BTHD", b"layer_names", b"weight_names")
+HDF5_TOKENS = (
+    b"\x89HDF",
+    b"TREE",
+    b"SNOD",
+    b"HEAP",
+    b"OHDR",
+    b"OCHK",
+    b"GCOL",
+    b"FRHP",
+    b"BTHD",
+    b"layer_names",
+    b"weight_names",
+)
 
 
 def _weight_seeds() -> dict[str, bytes]:
@@ -379,7 +484,11 @@ def _weight_seeds() -> dict[str, bytes]:
         "readout": weights.sound(only_readout=True),
         "latest": weights.sound(only_readout=True, libver="latest"),
     }
-    return {**sound, **weights.hostile(sound["readout"]), **{f"b_{k}": v for k, v in weights.hostile(sound["b"]).items()}}
+    return {
+        **sound,
+        **weights.hostile(sound["readout"]),
+        **{f"b_{k}": v for k, v in weights.hostile(sound["b"]).items()},
+    }
 
 
 def _break_weights(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
@@ -422,7 +531,9 @@ def _target(
     return Target(name, seeds, breaks, lambda: parse, refusals or REFUSALS)
 
 
-def _of_json(name: str, values: Sequence[Any], parse: Parse, finish: Callable[[bytes], bytes] = bytes) -> Target:
+def _of_json(
+    name: str, values: Sequence[Any], parse: Parse, finish: Callable[[bytes], bytes] = bytes
+) -> Target:
     return _target(name, _json_seeds(values, finish), _break_json(values, finish), parse)
 
 
@@ -441,7 +552,13 @@ TARGETS: dict[str, Target] = {
     for target in (
         _target("tar", _tar_seeds, _break_tar, _walk),
         _target("imagenet", _imagenet_seeds, _break_tar, _imagenet),
-        _target("picture", lambda: pictures.sound() | pictures.hostile(), _break_picture, _picture, images.BadImage),
+        _target(
+            "picture",
+            lambda: pictures.sound() | pictures.hostile(),
+            _break_picture,
+            _picture,
+            images.BadImage,
+        ),
         _target("name", lambda: {name: name.encode() for name in NAMES}, _break_name, _name, NotOne),
         _of_json("split", texts.SPLITS, _split),
         _of_json("sealedsplit", texts.SPLITS[:1], _split, _sealed),
@@ -461,4 +578,3 @@ TARGETS: dict[str, Target] = {
     )
 }
 """By name; all of them are run by `make fuzz`."""
-

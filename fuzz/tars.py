@@ -8,7 +8,12 @@ END = bytes(2 * BLOCK)
 
 
 def header(
-    name: bytes, size: int | bytes = 0, kind: bytes = b"0", *, link: bytes = b"", magic: bytes = b"ustar\x0000"
+    name: bytes,
+    size: int | bytes = 0,
+    kind: bytes = b"0",
+    *,
+    link: bytes = b"",
+    magic: bytes = b"ustar\x0000",
 ) -> bytes:
     """A header with a right checksum; `size` as bytes is written as it is."""
     field = b"%011o\0" % size if isinstance(size, int) else size.ljust(12, b"\0")
@@ -84,10 +89,18 @@ def hostile(content: bytes) -> dict[str, bytes]:
         "not_octal": b"99999999999",
         "blank": b" " * 11,
     }
-    found = {f"size_{name}": header(b"n02690373_1.JPEG", size) + data(content) for name, size in sized.items()}
+    found = {
+        f"size_{name}": header(b"n02690373_1.JPEG", size) + data(content) for name, size in sized.items()
+    }
     found |= {
         f"pax_size_{name}": pax({b"size": size}) + image + after
-        for name, size in {"negative": b"-512", "huge": b"9" * 30, "word": b"x", "empty": b"", "other": b"0"}.items()
+        for name, size in {
+            "negative": b"-512",
+            "huge": b"9" * 30,
+            "word": b"x",
+            "empty": b"",
+            "other": b"0",
+        }.items()
     }
     records = {
         "no_length": b"path=x\n",

@@ -28,7 +28,14 @@ def index(shard: str, content: bytes) -> dict[str, Any]:
     """Of a shard with one sample, `content` bytes long and at its beginning."""
     human = not shard.startswith("train")
     key = "24_color_gray_c_car_exit0" if human else KEYS[0]
-    columns = {"keys": [key], "offsets": [0], "sizes": [len(content)], "labels": [6], "widths": [24], "heights": [18]}
+    columns = {
+        "keys": [key],
+        "offsets": [0],
+        "sizes": [len(content)],
+        "labels": [6],
+        "widths": [24],
+        "heights": [18],
+    }
     return {
         "plan": PLAN, "shard": f"{shard}.tar", "count": 1, "bytes": len(content), "sha256 of the tar": "0" * 64,
         "samples": columns, "rejected": [["n02690373/x.txt", "no image"]],

@@ -20,11 +20,17 @@ def misfit(value: Any, form: Any, where: str = "") -> str | None:
         where: the way from the file's top to the value, for the words.
     """
     if isinstance(form, tuple):
-        return None if any(misfit(value, one) is None for one in form) else f"{where or 'it'} is none of its kinds"
+        return (
+            None
+            if any(misfit(value, one) is None for one in form)
+            else f"{where or 'it'} is none of its kinds"
+        )
     if isinstance(form, list):
-        return _first(misfit(one, form[0], f"{where}[{at}]") for at, one in enumerate(value)) if isinstance(
-            value, list
-        ) else f"{where or 'it'} is no list"
+        return (
+            _first(misfit(one, form[0], f"{where}[{at}]") for at, one in enumerate(value))
+            if isinstance(value, list)
+            else f"{where or 'it'} is no list"
+        )
     if isinstance(form, Mapping):
         return _entries(value, form, where) if isinstance(value, dict) else f"{where or 'it'} is no object"
     if isinstance(form, range):

@@ -176,7 +176,9 @@ def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Picture
         )
         changes.append(f"shrunk from {width}x{height}")
     if max(image.size) > MOST_SIDE:
-        raise BadImage(f"it has {width}x{height} pixels; {MOST_SIDE:,} are the most in a row or column of a JPEG")
+        raise BadImage(
+            f"it has {width}x{height} pixels; {MOST_SIDE:,} are the most in a row or column of a JPEG"
+        )
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
     return Picture(out.getvalue(), *image.size, f"{', '.join(changes)}, quality {QUALITY}")

@@ -160,7 +160,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 def _misfit(index: dict[str, Any]) -> str | None:
     """What is wrong with the columns of an index; they are checked as arrays, since there may be millions of rows."""
     samples, size = index["samples"], index["bytes"]
-    most = {"offsets": size, "sizes": size, "labels": len(CATEGORIES) - 1, "widths": 2**31 - 1, "heights": 2**31 - 1}
+    most = {
+        "offsets": size,
+        "sizes": size,
+        "labels": len(CATEGORIES) - 1,
+        "widths": 2**31 - 1,
+        "heights": 2**31 - 1,
+    }
     if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in samples["keys"]):
         return "a key is not of 1 to 100 letters, digits, - and _"
     if any(len(samples[name]) != index["count"] for name in COLUMNS):
@@ -172,7 +178,9 @@ def _misfit(index: dict[str, Any]) -> str | None:
             column = np.array(samples[name])
         except (ValueError, OverflowError):
             return f"{name} are no numbers"
-        if len(column) and (column.ndim != 1 or column.dtype.kind != "i" or column.min() < 0 or column.max() > largest):
+        if len(column) and (
+            column.ndim != 1 or column.dtype.kind != "i" or column.min() < 0 or column.max() > largest
+        ):
             return f"{name} are not numbers from 0 to {largest}"
     if any(start + length > size for start, length in zip(samples["offsets"], samples["sizes"], strict=True)):
         return "a sample reaches beyond the tar's end"
@@ -191,7 +199,9 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
     """
     index = unseal(index_path(shard), _INDEX)
     if wrong := _misfit(index):
-        raise ConvRNNError(f"{index_path(shard)} is not as this version writes it: {wrong}; make the set again")
+        raise ConvRNNError(
+            f"{index_path(shard)} is not as this version writes it: {wrong}; make the set again"
+        )
     if plan_hash is not None and index["plan"] != plan_hash:
         raise ConvRNNError(f"{index_path(shard)} belongs to another plan than the set that it lies in")
     return index

@@ -30,7 +30,7 @@ THREADS = 8
 """Classes listed at once: on a network disk listing waits for answers, not for the processor."""
 
 LONGEST_NAME = 255
-"""Letters of a file name, as on any disk. Names are kept as wide as the widest, so one in a tar could fill the memory."""
+"""Letters of a file name, as on any disk. Names are kept as wide as the widest: one could fill the memory."""
 
 _WNID = re.compile(r"n[0-9]{8}")
 

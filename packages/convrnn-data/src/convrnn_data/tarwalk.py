@@ -67,13 +67,19 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         at, kind = position, header[156:157]
         stated = _check(header, path, at)
         extends = kind in (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL)
-        size = 0 if kind in _WITHOUT_DATA else stated if extends else _pax_size({**shared, **own}, stated, path, at)
+        size = (
+            0
+            if kind in _WITHOUT_DATA
+            else stated
+            if extends
+            else _pax_size({**shared, **own}, stated, path, at)
+        )
         data = at + BLOCK
         position = data + padded(size)
         if extends and size > LONGEST_HEADER:
             raise ConvRNNError(
-                f"{path} is damaged: a name or extended header of {size:,} bytes at byte {at:,}, and {LONGEST_HEADER:,} "
-                "is the most; copy or download it again"
+                f"{path} is damaged: a name or extended header of {size:,} bytes at byte {at:,}; {LONGEST_HEADER:,} "
+                "are the most; copy or download it again"
             )
         if position > end:
             raise ConvRNNError(
@@ -93,7 +99,11 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
                     "again without --sparse"
                 )
             if kind in _REGULAR:
-                named = told[b"path"].decode("utf-8", "surrogateescape") if b"path" in told else name or _name(header)
+                named = (
+                    told[b"path"].decode("utf-8", "surrogateescape")
+                    if b"path" in told
+                    else name or _name(header)
+                )
                 # Before folders had a kind of their own, a slash at the end made one.
                 if kind != b"\0" or not named.endswith("/"):
                     yield Entry(named, data, size)
@@ -136,7 +146,7 @@ def _records(data: bytes, path: Path, position: int) -> dict[bytes, bytes]:
         key, equals, value = record.partition(b"=")
         if not length or end > len(data) or not equals or not key or data[end - 1 : end] != b"\n":
             raise ConvRNNError(
-                f"{path} is damaged: no extended header that can be read at byte {position:,}; copy or download it again"
+                f"{path} is damaged: no readable extended header at byte {position:,}; copy or download it again"
             )
         records[key] = value
         at = end
@@ -149,5 +159,7 @@ def _pax_size(told: dict[bytes, bytes], stated: int, path: Path, position: int) 
     if digits is None:
         return stated
     if not re.fullmatch(rb"[0-9]{1,18}", digits):
-        raise ConvRNNError(f"{path} is damaged: a size that is no number at byte {position:,}; copy or download it again")
+        raise ConvRNNError(
+            f"{path} is damaged: a size that is no number at byte {position:,}; copy or download it again"
+        )
     return int(digits)

@@ -17,7 +17,6 @@ from convrnn_data.prepared import MANIFEST, PLAN, REJECTED, SPLIT
 from convrnn_data.sealed import TEMPORARY, seal, unseal, write_file
 from convrnn_data.shards import index_path, is_whole, read_index
 
-
 _KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}
 
 

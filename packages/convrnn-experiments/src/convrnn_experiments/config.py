@@ -83,7 +83,7 @@ class Config:
         }
         config = cls(**{**values, **given})
         try:
-            config.condition  # Levels that the regime does not have.
+            _ = config.condition  # Levels that the regime does not have.
         except ConvRNNError as error:
             raise ConvRNNError(f"{path} cannot be used: {error}") from error
         return config

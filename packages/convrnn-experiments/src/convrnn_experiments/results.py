@@ -33,7 +33,13 @@ _MEASURES = {
     "accuracy_by_level": {re.compile(".*"): _ACCURACY},
 }
 _ENVIRONMENT = {"command": str}
-_ANSWERS = {"labels": (0, 15), "predictions": (0, 15), "confidence": (0, np.inf), "entropy": (0, np.inf), "block": (-1, 4)}
+_ANSWERS = {
+    "labels": (0, 15),
+    "predictions": (0, 15),
+    "confidence": (0, np.inf),
+    "entropy": (0, np.inf),
+    "block": (-1, 4),
+}
 """Least and largest of each column of `predictions.csv`."""
 
 

@@ -82,7 +82,9 @@ class Run:
                 rows = csv.DictReader(file, strict=True)
                 return [{key: float(value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
-            raise ConvRNNError(f"{path} is not a table of numbers ({error}); train the run anew with --force") from error
+            raise ConvRNNError(
+                f"{path} is not a table of numbers ({error}); train the run anew with --force"
+            ) from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Replaces `history.csv`."""
