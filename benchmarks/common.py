@@ -151,10 +151,11 @@ def bars(
             axes.barh(at, middle, height * 0.92, color=COLOURS[place % len(COLOURS)])
             axes.errorbar(middle, at, xerr=[[middle - low], [high - middle]], color="black", lw=1, capsize=2)
             axes.annotate(
-                f"{name}: {middle:.3g}", (0, at), (4, 0), textcoords="offset points", va="center", size=8
+                f"{name}: {middle:.3g}", (high, at), (4, 0), textcoords="offset points", va="center", size=8
             )
     axes.set_yticks(range(len(groups)), list(groups))
     axes.invert_yaxis()
+    axes.margins(x=0.25)  # for the words behind the bars
     axes.set_xlabel(unit)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

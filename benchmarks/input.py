@@ -2,7 +2,7 @@
 
 Both give the same square: the whole shorter side, from the middle, at the same size, 32 to a batch. Keras' function
 reads a folder per category in file order, decodes whole pictures and resizes without antialiasing; it maps with
-AUTOTUNE and prefetches as it ships, which no setting of ours made faster. Since a resize without antialiasing is
+AUTOTUNE and prefetches as it ships. Since a resize without antialiasing is
 less work, Keras is measured three ways:
 
     keras, antialiased   its loader with its own backend's antialias=True: the same quality as ours

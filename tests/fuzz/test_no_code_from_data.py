@@ -1,0 +1,52 @@
+"""Nothing that is read can run: no reader of data of ours unpickles, evaluates, or trusts a saved model's code."""
+
+import ast
+from pathlib import Path
+
+import keras
+import pytest
+
+from convrnn_model import bl_net
+
+PACKAGES = Path(__file__).resolve().parents[2] / "packages"
+MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "torch"}
+CALLS = {"eval", "exec", "load_model", "enable_unsafe_deserialization", "unsafe_load", "read_pickle"}
+
+
+def offences(tree: ast.AST) -> list[str]:
+    """Imports and calls that could run what a file says."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [name.name for name in node.names if name.name.split(".")[0] in MODULES]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in MODULES:
+            found.append(str(node.module))
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            unsafe = {word.arg for word in node.keywords if word.arg in ("allow_pickle", "safe_mode")}
+            found += [name] if name in CALLS else sorted(unsafe)
+    return found
+
+
+@pytest.mark.parametrize("package", ["data", "model", "experiments"])
+def test_no_reader_can_run_what_it_reads(package):
+    files = sorted((PACKAGES / f"convrnn-{package}" / "src").rglob("*.py"))
+    assert files
+    assert {str(file): found for file in files if (found := offences(ast.parse(file.read_text())))} == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["import pickle", "from dill import loads", "eval(x)", "np.load(f, allow_pickle=True)"]
+)
+def test_the_scan_sees(line):
+    assert offences(ast.parse(line))
+
+
+def test_a_saved_model_with_code_in_it_is_refused(tmp_path):
+    image = keras.Input((64, 64, 3))
+    model = keras.Model(
+        image, bl_net((64, 64, 3), 2, 1, width=0.02)(keras.layers.Lambda(lambda x: x * 2)(image))
+    )
+    model.save(tmp_path / "with_code.keras")
+    with pytest.raises(ValueError, match=r"unsafe|Lambda"):
+        keras.saving.load_model(tmp_path / "with_code.keras")
