@@ -111,7 +111,8 @@ ifneq ($(IMAGENET),)
 	@$(BIN)/convrnn-data prepare $(IMAGENET) $(DATA) $(PREPARE_FLAGS)
 endif
 ifneq ($(HUMAN),)
-	@$(BIN)/convrnn-data reformat $(HUMAN) $(HUMAN_SET)
+	@if test -d $(HUMAN_SET); then echo "$(HUMAN_SET) is there and stays as it is"; \
+	 else $(BIN)/convrnn-data reformat $(HUMAN) $(HUMAN_SET); fi
 endif
 endif
 
