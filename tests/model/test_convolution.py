@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convrnn_model import SameConv2D, bl_net, layers, load_weights, preprocess_image
-from convrnn_model.fourier import Plan
-from convrnn_model.layers import choose_method, fft_convolution, unfolded_convolution
+from convrnn_model import SameConv2D, activations, bl_net, layers, load_weights, preprocess_image
+from convrnn_model.fourier import FourierPlan
+from convrnn_model.layers import ConvSum, choose_method, tiled_convolution, unfolded_convolution
+from convrnn_model.winograd import WinogradPlan
 
 SLOW_OK = [HealthCheck.too_slow]
 
@@ -24,6 +25,16 @@ def direct(images, kernel):
 def drawn(seed, *shape):
     value = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     return keras.ops.convert_to_tensor(value)
+
+
+def fourier(images, kernel):
+    plan = FourierPlan.best(tuple(images.shape[1:3]), tuple(kernel.shape))
+    return tiled_convolution([images], [kernel], plan)
+
+
+def winograd(images, kernel):
+    plan = WinogradPlan.of(tuple(images.shape[1:3]), tuple(kernel.shape))
+    return tiled_convolution([images], [kernel], plan)
 
 
 def gradients(function, images, kernel, upstream):
@@ -48,7 +59,7 @@ def gradients(function, images, kernel, upstream):
     return [array(gradient) for gradient in found]
 
 
-@pytest.mark.parametrize("method", [fft_convolution, unfolded_convolution])
+@pytest.mark.parametrize("method", [fourier, winograd, unfolded_convolution])
 @settings(max_examples=25, deadline=None, suppress_health_check=SLOW_OK)
 @given(
     batch=st.integers(1, 3),
@@ -59,6 +70,7 @@ def gradients(function, images, kernel, upstream):
     seed=st.integers(0, 99),
 )
 def test_every_method_is_the_direct_convolution(method, batch, size, side, channels, filters, seed):
+    side = 3 if method is winograd else side
     images, kernel = drawn(seed, batch, *size, channels), drawn(seed + 1, side, side, channels, filters)
     wanted = array(direct(images, kernel))
     # float32: errors grow with the size of what is summed
@@ -66,6 +78,7 @@ def test_every_method_is_the_direct_convolution(method, batch, size, side, chann
     np.testing.assert_allclose(array(method(images, kernel)), wanted, rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.parametrize("method", [fourier, winograd])
 @settings(max_examples=10, deadline=None, suppress_health_check=SLOW_OK)
 @given(
     batch=st.integers(1, 3),
@@ -74,17 +87,18 @@ def test_every_method_is_the_direct_convolution(method, batch, size, side, chann
     channels=st.integers(1, 4),
     filters=st.integers(1, 4),
 )
-def test_fft_gradients_are_the_direct_ones(batch, size, side, channels, filters):
+def test_gradients_are_the_direct_ones(method, batch, size, side, channels, filters):
+    side = 3 if method is winograd else side
     images, kernel = drawn(0, batch, *size, channels), drawn(1, side, side, channels, filters)
     upstream = drawn(2, batch, *size, filters)
-    ours = gradients(fft_convolution, images, kernel, upstream)
+    ours = gradients(method, images, kernel, upstream)
     for found, wanted in zip(ours, gradients(direct, images, kernel, upstream), strict=True):
         assert np.abs(found - wanted).max() <= 1e-4 * np.abs(wanted).max()
 
 
 def test_a_batch_of_none_is_answered():
     images = keras.ops.zeros((0, 20, 20, 2))
-    assert tuple(fft_convolution(images, drawn(0, 5, 5, 2, 3)).shape) == (0, 20, 20, 3)
+    assert tuple(fourier(images, drawn(0, 5, 5, 2, 3)).shape) == (0, 20, 20, 3)
 
 
 @given(
@@ -94,7 +108,7 @@ def test_a_batch_of_none_is_answered():
 )
 @settings(max_examples=60, deadline=None)
 def test_tiles_cover_the_image_and_no_tile_lies_outside(size, side, matrix):
-    plan = Plan.best(size, (side, side, *matrix))
+    plan = FourierPlan.best(size, (side, side, *matrix))
     for axis, length in zip((plan.rows, plan.columns), size, strict=True):
         assert axis.step * axis.tiles >= length > axis.step * (axis.tiles - 1) - axis.step
         assert axis.points == axis.step + side - 1
@@ -170,19 +184,113 @@ BL_0_LATERAL, BL_3_LATERAL, BL_5_LATERAL = (7, 7, 96, 96), (3, 3, 256, 256), (3,
 @pytest.mark.parametrize(
     ("image", "kernel", "dtype", "gains", "method"),
     [
-        ((128, 128), BL_0_LATERAL, "float32", True, "fft"),
-        ((224, 224), BL_0_LATERAL, "float32", True, "fft"),
-        ((64, 64), (5, 5, 128, 128), "float32", True, "fft"),
+        ((128, 128), BL_0_LATERAL, "float32", True, FourierPlan),
+        ((224, 224), BL_0_LATERAL, "float32", True, FourierPlan),
+        ((64, 64), (5, 5, 128, 128), "float32", True, FourierPlan),
         ((128, 128), (7, 7, 3, 96), "float32", True, "direct"),
-        ((16, 16), BL_3_LATERAL, "float32", True, "direct"),
-        ((4, 4), BL_5_LATERAL, "float32", True, "unfold"),
+        ((16, 16), BL_3_LATERAL, "float32", True, WinogradPlan),
+        ((4, 4), BL_5_LATERAL, "float32", True, WinogradPlan),
+        ((2, 2), BL_5_LATERAL, "float32", True, "unfold"),
         ((128, 128), BL_0_LATERAL, "bfloat16", True, "direct"),
         ((None, None), BL_0_LATERAL, "float32", True, "direct"),
         ((128, 128), BL_0_LATERAL, "float32", False, "direct"),
     ],
 )
-def test_auto_takes_fft_only_where_it_wins(image, kernel, dtype, gains, method, monkeypatch):
+def test_auto_takes_tiles_only_where_they_win(image, kernel, dtype, gains, method, monkeypatch):
     monkeypatch.setattr(layers, "_gains_on_this_device", lambda: gains)
-    assert choose_method("auto", image, kernel, dtype) == method
+    chosen = choose_method("auto", image, kernel, dtype)
+    assert (chosen if isinstance(chosen, str) else type(chosen)) == method
     assert choose_method("direct", image, kernel, dtype) == "direct"
-    assert choose_method("fft", image, kernel, dtype) == "fft"
+    if None not in image:
+        assert isinstance(choose_method("fft", image, kernel, dtype), FourierPlan)
+
+
+@pytest.fixture
+def narrow(monkeypatch, fill_golden):
+    """A small BL whose convolutions go by tiles wherever they can, as the real one does on CPUs, and a direct one."""
+    monkeypatch.setattr(layers, "_gains_on_this_device", lambda: True)
+    monkeypatch.setattr(layers, "CLEAR_GAIN", 0.0)
+    models = [bl_net((64, 64, 3), 4, 2, width=0.04, convolution=how) for how in ("auto", "direct")]
+    for model in models:
+        fill_golden(model)
+    return models
+
+
+IMAGES = np.random.default_rng(1).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+
+
+def predicted(model):
+    return [np.asarray(answer) for answer in model.predict_on_batch(IMAGES)]
+
+
+def compare(ours, theirs):
+    for found, wanted in zip(ours, theirs, strict=True):
+        # float32: another order of summation, and transforms that lose a little more.
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=5e-6 * np.abs(wanted).max())
+
+
+def test_sums_by_tiles_answer_as_direct_ones_do(narrow):
+    ours, theirs = narrow
+    compare(predicted(ours), predicted(theirs))
+
+
+def test_terms_of_a_sum_are_there_for_whoever_asks(narrow):
+    names = ["RCL_1_BConv_Time_1", "RCL_1_LConv_Time_1", "RCL_1_ConvSum_Time_1", "RCL_0_ConvSum_Time_1"]
+    ours, theirs = (activations(model, names).predict_on_batch(IMAGES) for model in narrow)
+    compare([np.asarray(ours[name]) for name in names], [np.asarray(theirs[name]) for name in names])
+    compare([np.asarray(ours[names[2]])], [np.asarray(ours[names[0]]) + np.asarray(ours[names[1]])])
+
+
+@pytest.mark.parametrize("how", ["assign", "load", "train"])
+def test_kept_spectra_are_never_stale(narrow, how, tmp_path):
+    ours, theirs = narrow
+    before = predicted(ours)
+    if how == "train":
+        for model in narrow:
+            model.compile(optimizer=keras.optimizers.SGD(0.01), loss=["mse"] * 2, jit_compile=False)
+            model.train_on_batch(IMAGES, [np.zeros((2, 4), np.float32)] * 2)
+        theirs.set_weights(ours.get_weights())
+    else:
+        for model in narrow:
+            kernel = model.get_layer("RCL_2_LConv").kernel
+            kernel.assign(array(kernel) * (2 if how == "assign" else -1))
+        if how == "load":
+            ours.save_weights(tmp_path / "w.weights.h5")
+            ours.set_weights([w * 0 for w in ours.get_weights()])
+            predicted(ours)
+            ours.load_weights(tmp_path / "w.weights.h5")
+    after = predicted(ours)
+    assert not np.allclose(before[1], after[1], rtol=1e-4, atol=0)
+    compare(after, predicted(theirs))
+    compare(predicted(ours), after)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
+def test_a_kept_spectrum_is_computed_once(narrow, monkeypatch):
+    ours, _ = narrow
+    predicted(ours)
+    kept = [
+        entry for n in range(1, 7) for entry in ours.get_layer(f"RCL_{n}_ConvSum")._spectra._kept.values()
+    ]
+    assert len(kept) >= 5
+    for _, spectrum in kept:
+        spectrum.assign(spectrum * 0)  # as nobody would, but it shows what is read
+    predicted(ours)
+    assert all(not np.asarray(spectrum).any() for _, spectrum in kept)
+
+
+def test_a_model_with_kept_spectra_saves_exports_and_clones(narrow, tmp_path):
+    ours, _ = narrow
+    wanted = predicted(ours)
+    ours.save(tmp_path / "net.keras")
+    compare(predicted(keras.models.load_model(tmp_path / "net.keras")), wanted)
+    twin = keras.models.clone_model(ours)
+    twin.set_weights(ours.get_weights())
+    compare(predicted(twin), wanted)
+    assert any(isinstance(layer, ConvSum) for layer in twin.layers)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        ours.export(tmp_path / "exported", verbose=False)
+        loaded = tf.saved_model.load(tmp_path / "exported")
+        compare([np.asarray(answer) for answer in loaded.serve(IMAGES)], wanted)

@@ -1,5 +1,6 @@
-"""The one layer that Keras does not have: a `same` convolution by the method that is fastest."""
+"""What Keras does not have: a `same` convolution by the method that is fastest, and sums of such."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -7,15 +8,18 @@ import keras
 from keras import ops
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.fourier import BATCH, Plan, convolve, kernel_gradient, kernel_spectrum
+from convrnn_model.fourier import FourierPlan
+from convrnn_model.spectra import KeptSpectra, shared_spectrum
+from convrnn_model.tiles import BATCH, Plan
+from convrnn_model.winograd import WinogradPlan
 
 Method = Literal["auto", "direct", "fft"]
 METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
 # "auto" leaves direct convolution only for a clear gain in `Plan`'s estimate: below this, the two change places
 # from one processor, and one build of TensorFlow's matrix products, to the next; see docs/performance.md.
 CLEAR_GAIN = 1.5
-# The attribute of a traced graph that holds its kernels' spectra.
-KEPT = "_convrnn_spectra"
+# The attribute of a traced graph's tensor that holds what it was made of.
+MADE_OF = "_convrnn_made_of"
 # What all methods take for granted; said, so that a configured `channels_first` cannot turn the kernels.
 FIXED: dict[str, Any] = {
     "strides": 1,
@@ -59,12 +63,14 @@ class SameConv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any) -> Any:
         """Convolve `inputs`, (batch, H, W, channels), to (batch, H, W, filters)."""
-        image, kernel = tuple(inputs.shape[1:3]), tuple(self.kernel.shape)
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        method = choose_method(self.convolution, image, kernel, dtype)
+        method = _method_for(self.convolution, inputs, tuple(self.kernel.shape))
         if method == "direct":
             return super().call(inputs)
-        return (fft_convolution if method == "fft" else unfolded_convolution)(inputs, self.kernel)
+        if method == "unfold":
+            return unfolded_convolution(inputs, self.kernel)
+        answer = tiled_convolution([inputs], [self.kernel], method)
+        _note(answer, self, inputs)
+        return answer
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""
@@ -73,34 +79,103 @@ class SameConv2D(keras.layers.Conv2D):
         return kept | {"kernel_size": self.kernel_size[0], "convolution": self.convolution}
 
 
+@keras.saving.register_keras_serializable(package="convrnn")
+class ConvSum(keras.layers.Add):
+    """The sum of convolutions to the same filters, computed as one where that is faster.
+
+    Convolving two inputs and adding is convolving them side by side, channel by channel, which transforms back
+    once. So in a traced graph of TensorFlow's this layer looks at what its inputs were made of; what they were
+    themselves is then not computed, unless somebody asks for it.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._spectra = KeptSpectra()
+
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
+        """Add tensors (batch, H, W, filters)."""
+        parts = [made_of for tensor in inputs if (made_of := getattr(tensor, MADE_OF, None))]
+        if not parts or len({(layer.convolution, layer.kernel_size) for layer, _ in parts}) > 1:
+            return super().call(inputs)
+        images, kernels = [image for _, image in parts], [layer.kernel for layer, _ in parts]
+        channels = sum(int(kernel.shape[2]) for kernel in kernels)
+        shape = (*kernels[0].shape[:2], channels, kernels[0].shape[3])
+        method = _method_for(parts[0][0].convolution, images[0], shape)
+        if not isinstance(method, Plan):
+            return super().call(inputs)
+        kept = None if training else self._spectra
+        together = tiled_convolution(images, kernels, method, kept)
+        others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
+        return super().call([together, *others])
+
+
 def choose_method(
     wanted: Method, image: tuple[int | None, ...], kernel: tuple[int, ...], dtype: str = "float32"
-) -> Literal["direct", "fft", "unfold"]:
+) -> Plan | Literal["direct", "unfold"]:
     """Which method a convolution takes.
 
-    Fourier transforms pay for large kernels with many channels on large maps, in float32 on CPUs. On the
-    smallest maps a direct convolution spends most of its time on rearranging its large kernel, which a plain
-    matrix product over unfolded images does not. Processors with bfloat16 multiply matrices many times faster
-    in it, and direct convolution is then the fastest way.
+    Fourier transforms pay for large kernels with many channels on large maps, Winograd's for 3 x 3, in float32 on
+    CPUs. On the smallest maps a direct convolution spends most of its time on rearranging its large kernel, which
+    a plain matrix product over unfolded images does not. Processors with bfloat16 multiply matrices many times
+    faster in it, and direct convolution is then the fastest way.
 
     Args:
         wanted: What the network was built with.
         image: Height and width of the input, px; None where unknown.
         kernel: (height, width, input channels, filters).
         dtype: What is computed in.
+
+    Returns:
+        "direct"; "unfold"; or the plan of a convolution by tiles.
     """
     if wanted == "direct":
         return "direct"
+    height, width = (int(length or 0) for length in image)
     if wanted == "fft":
         # A kernel of one pixel has nothing to transform: it is a matrix product already.
-        return "fft" if kernel[0] > 1 else "unfold"
+        return FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
     if None in image or dtype != "float32" or not _gains_on_this_device():
         return "direct"
-    height, width = (int(length or 0) for length in image)
-    if height * width * BATCH < kernel[2]:
-        return "unfold"
-    plan = Plan.best((height, width), kernel)
-    return "fft" if plan.direct_cost > CLEAR_GAIN * plan.cost else "direct"
+    plans: list[Plan] = [FourierPlan.best((height, width), kernel)]
+    if kernel[0] == 3:
+        plans.append(WinogradPlan.of((height, width), kernel))
+    plan = min(plans, key=lambda plan: plan.cost)
+    if plan.direct_cost > CLEAR_GAIN * plan.cost:
+        return plan
+    return "unfold" if height * width * BATCH < kernel[2] else "direct"
+
+
+def _method_for(wanted: Method, images: Any, kernel: tuple[int, ...]) -> Plan | Literal["direct", "unfold"]:
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    return choose_method(wanted, tuple(images.shape[1:3]), kernel, dtype)
+
+
+def tiled_convolution(
+    images: Sequence[Any], kernels: Sequence[Any], plan: Plan, kept: KeptSpectra | None = None
+) -> Any:
+    """The sum of the convolutions of each of `images` with its kernel, computed in float32.
+
+    Args:
+        images: Each (batch, height, width, channels), floating, of known height and width.
+        kernels: Each (r, r, channels, filters), a variable or a tensor; correlated, not flipped, as networks do.
+        plan: For all channels together.
+        kept: Where the kernels' spectrum lies between calls, if it is to be kept.
+
+    Returns:
+        (batch, height, width, filters), in the dtype of `images`.
+    """
+    pixels = ops.cast(_joined(images, axis=-1), "float32")
+    value = ops.cast(_joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
+    if keras.backend.backend() == "tensorflow":
+        read = kept.read if kept else shared_spectrum
+        answer = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan)
+    else:
+        answer = plan.convolve(pixels, plan.kernel_spectrum(value))
+    return ops.cast(answer, images[0].dtype)
+
+
+def _joined(tensors: Sequence[Any], axis: int) -> Any:
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=axis)
 
 
 def unfolded_convolution(images: Any, kernel: Any) -> Any:
@@ -124,28 +199,8 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
     return ops.reshape(answer, (-1, height, width, filters))
 
 
-def fft_convolution(images: Any, kernel: Any) -> Any:
-    """Convolve as `direct` does, by a product of Fourier transforms, computed in float32.
-
-    Args:
-        images: (batch, height, width, channels), floating, of known height and width.
-        kernel: (r, r, channels, filters), a variable or a tensor; correlated, not flipped, as networks do.
-
-    Returns:
-        (batch, height, width, filters), in the dtype of `images`.
-    """
-    plan = Plan.best(tuple(images.shape[1:3]), tuple(kernel.shape))
-    value = ops.cast(ops.convert_to_tensor(kernel), "float32")
-    pixels = ops.cast(images, "float32")
-    if keras.backend.backend() == "tensorflow":
-        answer = _tensorflow_convolution(pixels, value, _shared_spectrum(kernel, value, plan), plan)
-    else:
-        answer = convolve(pixels, kernel_spectrum(value, plan), plan)
-    return ops.cast(answer, images.dtype)
-
-
 def _tensorflow_convolution(images: Any, kernel: Any, spectrum: Any, plan: Plan) -> Any:
-    """`convolve` with a gradient of its own.
+    """`plan.convolve` with a gradient of its own.
 
     TensorFlow's would keep every step's output, many times the images, and turn the tiles back one by one.
     """
@@ -155,46 +210,27 @@ def _tensorflow_convolution(images: Any, kernel: Any, spectrum: Any, plan: Plan)
     def run(images: Any, kernel: Any) -> Any:
         def gradient(upstream: Any) -> tuple[Any, Any]:
             # To the images: the convolution with the kernel turned by half, its channels and filters swapped.
-            turned = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
-            before = kernel.shape[0] - 1 - plan.rows.before
-            back = Plan.best(tuple(images.shape[1:3]), tuple(turned.shape), before)
-            to_images = _tensorflow_convolution(upstream, turned, kernel_spectrum(turned, back), back)
-            return to_images, kernel_gradient(images, upstream, plan)
+            turned, back = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)), plan.turned()
+            to_images = _tensorflow_convolution(upstream, turned, back.kernel_spectrum(turned), back)
+            return to_images, plan.gradient_to_kernel(images, upstream)
 
-        return convolve(images, spectrum, plan), gradient
+        return plan.convolve(images, spectrum), gradient
 
     return run(images, kernel)
 
 
-def _shared_spectrum(kernel: Any, value: Any, plan: Plan) -> Any:
-    """The kernel's spectrum, computed once for all time steps of a traced graph and never kept beyond it.
+def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:
+    """Leave on a tensor of a traced graph what `ConvSum` wants to know of it."""
+    if layer.convolution != "direct" and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    It is used again only while the graph has done nothing but read the variable: after an assignment, as
-    between two steps of training in one graph, it is computed anew.
-
-    Args:
-        kernel: A variable, or a tensor, whose spectrum is always computed.
-        value: Its value in float32.
-        plan: How the image is cut.
-    """
-    import tensorflow as tf
-
-    handle = getattr(getattr(kernel, "value", None), "handle", None)
-    graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-    if handle is None or not hasattr(graph, "capture"):
-        return kernel_spectrum(value, plan)
-    captured = graph.capture(handle)
-    kept: dict[Any, Any] = getattr(graph, KEPT, {})
-    setattr(graph, KEPT, kept)
-    only_read = all(user.type == "ReadVariableOp" for user in captured.consumers())
-    if not only_read or (captured.name, plan) not in kept:
-        kept[captured.name, plan] = kernel_spectrum(value, plan)
-    return kept[captured.name, plan]
+        if not tf.executing_eagerly():
+            setattr(answer, MADE_OF, (layer, inputs))
 
 
 @cache
 def _gains_on_this_device() -> bool:
-    """Whether this backend computes on a CPU, and there gains from Fourier transforms."""
+    """Whether this backend computes on a CPU, and there gains from convolutions by tiles."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

@@ -9,7 +9,7 @@ from keras import layers
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import METHODS, Method, SameConv2D
+from convrnn_model.layers import METHODS, ConvSum, Method, SameConv2D
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
@@ -119,7 +119,7 @@ def _unroll(
     name = names.bottom_up if variant.recurrent else names.conv
     bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution) for n, c in enumerate(table)]
     lateral = [_convolution(c.filters, c.kernel, names.lateral(n), convolution) for n, c in enumerate(table)]
-    sums = [layers.Add(name=names.conv_sum(n)) for n in range(len(table))]
+    sums = [ConvSum(name=names.conv_sum(n)) for n in range(len(table))]
     # The image does not change, so its convolution is computed once and reused at every time step.
     from_image = bottom_up[0](image)
     before: list[Any] = [None] * len(table)
