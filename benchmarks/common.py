@@ -21,6 +21,8 @@ PACKAGES = (
     "jax",
     "numpy",
     "pillow",
+    "simplejpeg",
+    "cykooz-resizer",
 )
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Okabe and Ito's, which colour-blind people tell apart; neighbours differ in lightness too."""

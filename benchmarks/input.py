@@ -9,8 +9,10 @@ less work, Keras is measured three ways:
     keras, area          interpolation="area", the one of its settings that averages what it leaves out
     keras, as it ships   bilinear between four pixels, with the aliasing that this brings
 
-Ours also crops at random and flips, as in training, in a measurement of its own. Give photographs in ImageNet's
-layout (train/<wnid>/*.JPEG); without, pictures are drawn, which are easier to decode.
+Ours also crops at random and flips, as in training, in a measurement of its own. Beside images per second stands
+processor time per image, which others on the same machine disturb less, and what each stage of ours takes of it in
+one thread; bare decoding is the limit of any loader of these files. Give photographs in ImageNet's layout
+(train/<wnid>/*.JPEG); without, pictures are drawn, which are easier to decode.
 
     python benchmarks/input.py --images /path/to/imagenet --count 2000
 """
@@ -20,6 +22,7 @@ import functools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,15 +30,26 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from common import bars, in_turn, per_second, ratio, show, write
+from common import bars, in_turn, per_second, ratio, show, spread, write
 from convrnn_data import PreparedSet, prepare
 from convrnn_data.categories import shipped_lists
 from convrnn_data.sample import draw_sample
-from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, epoch_rows, pictures_of
+from convrnn_experiments import squares
+from convrnn_experiments.pipeline import (
+    Frame,
+    Pictures,
+    batches,
+    decode_sizes,
+    epoch_jitter,
+    epoch_rows,
+    pictures_of,
+)
 
 BATCH = 32
+STAGED = 250  # images that the stages are measured on, at most
 
 
 def main() -> None:
@@ -52,7 +66,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=None, help="also draw the speeds into this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        seconds, count = measure(options, Path(folder))
+        seconds, processor_seconds, staged, count = measure(options, Path(folder))
     first = "convrnn"
     results = {
         "pictures": f"{count:,}, {'given' if options.images else 'drawn'}",
@@ -60,6 +74,15 @@ def main() -> None:
         "rounds": options.rounds,
         "images_per_second": per_second(count, seconds),
         "times_as_fast_as": {name: ratio(seconds[name], seconds[first]) for name in seconds if name != first},
+        "processor_microseconds": {
+            name: per_image(count, values) for name, values in processor_seconds.items()
+        },
+        "processor_time_of_others": {
+            name: ratio(values, processor_seconds[first])
+            for name, values in processor_seconds.items()
+            if name != first
+        },
+        "stage_microseconds": staged,
     }
     show(results)
     write(options.out, results)
@@ -68,8 +91,15 @@ def main() -> None:
         bars(options.picture, {f"{options.image_size} px": speeds}, unit="images per second")
 
 
-def measure(options: argparse.Namespace, folder: Path) -> tuple[dict[str, list[float]], int]:
-    """Seconds of an epoch of each, and how many images an epoch has."""
+def per_image(count: int, seconds: list[float]) -> dict[str, float]:
+    """`spread` of microseconds for each of `count` images."""
+    return spread([1e6 * one / count for one in seconds])
+
+
+def measure(
+    options: argparse.Namespace, folder: Path
+) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, dict[str, float]], int]:
+    """Seconds of an epoch of each, processor seconds too, what the stages take, and how many images an epoch has."""
     source = options.images
     if source is None:
         draw_sample(folder / "sample", images_per_category=6, trials=16, observers=1)
@@ -109,7 +139,44 @@ def measure(options: argparse.Namespace, folder: Path) -> tuple[dict[str, list[f
     }
     for name, function in functions.items():
         assert function() == count, f"{name} does not give every image once"
-    return in_turn(functions, options.rounds, warm=0), count
+    spent: dict[str, list[float]] = {name: [] for name in functions}
+    counted = {
+        name: functools.partial(spending, function, spent[name]) for name, function in functions.items()
+    }
+    seconds = in_turn(counted, options.rounds, warm=0)
+    return seconds, spent, stages(pictures, Frame(size, size), options.rounds), count
+
+
+def spending(function: Callable[[], int], spent: list[float]) -> None:
+    """Call a function and note the processor seconds of all threads."""
+    began = time.process_time()
+    function()
+    spent.append(time.process_time() - began)
+
+
+def stages(pictures: Pictures, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
+    """Processor microseconds per image of each stage, in one thread."""
+    rows = list(range(min(len(pictures), STAGED)))
+    files, sizes = pictures.read(rows), decode_sizes(pictures, frame).tolist()
+    whole = [squares.decode(file, size) for file, size in zip(files, sizes, strict=False)]
+    cut = [squares.cut(image, frame.size / frame.resize, (0.5, 0.5)) for image in whole]
+    resize = squares.resizer(frame.size)
+    resized, target = [resize(square) for square in cut], np.empty((frame.size, frame.size, 3), np.uint8)
+    functions: dict[str, Callable[[int], object]] = {
+        "read": lambda row: pictures.read([row]),
+        "decode, as coarsely as allowed": lambda row: squares.decode(files[row], sizes[row]),
+        "decode, all pixels": lambda row: squares.decode(files[row]),
+        "crop and resize": lambda row: resize(squares.cut(whole[row], frame.size / frame.resize, (0.5, 0.5))),
+        "mirror": lambda row: squares.copy_mirrored(resized[row], target),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            began = time.process_time()
+            for row in rows:
+                function(row)
+            spent[name].append(time.process_time() - began)
+    return {name: per_image(len(rows), values) for name, values in spent.items()}
 
 
 def repeat_images(source: Path, train: Path, count: int) -> None:

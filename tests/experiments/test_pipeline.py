@@ -4,11 +4,15 @@ import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from convrnn_data.images import BadImage
+from convrnn_experiments import squares
 from convrnn_experiments.pipeline import (
+    MADE_TOGETHER,
     RATIOS,
     Frame,
     Pictures,
@@ -16,13 +20,30 @@ from convrnn_experiments.pipeline import (
     decode_ratios,
     epoch_jitter,
     epoch_rows,
+    unreadable,
 )
 
 
-def jpeg(array: np.ndarray) -> bytes:
+def encoded(array: np.ndarray, form: str = "JPEG", mode: str | None = None, **settings) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "JPEG", quality=95, subsampling=0)
+    image = Image.fromarray(array)
+    (image.convert(mode) if mode else image).save(buffer, form, **settings)
     return buffer.getvalue()
+
+
+def jpeg(array: np.ndarray) -> bytes:
+    return encoded(array, quality=95, subsampling=0)
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A picture with detail at every scale, as photographs have."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Image.fromarray(rng.integers(0, 256, (max(2, height // step), max(2, width // step), 3), np.uint8))
+        for step in (1, 4, 16, 64)
+    ]
+    sized = [np.asarray(layer.resize((width, height), Image.Resampling.BICUBIC), float) for layer in layers]
+    return np.mean(sized, axis=0).astype(np.uint8)
 
 
 def gradients(count: int, width: int = 60, height: int = 40) -> list[np.ndarray]:
@@ -32,10 +53,10 @@ def gradients(count: int, width: int = 60, height: int = 40) -> list[np.ndarray]
     return [np.stack([red, green, np.full_like(red, 8 * i)], -1).astype(np.uint8) for i in range(count)]
 
 
-def pictures(arrays: list[np.ndarray]) -> Pictures:
-    encoded = [jpeg(array) for array in arrays]
+def pictures(arrays: list[np.ndarray], files: list[bytes] | None = None) -> Pictures:
+    files = files or [jpeg(array) for array in arrays]
     return Pictures(
-        read=lambda rows: [encoded[row] for row in rows],
+        read=lambda rows: [files[row] for row in rows],
         labels=np.arange(len(arrays)) % 16,
         widths=np.array([array.shape[1] for array in arrays]),
         heights=np.array([array.shape[0] for array in arrays]),
@@ -70,30 +91,33 @@ def test_images_belong_to_their_rows_and_labels() -> None:
         np.testing.assert_allclose(blue, 8 * rows.numpy(), atol=4)  # JPEG rounds
 
 
+def by_pillow(file: bytes, box: tuple[int, int, int, int], size: int) -> np.ndarray:
+    """The same square, decoded and resized by another library."""
+    square = Image.open(io.BytesIO(file)).convert("RGB").crop(box)
+    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+
+
 def test_centre_crop_against_pillow() -> None:
-    (array,) = gradients(1, 60, 40)
-    ((images, _, _),) = batches(pictures([array]), Frame(20, 25), 1)
+    file = jpeg(noise(40, 60))
+    ((images, _, _),) = batches(pictures([noise(40, 60)], [file]), Frame(20, 25), 1)
     # 20/25 of the 40 px side: a square of 32 px in the middle.
-    expected = Image.fromarray(array).crop((14, 4, 46, 36)).resize((20, 20), Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(images[0].numpy().astype(int), np.asarray(expected).astype(int), atol=4)
+    expected = by_pillow(file, (14, 4, 46, 36), 20)
+    np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # both round twice
 
 
 @pytest.mark.parametrize(
     ("place", "corner"), [((0.0, 0.0), (0, 0)), ((0.999, 0.999), (8, 28)), ((0.0, 0.999), (0, 28))]
 )
 def test_crops_reach_every_edge(place: tuple[float, float], corner: tuple[int, int]) -> None:
-    (array,) = gradients(1, 60, 40)
-    source = pictures([array])
+    file = jpeg(noise(40, 60))
+    source = pictures([noise(40, 60)], [file])
     jitter = np.float32([[*place, 0.0], [*place, 0.9]])
     top, left = corner
-    expected = Image.fromarray(array[top : top + 32, left : left + 32]).resize(
-        (20, 20), Image.Resampling.BILINEAR
-    )
-    expected = np.asarray(expected).astype(int)
+    expected = by_pillow(file, (left, top, left + 32, top + 32), 20)
     ((plain, _, _),) = batches(source, Frame(20, 25), 1, jitter=jitter[:1])
     ((flipped, _, _),) = batches(source, Frame(20, 25), 1, jitter=jitter[1:])
-    np.testing.assert_allclose(plain[0].numpy().astype(int), expected, atol=4)
-    np.testing.assert_allclose(flipped[0].numpy().astype(int), expected[:, ::-1], atol=4)
+    np.testing.assert_allclose(plain[0].numpy().astype(int), expected, atol=1)
+    np.testing.assert_array_equal(flipped[0], plain[0].numpy()[:, ::-1])
 
 
 def test_coarse_decoding_never_enlarges_and_looks_the_same() -> None:
@@ -115,3 +139,87 @@ def test_grayscale_files_have_three_channels() -> None:
     source = pictures([np.full((9, 9), 77, np.uint8)])
     ((images, _, _),) = batches(source, Frame(4, 4), 1)
     np.testing.assert_array_equal(images, np.full((1, 4, 4, 3), 77))
+
+
+@pytest.mark.parametrize("shape", [(300, 401), (1024, 1280), (2051, 1100)])
+def test_coarse_decoding_has_the_pixels_of_tensorflows_decoder(shape: tuple[int, int]) -> None:
+    array = noise(*shape)
+    file = encoded(array, quality=80)
+    ratio = RATIOS[decode_ratios(np.array([shape[1]]), np.array([shape[0]]), Frame(128, 128))[0]]
+    assert ratio > 1
+    theirs = tf.io.decode_jpeg(file, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE").numpy()
+    ours = squares.decode(file, [-(-side // ratio) for side in shape])
+    np.testing.assert_array_equal(ours, theirs)
+    ((images, _, _),) = batches(pictures([array], [file]), Frame(128, 128), 1)
+    height, width = theirs.shape[:2]
+    side = min(height, width)
+    top, left = ((free - side + 1) // 2 for free in (height, width))
+    square = tf.image.resize(theirs[top : top + side, left : left + side], (128, 128), antialias=True)
+    np.testing.assert_allclose(images[0].numpy().astype(float), square, atol=1.5)  # rounded twice, not once
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mode": "CMYK"},
+        {"mode": "L"},
+        {"progressive": True},
+        {"subsampling": 2},
+        {"form": "PNG"},
+        {"form": "PNG", "mode": "P"},
+        {"exif": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"},  # rotated
+    ],
+    ids=str,
+)
+def test_every_form_is_decoded(settings: dict) -> None:
+    file = encoded(noise(50, 70), **settings)
+    expected = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
+    np.testing.assert_allclose(
+        squares.decode(file).astype(int), expected, atol=1
+    )  # CMYK is rounded otherwise
+
+
+def test_bytes_that_harm_no_pixel_are_let_pass() -> None:
+    file = jpeg(noise(50, 70))
+    np.testing.assert_array_equal(squares.decode(file[:-2] + b"\0\0\0" + file[-2:]), squares.decode(file))
+
+
+@settings(max_examples=30, deadline=None)
+@given(part=st.floats(0, 0.98))
+def test_a_cut_picture_is_an_error(part: float) -> None:
+    file = jpeg(noise(64, 64))
+    with pytest.raises(BadImage):
+        squares.decode(file[: int(part * len(file))])
+
+
+@pytest.mark.parametrize("bad", [b"", b"no picture", jpeg(noise(64, 64))[:1500]])
+def test_an_unreadable_picture_is_said_in_one_line(bad: bytes) -> None:
+    files = [jpeg(noise(64, 64)), bad]
+    with pytest.raises(tf.errors.OpError) as caught:
+        list(batches(pictures([noise(64, 64)] * 2, files), Frame(16, 16), 1))
+    said = str(unreadable(caught.value, "some/set"))
+    assert said.startswith("an image of some/set cannot be read: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_pixels_do_not_depend_on_company_or_threads() -> None:
+    arrays = [noise(60 + row, 300 - row, row) for row in range(2 * MADE_TOGETHER + 3)]
+    source, frame = pictures(arrays), Frame(24, 28)
+    jitter = epoch_jitter(len(arrays), seed=3, epoch=1)
+    together = np.concatenate([images for images, _, _ in batches(source, frame, 7, jitter=jitter)])
+    order = epoch_rows(len(arrays), seed=1, epoch=0)
+    for row in order:
+        ((alone, _, _),) = batches(source, frame, 1, rows=np.array([row]), jitter=jitter)
+        np.testing.assert_array_equal(alone[0], together[row])
+    again = np.concatenate([images for images, _, _ in batches(source, frame, 64, rows=order, jitter=jitter)])
+    np.testing.assert_array_equal(again, together[order])
+
+
+@pytest.mark.parametrize(("side", "size"), [(188, 128), (100, 128), (128, 128), (900, 128), (1, 8)])
+def test_pillow_resizes_in_its_place(side: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    square = noise(side, side)
+    fast = squares.resizer(size)(square)
+    monkeypatch.setattr(squares, "Resizer", None)
+    slow = squares.resizer(size)(square)
+    np.testing.assert_allclose(fast.astype(int), slow.astype(int), atol=1)
+    assert "cykooz-resizer" not in squares.libraries()

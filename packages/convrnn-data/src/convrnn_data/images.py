@@ -27,7 +27,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _KEPT_APPS = (0xE0, 0xEE)
 """JFIF and Adobe: decoding needs both. Other application segments hold EXIF and the like."""
 
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     SyntaxError,
@@ -153,7 +153,7 @@ def _decoded(data: bytes) -> Image.Image:
             warnings.simplefilter("error")
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             image.load()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
     return image
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from convrnn_data import CATEGORIES
 from convrnn_data.console import Report, silent
+from convrnn_data.images import BadImage
 from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
@@ -19,6 +20,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import batches
 from convrnn_experiments.runs import Run, environment, write_json, written
+from convrnn_experiments.squares import decode
 from convrnn_experiments.testsets import Trials
 from convrnn_model import entropy, load_weights, multiply_adds
 
@@ -119,8 +121,8 @@ def _unreadable(trials: Trials, start: int, error: Exception) -> str:
     """Which image, from row `start` on, is the one that could not be read."""
     for row in range(start, len(trials.paths)):
         try:
-            tf.io.decode_jpeg(trials.pictures.read([row])[0], channels=3)
-        except (tf.errors.OpError, OSError):
+            decode(trials.pictures.read([row])[0])
+        except (BadImage, OSError):
             return f"{trials.paths[row]} is no whole JPEG; replace it, or remove it"
     return f"{trials.source} cannot be read: {str(error).splitlines()[0]}"
 

@@ -24,6 +24,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter, unreadable
 from convrnn_experiments.runs import write_json, written
+from convrnn_experiments.squares import libraries
 from convrnn_model import activations
 
 TRAINING, VALIDATION = 2, 3  # streams of the perturbation's draws
@@ -71,7 +72,7 @@ def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
         "levels": list(levels),
         "weights_sha256": weights_sha256,
         "backend": keras.backend.backend(),
-        "versions": versions,
+        "versions": versions | libraries(),
     }
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
+from convrnn_experiments import squares
 from convrnn_experiments.config import require_split
 from convrnn_experiments.errors import ConvRNNError
 
-READ_TOGETHER = 64  # images per call into Python, which costs as much for one as for many
+MADE_TOGETHER = 16  # images per call from TensorFlow: one thread's share
 RATIOS = (1, 2, 4, 8)  # a JPEG decoder gives these fractions of the size at a fraction of the cost
 
 Reader = Callable[[Sequence[int]], list[bytes]]
@@ -123,48 +124,64 @@ def batches(
     rows = rows[first_batch * batch_size :]
     if jitter is None:
         jitter = np.tile(np.array([0.5, 0.5, 0.0], np.float32), (len(pictures), 1))
-    ratios = decode_ratios(pictures.widths, pictures.heights, frame)
     if not len(rows):
         raise ValueError("no rows to make batches of")
-    shown = np.maximum(rows, 0)
-    columns = (rows.astype(np.int64), pictures.labels[shown].astype(np.int32), ratios[shown], jitter[shown])
+    make = _maker(pictures, frame, jitter)
 
-    def read(chunk: tf.Tensor) -> tf.Tensor:
-        encoded = tf.numpy_function(
-            _reading(pictures.read), [tf.maximum(chunk, 0)], tf.string, stateful=False
-        )
-        return tf.ensure_shape(encoded, [None])
+    def load(chunk: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        images = tf.numpy_function(make, [tf.maximum(chunk, 0)], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, (None, frame.size, frame.size, 3)), labels, chunk
 
-    def cut(
-        row: tf.Tensor, label: tf.Tensor, ratio: tf.Tensor, place: tf.Tensor, encoded: tf.Tensor
-    ) -> tuple:
-        return cut_square(decode(encoded, ratio), frame.size, frame.size / frame.resize, place), label, row
-
-    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(READ_TOGETHER)
-    dataset = dataset.map(
-        lambda row, *rest: (row, *rest, read(row)), num_parallel_calls=2, deterministic=True
-    )
-    dataset = dataset.unbatch().map(cut, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size).prefetch(2)
+    columns = (rows.astype(np.int64), pictures.labels[np.maximum(rows, 0)].astype(np.int32))
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(MADE_TOGETHER)
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.rebatch(batch_size).prefetch(2)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 0  # one for each processor, and none of those that compute
+    dataset = dataset.with_options(options)
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
+
+
+def _maker(pictures: Pictures, frame: Frame, jitter: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of rows (n,) -> squares (n, size, size, 3) uint8, which many threads may call at once.
+
+    There is Python for each picture, but little: reading, decoding and resizing let other threads run.
+    """
+    sizes = decode_sizes(pictures, frame)
+    shape = (frame.size, frame.size, 3)
+
+    def make(rows: np.ndarray) -> np.ndarray:
+        made = np.empty((len(rows), *shape), np.uint8)
+        resize = squares.resizer(frame.size)
+        files = zip(pictures.read(rows.tolist()), sizes[rows].tolist(), jitter[rows].tolist(), strict=True)
+        for square, (encoded, size, (down, right, mirror)) in zip(made, files, strict=True):
+            image = squares.decode(encoded, size)
+            resized = resize(squares.cut(image, frame.size / frame.resize, (down, right)))
+            if mirror >= 0.5:
+                squares.copy_mirrored(resized, square)
+            else:
+                square[...] = resized
+        return made
+
+    return make
+
+
+def decode_sizes(pictures: Pictures, frame: Frame) -> np.ndarray:
+    """Height and width to decode each row at: (n, 2); 0 where the picture is decoded at its full size."""
+    ratios = np.array(RATIOS)[decode_ratios(pictures.widths, pictures.heights, frame)][:, None]
+    sizes = np.stack([pictures.heights, pictures.widths], axis=1)
+    return np.where(ratios > 1, -(-sizes // ratios), 0)
 
 
 def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
     """What an error on the way from bytes to batches says to people; None if it is of another kind."""
+    # TensorFlow passes Python's errors on as text.
     if found := re.search(r"ConvRNNError: (.+)", error.message):
-        return ConvRNNError(found[1])  # a reader's own, which TensorFlow passes on as text
-    if isinstance(error, tf.errors.InvalidArgumentError):
-        return ConvRNNError(f"an image of {source} cannot be read: {error.message.splitlines()[0]}")
+        return ConvRNNError(found[1])
+    if found := re.search(r"BadImage: (.+)", error.message):
+        way_out = "prepare the set anew with --check decode, which leaves such images out"
+        return ConvRNNError(f"an image of {source} cannot be read: {found[1]}; {way_out}")
     return None
-
-
-def _reading(read: Reader) -> Callable[[np.ndarray], np.ndarray]:
-    def chunk(rows: np.ndarray) -> np.ndarray:
-        encoded = np.empty(len(rows), object)
-        encoded[:] = read(rows.tolist())
-        return encoded
-
-    return chunk
 
 
 def decode_ratios(widths: np.ndarray, heights: np.ndarray, frame: Frame) -> np.ndarray:
@@ -172,24 +189,3 @@ def decode_ratios(widths: np.ndarray, heights: np.ndarray, frame: Frame) -> np.n
     side = np.minimum(widths, heights) * (frame.size / frame.resize)
     spare = np.maximum(side / frame.size, 1.0)
     return np.minimum(np.floor(np.log2(spare)), len(RATIOS) - 1).astype(np.int32)
-
-
-def decode(encoded: tf.Tensor, ratio: tf.Tensor) -> tf.Tensor:
-    """JPEG bytes at 1 / `RATIOS[ratio]` of their size: (height, width, 3) uint8, whatever the file's colours."""
-
-    def at(step: int) -> Callable[[], tf.Tensor]:
-        return lambda: tf.io.decode_jpeg(encoded, channels=3, ratio=step, dct_method="INTEGER_ACCURATE")
-
-    return tf.switch_case(ratio, [at(step) for step in RATIOS])
-
-
-def cut_square(image: tf.Tensor, size: int, fraction: float, place: tf.Tensor) -> tf.Tensor:
-    """A square of `fraction` of the shorter side, at `place`, resized with antialiasing: (size, size, 3) uint8."""
-    shape = tf.shape(image)[:2]
-    side = tf.maximum(tf.cast(tf.round(tf.cast(tf.reduce_min(shape), tf.float32) * fraction), tf.int32), 1)
-    free = tf.cast(shape - side + 1, tf.float32)
-    corner = tf.minimum(tf.cast(tf.floor(place[:2] * free), tf.int32), shape - side)
-    square = tf.slice(image, tf.concat([corner, [0]], 0), tf.stack([side, side, 3]))
-    resized = tf.image.resize(square, (size, size), antialias=True)
-    resized = tf.where(place[2] >= 0.5, tf.reverse(resized, [1]), resized)
-    return tf.ensure_shape(tf.saturate_cast(tf.round(resized), tf.uint8), (size, size, 3))
