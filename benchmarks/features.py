@@ -23,7 +23,6 @@ from convrnn_data.sample import draw_sample
 from convrnn_experiments import features
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config, build_network
-from convrnn_experiments.pipeline import pictures_of
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
-    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0)
+    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
     data = PreparedSet(folder / "set")
     size = options.image_size
     config = Config(
@@ -53,7 +52,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         width=options.width,
         image_size=size,
         resize=round(size * 8 / 7),
-        batch_size=16,
     )
     functions: dict[str, Callable[[], object]] = {}
     for steps in (config.timesteps, config.timesteps // 2):
@@ -76,19 +74,22 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
     """Features of the training split, computed anew in each call, and the pooled network on arrays in memory."""
     network = build_network(config)
-    pictures, shards = pictures_of(data, "train"), data.table("train").shard_ids
+    extractor = features.Extractor(network, config, data)
     model, _ = features.pooled_model(network, config)
-    shape = (config.batch_size, config.image_size, config.image_size, 3)
+    shape = (features.BATCH, config.image_size, config.image_size, 3)
     batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-    starts = range(0, len(pictures), config.batch_size)
+    count = len(data.table("train"))
+    starts = range(0, count, features.BATCH)
 
     def computed() -> None:
         kept = Path(tempfile.mkdtemp(dir=folder))
-        features.compute(network, config, pictures, shards, kept, split="train", views=1)
+        for part in features.plan(data, config, kept):
+            if part.split == "train":
+                extractor.write(part)
 
     def alone() -> None:
         for start in starts:
-            model.predict_on_batch(batch[: len(pictures) - start])
+            model.predict_on_batch(batch[: count - start])
 
     return {
         f"features, {config.timesteps} steps": computed,

@@ -1,10 +1,12 @@
-"""How preparing grows with images and workers, and what multiply-adds cost: the points behind docs/scaling.md.
+"""How time and memory grow with images, workers, nodes and width: the points behind docs/scaling.md.
 
-    python benchmarks/scaling.py                     docs/scaling.json and docs/images/scaling.png
-    python benchmarks/scaling.py --images 200 400    fewer
+    python benchmarks/scaling.py                                 docs/scaling.json and docs/images/scaling.png
+    python benchmarks/scaling.py --only network --widths 0.125   one kind, or one point; the others stay as they are
 
-Processor seconds are given beside wall seconds, since they change less on a machine that others use too. Each point
-is a process of its own, so that its peak of memory is its own.
+Every point is measured several times, in processes of its own (the network: in one), so that its peak of memory is its
+own; the median is given with the least and the most. Processor seconds are given beside wall seconds, since they change
+less on a machine that others use too; those of Ray's nodes cannot be counted from here. The two nodes are of this
+machine.
 """
 
 import argparse
@@ -14,77 +16,193 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common import COLOURS, write
+from common import COLOURS, spread, write
 from prepare import make_images
 
 SIDE = 128
 """Pixels of the network's input."""
+FEATURES_WIDTH = 0.125
+NODES = "ray, two nodes"
+SHARD = 100
+"""Images of a prepared shard: small, so that every worker gets several."""
+FEATURES_SHARD = 16
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, nargs="+", default=[500, 1000, 2000, 4000])
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--widths", type=float, nargs="+", default=[0.125, 0.25, 0.5])
+    parser.add_argument("--only", nargs="+", choices=["prepare", "features", "network"], default=None)
+    parser.add_argument("--images", type=int, nargs="+", default=[500, 1000, 2000])
+    parser.add_argument("--features-images", type=int, nargs="+", default=[96])
+    parser.add_argument("--where", nargs="+", default=["1", "2", NODES], help=f"workers, or {NODES!r}")
+    parser.add_argument("--widths", type=float, nargs="+", default=[0.125, 0.25, 0.5, 1.0])
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("docs/scaling.json"))
     parser.add_argument("--picture", type=Path, default=Path("docs/images/scaling.png"))
     parser.add_argument("--point", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.point:
-        measure(*options.point)
+        print(json.dumps(MEASURES[options.point[0]](*options.point[1:])))
         return
-    results: dict[str, Any] = {"prepare": [], "network": []}
+    results = read(options.out)
     with tempfile.TemporaryDirectory() as folder:
-        for count in options.images:
-            make_images(Path(folder) / str(count) / "train", count)
-            for workers in options.workers:
-                out = Path(folder) / f"{count}-{workers}"
-                results["prepare"].append(point("prepare", Path(folder) / str(count), out, workers))
-                print(results["prepare"][-1], flush=True)
-    for width in options.widths:
-        results["network"].append(point("network", width))
-        print(results["network"][-1], flush=True)
-    write(options.out, results)
+        for kind, point in points(options, Path(folder)):
+            key = KEYS[kind]
+            print(kind, json.dumps(point), flush=True)
+            kept = [one for one in results[kind] if [one[k] for k in key] != [point[k] for k in key]]
+            results[kind] = sorted([*kept, point], key=lambda one: [one[k] for k in key])
+            # After every point, so that nothing is lost when the rest is stopped.
+            write(options.out, {**results, "network_commit": network_commit()})
     draw(results, options.picture)
 
 
-def point(*words: object) -> dict[str, float]:
+KEYS = {"prepare": ("where", "images"), "features": ("where", "images"), "network": ("width",)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The points that are there; none in the form of another version."""
+    there = json.loads(path.read_text()) if path.is_file() else {}
+    return {
+        kind: [point for point in there.get(kind, []) if "repeats" in point and set(key) <= set(point)]
+        for kind, key in KEYS.items()
+    }
+
+
+def network_commit() -> str:
+    """The last commit that changed the networks, whose speed this is; empty outside a checkout."""
+    package = str(Path(__file__).resolve().parent.parent / "packages/convrnn-model/src")
+    asked = ["git", "-C", package, "log", "-1", "--format=%h", "--", "."]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def points(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    only = options.only or list(KEYS)
+    if "prepare" in only:
+        for count in options.images:
+            source = folder / f"prepare-{count}"
+            make_images(source / "train", count)
+            for where in options.where:
+                yield "prepare", repeated(options.repeats, "prepare", source, where)
+    if "features" in only:
+        for count in options.features_images:
+            make_set(folder / f"features-{count}", count)
+            for where in options.where:
+                yield "features", repeated(options.repeats, "features", folder / f"features-{count}", where)
+    if "network" in only:
+        for width in options.widths:
+            yield "network", measured("network", width, options.repeats)
+
+
+def repeated(repeats: int, *words: object) -> dict[str, Any]:
+    """One point: what stays the same as it is, what is measured as median, least and most."""
+    found = [measured(*words) for _ in range(repeats)]
+    values = {
+        name: spread([one[name] for one in found]) if isinstance(value, float) else value
+        for name, value in found[0].items()
+    }
+    return {**values, "repeats": repeats}
+
+
+def measured(*words: object) -> dict[str, Any]:
     """One measurement, in a process of its own."""
     command = [sys.executable, __file__, "--point", *map(str, words)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(what: str, *words: str) -> None:
-    found = measure_prepare(*words) if what == "prepare" else measure_network(*words)
-    print(json.dumps(found))
+def make_set(folder: Path, count: int) -> None:
+    """Drawn photographs as a prepared set with so many for training, and weights to freeze."""
+    from convrnn_data import prepare
+    from convrnn_data.sample import draw_sample
+
+    # A quarter of each category's images is held out.
+    draw_sample(folder / "sample", images_per_category=count // 12, trials=16, observers=1)
+    prepare(
+        folder / "sample/imagenet",
+        folder / "set",
+        images="all",
+        val=0.25,
+        shard_size=FEATURES_SHARD,
+        workers=1,
+    )
+    make = (
+        "import sys; from convrnn_model import bl_net, save_weights\n"
+        f"save_weights(bl_net(({SIDE}, {SIDE}, 3), 16, width={FEATURES_WIDTH}), sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", make, str(folder / "start.h5")], check=True, capture_output=True)
 
 
-def measure_prepare(source: str, out: str, workers: str) -> dict[str, float]:
-    """Seconds and the most memory of preparing a folder with so many workers."""
+def measure_prepare(source: str, where: str) -> dict[str, Any]:
+    """Seconds and the most memory of preparing a folder."""
     from convrnn_data import prepare
 
+    images = len(list(Path(source).rglob("*.JPEG")))
+    with tempfile.TemporaryDirectory(dir=source) as out, measuring(where) as (asked, found):
+        prepare(Path(source), Path(out) / "set", images="all", val=0.1, shard_size=SHARD, **asked)
+    return {"where": where, "images": images, **found}
+
+
+def measure_features(folder: str, where: str) -> dict[str, Any]:
+    """Seconds and the most memory of one view's features, with the start of TensorFlow and of the network."""
+    with tempfile.TemporaryDirectory(dir=folder) as out, measuring(where) as (asked, found):
+        from convrnn_experiments.importing import quiet_import
+
+        with quiet_import():
+            from convrnn_experiments import features, training
+        features.one_thread_each()
+        from convrnn_data import PreparedSet
+        from convrnn_experiments.conditions import Regime
+        from convrnn_experiments.config import Config, checked
+        from convrnn_experiments.parts import Where
+
+        data = PreparedSet(Path(folder) / "set")
+        config = Config(
+            data=str(data.path),
+            perturb=Regime.NOISE,
+            weights=str(Path(folder) / "start.h5"),
+            width=FEATURES_WIDTH,
+            image_size=SIDE,
+        )
+        config = checked(config, data)
+        kept = features.keep(
+            lambda: training.prepare_network(config, lambda line: None),
+            config,
+            data,
+            Path(out),
+            where=Where(**asked),
+        )
+    return {"where": where, "images": sum(len(part.rows) for part in kept.parts), **found}
+
+
+@contextmanager
+def measuring(where: str) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
+    """Gives the options of a place, and what was used there once it is left."""
+    found: dict[str, float] = {}
+    if where == NODES:
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        cluster.add_node(num_cpus=1)
+        began = time.perf_counter()
+        yield {"engine": "ray", "workers": 2, "address": cluster.address}, found
+        found["wall_seconds"] = time.perf_counter() - began
+        cluster.shutdown()
+        return
     before, began = used(), time.perf_counter()
-    # Small shards, so that every worker gets several.
-    prepare(Path(source), Path(out), images="all", val=0.1, workers=int(workers), shard_size=100)
-    wall = time.perf_counter() - began
-    if int(workers) > 1:
+    yield {"workers": int(where)}, found
+    found["wall_seconds"] = time.perf_counter() - began
+    if int(where) > 1:
         from joblib.externals.loky import get_reusable_executor
 
         get_reusable_executor().shutdown(wait=True)  # only what has ended is counted
-    return {
-        "images": len(list(Path(source).rglob("*.JPEG"))),
-        "workers": int(workers),
-        "wall_seconds": round(wall, 2),
-        "processor_seconds": round(used() - before, 2),
-        "peak_mib_main": peak(resource.RUSAGE_SELF),
-        "peak_mib_worker": peak(resource.RUSAGE_CHILDREN) if int(workers) > 1 else 0.0,
-    }
+    found["processor_seconds"] = used() - before
+    found["peak_mib"] = max(peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN))
 
 
 def used() -> float:
@@ -94,60 +212,89 @@ def used() -> float:
 
 
 def peak(who: int) -> float:
-    return round(resource.getrusage(who).ru_maxrss / 1024, 1)
+    return resource.getrusage(who).ru_maxrss / 1024
 
 
-def measure_network(width: str, batch: int = 4, rounds: int = 2) -> dict[str, float]:
-    """Multiply-adds a processor second of BL's pooled features, all eight time steps."""
+def measure_network(width: str, repeats: str) -> dict[str, Any]:
+    """BL's pooled features, all eight time steps, one batch as `features` computes it: on one core."""
+    from convrnn_experiments.importing import quiet_import
+
+    with quiet_import():
+        from convrnn_experiments import features
+    features.one_thread_each()
     import numpy as np
 
     from convrnn_experiments.conditions import Regime
     from convrnn_experiments.config import Config, build_network
-    from convrnn_experiments.features import pooled_model
     from convrnn_model import multiply_adds
 
     config = Config(data="", perturb=Regime.COLOR, width=float(width), image_size=SIDE)
     network = build_network(config)
-    model, _ = pooled_model(network, config)
-    images = np.zeros((batch, SIDE, SIDE, 3), np.uint8)
-    model.predict_on_batch(images)
-    before = used()
-    for _ in range(rounds):
+    model, _ = features.pooled_model(network, config)
+    images = np.zeros((features.BATCH, SIDE, SIDE, 3), np.uint8)
+    for few in (1, 2):  # TensorFlow makes its graph, and then one for any batch
+        model.predict_on_batch(images[:few])
+    each = []
+    for _ in range(int(repeats)):
+        before = used()
         model.predict_on_batch(images)
-    each = (used() - before) / rounds / batch
+        each.append((used() - before) / features.BATCH)
     cost = float(multiply_adds(network, (SIDE, SIDE)).cumulative[-1])
     return {
-        "width": float(width),
-        "multiply_adds": cost,
-        "processor_seconds_an_image": round(each, 4),
-        "multiply_adds_a_processor_second": float(f"{cost / each:.3g}"),
-        "peak_mib": peak(resource.RUSAGE_SELF),
+        "width": str(width),
+        "multiply_adds": int(cost),
+        "processor_seconds_an_image": spread(each),
+        "multiply_adds_a_processor_second": spread([cost / one for one in each], digits=3),
+        "peak_mib": round(peak(resource.RUSAGE_SELF)),
+        "repeats": int(repeats),
     }
 
 
+MEASURES = {"prepare": measure_prepare, "features": measure_features, "network": measure_network}
+LABELS = {"1": "1 worker", "2": "2 workers", NODES: "Ray, 2 nodes"}
+
+
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Processor seconds and memory over images, a line for each number of workers."""
+    """Seconds over images, a line for each place, and what a multiply-add costs over width; with least and most."""
     from matplotlib.figure import Figure
 
     from convrnn_experiments.runs import written
 
-    figure = Figure(figsize=(8.0, 3.0), layout="constrained")
-    seconds, memory = figure.subplots(1, 2)
-    for place, workers in enumerate(sorted({one["workers"] for one in results["prepare"]})):
-        mine = [one for one in results["prepare"] if one["workers"] == workers]
-        images = [one["images"] for one in mine]
-        style = {"color": COLOURS[place], "marker": "o", "label": f"{workers} worker{'s' * (workers > 1)}"}
-        seconds.plot(images, [one["processor_seconds"] for one in mine], **style)
-        memory.plot(images, [max(one["peak_mib_main"], one["peak_mib_worker"]) for one in mine], **style)
-    seconds.set_ylabel("processor seconds")
-    memory.set_ylabel("peak memory of a process, MiB")
-    for axes in (seconds, memory):
+    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+    preparing, features, network = figure.subplots(1, 3)
+    for axes, kind in ((preparing, "prepare"), (features, "features")):
+        for place, where in enumerate(dict.fromkeys(one["where"] for one in results[kind])):
+            mine = [one for one in results[kind] if one["where"] == where]
+            images = [one["images"] for one in mine]
+            whiskers(axes, images, [one["wall_seconds"] for one in mine], place, LABELS.get(where, where))
         axes.set_xlabel("images")
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
+        axes.set_xlim(left=0)
+        axes.set_ylabel("seconds")
+        axes.legend(frameon=False, fontsize=8)
+    widths = [float(one["width"]) for one in results["network"]]
+    seconds = [one["processor_seconds_an_image"] for one in results["network"]]
+    whiskers(network, widths, seconds, 0, "")
+    network.set_xscale("log", base=2)
+    network.set_yscale("log")
+    network.set_xticks(widths, [f"{width:g}" for width in widths])
+    network.set_xlabel("width of BL")
+    network.set_ylabel("processor seconds an image")
+    for axes, title in ((preparing, "preparing"), (features, "kept features"), (network, "the network")):
+        axes.set_title(title, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
+        if axes is not network:
+            axes.set_ylim(bottom=0)
     with written(path) as beside:
         figure.savefig(beside, format=path.suffix[1:], dpi=150)
+
+
+def whiskers(axes: Any, x: list[float], found: list[dict[str, float]], place: int, label: str) -> None:
+    middle = [one["median"] for one in found]
+    below = [one["median"] - one["least"] for one in found]
+    above = [one["most"] - one["median"] for one in found]
+    axes.errorbar(
+        x, middle, yerr=[below, above], color=COLOURS[place], marker="o", ms=4, capsize=2, label=label
+    )
 
 
 if __name__ == "__main__":

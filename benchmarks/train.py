@@ -100,9 +100,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 def _features_once(network: object, config: Config, data: PreparedSet, folder: Path) -> float:
     began = time.perf_counter()
-    for split in ("train", "val"):
-        source, shards = pictures_of(data, split), data.table(split).shard_ids
-        features.compute(network, config, source, shards, folder, split=split, views=1)
+    features.keep(lambda: network, config, data, folder)
     return time.perf_counter() - began
 
 

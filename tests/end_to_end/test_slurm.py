@@ -141,6 +141,23 @@ def test_processes_know_their_number_and_the_first_host(cluster: Path) -> None:
         assert words[-6:] == ["--coordinator", "127.0.0.1:5000", "--processes", "2", "--process", str(number)]
 
 
+def test_features_know_their_task(cluster: Path) -> None:
+    executable(cluster / "bin/convrnn", '#!/usr/bin/env bash\necho "$@" > words\n')
+    task = {"SLURM_ARRAY_TASK_ID": 3, "SLURM_ARRAY_TASK_COUNT": 8}
+    flags = "--views 2 --width 0.5"
+    run(
+        cluster,
+        "features.sbatch",
+        CONVRNN_BIN=cluster / "bin",
+        PERTURB="blur",
+        RUNS="r",
+        FEATURES_FLAGS=flags,
+        **task,
+    )
+    words = f"features data --perturb blur --out r/features {flags} --task 3/8"
+    assert (cluster / "words").read_text().split() == words.split()
+
+
 @pytest.mark.slow
 def test_the_whole_road(cluster: Path) -> None:
     prepare_as_array(cluster)
@@ -150,8 +167,15 @@ def test_the_whole_road(cluster: Path) -> None:
     flags = f"--weights none {SMALL}"
     nodes = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_NTASKS": 2, "PORT": port}
     run(cluster, "train-nodes.sbatch", PERTURB="color", TRAIN_FLAGS=flags, **nodes)
+    what = "--weights runs/color/weights.h5 --views 1 --width 0.02 --timesteps 2 --image-size 64"
+    for task in (2, 1):
+        array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": 2}
+        run(cluster, "features.sbatch", PERTURB="noise", FEATURES_FLAGS=what, **array)
+    files = {path: path.stat().st_mtime_ns for path in cluster.glob("runs/features/*/*")}
     flags = f"--weights runs/color/weights.h5 --views 1 {SMALL}"
     run(cluster, "train.sbatch", PERTURB="noise", TRAIN_FLAGS=flags)
+    # Training took what the array had computed.
+    assert {path: path.stat().st_mtime_ns for path in cluster.glob("runs/features/*/*")} == files
     run(cluster, "evaluate.sbatch", HUMAN_SET="sample/human", HUMAN="sample/human")
     assert (cluster / "report/index.html").stat().st_size > 0
     assert len(list(cluster.glob("runs/*/evaluation/*/measures.json"))) == 2

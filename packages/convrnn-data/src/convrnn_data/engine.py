@@ -8,7 +8,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 from convrnn_data.errors import ConvRNNError
@@ -46,6 +47,20 @@ def check_engine(engine: str, workers: int | None) -> None:
         )
 
 
+def parse_task(task: str | None) -> tuple[int, int] | None:
+    """`--task I/N` as (I, N): the I-th of N parts, such as the tasks of an array; None where none was named.
+
+    Raises:
+        ConvRNNError: it says something else.
+    """
+    if task is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", task)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConvRNNError(f"--task is {task!r}; it is I/N with I from 1 to N, such as 3/8")
+    return int(match[1]), int(match[2])
+
+
 def run_jobs(
     function: Callable[[Job], Result],
     jobs: Iterable[Job],
@@ -54,7 +69,7 @@ def run_jobs(
     engine: str = "local",
     workers: int | None = None,
     address: str | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do every job somewhere and yield the results as they come, in any order.
 
     Args:
@@ -64,6 +79,9 @@ def run_jobs(
         engine: "local" for processes of this machine, or "ray", "dask".
         workers: how many at once; by default a core each, or all that the cluster has.
         address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
+
+    Raises:
+        ConvRNNError: no cluster answers, or a worker ended before its job did.
     """
     if engine == "local":
         workers = max(1, min(workers or available_cores(), total))
@@ -73,7 +91,7 @@ def run_jobs(
     import joblib  # A tenth of a second that most commands can do without.
 
     calls = (joblib.delayed(function)(job) for job in jobs)
-    with _backend(engine, workers, address):
+    with _backend(engine, workers, address), _losses_said(engine):
         if engine == "ray":
             yield from _in_waves(calls, workers)
             return
@@ -84,7 +102,10 @@ def run_jobs(
         try:
             yield from results
         finally:
-            results.close()
+            with warnings.catch_warnings():
+                # joblib warns that jobs were left undone, which is why it is closed.
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
 
 
 @contextlib.contextmanager
@@ -95,6 +116,34 @@ def _deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _losses_said(engine: str) -> Iterator[None]:
+    """Turn the end of a worker, which every engine says in its own way, into one clear error."""
+    try:
+        yield
+    except _losses(engine) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConvRNNError(
+            f"a worker of --engine {engine} ended before its job did ({reason}); what is whole is kept, so the same "
+            "command goes on from here. If memory was short, give it fewer --workers"
+        ) from error
+
+
+def _losses(engine: str) -> tuple[type[BaseException], ...]:
+    if engine == "local":
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        return (BrokenProcessPool,)
+    if engine == "ray":
+        from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, WorkerCrashedError
+
+        return RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError
+    from distributed import KilledWorker
+
+    # The second is joblib's, where a scheduler has no workers.
+    return KilledWorker, TimeoutError
 
 
 def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:

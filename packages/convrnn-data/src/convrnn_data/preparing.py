@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from convrnn_data.categories import read_lists, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.copying import Outcome, ShardJob, copy_shard
-from convrnn_data.engine import check_engine, run_jobs
+from convrnn_data.engine import check_engine, parse_task, run_jobs
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan
 from convrnn_data.shards import is_whole
@@ -96,7 +95,7 @@ def prepare(
         ConvRNNError: for anything wrong with the input; no shard is ever left half written.
     """
     check_engine(engine, workers)
-    part = _part(task)
+    part = parse_task(task)
     assigned = None if split_file is None else read_split(split_file)
     digest = None if assigned is None else _digest(assigned)
     settings = Settings(images, val, test, seed, digest, shard_size, check, resize)
@@ -116,15 +115,6 @@ def _digest(assigned: dict[bytes, int]) -> str:
     return hashlib.sha256(
         json.dumps(sorted((key.decode(), code) for key, code in assigned.items())).encode()
     ).hexdigest()
-
-
-def _part(task: str | None) -> tuple[int, int] | None:
-    if task is None:
-        return None
-    match = re.fullmatch(r"(\d+)/(\d+)", task)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ConvRNNError(f"--task is {task!r}; it is I/N with I from 1 to N, such as 3/8")
-    return int(match[1]), int(match[2])
 
 
 def _carry_out(

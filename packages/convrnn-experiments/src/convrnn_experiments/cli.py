@@ -1,13 +1,9 @@
-"""`convrnn train | evaluate | compare | report | stimuli`."""
+"""`convrnn train | features | evaluate | compare | report | stimuli`."""
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,7 +11,11 @@ import convrnn_data.console
 import convrnn_model
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.importing import quiet_import
 from convrnn_experiments.matching import Exits
+
+if TYPE_CHECKING:
+    from convrnn_experiments.parts import Where
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +49,14 @@ class Schedule(StrEnum):
     COSINE = "cosine"
 
 
+class Engine(StrEnum):
+    """Where kept features are computed."""
+
+    LOCAL = "local"
+    RAY = "ray"
+    DASK = "dask"
+
+
 class Misses(StrEnum):
     """What a missed response counts as."""
 
@@ -64,32 +72,19 @@ def main() -> NoReturn:
     convrnn_data.console.run(app, "convrnn", errors, going_on)
 
 
-@contextmanager
-def quiet_import() -> Iterator[None]:
-    """TensorFlow writes notices of its own to stderr while it is imported; shown only if the import fails."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow takes oneDNN by itself only on processors with AVX-512. Without, it is as well the faster way, and
-    # its memory is pooled instead of being taken from the system and given back at every operation.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-            import tensorflow as tf
+def _where(engine: Engine, workers: int | None, address: str | None) -> "Where":
+    from convrnn_data.engine import check_engine
+    from convrnn_experiments.parts import Where
 
-            tf.config.list_physical_devices()  # looks for GPUs, which has notices of its own
-        except BaseException:
-            aside.seek(0)
-            os.write(real, aside.read())
-            raise
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
+    check_engine(str(engine), workers)
+    return Where(str(engine), workers, address)
 
 
-def _levels(text: str | None, option: str) -> tuple[float, ...] | None:
+def _resize(image_size: int, resize: int | None) -> int:
+    return round(image_size * 8 / 7) if resize is None else resize
+
+
+def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
@@ -100,31 +95,57 @@ def _levels(text: str | None, option: str) -> tuple[float, ...] | None:
         ) from None
 
 
+def _levels(regime: Regime, noise_sd: str | None, blur_sd: str | None) -> tuple[float, ...] | None:
+    found = None
+    for option, text, its in (("--noise-sd", noise_sd, Regime.NOISE), ("--blur-sd", blur_sd, Regime.BLUR)):
+        levels = _numbers(text, option)
+        if levels is not None and regime != its:
+            raise ConvRNNError(f"{option} goes with --perturb {its}, not with {regime}")
+        found = levels if regime == its else found
+    return found
+
+
+Data = Annotated[Path, typer.Argument(help="A prepared set, from `convrnn-data prepare`.", metavar="DATA")]
+Perturbation = Annotated[Regime, typer.Option("--perturb", help="The regime to train under.")]
+NetworkOption = Annotated[Network, typer.Option("--network", help="Which network.")]
+Width = Annotated[float, typer.Option(min=0.001, help="Factor on the filters of every layer.")]
+Timesteps = Annotated[int, typer.Option(min=1, help="Time steps of bl.")]
+Weights = Annotated[str, typer.Option(help="bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")]
+ImageSize = Annotated[int, typer.Option(min=1, help="Side of the network's input, px.")]
+Resize = Annotated[
+    int | None, typer.Option(help="Shorter side before cropping, px.", show_default="8/7 of the image size")
+]
+NoiseSD = Annotated[str | None, typer.Option(help="Noise levels, such as 0,0.02,0.04.")]
+BlurSD = Annotated[str | None, typer.Option(help="Blur levels in px, such as 0,1.5,3.")]
+Views = Annotated[int, typer.Option(min=1, help="Views kept of each image (readout training).")]
+MixedPrecision = Annotated[bool, typer.Option(help="Compute in bfloat16; weights stay float32.")]
+TrainingSeed = Annotated[int, typer.Option(min=0)]
+EngineOption = Annotated[Engine, typer.Option("--engine", help="Where kept features are computed.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes, a core or more each.", show_default="this one; all that a cluster has"),
+]
+Address = Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.")]
+
+
 @app.command()
 def train(
-    data: Annotated[
-        Path, typer.Argument(help="A prepared set, from `convrnn-data prepare`.", metavar="DATA")
-    ],
-    perturb: Annotated[Regime, typer.Option(help="The regime to train under.")],
-    network: Annotated[Network, typer.Option(help="Which network.")] = Network.BL,
-    width: Annotated[float, typer.Option(min=0.001, help="Factor on the filters of every layer.")] = 1.0,
-    timesteps: Annotated[int, typer.Option(min=1, help="Time steps of bl.")] = 8,
+    data: Data,
+    perturb: Perturbation,
+    network: NetworkOption = Network.BL,
+    width: Width = 1.0,
+    timesteps: Timesteps = 8,
     cumulative_readout: Annotated[bool, typer.Option(help="Sum the readouts up to each time step.")] = False,
-    weights: Annotated[
-        str, typer.Option(help="bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")
-    ] = "bl_imagenet",
+    weights: Weights = "bl_imagenet",
     trainable: Annotated[
         Trainable, typer.Option(help="The readout on frozen features, or all.")
     ] = Trainable.READOUT,
-    image_size: Annotated[int, typer.Option(min=1, help="Side of the network's input, px.")] = 128,
-    resize: Annotated[
-        int | None,
-        typer.Option(help="Shorter side before cropping, px.", show_default="8/7 of the image size"),
-    ] = None,
-    noise_sd: Annotated[str | None, typer.Option(help="Noise levels, such as 0,0.02,0.04.")] = None,
-    blur_sd: Annotated[str | None, typer.Option(help="Blur levels in px, such as 0,1.5,3.")] = None,
+    image_size: ImageSize = 128,
+    resize: Resize = None,
+    noise_sd: NoiseSD = None,
+    blur_sd: BlurSD = None,
     epochs: Annotated[int, typer.Option(min=1)] = 100,
-    views: Annotated[int, typer.Option(min=1, help="Views kept of each image (readout training).")] = 4,
+    views: Views = 4,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Adam's, at its highest.")] = 0.005,
     epsilon: Annotated[float, typer.Option(min=0.0, help="Adam's.")] = 0.1,
@@ -133,7 +154,7 @@ def train(
         float, typer.Option(min=0.0, help="Epochs of linear rise of the learning rate.")
     ] = 0.0,
     clip_norm: Annotated[float | None, typer.Option(min=0.0, help="Clip the gradient to this norm.")] = None,
-    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16; weights stay float32.")] = False,
+    mixed_precision: MixedPrecision = False,
     devices: Annotated[
         str | None, typer.Option(help="Such as GPU:0,GPU:1; they share every batch.", show_default="all GPUs")
     ] = None,
@@ -142,11 +163,14 @@ def train(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="How many processes share every batch.")] = 1,
     process: Annotated[int, typer.Option(min=0, help="This one's number, from 0.")] = 0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: TrainingSeed = 0,
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/REGIME")] = None,
     features: Annotated[
         Path | None, typer.Option(help="Where features are kept.", show_default="features beside the run")
     ] = None,
+    engine: EngineOption = Engine.LOCAL,
+    workers: Workers = None,
+    address: Address = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
 ) -> None:
@@ -156,7 +180,7 @@ def train(
     from convrnn_experiments import config as configuration
     from convrnn_experiments import runs
 
-    levels = _only_levels_of(perturb, _levels(noise_sd, "--noise-sd"), _levels(blur_sd, "--blur-sd"))
+    where = _where(engine, workers, address)
     prepared = PreparedSet(data)
     config = configuration.Config(
         data=str(data),
@@ -168,8 +192,8 @@ def train(
         weights=weights,
         trainable=str(trainable),
         image_size=image_size,
-        resize=round(image_size * 8 / 7) if resize is None else resize,
-        levels=levels,
+        resize=_resize(image_size, resize),
+        levels=_levels(perturb, noise_sd, blur_sd),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -186,6 +210,10 @@ def train(
         config = configuration.checked(config, prepared, report)
     if processes > 1 and (coordinator is None or trainable == Trainable.READOUT):
         raise ConvRNNError("--processes goes with --coordinator HOST:PORT and --trainable all")
+    if trainable == Trainable.ALL and not where.here:
+        raise ConvRNNError(
+            "--engine and --workers compute kept features, so they go with --trainable readout"
+        )
     folder = out or Path("runs") / str(perturb)
     run = runs.require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
@@ -195,6 +223,9 @@ def train(
     with held(folder) if process == 0 else nullcontext():
         with quiet_import():
             from convrnn_experiments import distribution, training
+            from convrnn_experiments import features as keeping
+        if trainable == Trainable.READOUT:
+            keeping.one_thread_each()
         team = distribution.join(coordinator, process, processes) if coordinator else distribution.Processes()
         network_ready = training.prepare_network(config, typer.echo if team.writes else _mute)
         if team.writes:
@@ -211,21 +242,76 @@ def train(
                 say=typer.echo if team.writes else _mute,
                 report=report,
                 processes=team,
+                where=where,
             )
     typer.echo(f"weights: {run.weights}")
 
 
+@app.command("features")
+def features_command(
+    data: Data,
+    perturb: Perturbation,
+    network: NetworkOption = Network.BL,
+    width: Width = 1.0,
+    timesteps: Timesteps = 8,
+    weights: Weights = "bl_imagenet",
+    image_size: ImageSize = 128,
+    resize: Resize = None,
+    noise_sd: NoiseSD = None,
+    blur_sd: BlurSD = None,
+    views: Views = 4,
+    mixed_precision: MixedPrecision = False,
+    seed: TrainingSeed = 0,
+    out: Annotated[Path, typer.Option(help="Where features are kept.")] = Path("runs/features"),
+    engine: EngineOption = Engine.LOCAL,
+    workers: Workers = None,
+    address: Address = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, 1 to N, as of an array.")
+    ] = None,
+) -> None:
+    """Compute and keep what `train` needs with the same options, or go on where a stopped run was."""
+    from convrnn_data import PreparedSet
+    from convrnn_data.engine import parse_task
+    from convrnn_experiments import config as configuration
+
+    where = _where(engine, workers, address)
+    parse_task(task)
+    prepared = PreparedSet(data)
+    config = configuration.Config(
+        data=str(data),
+        perturb=perturb,
+        network=str(network),
+        width=width,
+        timesteps=timesteps if network == Network.BL else 1,
+        weights=weights,
+        image_size=image_size,
+        resize=_resize(image_size, resize),
+        levels=_levels(perturb, noise_sd, blur_sd),
+        views=views,
+        mixed_precision=mixed_precision,
+        seed=seed,
+    )
+    with convrnn_data.console.progress() as report:
+        config = configuration.checked(config, prepared, report)
+    with quiet_import():
+        from convrnn_experiments import features, training
+    features.one_thread_each()
+    with convrnn_data.console.progress() as report:
+        kept = features.keep(
+            lambda: training.prepare_network(config, typer.echo),
+            config,
+            prepared,
+            out,
+            where=where,
+            task=task,
+            report=report,
+        )
+    typer.echo(f"features: {kept.folder}: {kept.computed} parts computed, {kept.there} were there")
+
+
 def _mute(line: str) -> None:
     """Says nothing: the first of several processes speaks for all."""
-
-
-def _only_levels_of(
-    regime: Regime, noise: tuple[float, ...] | None, blur: tuple[float, ...] | None
-) -> tuple[float, ...] | None:
-    for option, levels, its in (("--noise-sd", noise, Regime.NOISE), ("--blur-sd", blur, Regime.BLUR)):
-        if levels is not None and regime != its:
-            raise ConvRNNError(f"{option} goes with --perturb {its}, not with {regime}")
-    return noise if regime == Regime.NOISE else blur
 
 
 @app.command()
@@ -366,7 +452,7 @@ def stimuli(
     """Make a test set in the layout of the human experiments, by the perturbations that training uses."""
     with quiet_import():
         from convrnn_experiments import stimuli as making
-    levels = making.levels_of(_levels(noise_sd, "--noise-sd") or (), _levels(blur_sd, "--blur-sd") or ())
+    levels = making.levels_of(_numbers(noise_sd, "--noise-sd") or (), _numbers(blur_sd, "--blur-sd") or ())
     with convrnn_data.console.progress() as report:
         count = making.make(
             validation,

@@ -6,7 +6,9 @@ once per view, not once per epoch. What is kept lies in a folder named by everyt
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,32 +19,46 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from convrnn_data import PreparedSet
 from convrnn_data.console import Report, silent
+from convrnn_data.engine import available_cores, parse_task
 from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.parts import HERE, Part, Where, spread
 from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import Frame, Pictures, batches, epoch_jitter, unreadable
+from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, pictures_of, unreadable
 from convrnn_experiments.runs import write_json, written
 from convrnn_experiments.squares import libraries
 from convrnn_model import activations
 
+DEPENDS_ON = "depends_on.json"
 TRAINING, VALIDATION = 2, 3  # streams of the perturbation's draws
 
 
+BATCH = 16
+"""Images that the network sees together: what is drawn depends on it, so it is not the readout's batch size."""
+
+
 @dataclass(frozen=True)
-class Part:
-    """One file of kept features: one view of one shard.
+class Kept:
+    """What `keep` did.
 
     Attributes:
-        path: the HDF5 file.
-        rows: (n,) rows of the split's table, in the file's order.
-        view: which view, from 0.
+        folder: where the parts lie.
+        parts: all of them, those of other tasks too.
+        computed: how many parts were computed by this call.
+        there: how many of its parts were there before.
     """
 
-    path: Path
-    rows: np.ndarray
-    view: int
+    folder: Path
+    parts: tuple[Part, ...]
+    computed: int
+    there: int
+
+    def of(self, split: str) -> list[Part]:
+        """The parts of one split."""
+        return [part for part in self.parts if part.split == split]
 
 
 def pooled_names(network: str, timesteps: int) -> list[str]:
@@ -54,9 +70,13 @@ def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Per
     """uint8 pictures -> perturbed -> pooled features (batch, time, channels); no readout is computed."""
     perturbation = Perturb(config.condition, seed=config.seed, name="perturbation", dtype="float32")
     images = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    return keras.Model(images, _pooled(network, config, perturbation(images))), perturbation
+
+
+def _pooled(network: keras.Model, config: Config, images: Any) -> Any:
     names = pooled_names(config.network, config.timesteps)
-    pooled = activations(network, names)(perturbation(images))
-    return keras.Model(images, keras.ops.stack([pooled[name] for name in names], axis=1)), perturbation
+    pooled = activations(network, names)(images)
+    return keras.ops.stack([pooled[name] for name in names], axis=1)
 
 
 def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
@@ -71,6 +91,7 @@ def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
         "perturb": str(config.perturb),
         "levels": list(levels),
         "weights_sha256": weights_sha256,
+        "batch": BATCH,
         "backend": keras.backend.backend(),
         "versions": versions | libraries(),
     }
@@ -81,76 +102,210 @@ def folder_of(root: Path, config: Config, weights_sha256: str) -> Path:
     depends = dependencies(config, weights_sha256)
     name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     folder = root / name
-    if not (folder / "depends_on.json").is_file():
-        write_json(folder / "depends_on.json", depends)
+    if not (folder / DEPENDS_ON).is_file():
+        write_json(folder / DEPENDS_ON, depends)
     return folder
 
 
-def compute(
-    network: keras.Model,
+def require_folder(folder: Path, config: Config) -> None:
+    """Whether a process would compute what this folder, made by another one, is for.
+
+    Raises:
+        ConvRNNError: the folder is not seen from here, or versions differ.
+    """
+    try:
+        asked = json.loads((folder / DEPENDS_ON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConvRNNError(
+            f"{folder} cannot be read: {error}; the set, the weights and the features have to lie on a disk that "
+            "every worker sees"
+        ) from error
+    own = json.loads(json.dumps(dependencies(config, config.weights_sha256)))
+    versions = asked.pop("versions", {}), own.pop("versions")
+    differing = [
+        f"{name} is {mine.get(name)}, not {value}"
+        for given, mine in ((asked, own), versions)
+        for name, value in given.items()
+        if mine.get(name) != value
+    ]
+    if differing:
+        raise ConvRNNError(f"features of {folder} cannot be computed here: {'; '.join(differing)}")
+
+
+def plan(data: PreparedSet, config: Config, folder: Path) -> tuple[Part, ...]:
+    """Every part of the training split's views and of the validation split: a file for each shard and view."""
+    found = []
+    for split, views in (("train", config.views), ("val", 1)):
+        ids = data.table(split).shard_ids
+        rows = {int(shard): np.flatnonzero(ids == shard) for shard in np.unique(ids)}
+        for view in range(views):
+            for shard, mine in rows.items():
+                path = folder / f"{split}-view{view}-{shard:06d}.h5"
+                found.append(Part(path, split, shard, view, mine))
+    return tuple(found)
+
+
+def keep(
+    network: Callable[[], keras.Model],
     config: Config,
-    pictures: Pictures,
-    shard_ids: np.ndarray,
-    folder: Path,
+    data: PreparedSet,
+    root: Path,
     *,
-    split: str,
-    views: int,
+    where: Where = HERE,
+    task: str | None = None,
     report: Report = silent,
-) -> list[Part]:
+) -> Kept:
     """Compute what is not kept yet; a file that is there is whole.
 
+    On processors of one kind the bytes are the same wherever it is done, if this process began as the `convrnn`
+    command does, with `quiet_import` and `one_thread_each`; workers always do.
+
     Args:
-        network: frozen; used in inference mode.
-        config: its perturbation, framing, batch size and seed.
-        pictures: the split's images.
-        shard_ids: (n,) the shard of each row: one file for each shard and view.
-        folder: from `folder_of`.
-        split: "train" gets a fresh crop, flip and perturbation in every view; "val" the centre and fixed draws.
-        views: how many views of each image.
+        network: gives the frozen network, and is called only where this process computes something.
+        config: from `checked`: perturbation, framing, views and seed. The training split gets a fresh crop, flip
+            and perturbation in every view; the validation split the centre and fixed draws.
+        data: the prepared set.
+        root: the folder of kept features; see `folder_of`.
+        where: this process, or workers.
+        task: "I/N" computes the I-th of N shares only, 1 <= I <= N.
         report: progress in images.
 
-    Returns:
-        Every part, kept before or computed now.
+    Raises:
+        ConvRNNError: an image cannot be decoded, a worker failed, or no cluster answers.
     """
-    model, perturbation = pooled_model(network, config)
+    share = parse_task(task)
+    folder = folder_of(root, config, config.weights_sha256)
     remove_dead_temporaries(folder)
-    parts, done = [], 0
-    for view in range(views):
-        jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=view) if split == "train" else None
-        for shard in np.unique(shard_ids):
-            rows = np.flatnonzero(shard_ids == shard)
-            part = Part(folder / f"{split}-view{view}-{shard:06d}.h5", rows, view)
-            if not part.path.is_file():
-                # Each part has a stream of its own, so it does not matter which were computed before it.
-                perturbation.restart(TRAINING if split == "train" else VALIDATION, view, int(shard))
-                _compute_part(model, config, pictures, part, jitter)
-            parts.append(part)
-            done += len(rows)
-            report(f"features, {split}", done, views * len(pictures))
-    return parts
+    parts = plan(data, config, folder)
+    mine = parts if share is None else parts[share[0] - 1 :: share[1]]
+    missing = [part for part in mine if not part.path.is_file()]
+    count = _Counting(mine, missing, report)
+    for part in _computed(missing, network, config, data, where):
+        count(part)
+    return Kept(folder, parts, len(missing), len(mine) - len(missing))
 
 
-def _compute_part(
-    model: keras.Model, config: Config, pictures: Pictures, part: Part, jitter: np.ndarray | None
-) -> None:
-    frame = Frame(config.image_size, config.resize)
-    shown = batches(pictures, frame, config.batch_size, rows=part.rows, jitter=jitter)
-    try:
-        computed = [model.predict_on_batch(images) for images, _, _ in shown]
-    except tf.errors.OpError as error:
-        if found := unreadable(error, config.data):
-            raise found from error
-        raise
-    with written(part.path) as path, h5py.File(path, "w") as file:
-        # Contiguous and uncompressed: any row is then one read at a known place.
-        file["features"] = np.concatenate(computed).astype(np.float32)
+def _computed(
+    missing: Sequence[Part],
+    network: Callable[[], keras.Model],
+    config: Config,
+    data: PreparedSet,
+    where: Where,
+) -> Iterator[Part]:
+    if not missing:
+        return
+    if not where.here and (where.engine != "local" or len(missing) > 1):
+        yield from spread(missing, config, where)
+        return
+    extractor = Extractor(network(), config, data)
+    for part in missing:
+        extractor.write(part)
+        yield part
+
+
+class _Counting:
+    """Reports images of each split as its parts are done."""
+
+    def __init__(self, parts: Sequence[Part], missing: Sequence[Part], report: Report) -> None:
+        self._report, self._total, self._done = report, Counter[str](), Counter[str]()
+        for part in parts:
+            self._total[part.split] += len(part.rows)
+        self._done.update(self._total)
+        for part in missing:
+            self._done[part.split] -= len(part.rows)
+        for split in self._total:
+            self._say(split)
+
+    def __call__(self, part: Part) -> None:
+        self._done[part.split] += len(part.rows)
+        self._say(part.split)
+
+    def _say(self, split: str) -> None:
+        self._report(f"features, {split}", self._done[split], self._total[split])
+
+
+def one_thread_each() -> None:
+    """Let TensorFlow compute every operation on one thread; to be called before it computes anything.
+
+    How an operation's sums are shared by threads decides their last bits, so that features would depend on the
+    machine's number of processors. `Extractor` computes several batches side by side instead.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def side_by_side() -> int:
+    """How many batches this process computes at once: one on each core, where it computes on cores."""
+    on_cores = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
+    return available_cores() if on_cores else 1
+
+
+class Extractor:
+    """A frozen network that writes parts, one after another.
+
+    Args:
+        network: in inference mode whatever it is trainable for.
+        config: from `checked`.
+        data: the prepared set that it names.
+        threads: at most so many batches are computed side by side; as `side_by_side` says where not given.
+    """
+
+    def __init__(
+        self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
+    ) -> None:
+        shape = (config.image_size, config.image_size, 3)
+        pictures, perturbed = keras.Input(shape, dtype="uint8"), keras.Input(shape)
+        self._perturbation = Perturb(config.condition, seed=config.seed, dtype="float32")
+        # What draws is a model of its own, since its batches have to come one after another.
+        self._perturb = keras.Model(pictures, self._perturbation(pictures))
+        self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
+        self._network.make_predict_function()  # once, before threads ask for it
+        self._threads = min(threads or side_by_side(), side_by_side())
+        self._config = config
+        self._pictures = {split: pictures_of(data, split) for split in ("train", "val")}
+
+    def write(self, part: Part) -> None:
+        """Compute a part and write its file.
+
+        Raises:
+            ConvRNNError: an image cannot be read, or the file cannot be written.
+        """
+        config, pictures = self._config, self._pictures[part.split]
+        training = part.split == "train"
+        # Each part has a stream of its own, so it does not matter which were computed before it.
+        self._perturbation.restart(TRAINING if training else VALIDATION, part.view, part.shard)
+        jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=part.view) if training else None
+        shown = batches(
+            pictures, Frame(config.image_size, config.resize), BATCH, rows=part.rows, jitter=jitter
+        )
+        try:
+            perturbed = (self._perturb.predict_on_batch(images) for images, _, _ in shown)
+            computed = list(_in_turn(self._network.predict_on_batch, perturbed, self._threads))
+        except tf.errors.OpError as error:
+            if found := unreadable(error, config.data):
+                raise found from error
+            raise
+        with written(part.path) as path, h5py.File(path, "w") as file:
+            # Contiguous and uncompressed: any row is then one read at a known place.
+            file["features"] = np.concatenate(computed).astype(np.float32)
+
+
+def _in_turn(function: Callable[[Any], Any], batches: Iterable[Any], threads: int) -> Iterator[Any]:
+    """`map`, with so many calls at once and no more batches waiting."""
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[Any]] = deque()
+        for batch in batches:
+            if len(begun) == threads:
+                yield begun.popleft().result()
+            begun.append(pool.submit(function, batch))
+        for future in begun:
+            yield future.result()
 
 
 class KeptFeatures:
     """Kept features of a split, any row of any view, through the operating system's page cache.
 
     Args:
-        parts: from `compute`.
+        parts: from `keep`.
         count: rows in the split.
 
     Raises:

@@ -24,6 +24,7 @@ from convrnn_experiments.objectives import (
     balanced_weights,
     learning_rate,
 )
+from convrnn_experiments.parts import HERE, Where
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import (
     Frame,
@@ -88,19 +89,18 @@ def whole_network_task(
 
 
 def readout_task(
-    network: keras.Model, config: Config, data: PreparedSet, kept: Path, report: Report = silent
+    network: keras.Model,
+    config: Config,
+    data: PreparedSet,
+    kept: Path,
+    report: Report = silent,
+    where: Where = HERE,
 ) -> Task:
     """Train the readout on pooled features, which are computed first where they are not kept yet."""
-    found = {}
-    folder = features.folder_of(kept, config, config.weights_sha256)
-    for split, views in (("train", config.views), ("val", 1)):
-        source = pictures_of(data, split)
-        shards = data.table(split).shard_ids
-        parts = features.compute(
-            network, config, source, shards, folder, split=split, views=views, report=report
-        )
-        found[split] = features.KeptFeatures(parts, len(source)), source.labels
-    (training, labels), (validation, held_labels) = found["train"], found["val"]
+    there = features.keep(lambda: network, config, data, kept, where=where, report=report)
+    labels, held_labels = (data.table(split).labels for split in ("train", "val"))
+    training = features.KeptFeatures(there.of("train"), len(labels))
+    validation = features.KeptFeatures(there.of("val"), len(held_labels))
     pooled = keras.Input(training.shape, name="pooled")
     model = keras.Model(pooled, _logits(network, config, pooled))
 
@@ -157,6 +157,7 @@ def train(
     say: Say,
     report: Report = silent,
     processes: Processes = ALONE,
+    where: Where = HERE,
 ) -> None:
     """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
 
@@ -169,13 +170,14 @@ def train(
         say: told what was loaded, and each epoch's figures.
         report: progress in images and batches.
         processes: from `distribution.join`, where several train together; the first one writes.
+        where: where kept features are computed.
 
     Raises:
         ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
     """
     with strategy(config.devices).scope():
         if config.trainable == "readout":
-            task = readout_task(network, config, data, kept, report)
+            task = readout_task(network, config, data, kept, report, where)
         else:
             shown = pictures_of(data, "train"), pictures_of(data, "val")
             task = whole_network_task(network, config, *shown, processes)

@@ -1,0 +1,74 @@
+"""Independent tasks: what goes wrong with workers is one clear line, whatever the engine."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convrnn_data import engine
+from convrnn_data.errors import ConvRNNError
+
+
+def die(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_job_is_done_once(workers):
+    assert sorted(engine.run_jobs(double, range(7), 7, workers=workers)) == [0, 2, 4, 6, 8, 10, 12]
+
+
+@pytest.mark.parametrize(("task", "parsed"), [(None, None), ("1/1", (1, 1)), ("3/8", (3, 8))])
+def test_tasks(task, parsed):
+    assert engine.parse_task(task) == parsed
+
+
+@pytest.mark.parametrize("task", ["", "0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b"])
+def test_tasks_that_are_none(task):
+    with pytest.raises(ConvRNNError, match="I/N"):
+        engine.parse_task(task)
+
+
+@pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("dask", "distributed")])
+def test_an_engine_that_is_not_installed(name, package, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConvRNNError, match=f"needs the package {package}: pip install"):
+        engine.check_engine(name, None)
+
+
+def test_a_worker_of_this_machine_that_is_killed():
+    with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
+        list(engine.run_jobs(die, range(4), 4, workers=2))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ray", "dask"])
+def test_a_worker_of_a_cluster_that_is_killed(name):
+    pytest.importorskip(engine._PACKAGES[name])
+    script = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_engine import die\n"
+        "from convrnn_data import engine\n"
+        "from convrnn_data.errors import ConvRNNError\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        f"        list(engine.run_jobs(die, range(4), 4, engine={name!r}, workers=2))\n"
+        "    except ConvRNNError as error:\n"
+        "        print('said:', error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.startswith("said: a worker of"), done.stderr

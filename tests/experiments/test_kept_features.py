@@ -1,0 +1,271 @@
+"""Kept features are the same bytes wherever they are computed, and whatever goes wrong is one clear line."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import pytest
+
+from convrnn_data import PreparedSet, prepare
+from convrnn_experiments import features, parts, training
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.parts import Where
+from convrnn_model import save_weights
+
+SMALL = {"width": 0.02, "timesteps": 2, "image_size": 64, "resize": 70, "views": 2, "seed": 5}
+OPTIONS = "--width 0.02 --timesteps 2 --image-size 64 --resize 70 --views 2 --seed 5"
+PARTS = 10
+"""Two views of 32 images in shards of 8, and 16 images for validation; a category has 3, so the split is exact."""
+TWO = Where(workers=2)
+
+
+@pytest.fixture(scope="module")
+def many(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    """The drawn images in shards of 8."""
+    folder = tmp_path_factory.mktemp("many") / "set"
+    prepare(drawn / "imagenet", folder, images="all", val=0.34, workers=1, shard_size=8)
+    return PreparedSet(folder)
+
+
+@pytest.fixture(scope="module")
+def config(many: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Noise, whose every level and value is drawn."""
+    keras.utils.set_random_seed(3)
+    weights = tmp_path_factory.mktemp("weights") / "start.h5"
+    config = Config(data=str(many.path), perturb=Regime.NOISE, weights=str(weights), **SMALL)
+    save_weights(build_network(config), weights)
+    return checked(config, many)
+
+
+def keep(config: Config, root: Path, **how: object) -> features.Kept:
+    def network() -> keras.Model:
+        return training.prepare_network(config, lambda line: None)
+
+    return features.keep(network, config, PreparedSet(config.data), root, **how)
+
+
+def digests(kept: Path) -> dict[str, str]:
+    """Every file below a folder, whatever ends its name, with its sha256."""
+    return {
+        str(path.relative_to(kept)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(kept.rglob("*"))
+        if path.is_file()
+    }
+
+
+def command(config: Config, root: Path, *more: str) -> list[str]:
+    """`convrnn features` of the same configuration."""
+    words = [str(Path(sys.executable).with_name("convrnn")), "features", config.data, "--perturb", "noise"]
+    return [*words, "--weights", config.weights, "--out", str(root), *OPTIONS.split(), *more]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config: Config, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The bytes to be met: the command in one process on one core, no interruption."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    one_core = "import os, sys\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+    script = one_core + "os.execv(sys.argv[1], sys.argv[1:])"
+    words = [sys.executable, "-c", script, *command(config, root)]
+    done = subprocess.run(words, check=True, timeout=600, capture_output=True, text=True)
+    assert f"{PARTS} parts computed, 0 were there" in done.stdout
+    found = digests(root)
+    assert len(found) == PARTS + 1  # and what they depend on
+    assert len(set(found.values())) == len(found), "two parts drew the same"
+    return found
+
+
+def test_every_image_is_in_one_part_of_each_view(config: Config, many: PreparedSet, tmp_path: Path) -> None:
+    planned = features.plan(many, config, tmp_path)
+    assert len({part.path for part in planned}) == len(planned) == PARTS
+    for split, views in (("train", 2), ("val", 1)):
+        for view in range(views):
+            rows = [row for part in planned if (part.split, part.view) == (split, view) for row in part.rows]
+            assert sorted(rows) == list(range(len(many.table(split))))
+
+
+def test_two_processes(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    told: list[tuple[str, int, int]] = []
+    kept = keep(config, tmp_path, where=TWO, report=lambda *words: told.append(words))
+    assert digests(tmp_path) == undisturbed
+    assert (kept.computed, kept.there) == (PARTS, 0)
+    assert told[:2] == [("features, train", 0, 64), ("features, val", 0, 16)]
+    assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(told)
+
+
+def test_the_tasks_of_an_array(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    counts = [keep(config, tmp_path, where=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
+    assert counts == [3, 4, 3]
+    assert digests(tmp_path) == undisturbed
+    assert keep(config, tmp_path).computed == 0
+
+
+def test_what_is_missing_is_computed_and_nothing_else(
+    config: Config, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    kept = keep(config, tmp_path, where=TWO)
+    gone = {part.path for part in kept.parts[1:5:2]}
+    stamps = {part.path: part.path.stat().st_mtime_ns for part in kept.parts if part.path not in gone}
+    for path in gone:
+        path.unlink()
+    again = keep(config, tmp_path, where=TWO)
+    assert (again.computed, again.there) == (2, PARTS - 2)
+    assert digests(tmp_path) == undisturbed
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+
+
+def test_all_cores_and_another_readout_batch(
+    config: Config, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    train = [word for word in command(config, tmp_path) if word not in ("--out", str(tmp_path))]
+    train[1] = "train"
+    more = ["--epochs", "1", "--batch-size", "7", "--out", str(tmp_path / "run")]
+    subprocess.run([*train, *more, "--features", str(tmp_path / "kept")], check=True, timeout=600)
+    assert digests(tmp_path / "kept") == undisturbed
+
+
+def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
+    begun, ended, most = 0, 0, 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal begun, most
+        for number in range(20):
+            begun += 1
+            most = max(most, begun - ended)
+            yield number
+
+    def slow(number: int) -> int:
+        nonlocal ended
+        time.sleep(0.002 * (number % 3))
+        ended += 1
+        return number
+
+    assert list(features._in_turn(slow, numbers(), 3)) == list(range(20))
+    assert most <= 4  # and the one that is being read
+
+
+@pytest.mark.slow
+def test_ray_with_two_nodes(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    script = (
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from ray.cluster_utils import Cluster\n"
+        "from convrnn_data import PreparedSet\n"
+        "from convrnn_experiments.importing import quiet_import\n"
+        "with quiet_import():\n"
+        "    from convrnn_experiments import features\n"
+        "from convrnn_experiments.config import Config\n"
+        "from convrnn_experiments.parts import Where\n"
+        "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1}); cluster.add_node(num_cpus=1)\n"
+        "config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
+        "where = Where('ray', 2, cluster.address)\n"
+        "kept = features.keep(None, config, PreparedSet(config.data), Path(sys.argv[2]), where=where)\n"
+        "assert kept.computed == len(kept.parts)\n"
+        "cluster.shutdown()\n"
+    )
+    words = [json.dumps(config.to_json()), str(tmp_path)]
+    subprocess.run([sys.executable, "-c", script, *words], check=True, timeout=600)
+    assert digests(tmp_path) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(1, 2), (2, 1)], ids=["two threads of one process", "two processes"])
+def test_dask(workers: tuple[int, int], config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    script = (
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from distributed import LocalCluster\n"
+        "from convrnn_data import PreparedSet\n"
+        "from convrnn_experiments.importing import quiet_import\n"
+        "with quiet_import():\n"
+        "    from convrnn_experiments import features\n"
+        "from convrnn_experiments.config import Config\n"
+        "from convrnn_experiments.parts import Where\n"
+        "if __name__ == '__main__':\n"
+        "    config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
+        "    count, threads = map(int, sys.argv[3:])\n"
+        "    with LocalCluster(n_workers=count, threads_per_worker=threads, dashboard_address=None) as cluster:\n"
+        "        where = Where('dask', None, cluster.scheduler_address)\n"
+        "        kept = features.keep(None, config, PreparedSet(config.data), Path(sys.argv[2]), where=where)\n"
+        "        assert kept.computed == len(kept.parts)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    words = [json.dumps(config.to_json()), str(tmp_path / "kept"), *map(str, workers)]
+    subprocess.run([sys.executable, tmp_path / "script.py", *words], check=True, timeout=600)
+    assert digests(tmp_path / "kept") == undisturbed
+
+
+def test_an_image_that_a_worker_cannot_read(config: Config, many: PreparedSet, tmp_path: Path) -> None:
+    cut = Path(shutil.copytree(many.path, tmp_path / "cut"))
+    (shard,) = (cut / "train").glob("000001.tar")
+    with shard.open("r+b") as file:
+        file.truncate(1000)
+    spoilt = replace(config, data=str(cut))
+    with pytest.raises(ConvRNNError, match=r"000001\.tar.* \(on ") as caught:
+        keep(spoilt, tmp_path / "kept", where=TWO)
+    assert len(str(caught.value).splitlines()) == 1
+    names = [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+    assert not [name for name in names if name.startswith(".")], "something half written stays"
+    assert not [name for name in names if name.startswith("train") and name.endswith("000001.h5")]
+
+
+def test_a_worker_that_sees_other_files(config: Config, tmp_path: Path) -> None:
+    kept = keep(config, tmp_path, task="1/10")
+    part = replace(kept.parts[0], path=kept.folder / "another.h5")
+
+    def error_of(config: Config, path: Path = part.path) -> str:
+        outcome = parts.compute_part(parts.Job(replace(part, path=path), config, {}, 1))
+        assert outcome.error
+        return outcome.error
+
+    assert "every worker sees" in error_of(config, tmp_path / "elsewhere" / "another.h5")
+    assert "nowhere.h5" in error_of(replace(config, weights="nowhere.h5"))
+    assert "another file on this worker: weights_sha256" in _other_weights(error_of, config, tmp_path)
+    depends = json.loads((kept.folder / "depends_on.json").read_text())
+    depends["versions"]["keras"] = "2.0"
+    (kept.folder / "depends_on.json").write_text(json.dumps(depends))
+    assert f"keras is {keras.__version__}, not 2.0" in error_of(config)
+    assert not part.path.exists()
+
+
+def _other_weights(error_of, config: Config, tmp_path: Path) -> str:
+    other = tmp_path / "other.h5"
+    keras.utils.set_random_seed(4)
+    save_weights(build_network(config), other)
+    return error_of(replace(config, weights=str(other)))
+
+
+def test_no_cluster_answers(config: Config, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConvRNNError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        keep(config, tmp_path, where=Where("ray", None, "127.0.0.1:1"))
+
+
+@pytest.mark.slow
+def test_interrupted_and_gone_on_with(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    words = command(config, tmp_path, "--workers", "2")
+    with subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True) as running:
+        began = time.monotonic()
+        while not list(tmp_path.rglob("*.h5")) and running.poll() is None:
+            assert time.monotonic() - began < 600
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, said = running.communicate(timeout=120)
+    assert running.returncode in (0, 130), said
+    if running.returncode == 130:
+        assert len(said.strip().splitlines()) == 1, said
+    whole = {path for path in tmp_path.rglob("*.h5") if not path.name.startswith(".")}
+    stamps = {path: path.stat().st_mtime_ns for path in whole}
+    subprocess.run(words, check=True, timeout=600)
+    assert digests(tmp_path) == undisturbed
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
