@@ -175,13 +175,13 @@ test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environm
 	 done
 
 # PyTorch by pip, which takes a CPU build where one is at hand; it is in no lock, since its CUDA packages weigh gigabytes.
-test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch (minutes; PyTorch goes into .venv-torch/)
+test-backends: $(READY) ## Test convrnn-model on JAX and on PyTorch, with the example (minutes; PyTorch goes into .venv-torch/)
 	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/model
 	@test -d .venv-torch || $(BIN)/python -m venv .venv-torch
 	@sed -n '/^[a-z]/,/[^\\]$$/p' requirements.lock | grep -E '^[a-z0-9.-]+==' | sed 's/ *\\$$//' > .venv-torch/constraints.txt
 	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-torch/constraints.txt \
 	   torch==2.13.0 ./packages/convrnn-model pytest pytest-timeout hypothesis pillow scipy
-	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model
+	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model tests/examples
 
 packages: $(READY) ## Build the wheels and sdists of the three packages into dist/, and check them
 	@rm -rf dist

@@ -77,7 +77,7 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_and_tests_that_are_named_exist(page):
     for name in re.findall(
-        r"`((?:tests|packages|docs|benchmarks)/[^`\s]*)`", page.read_text(encoding="utf-8")
+        r"`((?:tests|packages|docs|benchmarks|examples)/[^`\s]*)`", page.read_text(encoding="utf-8")
     ):
         path, _, test = name.partition("::")
         if path.startswith("benchmarks/results"):
