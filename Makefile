@@ -74,7 +74,7 @@ $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb wa
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo docs test test-all check format lock lock-check test-alone test-backends packages test-packages fuzz bench chaos clean
+.PHONY: help setup data train evaluate compare report demo docs notebook test test-all check format lock lock-check test-alone test-backends packages test-packages fuzz bench chaos clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -139,6 +139,9 @@ docs: $(READY) ## Build the pages of docs/ into site/ (any warning is an error)
 	@$(BIN)/python docs/write_commands.py
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -d .venv/doctrees docs site
 	@echo "pages: site/index.html"
+
+notebook: $(READY) ## Run docs/from-weights-to-sat.ipynb again, in place (minutes)
+	@$(BIN)/python docs/run_notebook.py
 
 test: $(READY) ## Lint, check the lock, test each package alone, then everything together
 	@$(MAKE) --no-print-directory check lock-check test-alone

@@ -52,7 +52,7 @@ html_theme_options = {
 }
 html_math_renderer = "mathml"
 
-MEASURED = ("performance", "reliability", "scaling", "notebooks/speed-accuracy")
+MEASURED = ("performance", "reliability", "scaling")
 
 
 def _inline(page: Any, node: Any) -> None:
@@ -74,7 +74,7 @@ def _skip() -> Exception:
 def _leave_out_what_is_not_there(app: Any, name: str, source: list[str]) -> None:
     """Pages of measurements are in the contents as soon as they exist."""
     for page in MEASURED if name == "index" else ():
-        if not any((Path(app.srcdir) / f"{page}{ending}").is_file() for ending in (".md", ".ipynb")):
+        if not (Path(app.srcdir) / f"{page}.md").is_file():
             source[0] = source[0].replace(f"\n{page}\n", "\n")
 
 

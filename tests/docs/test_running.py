@@ -134,7 +134,7 @@ def test_the_pages_build_without_a_warning(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for page in (REPOSITORY / "docs").glob("*.md"):
+    for page in (path for path in (REPOSITORY / "docs").iterdir() if path.suffix in (".md", ".ipynb")):
         assert (tmp_path / "site" / f"{page.stem}.html").is_file()
     scripts = [line for path in (tmp_path / "site").glob("*.html") for line in path.read_text().splitlines()]
     assert not [line for line in scripts if '<script src="http' in line], (
