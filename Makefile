@@ -138,6 +138,7 @@ demo: $(READY) ## Everything on the drawn sample, into demo/ (under four minutes
 docs: $(READY) ## Build the pages of docs/ into site/ (any warning is an error)
 	@$(BIN)/python docs/write_commands.py
 	@$(BIN)/python -m sphinx -W --keep-going --quiet -d .venv/doctrees docs site
+	@rm -rf jupyter_execute  # the notebook's outputs once more, which myst-nb leaves beside site/
 	@echo "pages: site/index.html"
 
 notebook: $(READY) ## Run docs/from-weights-to-sat.ipynb again, in place (minutes)
@@ -219,5 +220,5 @@ chaos: $(READY) ## Kill, starve and spoil every command (about an hour); results
 	@$(BIN)/python reliability/chaos.py --kills $(CHAOS_KILLS) --seed $(CHAOS_SEED) $(CHAOS_FLAGS)
 
 clean: ## Remove environments, caches, site/ and demo/ (data, runs and reports of yours stay)
-	rm -rf .venv .venv-* .tools demo site dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-* .tools demo site jupyter_execute dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
