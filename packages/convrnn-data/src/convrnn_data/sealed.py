@@ -5,12 +5,13 @@ Every file of a prepared set is written beside its final name and renamed, so th
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,16 @@ def remove_dead_temporaries(folder: Path) -> None:
 
     Dead is what a process of this machine that is no more has begun, and what another machine left a day ago.
     """
-    for path in folder.rglob(f".*{TEMPORARY}"):
+    _remove_dead(folder.rglob(f".*{TEMPORARY}"))
+
+
+def remove_dead_temporaries_of(path: Path) -> None:
+    """The same for what was to become `path`; for files in folders that hold other things too."""
+    _remove_dead(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
+
+
+def _remove_dead(paths: Iterable[Path]) -> None:
+    for path in paths:
         host, _, process = path.name.removesuffix(TEMPORARY).rpartition(".")
         with contextlib.suppress(OSError):
             here = host.endswith(f".{os.uname().nodename}")
