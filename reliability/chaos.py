@@ -16,10 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from commands import JOBS, Place, make_place, undisturbed
 from faults import Observation, faults
+from jobs import JOBS
 from kills import Ending, Kill, kill_all, shared_out
 from page import machine, page
+from place import Place, make_place, undisturbed
 
 
 def main() -> int:
@@ -39,7 +40,14 @@ def main() -> int:
         place = make_place(Path(folder).resolve(), options.jobs)
         for job, kills in shared_out(options.kills, tuple(options.jobs)).items():
             undisturbed(place, job)
-            results["usual"][job] = round(place.usual[job], 2)
+            usual = place.usual[job]
+            results["usual"][job] = {
+                "command": " ".join(JOBS[job].words),
+                "processor seconds": round(usual.seconds, 2),
+                "of these": {phase: round(seconds, 2) for phase, (_, seconds) in usual.phases.items()},
+                "file operations": sum(usual.operations.values()),
+                "kinds of these": len(usual.operations),
+            }
             for found in trials(place, job, kills, options):
                 keep(results, found)
                 store(options.out, results)
