@@ -8,6 +8,7 @@ import pytest
 
 from convrnn_data import prepare, verify
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.sample import draw_sample
 from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
 
 COMMAND = """
@@ -112,17 +113,25 @@ def test_a_task_that_fails_leaves_the_plan_to_the_others(own_folders: Path, tmp_
     assert digests(out) == digests(tmp_path / "whole")
 
 
-def test_what_killed_processes_began_is_removed_for_one_file_alone(tmp_path: Path) -> None:
+def dead_name(path: Path) -> Path:
+    """The temporary name of a process that is no more."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    mine, other = (
-        temporary_name(tmp_path / name).with_name(
-            temporary_name(tmp_path / name).name.rsplit(".", 2)[0] + f".{ended.pid}.tmp"
-        )
-        for name in ("table[1].csv", "table.csv")
-    )
+    return path.with_name(f"{temporary_name(path).name.rsplit('.', 2)[0]}.{ended.pid}.tmp")
+
+
+def test_what_killed_processes_began_is_removed_for_one_file_alone(tmp_path: Path) -> None:
+    dead, other = dead_name(tmp_path / "table[1].csv"), dead_name(tmp_path / "table.csv")
     alive = temporary_name(tmp_path / "table[1].csv")
-    for path in (mine, other, alive):
+    for path in (dead, other, alive):
         path.touch()
     remove_dead_temporaries_of(tmp_path / "table[1].csv")
     assert sorted(tmp_path.iterdir()) == sorted([other, alive])
+
+
+def test_a_sample_takes_the_place_of_what_a_killed_one_began(tmp_path: Path) -> None:
+    begun = dead_name(tmp_path / "sample") / "imagenet"
+    begun.mkdir(parents=True)
+    (begun / "half.JPEG").touch()
+    draw_sample(tmp_path / "sample", images_per_category=1, trials=16, observers=1)
+    assert list(tmp_path.iterdir()) == [tmp_path / "sample"]

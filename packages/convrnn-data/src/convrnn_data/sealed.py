@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path`, no other process's and hidden, for the file while it is being written."""
+    """A name beside `path`, no other process's and hidden, for the file or folder while it is being written."""
     return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
 
 
@@ -81,7 +82,7 @@ def remove_dead_temporaries(folder: Path) -> None:
 
 
 def remove_dead_temporaries_of(path: Path) -> None:
-    """The same for what was to become `path`; for files in folders that hold other things too."""
+    """The same for what was to become `path`, a file or a folder, in a folder that holds other things too."""
     _remove_dead(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
 
 
@@ -91,7 +92,7 @@ def _remove_dead(paths: Iterable[Path]) -> None:
         with contextlib.suppress(OSError):
             here = host.endswith(f".{os.uname().nodename}")
             if not _is_alive(process) if here else time.time() - path.stat().st_mtime > DAY:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: str) -> bool:
