@@ -27,10 +27,10 @@ workers, HDF5 and TensorFlow open is not counted, since it is not seen.
 """
 
 KILLED = """Each is a SIGKILL to a command at work, to it alone or with its workers; where a command had come to its end
-before, nothing is counted. Half of them come at a moment: a phase is drawn, then a moment within what it usually takes.
-The other half come just before a file operation: a kind of operation is drawn, such as renaming a shard or writing the
-manifest, then one of that kind. After one to four kills in a row the command is left to end, and all that it wrote is
-compared with an undisturbed run by sha256, hidden files too, so that nothing may be left behind. Of a run's files
+before, nothing is counted. About half of them come at a moment: a phase is drawn, then a moment within what it usually
+takes. The others come just before a file operation: a kind of operation is drawn, such as renaming a shard or writing
+the manifest, then one of that kind. After one to four kills in a row the command is left to end, and all that it wrote
+is compared with an undisturbed run by sha256, hidden files too, so that nothing may be left behind. Of a run's files
 four are not compared byte by byte: the last column of `history.csv`, which is seconds; `environment.json`,
 `model.keras` and TensorBoard's events, which hold dates or options and have to be there.
 
