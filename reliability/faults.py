@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from commands import JOBS, STEP, Place, Started, copy_of, run_command, working
-from kills import differences
+from jobs import JOBS
+from kills import wrong_end
+from place import Place, copy_of
+from processes import STEP, Started, run_command, working
 
 ERROR = re.compile(r"^convrnn(-data)?: error: .+$")
 PROGRESS = re.compile(r"^[^:]+(, \w+)?: [\d,]+ of [\d,]+$")
+TRIAL = re.compile(r"/\S+/trials/[^/]+/")
 NO_OVERRIDE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--")
 """Root reads and writes what it has no permission for; without these capabilities it does not."""
 
@@ -101,6 +104,19 @@ def forbidden(name: str, mode: int) -> Break:
     return broken
 
 
+def unreadable(name: str) -> Break:
+    """The first file of that name loses its permissions, and gets them back."""
+
+    def broken(folder: Path) -> Mend:
+        copy_of(folder / name.split("/")[0])
+        path = sorted(folder.glob(name))[0]
+        before = path.stat().st_mode
+        path.chmod(0)
+        return lambda folder: path.chmod(before)
+
+    return broken
+
+
 def broken_input(
     place: Place, job: str, what: str, breaking: Break, *, finished: bool = False, again: Sequence[str] = ()
 ) -> Observation:
@@ -114,18 +130,20 @@ def broken_input(
         finished: the job ran undisturbed before, and its last result, which says so, was taken away.
         again: options that the error asks for.
     """
-    folder = place.lay_out(f"{job}, {what}".replace("/", " "), job)
+    folder = place.lay_out(f"{job}, {what}", job)
     if finished:
         with working(JOBS[job].words, folder) as started:
             started.wait()
         (folder / "run/weights.h5").unlink()
     mend = breaking(folder) or nothing
-    if "permission" in what and os.geteuid() == 0:
+    if (
+        "permission" in what and os.geteuid() == 0
+    ):  # for good, so not in a process that others are forked from
         done = run_command(JOBS[job].words, folder, *NO_OVERRIDE)
         code, said = done.returncode, done.stderr
     else:
         with working(JOBS[job].words, folder) as started:
-            code, said = started.wait(), started.said(1)
+            code, said = started.wait(), started.said("err")
     mend(folder)
     return Observation(job, what, code, own_lines(said), after(place, job, folder, again))
 
@@ -134,26 +152,29 @@ def after(place: Place, job: str, folder: Path, again: Sequence[str] = ()) -> st
     """Run the command once more, and say what its result is."""
     words = [word for word in JOBS[job].words if not (again and word == "--resume")]
     with working([*words, *again], folder) as started:
-        if started.wait():
-            return f"ended with {started.wait()}: {own_lines(started.said(1))[-300:]}"
-    wrong = differences(place.reference[job], JOBS[job].result(folder))
+        started.wait()
+    wrong = wrong_end(place, job, folder, started)
     return f"differs: {', '.join(wrong)}" if wrong else "same result"
 
 
 def own_lines(said: str) -> str:
-    """What was said on stderr, without the lines of progress."""
-    return "\n".join(line for line in said.splitlines() if line and not PROGRESS.match(line))
+    """What was said on stderr, without the lines of progress and the way to the trial's folder."""
+    lines = (line for line in said.splitlines() if line and not PROGRESS.match(line))
+    return "\n".join(TRIAL.sub("", line) for line in lines)
 
 
 def signalled(place: Place, job: str, number: signal.Signals, share: float) -> Observation:
-    """Ctrl-C, or the end of a job's time, at a share of the usual length."""
-    what = f"{number.name} after {share:.0%} of its usual work"
-    folder = place.lay_out(f"{job}, {what}", job)
-    with working(JOBS[job].words, folder) as started:
-        started.wait_for_work(share * place.usual[job])
-        started.signal(number)
-        code, said = started.wait(), started.said(1)
-    return Observation(job, what, code, own_lines(said), after(place, job, folder))
+    """Ctrl-C, or the end of a job's time, at a share of the usual length; earlier, where it had ended by then."""
+    while True:
+        what = f"{number.name} after {share:.0%} of its usual work"
+        folder = place.lay_out(f"{job}, {what}", job)
+        with working(JOBS[job].words, folder) as started:
+            hit = started.wait_for_work(share * place.usual[job].seconds) is None
+            started.signal(number)
+            code, said = started.wait(), started.said("err")
+        if hit or share < 0.1:
+            return Observation(job, what, code, own_lines(said), after(place, job, folder))
+        share *= 0.8
 
 
 def two_at_once(place: Place, job: str) -> Observation:
@@ -161,26 +182,41 @@ def two_at_once(place: Place, job: str) -> Observation:
     folder = place.lay_out(f"{job}, two at once", job)
     with working(JOBS[job].words, folder) as one, working(JOBS[job].words, folder) as other:
         codes = [one.wait(), other.wait()]
-        said = own_lines(one.said(1) + other.said(1))
+        said = own_lines(one.said("err") + other.said("err"))
     return Observation(job, "two at once into one folder", max(codes), said, after(place, job, folder))
 
 
 def full_disk(place: Place, job: str, share: float) -> Observation:
     """A disk with room for a share of what the job writes; then room is made."""
     folder = place.lay_out(f"{job}, full disk {share}", job)
-    written = folder / ("set" if job.startswith("prepare") else "run")
+    written = folder / JOBS[job].into
     known = place.folder / "trials" / f"{job}, undisturbed" / written.name
     needed = sum(path.stat().st_size for path in known.rglob("*") if path.is_file())
     words = JOBS[job].words
-    with small_disk(written, int(needed * share)) as (limit, make_room):
+    # Where a job adds to what is there, the disk is filled once that is there.
+    with small_disk(written, 2**26 if job == "evaluate" else int(needed * share)) as (limit, make_room):
         if job == "evaluate":
             shutil.copytree(place.folder / "run", written, dirs_exist_ok=True)
             fill(written)
         with working(words, folder, limit) as started:
-            code, said = started.wait(), started.said(1)
+            code, said = started.wait(), started.said("err")
         make_room()
         kind = "tmpfs" if limit is None else "RLIMIT_FSIZE"
         what = f"disk full at {share:.0%} of what it writes ({kind})"
+        return Observation(job, what, code, own_lines(said), after(place, job, folder))
+
+
+def filled_disk(place: Place, job: str) -> Observation:
+    """A disk that others fill while the command stands still after its first shard; then room is made."""
+    folder = place.lay_out(f"{job}, filled disk", job)
+    with small_disk(folder / "set", 2**26) as (limit, make_room):
+        with working(JOBS[job].words, folder, limit) as started:
+            stand_still_after_first_shard(started, folder)
+            fill(folder / "set")
+            started.signal(signal.SIGCONT)
+            code, said = started.wait(), started.said("err")
+        make_room()
+        what = "disk filled by others after its first shard"
         return Observation(job, what, code, own_lines(said), after(place, job, folder))
 
 
@@ -221,11 +257,11 @@ def changed_source(place: Place) -> Observation:
     images = sorted(copy_of(folder / "source").rglob("*.JPEG"))
     stamps = {path: path.stat().st_mtime_ns for path in images}
     with working(JOBS[job].words, folder) as started:
-        _stand_still_after_first_shard(started, folder)
+        stand_still_after_first_shard(started, folder)
         for path in images:
             os.utime(path, ns=(0, 0))
         started.signal(signal.SIGCONT)
-        code, said = started.wait(), started.said(1)
+        code, said = started.wait(), started.said("err")
     for path, stamp in stamps.items():
         os.utime(path, ns=(stamp, stamp))
     return Observation(
@@ -233,7 +269,7 @@ def changed_source(place: Place) -> Observation:
     )
 
 
-def _stand_still_after_first_shard(started: Started, folder: Path) -> None:
+def stand_still_after_first_shard(started: Started, folder: Path) -> None:
     while started.wait(0) is None:
         started.signal(signal.SIGSTOP)
         if list(folder.glob("set/*/*.json")):
@@ -251,7 +287,7 @@ def cut_shard_of_a_set(place: Place) -> Observation:
     shard = sorted((folder / "set/train").glob("*.tar"))[0]
     halve(shard)
     with working(("convrnn-data", "verify", "set"), folder) as started:
-        code, said, named = started.wait(), started.said(1), started.said(0)
+        code, said, named = started.wait(), started.said("err"), started.said("out")
     wrong = (
         "" if str(shard.relative_to(folder)) in named or shard.name in named else "\nthe shard is not named"
     )
@@ -261,20 +297,23 @@ def cut_shard_of_a_set(place: Place) -> Observation:
     return Observation(job, what, code, own_lines(said) + wrong, after(place, job, folder))
 
 
+SHARES_OF_DISK = {"evaluate": (1.0,), "compare": (0.3,)}
+"""Others than a third and most of what a job writes: where that fills a few blocks at most."""
+
+
 def faults(job: str) -> list[Callable[[Place], Observation]]:
     """Every fault of a job."""
     found: list[Callable[[Place], Observation]] = [
         partial(signalled, job=job, number=signal.SIGINT, share=0.5),
         partial(signalled, job=job, number=signal.SIGTERM, share=0.7),
-        *(
-            partial(full_disk, job=job, share=share)
-            for share in ((0.3, 0.8) if job != "evaluate" else (1.0,))
-        ),
+        *(partial(full_disk, job=job, share=share) for share in SHARES_OF_DISK.get(job, (0.3, 0.8))),
     ]
     if job != "prepare, two workers":
         found.append(partial(two_at_once, job=job))
     if job == "prepare":
         found += [changed_source, cut_shard_of_a_set]
+    if job.startswith("prepare"):
+        found.append(partial(filled_disk, job=job))
     for owner, what, breaking, options in BROKEN:
         if owner == job:
             found.append(partial(broken_input, job=job, what=what, breaking=breaking, **options))
@@ -296,5 +335,12 @@ BROKEN: list[tuple[str, str, Break, dict]] = [
     ("whole network", "the best weights cut", cut("run/checkpoint/best.h5"), AGAIN),
     ("evaluate", "no permission to write into the run", forbidden("run", 0o555), {}),
     ("evaluate", "the run's weights cut", cut("run/weights.h5"), {}),
-    ("evaluate", "a stimulus cut", cut("human/*/0/*.JPEG"), {}),
+    ("evaluate", "a stimulus cut", cut("human/NoiseSplit*/0/*.JPEG"), {}),
+    ("reformat", "no permission to write there", forbidden("made", 0o555), {}),
+    ("reformat", "no permission to read a stimulus", unreadable("human/*/0/*.JPEG"), {}),
+    ("compare", "no permission to write there", forbidden("beside", 0o555), {}),
+    ("compare", "the predictions cut", cut("evaluated/evaluation/*/predictions.csv"), {}),
+    ("report", "no permission to write there", forbidden("beside", 0o555), {}),
+    ("report", "the measures cut", cut("evaluated/evaluation/*/measures.json"), {}),
+    ("report", "people's answers cut", cut("human/jatos_results_simulated_noise.txt"), {}),
 ]

@@ -242,7 +242,7 @@ def test_no_space_left_keeps_whole_shards_and_goes_on(class_folders, tmp_path, m
 def test_too_little_space_is_said_before_anything_is_written(class_folders, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("convrnn_data.preparing.shutil.disk_usage", lambda path: usage)
-    with pytest.raises(ConvRNNError, match="GB more and its disk has"):
+    with pytest.raises(ConvRNNError, match=r"needs 0\.\d{3} MB more and its disk has 0\.001 MB left"):
         prepare(class_folders, tmp_path / "set", **ALL)
     assert not (tmp_path / "set").exists()
 

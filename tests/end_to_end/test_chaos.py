@@ -18,6 +18,9 @@ def results_of(command, folder: Path, *options: object) -> dict:
 def test_prepare_survives_kills(command, tmp_path: Path) -> None:
     results = results_of(command, tmp_path, "--kills", 3, "--no-faults")
     assert len(results["kills"]) == 3
+    assert {one["phase"] for one in results["kills"]} <= set(results["usual"]["prepare"]["of these"])
+    # Each at a moment of its work, or before a file operation.
+    assert all((one["seconds"] is None) == bool(one["before"]) for one in results["kills"])
     assert results["endings"]
     assert not any(one["wrong"] for one in results["endings"])
     page = (tmp_path / "page.md").read_text()

@@ -1,17 +1,21 @@
 """What is killed at an awkward moment can be gone on with, and what is spoilt is said in one line."""
 
+import csv
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convrnn_data.sealed import remove_dead_temporaries, temporary_name
-from convrnn_experiments import runs
+from convrnn_experiments import report, results, runs
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_model import hdf5
 
 CONFIG = Config(data="data", perturb=Regime.COLOR)
 
@@ -79,3 +83,110 @@ def test_a_cut_shard_is_named(prepared, tmp_path: Path) -> None:
     assert isinstance(said, ConvRNNError)
     assert str(shard) in str(said)
     assert len(str(said).splitlines()) == 1
+
+
+def test_weights_are_begun_under_a_name_that_is_known_as_dead_later(tmp_path: Path, monkeypatch) -> None:
+    begun = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: begun.append(path) or replace(path, target))
+    hdf5.write(tmp_path / "weights.h5", {"layer": {"kernel": np.ones((2, 2), np.float32)}})
+    assert begun == [temporary_name(tmp_path / "weights.h5")]
+
+
+def test_a_file_takes_the_place_of_what_a_killed_process_began(tmp_path: Path) -> None:
+    path = tmp_path / "report" / "page.html"
+    path.parent.mkdir()
+    dead_name(path).write_text("half")
+    with runs.written(path) as beside:
+        beside.write_text("whole")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_has_its_name_only_once_it_is_on_the_disk(tmp_path: Path, monkeypatch) -> None:
+    done = []
+    replace = Path.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(os.readlink(f"/proc/self/fd/{file}")))
+    monkeypatch.setattr(Path, "replace", lambda path, target: done.append("name") or replace(path, target))
+    with runs.written(tmp_path / "a.h5") as beside:
+        beside.write_bytes(b"whole")
+    assert done == [str(temporary_name(tmp_path / "a.h5")), "name", str(tmp_path)]
+
+
+ON_A_FULL_DISK = """
+import sys
+from pathlib import Path
+import numpy as np
+from convrnn_experiments import runs
+from convrnn_model import hdf5
+
+many = np.ones(250_000, np.float32)
+path = Path(sys.argv[2])
+try:
+    if sys.argv[1] == "weights":
+        hdf5.write(path, {"layer": {"kernel": many}})
+    else:
+        with runs.written_hdf5(path) as file:
+            file["many"] = many
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("what", ["weights", "checkpoint"])
+def test_a_full_disk_is_one_error_of_hdf5_files_too(what: str, tmp_path: Path) -> None:
+    """The system's limit on the size of a file stands for the disk's end: both make write() fail halfway."""
+    path = tmp_path / "a.h5"
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_FULL_DISK, what, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("ConvRNNError ")
+    assert f"{path}" in done.stdout
+    assert "File too large" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_history_that_is_gone_on_with_stays_as_it_was_written(tmp_path: Path) -> None:
+    run = runs.Run(tmp_path)
+    run.write_history(
+        [{"epoch": 1, "loss": 0.25, "seconds": 3.0}, {"epoch": 2, "loss": 1e-9, "seconds": 1.5}]
+    )
+    before = (tmp_path / "history.csv").read_bytes()
+    run.write_history(run.history())
+    assert (tmp_path / "history.csv").read_bytes() == before
+    assert before.splitlines()[1].startswith(b"1,")
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (lambda data: data[:-4], "its last line has no end"),
+        (lambda data: data[: data.rindex(b"\n", 0, -1) + 1], "images"),
+    ],
+)
+def test_predictions_that_were_cut_are_not_taken_for_whole(
+    tmp_path: Path, seen, make_run, keep, said
+) -> None:
+    path = make_run(tmp_path / "blur", "blur", seen)
+    file = next(path.glob("evaluation/*/predictions.csv"))
+    file.write_bytes(keep(file.read_bytes()))
+    with pytest.raises(ConvRNNError, match=said):
+        results.read_evaluations([path])
+
+
+def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_run) -> None:
+    path = make_run(tmp_path / "blur", "blur", seen)
+    human = tmp_path / "human"
+    human.mkdir()
+    answers = seen / "jatos_results_blur.txt"
+    (human / answers.name).write_bytes(answers.read_bytes()[:-400])
+    page = report.write([path], tmp_path / "page/index.html", human=human)
+    with (page.parent / "tables/observer_problems.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 1
+    (human / answers.name).write_bytes(answers.read_bytes())
+    report.write([path], page, human=human)
+    assert not (page.parent / "tables/observer_problems.csv").exists()

@@ -22,7 +22,7 @@ def silent(what: str, done: int, total: int) -> None:
     """The report that says nothing; the default of every library function."""
 
 
-GOING_ON = "the same command goes on from here"
+GOING_ON = "run the same command again; prepare goes on from here"
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
     import typer
     from typer.exceptions import TyperException
 
-    ended = _end_like_interrupted()
+    came = _interrupted_by()
     try:
         code = app(prog_name=name, standalone_mode=False)
     except TyperException as error:
@@ -49,32 +49,56 @@ def run(
             command = context.command_path if context else name
             _say(name, f"{error.format_message()} (see `{command} --help`)")
         code = error.exit_code
-    except errors as error:
-        _say(name, str(error))
-        code = 1
     except (KeyboardInterrupt, typer.Abort):
         code = 130
+    except Exception as error:
+        if came:  # Some libraries turn an interruption that falls into them into an error of their own.
+            code = 130
+        elif isinstance(error, errors):
+            _say(name, str(error))
+            code = 1
+        else:
+            raise
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    ended = signal.SIGTERM in came
     if code == 130:
         _say(name, f"{'ended' if ended else 'interrupted'}; {going_on}")
-    sys.exit(143 if ended else code or 0)
+    sys.exit(143 if ended and code == 130 else code or 0)
 
 
-def _end_like_interrupted() -> list[int]:
+def _interrupted_by() -> list[int]:
     """Let SIGTERM, by which clusters end what has used its time, be cleaned up after as Ctrl-C is.
 
-    Returns:
-        Empty until the signal has come.
-    """
-    ended: list[int] = []
+    An interruption that falls into a callback, such as one of the garbage collector, is swallowed by Python itself:
+    it comes again a moment later.
 
-    def end(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
-        ended.append(number)
+    Returns:
+        The signals that have come; empty until one has.
+    """
+    came: list[int] = []
+    tell = sys.unraisablehook
+
+    def interrupt(number: int, frame: object) -> None:
+        # A second SIGTERM ends at once; a second Ctrl-C interrupts the cleaning up.
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        came.append(number)
         raise KeyboardInterrupt
 
+    def again(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def swallowed(what: "sys.UnraisableHookArgs") -> None:
+        if not came or not issubclass(what.exc_type, KeyboardInterrupt):
+            tell(what)
+            return
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
     with contextlib.suppress(ValueError):  # not the main thread, which alone may ask for signals
-        signal.signal(signal.SIGTERM, end)
-    return ended
+        signal.signal(signal.SIGTERM, interrupt)
+        signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = swallowed
+    return came
 
 
 def _say(name: str, message: str) -> None:

@@ -100,7 +100,8 @@ def run_jobs(
                 calls
             )
         try:
-            yield from results
+            for result in results:  # noqa: UP028 - that would close them itself, with what joblib says to it
+                yield result
         finally:
             with warnings.catch_warnings():
                 # joblib warns that jobs were left undone, which is why it is closed.

@@ -44,7 +44,9 @@ def _acquire(path: Path, kind: int) -> int:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise ConvRNNError(f"cannot write into {path.parent}: {error.strerror}") from error
+            raise ConvRNNError(
+                f"cannot write into {path.parent}: {error.strerror}; make it writable, or choose another folder"
+            ) from error
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -183,6 +183,11 @@ def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
     free = shutil.disk_usage(out).free
     if needed > free:
         raise ConvRNNError(
-            f"{out} needs {needed / 1e9:.1f} GB more and its disk has {free / 1e9:.1f} GB left; make room, "
+            f"{out} needs {_size(needed)} more and its disk has {_size(free)} left; make room, "
             "choose another place, or shrink the images with --resize"
         )
+
+
+def _size(count: int) -> str:
+    """Bytes in words, whatever their order."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.3f} MB"

@@ -22,6 +22,7 @@ from convrnn_data.categories import shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
 from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
 
 SYNSETS: dict[str, tuple[str, ...]] = {
@@ -273,7 +274,8 @@ def _written_beside(out: Path) -> Iterator[Path]:
     if out.is_dir() and any(out.iterdir()):
         raise ConvRNNError(f"{out} is not empty; give a new or empty folder for the sample.")
     missing = [parent for parent in out.absolute().parents if not parent.exists()]
-    folder = out.absolute().parent / f".{out.absolute().name}.partial-{os.getpid()}"
+    folder = temporary_name(out.absolute())
+    remove_dead_temporaries_of(out.absolute())
     try:
         folder.mkdir(parents=True)
         yield folder

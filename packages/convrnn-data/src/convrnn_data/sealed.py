@@ -5,12 +5,14 @@ Every file of a prepared set is written beside its final name and renamed, so th
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path`, no other process's and hidden, for the file while it is being written."""
+    """A name beside `path`, no other process's and hidden, for the file or folder while it is being written."""
     return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
 
 
@@ -76,12 +78,21 @@ def remove_dead_temporaries(folder: Path) -> None:
 
     Dead is what a process of this machine that is no more has begun, and what another machine left a day ago.
     """
-    for path in folder.rglob(f".*{TEMPORARY}"):
+    _remove_dead(folder.rglob(f".*{TEMPORARY}"))
+
+
+def remove_dead_temporaries_of(path: Path) -> None:
+    """The same for what was to become `path`, a file or a folder, in a folder that holds other things too."""
+    _remove_dead(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
+
+
+def _remove_dead(paths: Iterable[Path]) -> None:
+    for path in paths:
         host, _, process = path.name.removesuffix(TEMPORARY).rpartition(".")
         with contextlib.suppress(OSError):
             here = host.endswith(f".{os.uname().nodename}")
             if not _is_alive(process) if here else time.time() - path.stat().st_mtime > DAY:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: str) -> bool:

@@ -65,7 +65,9 @@ def _make(out: Path) -> list[Path]:
             f"{error.filename} is a file; the prepared set needs a folder, so give another name"
         ) from error
     except OSError as error:
-        raise ConvRNNError(f"cannot make {out}: {error.strerror}") from error
+        raise ConvRNNError(
+            f"cannot make {out}: {error.strerror}; make the folder that it lies in writable, or choose another"
+        ) from error
     return made
 
 

@@ -6,12 +6,12 @@ import h5py
 import keras
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import Run, written
+from convrnn_experiments.runs import Run, written_hdf5
 
 
 def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float) -> None:
     """Every variable of a training, bit by bit, and numbers such as the epoch."""
-    with written(run.checkpoint) as path, h5py.File(path, "w") as file:
+    with written_hdf5(run.checkpoint) as file:
         for index, variable in enumerate(variables):
             file[str(index)] = variable.numpy()
         file.attrs["count"] = len(variables)

@@ -68,7 +68,7 @@ def main() -> NoReturn:
     """The `convrnn` command."""
     errors = (ConvRNNError, convrnn_model.ConvRNNError)
     # Asked for, so that no run is gone on with by mistake.
-    going_on = "the same command, with --resume for train, goes on from here"
+    going_on = "run the same command again; train goes on from here, with --resume"
     convrnn_data.console.run(app, "convrnn", errors, going_on)
 
 

@@ -28,7 +28,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.parts import HERE, Part, Where, spread
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, pictures_of, unreadable
-from convrnn_experiments.runs import write_json, written
+from convrnn_experiments.runs import write_json, written_hdf5
 from convrnn_experiments.squares import libraries
 from convrnn_model import activations
 
@@ -284,7 +284,7 @@ class Extractor:
             if found := unreadable(error, config.data):
                 raise found from error
             raise
-        with written(part.path) as path, h5py.File(path, "w") as file:
+        with written_hdf5(part.path) as file:
             # Contiguous and uncompressed: any row is then one read at a known place.
             file["features"] = np.concatenate(computed).astype(np.float32)
 

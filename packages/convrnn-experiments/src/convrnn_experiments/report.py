@@ -97,6 +97,8 @@ def write(
         files[f"{FIGURES}/{picture.name}.png"] = picture.png
         files[f"{FIGURES}/{picture.name}.pdf"] = picture.pdf
     files[page.name] = text.encode("utf-8")
+    for name in made.keys() - {name for name, table in made.items() if table}:
+        (page.parent / TABLES / f"{name}.csv").unlink(missing_ok=True)  # an earlier page's
     _write_files(page.parent, files)
     return page
 

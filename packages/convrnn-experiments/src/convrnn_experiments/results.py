@@ -178,6 +178,11 @@ def _evaluation(run: Run, network: str, config: Config, folder: Path) -> Evaluat
             f"{file} has {len(measures['multiply_adds'])} time steps and predictions.csv beside it has "
             f"{answers.answers.shape[1]}; do `convrnn evaluate` again"
         )
+    if measures["images"] != len(answers.labels):
+        raise ConvRNNError(
+            f"{file} is of {measures['images']} images and predictions.csv beside it has {len(answers.labels)}; do "
+            "`convrnn evaluate` again"
+        )
     return Evaluation(run, network, config, folder.name, measures, answers)
 
 
@@ -189,6 +194,7 @@ def read_answers(path: Path) -> Answers:
     """
     text = ("file_paths", "file_names", "level", "block")
     try:
+        _require_last_line(path)
         table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False)
         exits = sum(name.startswith("predictions_exit") for name in table.columns)
         if not exits or table.empty:
@@ -212,6 +218,14 @@ def read_answers(path: Path) -> Answers:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error
+
+
+def _require_last_line(path: Path) -> None:
+    """A table that is cut within its last line still reads, with less in it."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 1, 0))
+        if file.read() != b"\n":
+            raise ValueError("its last line has no end, so it is cut short")
 
 
 def _by_exit(table: pd.DataFrame, name: str, exits: int) -> np.ndarray:

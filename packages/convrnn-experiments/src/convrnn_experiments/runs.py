@@ -1,6 +1,7 @@
 """A run's folder: what was asked for, what made it, how it went, where it stands."""
 
 import csv
+import io
 import json
 import os
 import platform
@@ -8,17 +9,23 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from convrnn_data.forms import misfit
 from convrnn_data.locking import LOCK
-from convrnn_data.sealed import remove_dead_temporaries, temporary_name, writing
+from convrnn_data.sealed import (
+    remove_dead_temporaries,
+    remove_dead_temporaries_of,
+    temporary_name,
+    writing,
+)
 from convrnn_data.workspace import contents
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
@@ -80,7 +87,7 @@ class Run:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file, strict=True)
-                return [{key: float(value) for key, value in row.items()} for row in rows]
+                return [{key: _number(key, value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
             raise ConvRNNError(
                 f"{path} is not a table of numbers ({error}); train the run anew with --force"
@@ -162,9 +169,15 @@ def environment() -> dict[str, Any]:
     }
 
 
+def _number(column: str, text: str) -> float:
+    """A figure of the history; epochs are counted, and written again as they were."""
+    value = float(text)
+    return int(value) if column == "epoch" and value.is_integer() else value
+
+
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, renamed to `path` at the end; on an error nothing stays.
+    """A name beside `path` to write to, renamed to `path` once it is on the disk; on an error nothing stays.
 
     Raises:
         ConvRNNError: the folder cannot be written to, or the disk is full.
@@ -172,8 +185,31 @@ def written(path: Path) -> Iterator[Path]:
     beside = temporary_name(path)
     with writing(path, beside):
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_dead_temporaries_of(path)
         yield beside
+        _put_on_disk(beside)
         beside.replace(path)
+        with suppress(OSError):  # some file systems do this for files only
+            _put_on_disk(path.parent)
+
+
+@contextmanager
+def written_hdf5(path: Path) -> Iterator[h5py.File]:
+    """As `written`, an HDF5 file; it takes form in memory, since HDF5 itself does not end well on a full disk."""
+    whole = io.BytesIO()
+    with h5py.File(whole, "w") as file:
+        yield file
+    with written(path) as beside:
+        beside.write_bytes(whole.getbuffer())
+
+
+def _put_on_disk(path: Path) -> None:
+    """Without this, a power cut may leave a name whose bytes were never written, in place of those that it had."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def read_json(path: Path, form: Any, way_out: str = "") -> Any:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,6 +18,7 @@ from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.human import BLOCKS, StimulusName
 from convrnn_data.sample import FOLDERS
+from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import perturb
@@ -111,8 +112,9 @@ def make(
     source = find_source(validation, labels)
     planned = plan(source.labels, levels, per_block, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
-        folder = Path(beside) / out.name
+    folder = temporary_name(out)
+    remove_dead_temporaries_of(out)
+    try:
         for done, (one, image) in enumerate(_made(source, planned, size, seed), start=1):
             target = folder / FOLDERS[one.experiment] / str(one.block) / one.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +122,9 @@ def make(
             report("stimuli", done, len(planned))
         _write_list(folder / "stimuli.csv", source, planned)
         os.replace(folder, out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return len(planned)
 
 

@@ -37,6 +37,7 @@ from convrnn_experiments.pipeline import (
     unreadable,
 )
 from convrnn_experiments.runs import Run, written
+from convrnn_model import ConvRNNError as WeightsError
 from convrnn_model import inspect_weights, load_weights, save_weights
 
 TRAINING, VALIDATION = 0, 1  # streams of the perturbation's draws
@@ -288,7 +289,10 @@ def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
     if processes.writes:
         save_weights(network, run.path / "weights_last.h5")
     processes.together("best weights are written")
-    load_weights(network, run.best)
+    try:
+        load_weights(network, run.best)
+    except WeightsError as error:
+        raise ConvRNNError(f"{run.best} cannot be read ({error}); --force starts the run anew") from error
     if not processes.writes:
         return
     with written(run.path / "model.keras") as path:

@@ -5,7 +5,9 @@ layer give the order; a weight's path is `{layer}/{layer}/{weight}:0`. A whole-m
 under `model_weights`.
 """
 
+import io
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,10 +70,14 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """
     if path.is_dir():
         raise ConvRNNError(f"{path} is a folder: name the file to write, such as {path / 'weights.h5'}.")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Machine and process in the name tell later ones whether its writer is dead, and that it may be removed.
+    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
-        with h5py.File(beside, "w") as file:
+        # In memory first: on a full disk HDF5 leaves objects behind that complain until the process ends.
+        whole = io.BytesIO()
+        with h5py.File(whole, "w") as file:
             _fill(file, layers)
+        beside.write_bytes(whole.getbuffer())
         _check_written(beside, layers)
         with beside.open("rb") as written:
             os.fsync(written.fileno())
@@ -229,5 +235,5 @@ def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
 
 def _damaged(path: Path, error: Exception, where: str = "") -> ConvRNNError:
     return ConvRNNError(
-        f"{path} is damaged or cut short{where}: HDF5 says {str(error).strip()!r}. Fetch it again."
+        f"{path} is damaged or cut short{where}: HDF5 says {str(error).strip()!r}. Fetch or make it again."
     )
