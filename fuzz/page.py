@@ -58,8 +58,9 @@ def row(result: Result, seed: int) -> dict[str, Any]:
     }
 
 
-def page(rows: dict[str, dict[str, Any]]) -> str:
-    """The page of these results, by parser."""
+def page(rows: dict[str, dict[str, Any]], order: list[str]) -> str:
+    """The page of these results, by parser; `order` names all parsers."""
+    missing = [f"`{name}`" for name in order if name not in rows]
     machines = sorted({f"{row['machine']}; seed {row['seed']}" for row in rows.values()})
     lines = [
         "| " + " | ".join(COLUMNS) + " |",
@@ -67,7 +68,8 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
         *("| " + " | ".join(_cells(name, one)) + " |" for name, one in rows.items()),
     ]
     fixed = [f"- {name}: {what}" for name, found in FIXED.items() for what in found]
-    return "\n".join([HEAD, *machines, "", *lines, "", NOTE, *fixed, ""])
+    without = [f"**Not run for this page:** {', '.join(missing)}.", ""] if missing else []
+    return "\n".join([HEAD, *machines, "", *without, *lines, "", NOTE, *fixed, ""])
 
 
 def _cells(name: str, row: dict[str, Any]) -> list[str]:
@@ -91,7 +93,7 @@ def write(table: Path, results: list[Result], seed: int, order: list[str]) -> No
     rows = {name: rows[name] for name in order if name in rows}
     for path, text in (
         (kept, json.dumps(rows, indent=1, ensure_ascii=False) + "\n"),
-        (table.with_suffix(".md"), page(rows)),
+        (table.with_suffix(".md"), page(rows, order)),
     ):
         beside = path.with_name(f".{path.name}.partial")
         beside.write_text(text, "utf-8", "backslashreplace")
