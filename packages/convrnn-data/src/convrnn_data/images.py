@@ -155,7 +155,7 @@ def _decoded(data: bytes) -> Image.Image:
             image.load()
     except UnidentifiedImageError as error:
         # Pillow's own words hold an address in memory, and a set's files name the reason: they are always the same.
-        raise BadImage(f"it is no picture of a kind that is read ({', '.join(FORMATS)})") from error
+        raise BadImage(f"it cannot be decoded: no {', '.join(FORMATS)} is found in it") from error
     except UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
     return image
