@@ -5,6 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from fuzz import page
 from fuzz.runner import replay, run
 from fuzz.targets import TARGETS
 
@@ -19,6 +20,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--findings", type=Path, default=FINDINGS, help="where failing inputs are kept")
     parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="put the counts into FILE.json, and write FILE.md of it"
+    )
+    parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="a kept input, of the parser that its folder names"
     )
     chosen = parser.parse_args()
@@ -32,6 +36,8 @@ def main() -> int:
     for name in chosen.targets or TARGETS:
         result = run(TARGETS[name], chosen.inputs, chosen.seed, chosen.findings)
         print(result, flush=True)
+        if chosen.table:
+            page.write(chosen.table, [result], chosen.seed, list(TARGETS))
         for path in result.findings:
             print(
                 f"    {path}.txt: {path.with_suffix('.txt').read_text('utf-8').strip().splitlines()[-1][:150]}"

@@ -62,9 +62,24 @@ STRANGE: tuple[Any, ...] = (
 
 def broken_bytes(rng: random.Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
     """`data` with one to eight small changes, or cut, or spliced with another input."""
+    return _broken(rng, data, others, tokens, _CHANGES)
+
+
+def broken_text(rng: random.Random, data: bytes, others: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
+    """The same for text: what is put in is text too, but for one in ten, so that it is not refused as no text."""
+    return _broken(rng, data, others, tokens, _CHANGES if rng.random() < 0.1 else _TEXT_CHANGES)
+
+
+def _broken(
+    rng: random.Random,
+    data: bytes,
+    others: Sequence[bytes],
+    tokens: Sequence[bytes],
+    changes: "Sequence[_Change]",
+) -> bytes:
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
-        rng.choice(_CHANGES)(rng, changed, others, tokens)
+        rng.choice(changes)(rng, changed, others, tokens)
     return bytes(changed)
 
 
@@ -123,14 +138,91 @@ def _copy(rng: random.Random, data: bytearray, others: Sequence[bytes], tokens: 
     data[at : at + len(piece)] = piece
 
 
-_CHANGES: tuple[Callable[[random.Random, bytearray, Sequence[bytes], Sequence[bytes]], None], ...] = (
+def _letter(rng: random.Random, data: bytearray, others: Sequence[bytes], tokens: Sequence[bytes]) -> None:
+    at = _place(rng, data, tokens)
+    data[at : at + rng.randrange(2)] = bytes([rng.choice(_LETTERS)])
+
+
+_LETTERS = b"0123456789-+.,:;_eEnN\"'{}[]() \t\n"
+
+_Change = Callable[[random.Random, bytearray, Sequence[bytes], Sequence[bytes]], None]
+_CHANGES: tuple[_Change, ...] = (
     *(_flip, _flip, _byte, _byte, _number, _number, _token, _cut, _drop, _repeat, _splice, _copy),
+)
+_TEXT_CHANGES: tuple[_Change, ...] = (
+    *(_letter, _letter, _letter, _token, _token, _cut, _drop, _repeat, _splice, _copy),
+)
+
+
+CELLS = (
+    *("", " ", "nan", "NaN", "inf", "-inf", "-1", "0", "-0.0", "1", "4", "5", "15", "16", "0.5", "14.999999999999999999"),
+    *("1e400", "1e-400", "1_000", "0x10", "\u0663", "\u00b2", "True", "null", "None", "=1+1", "1,5", "1 2", "a", "\0"),
+    *('"', "'", '""', '"a\nb"', '"1"', '"a', 'a"b', "\ud800", "\u202e", "9" * 400, "x" * 140_000, "9223372036854775808"),
+)  # fmt: skip
+"""Cells that a careless reader of tables does not expect."""
+
+
+def broken_rows(rng: random.Random, data: bytes, cells: Sequence[str] = CELLS, comma: str = ",") -> bytes:
+    """A table as text with one to three of its cells, rows, columns or marks changed."""
+    rows = [line.split(comma) for line in data.decode().split("\n")]
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        rng.choice(_ROW_CHANGES)(rng, rows, cells)
+    line_end = rng.choice(("\n",) * 6 + ("\r\n", "\r", "\n\n", "\x0b", "\u2028"))
+    text = line_end.join(comma.join(row) for row in rows).encode("utf-8", "surrogatepass")
+    return rng.choice((b"",) * 20 + (b"\xef\xbb\xbf", b"\xff\xfe", b"#", b"\n")) + text
+
+
+def _cell(rng: random.Random, rows: list[list[str]], cells: Sequence[str]) -> None:
+    row = rng.choice(rows)
+    if row:
+        row[rng.randrange(len(row))] = rng.choice(cells)
+
+
+def _row(rng: random.Random, rows: list[list[str]], cells: Sequence[str]) -> None:
+    """A row gone, twice, elsewhere, or longer or shorter than the others."""
+    at, to = rng.randrange(len(rows)), rng.randrange(len(rows))
+    match rng.randrange(6):
+        case 0 if len(rows) > 1:
+            del rows[at]
+        case 1:
+            rows.insert(to, list(rows[at]))
+        case 2:
+            rows[at], rows[to] = rows[to], rows[at]
+        case 3:
+            rows[at] = rows[at] + [rng.choice(cells)] * rng.choice((1, 1, 50))
+        case 4:
+            rows[at] = rows[at][:-1]
+        case _:
+            rows[at] = [rng.choice(cells)]
+
+
+def _column(rng: random.Random, rows: list[list[str]], cells: Sequence[str]) -> None:
+    """A column gone, twice, elsewhere, or one more, with or without a name."""
+    wide = max(len(row) for row in rows)
+    at, to, named = rng.randrange(wide + 1), rng.randrange(wide + 1), rng.random() < 0.5
+    change = rng.randrange(4)
+    for number, row in enumerate(rows):
+        if len(row) < 2:
+            continue
+        if change == 0:
+            del row[at : at + 1]
+        elif change == 1:
+            row[to:to] = row[at : at + 1]
+        elif change == 2:
+            piece, row[at : at + 1] = row[at : at + 1], []
+            row[to:to] = piece
+        elif number or named:
+            row.insert(at, rng.choice(cells) if number else rng.choice(("extra", "", row[0])))
+
+
+_ROW_CHANGES: tuple[Callable[[random.Random, list[list[str]], Sequence[str]], None], ...] = (
+    *(_cell, _cell, _cell, _row, _column),
 )
 
 
 def broken_value(rng: random.Random, value: Any) -> Any:
     """A JSON value with one to three of its parts replaced, removed, repeated or moved."""
-    value = copy.deepcopy(value)
+    value = json.loads(json.dumps(value))  # A copy, several times faster than `copy` makes it.
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         value = _one_change(rng, value)
     return value
@@ -186,7 +278,7 @@ def _collect(value: Any, nodes: list[tuple[Any, Any]]) -> None:
 def as_json(rng: random.Random, value: Any) -> bytes:
     """The value as text; now and then nested deeper than any reader recurses, or with a key twice."""
     text = json.dumps(value)
-    match rng.randrange(60):
+    match rng.randrange(120):
         case 0:
             depth = rng.choice((100, 990, 5000, 100_000))
             text = text.replace("]", "[" * depth + "]" * depth + "]", 1)

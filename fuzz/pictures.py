@@ -64,6 +64,7 @@ def hostile() -> dict[str, bytes]:
         "png_text_bomb": png(1, 1, bytes(4), 2, 8, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000), 9))),
         "png_data_bomb": png(1, 1, bytes(50_000_000)),
         "png_profile_bomb": png(1, 1, bytes(4), 2, 8, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(50_000_000), 9))),
+        "no_picture": b"no picture at all",
         "png_no_pixels": png(0, 0, b""),
         "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(x) print\nshowpage\n%%EOF\n",
     }  # fmt: skip

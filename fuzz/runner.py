@@ -1,9 +1,9 @@
 """Runs a target on many inputs in a process of its own, which may crash, hang or eat memory: that is then a finding."""
 
 import hashlib
-import itertools
 import mmap
 import multiprocessing
+import os
 import random
 import re
 import resource
@@ -13,6 +13,7 @@ import struct
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class Target:
         parse: a function of an input and a folder to write to. It comes back, or raises one of `refusals`; anything
             else is a finding.
         refusals: the errors that are answers.
-        prepare: makes `parse` in the process that runs it, where that takes slow imports.
+        prepare: makes `parse`, where that takes slow imports; called once, before the process that runs it is forked.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Result:
     accepted: int = 0
     refused: int = 0
     seconds: float = 0.0
-    messages: set[str] = field(default_factory=set)
+    messages: Counter[str] = field(default_factory=Counter)
     findings: list[Path] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -83,45 +84,89 @@ def nth_input(target: Target, seeds: Sequence[bytes], seed: int, number: int) ->
 def run(target: Target, inputs: int, seed: int, findings: Path) -> Result:
     """Give a target so many inputs; whatever it does wrong is kept below `findings`, once per kind."""
     result, started = Result(target.name), time.monotonic()
-    state, kinds = mmap.mmap(-1, _STATE.size), set[str]()
-    seeds = tuple(target.seeds().values())
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        notes = Path(folder) / "notes"
-        begin = 0
-        while begin < inputs:
-            state[:] = _STATE.pack(begin, 0, 0)
-            process = multiprocessing.get_context("fork").Process(
-                target=_work, args=(target, seeds, seed, begin, inputs, state, notes)
-            )
-            process.start()
-            process.join()
-            at, accepted, refused = _STATE.unpack(state[:])
-            result.accepted += accepted
-            result.refused += refused
-            lines = notes.read_text("utf-8").split("\0") if notes.exists() else []
-            result.messages |= {line[1:] for line in lines if line.startswith("M")}
-            wrong = [line[1:] for line in lines if line.startswith("F")]
-            notes.unlink(missing_ok=True)
-            if at < inputs:
-                wrong.append(f"{at} {_death(process.exitcode)}")
-            for line in wrong:
-                number, _, what = line.partition(" ")
-                kind = _kind(what)
-                if kind not in kinds:
+    seeds, parse = tuple(target.seeds().values()), target.prepare()
+    kinds: set[str] = set()
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=fast_folder()) as folder:
+        worker = _Worker(target, parse, seeds, seed, Path(folder))
+        while result.inputs < inputs:
+            for number, what in worker.work(result, inputs):
+                if (kind := _kind(what)) not in kinds:
                     kinds.add(kind)
-                    data = nth_input(target, seeds, seed, int(number))
+                    data = nth_input(target, seeds, seed, number)
                     result.findings.append(_keep(findings / target.name, data, what))
-            begin = at + 1
-    result.inputs, result.seconds = inputs, time.monotonic() - started
+    result.seconds = time.monotonic() - started
     return result
 
 
+def fast_folder() -> Path | None:
+    """Memory for the files that every input is written to, where the system has such a folder; None elsewhere."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """Forks processes that work through a target's inputs, one after the other."""
+
+    target: Target
+    parse: Callable[[bytes, Path], None]
+    seeds: Sequence[bytes]
+    seed: int
+    folder: Path
+
+    def work(self, result: Result, end: int) -> list[tuple[int, str]]:
+        """From the first input that `result` lacks to `end`, or one that a process died of; what was wrong, by number."""
+        at, died, wrong = self._fork(result, result.inputs, end)
+        if at < end:
+            wrong.append((at, died))
+        result.inputs = min(at + 1, end)
+        return wrong
+
+    def _fork(self, result: Result, begin: int, end: int) -> tuple[int, str, list[tuple[int, str]]]:
+        """Where a process came to, what it died of, and what it found wrong; its counts are added to the result."""
+        state, notes = mmap.mmap(-1, _STATE.size), self.folder / "notes"
+        state[:] = _STATE.pack(begin, 0, 0)
+        process = multiprocessing.get_context("fork").Process(
+            target=_work, args=(self, begin, end, state, notes)
+        )
+        process.start()
+        waited = _wait(process, state)
+        at, accepted, refused = _STATE.unpack(state[:])
+        result.accepted += accepted
+        result.refused += refused
+        return at, waited or _death(process.exitcode), _read_notes(notes, result.messages)
+
+
+def _wait(process: multiprocessing.process.BaseProcess, state: mmap.mmap) -> str | None:
+    """Until a process ends, or is at one input for too long; then it is ended, and that is what it died of."""
+    before, seconds = -1, 0
+    while process.is_alive():
+        process.join(1)
+        # Seconds in which this process was awake too: a machine that sleeps, or a pause of both, is no waiting.
+        (now, _, _) = _STATE.unpack(state[:])
+        before, seconds = now, seconds + 1 if now == before else 0
+        if seconds > WALL_LIMIT:
+            process.kill()
+            process.join()
+            return f"waited more than {WALL_LIMIT} s"
+    return None
+
+
+def _read_notes(notes: Path, messages: Counter[str]) -> list[tuple[int, str]]:
+    """Adds the messages to those known, and answers the findings: number and what was wrong."""
+    lines = notes.read_text("utf-8").split("\0") if notes.exists() else []
+    notes.unlink(missing_ok=True)
+    messages.update(line[1:] for line in lines if line.startswith("M"))
+    wrong = [line[1:].partition(" ") for line in lines if line.startswith("F")]
+    return [(int(number), what) for number, _, what in wrong]
+
+
 def _death(code: int | None) -> str:
-    names = {
-        -signal.SIGPROF: f"took more than {CPU_LIMIT} s",
-        -signal.SIGALRM: f"waited more than {WALL_LIMIT} s",
-    }
-    return names.get(code or 0, f"the process died with exit code {code}")
+    return (
+        f"took more than {CPU_LIMIT} s"
+        if code == -signal.SIGPROF
+        else f"the process died with exit code {code}"
+    )
 
 
 def _kind(what: str) -> str:
@@ -140,37 +185,32 @@ def _keep(folder: Path, data: bytes, what: str) -> Path:
     return path
 
 
-def _work(
-    target: Target, seeds: Sequence[bytes], seed: int, begin: int, end: int, state: mmap.mmap, notes: Path
-) -> None:
-    parse = target.prepare()
+def _work(worker: _Worker, begin: int, end: int, state: mmap.mmap, notes: Path) -> None:
     _limit_memory()
     accepted = refused = 0
     known: set[str] = set()
-    scratch = notes.parent / "scratch"
+    scratch = worker.folder / "scratch"
     with notes.open("a", encoding="utf-8", errors="backslashreplace") as file:
         for number in range(begin, end):
             state[:] = _STATE.pack(number, accepted, refused)
-            data = nth_input(target, seeds, seed, number)
+            data = nth_input(worker.target, worker.seeds, worker.seed, number)
             signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT)
-            signal.setitimer(signal.ITIMER_REAL, WALL_LIMIT)
-            verdict = judge(target, parse, data, scratch)
+            verdict = judge(worker.target, worker.parse, data, scratch)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
             accepted += verdict is None
             refused += verdict is not None and verdict[0] == "M"
-            if verdict is not None and (kind := verdict[0] + _normal(verdict)) not in known:
+            if verdict is not None and verdict[0] == "M":
+                file.write(f"M{_normal(verdict[1:])}\0")
+            elif verdict is not None and (kind := _kind(verdict)) not in known:
                 known.add(kind)
-                note = f"M{_normal(verdict[1:])}" if verdict[0] == "M" else f"F{number} {verdict[1:]}"
-                file.write(note + "\0")
-                file.flush()
+                file.write(f"F{number} {verdict[1:]}\0")
+            if verdict is not None:
+                file.flush()  # What is known stays known if the next input ends the process.
     state[:] = _STATE.pack(end, accepted, refused)
 
 
 def _normal(verdict: str) -> str:
     """A message without the names and numbers that differ from input to input."""
-    if "Traceback" in verdict:
-        return _kind(verdict)
     text = re.sub(r"/\S*scratch\S*|'[^']*'|\"[^\"]*\"|\d+", "_", verdict)
     return re.sub(r"(_[ ,]*)+", "_", text)[:80]
 
@@ -204,9 +244,3 @@ def replay(target: Target, path: Path) -> NoReturn:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         parse(path.read_bytes(), Path(folder))
     raise SystemExit(f"{path} is accepted by {target.name}")
-
-
-def kept_seeds(folder: Path) -> dict[str, bytes]:
-    """Inputs once found, which stay as a test."""
-    files = itertools.filterfalse(lambda path: path.suffix == ".txt", sorted(folder.glob("*")))
-    return {f"kept_{path.name}": path.read_bytes() for path in files}

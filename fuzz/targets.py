@@ -1,16 +1,22 @@
 """Every parser of the packages: what it is given, how that is broken, and what has to hold where it is accepted."""
 
+import atexit
+import csv
 import hashlib
 import io
 import json
 import math
 import os
 import random
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 from PIL import Image
 
 import convrnn_data
@@ -21,9 +27,10 @@ from convrnn_data.categories import CATEGORIES, read_lists, shipped_lists
 from convrnn_data.copying import Reader
 from convrnn_data.tarwalk import walk
 from convrnn_experiments import config, jatos, observers, results, runs
+from convrnn_experiments.conditions import Regime
 from convrnn_model.inspection import inspect_weights
 from fuzz import mutations, pictures, tars, texts, weights
-from fuzz.runner import Target, WrongAnswer
+from fuzz.runner import Target, WrongAnswer, fast_folder
 
 Parse = Callable[[bytes, Path], None]
 Breaks = Callable[[random.Random, Sequence[bytes]], bytes]
@@ -83,8 +90,20 @@ def _imagenet_seeds() -> dict[str, bytes]:
 
 
 def _break_tar(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Broken bytes; mostly with checksums put right, so that what is broken is read."""
-    data = mutations.broken_bytes(rng, rng.choice(seeds)[:40_000], seeds, TAR_TOKENS)
+    """Half are drawn, member by member, half broken bytes, mostly with checksums put right, so that they are read."""
+    if rng.random() < 0.5:
+        return tars.drawn(rng, CONTENT)
+    return _broken_tar(rng, rng.choice(seeds)[:40_000], seeds)
+
+
+def _break_imagenet(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    kind = rng.random()
+    data = tars.drawn_outer(rng, CONTENT) if kind < 0.6 else tars.drawn(rng, CONTENT)
+    return data if kind < 0.3 else _broken_tar(rng, data if kind < 0.8 else rng.choice(seeds)[:40_000], seeds)
+
+
+def _broken_tar(rng: random.Random, sound: bytes, seeds: Sequence[bytes]) -> bytes:
+    data = mutations.broken_bytes(rng, sound, seeds, TAR_TOKENS)
     if rng.random() < 0.2:
         return data
     blocks = [data[at : at + tars.BLOCK] for at in range(0, len(data), tars.BLOCK)]
@@ -100,8 +119,10 @@ def _walk(data: bytes, folder: Path) -> None:
     for entry in found:
         _demand(0 <= entry.offset <= entry.offset + entry.size <= len(data), f"{entry} lies outside the tar")
     expected = _by_tarfile(data)
+    # `tarfile` leaves out a slash at the end of some names.
+    ours = [(entry.name.rstrip("/"), entry.offset, entry.size) for entry in found]
     _demand(
-        expected is None or expected == [tuple(entry) for entry in found],
+        expected is None or expected == ours,
         f"{found}\ntarfile finds\n{expected}",
     )
 
@@ -114,7 +135,11 @@ def _by_tarfile(data: bytes) -> list[tuple[str, int, int]] | None:
             ended = not any(data[tar.offset : tar.offset + tars.BLOCK])
     except Exception:  # Its own failures are many, and none of ours.
         return None
-    return [(one.name, one.offset_data, one.size) for one in members if one.isreg()] if ended else None
+    return (
+        [(one.name.rstrip("/"), one.offset_data, one.size) for one in members if one.isreg()]
+        if ended
+        else None
+    )
 
 
 def _imagenet(data: bytes, folder: Path) -> None:
@@ -194,6 +219,31 @@ NAME_TOKENS = tuple(
 )  # fmt: skip
 
 
+def _break_name(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """A name of drawn parts, most of them possible ones, or broken text, or both."""
+    parts = [
+        rng.choice(part) if rng.random() < 0.95 else rng.choice(NAME_TOKENS).decode() for part in NAME_PARTS
+    ]
+    if parts[1].startswith("color_gray_") and rng.random() < 0.9:
+        del parts[2]  # Its level is in its name.
+    name = ("_".join(parts[:-2]) + "".join(parts[-2:])).encode()
+    return (
+        name
+        if rng.random() < 0.7
+        else mutations.broken_text(rng, rng.choice((name, *seeds)), seeds, NAME_TOKENS)
+    )
+
+
+NAME_PARTS = (
+    (*("0", "7", "007", "41", "999999999") * 3, "1234567890", "-1", "+1", " 1"),
+    ("color_gray_c", "color_gray_g", "noise", "noise", "blur", "blur", "color", "NOISE"),
+    (*("0", "0.0", "0.04", "0.16", "3", "9", "9999") * 2, "12345", "0.1234567", "1e1", ".5", "5."),
+    CATEGORIES,
+    ("", "", "_exit0", "_exit1", "_exit4", "_exit5", "_exit", "_exit00"),
+    (".JPEG", ".JPEG", ".JPEG", ".jpg", ".jpeg", ".JPG", ".png", ""),
+)
+
+
 def _name(data: bytes, folder: Path) -> None:
     name = data.decode("utf-8", "surrogateescape")
     parsed = human.parse_name(name)
@@ -239,11 +289,11 @@ def _break_json(values: Sequence[Any], finish: Callable[[bytes], bytes] = bytes)
     def breaks(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
         value = rng.choice(values)
         kind = rng.random()
-        text = mutations.as_json(rng, mutations.broken_value(rng, value) if kind < 0.8 else value)
-        if kind > 0.7:
-            text = mutations.broken_bytes(rng, text, seeds, TEXT_TOKENS)
+        text = mutations.as_json(rng, mutations.broken_value(rng, value) if kind < 0.9 else value)
+        if kind > 0.85:
+            text = mutations.broken_text(rng, text, seeds, TEXT_TOKENS)
         data = finish(text)
-        return mutations.broken_bytes(rng, data, seeds, TEXT_TOKENS) if rng.random() < 0.05 else data
+        return mutations.broken_bytes(rng, data, seeds, TEXT_TOKENS) if rng.random() < 0.03 else data
 
     return breaks
 
@@ -299,6 +349,10 @@ def _index(data: bytes, folder: Path) -> None:
     kind = _kind(data)
     _set(folder, kind, prepared.MANIFEST, texts.manifest(kind, SHARD[kind]), data)
     shards.is_whole(folder / f"{SHARD[kind]}.tar", texts.PLAN)
+    told = shards.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
+    table = prepared.PreparedSet(folder).table(SHARD[kind].partition("/")[0])
+    for name in shards.COLUMNS:
+        _demand(getattr(table, name).tolist() == told[name], f"{name} are not those of the file")
     _read_all(prepared.PreparedSet(folder), kind)
 
 
@@ -327,54 +381,110 @@ def _plan(data: bytes, folder: Path) -> None:
 
 def _split(data: bytes, folder: Path) -> None:
     assigned = splits.read_split(_put(folder / "split.json", data))
-    _demand(all(isinstance(key, bytes) and 0 <= code < 3 for key, code in assigned.items()), "no split")
+    told = json.loads(data)
+    for code, name in enumerate(splits.SPLITS):
+        ours = {key.decode() for key, to in assigned.items() if to == code}
+        _demand(ours == set(told.get(name, [])), f"{name} is not what the file says")
 
 
 LISTS = {name: f"{synset}_1.JPEG\n{synset}_22.JPEG\n".encode() for name, synset in
          zip(CATEGORIES, (f"n0{number}" for number in range(2690373, 2690389)), strict=True)}  # fmt: skip
 
 
-def _lists(data: bytes, folder: Path) -> None:
+def _listing() -> Parse:
+    """With a folder of lists, made once, in which one is replaced again and again."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-lists-", dir=fast_folder()))
+    atexit.register(shutil.rmtree, folder)
     for name, content in LISTS.items():
         _put(folder / f"{name}.txt", content)
-    _put(folder / "bear.txt", data)
-    found = read_lists(folder)
+    return lambda data, scratch: _lists(data, folder)
+
+
+def _lists(data: bytes, folder: Path) -> None:
+    found = read_lists(_put(folder / "bear.txt", data).parent)
     _demand(sum(len(found.names(synset)) for synset in found.categories) == found.total, "another total")
+    ours = {
+        name
+        for synset in found.categories
+        if found.categories[synset] == "bear"
+        for name in found.names(synset)
+    }
+    _demand(ours == set(data.decode().split()), "other names than the file's")
+
+
+def _break_lists(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Lines changed, names changed within the form or just beyond it, or text broken."""
+    lines = [f"n{rng.choice(SYNSETS)}_{rng.choice(NUMBERS)}.JPEG" for _ in range(rng.choice((1, 2, 3, 9)))]
+    data = "\n".join([*lines, ""]).encode()
+    if rng.random() < 0.5:
+        return mutations.broken_text(
+            rng, data, seeds, (*CSV_TOKENS, b".JPEG", b"n02690374_", b"\n\n", b"\x0c", b"\x1c")
+        )
+    return mutations.broken_rows(
+        rng, data, (*mutations.CELLS[:20], "n02690374_1.JPEG", "n02690374_01.JPEG", "n02690374_1.jpeg"), " "
+    )
+
+
+SYNSETS = (*("02690374",) * 6, "02690373", "02690388", "99999999", "2690374", "026903740")
+NUMBERS = (
+    *(str(number) for number in range(40)),
+    "9223372036854775807",
+    "9223372036854775808",
+    "9" * 30,
+    "00",
+    "-1",
+)
 
 
 # --- people's answers ----------------------------------------------------------------------------------
 
-OBSERVERS = [
-    texts.observer("noise", ("0", "0.04", "0.16"), 0),
-    texts.observer("color_gray", ("c", "g"), 1),
-]
+
+def _observers_of(trials: tuple[int, ...]) -> list[Any]:
+    """Two observers: the first blocks have so many trials, of which the first ten are practice."""
+    return [
+        texts.observer("noise", ("0", "0.04", "0.16"), 0, trials),
+        texts.observer("color_gray", ("c", "g"), 1, trials),
+    ]
 
 
 def _lines(text: bytes) -> bytes:
     return text + b"\n" + SECOND
 
 
-SECOND = json.dumps(texts.observer("blur", ("0", "3", "9"), 2)).encode() + b"\n"
+SECOND = json.dumps(texts.observer("blur", ("0", "3", "9"), 2, (11,))).encode() + b"\n"
+
+
+class Reported(Exception):
+    """What a file of answers holds that was left out, and said so."""
 
 
 def _answers(data: bytes, folder: Path) -> None:
     sessions, problems = jatos.read_file(_put(folder / "jatos_results_1.txt", data))
-    _demand(all(str(one).isprintable() for one in problems), "a problem of several lines")
-    _demand(all(len(str(one)) < 10_000 for one in problems), "a problem that is too long")
     for session in sessions:
         for row in session.rows:
             _demand(row[1] in human.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")
+            _demand(row[11] == (row[9] is None) and row[9] in (None, *CATEGORIES), f"{row}")
+    told = {str(problem).partition(": ")[2] for problem in problems} - {""}
+    usual = {what for what in told if "half a session" in what or "no trial after" in what}
+    if rest := sorted(told - usual):
+        raise Reported(rest[0])
 
 
 def _observers(data: bytes, folder: Path) -> None:
-    table = observers.read_observers(_put(folder / "jatos_results_1.txt", data))
+    strict = _choice(data, 4) == 1
+    table = observers.read_observers(_put(folder / "jatos_results_1.txt", data), strict=strict)
     _demand(set(table["category"]) <= set(CATEGORIES), "a category that is none")
     _demand(set(table["response"].dropna()) <= set(CATEGORIES), "a response that is none")
     observers.is_simulated(table)
-    if _choice(data, 8) == 0:
+    right = ~table["missed"] & (table["response"] == table["category"])
+    _demand(
+        bool((right == table["correct"]).all()),
+        "an answer that is right and counted as wrong, or the reverse",
+    )
+    if _choice(data, 16) == 0:
         observers.by_image(observers.with_misses(table, "random"))
         observers.observer_curves(observers.exclude(table, named=["satbench"], misses=0.5))
-    table.to_csv(folder / "table.csv")
+        table.to_csv(folder / "table.csv")
 
 
 # --- runs ----------------------------------------------------------------------------------------------
@@ -407,12 +517,35 @@ CSV_TOKENS = (
 )
 
 
-def _break_text(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    return mutations.broken_bytes(rng, rng.choice(seeds), seeds, CSV_TOKENS)
+def _break_table(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Rows and cells changed, or broken text."""
+    if rng.random() < 0.7:
+        return mutations.broken_rows(rng, rng.choice(seeds))
+    return mutations.broken_text(rng, rng.choice(seeds), seeds, CSV_TOKENS)
 
 
 def _predictions(data: bytes, folder: Path) -> None:
-    _check_answers(results.read_answers(_put(folder / "predictions.csv", data)))
+    answers = results.read_answers(_put(folder / "predictions.csv", data))
+    _check_answers(answers)
+    _check_against_csv(answers, data)
+
+
+def _check_against_csv(answers: results.Answers, data: bytes) -> None:
+    """Python's own reader finds the same, row by row."""
+    if len(data) > csv.field_size_limit():
+        return
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig").lstrip("\r\n"), newline="")))
+    _demand(len(rows) == len(answers.labels), f"{len(answers.labels)} rows; csv finds {len(rows)}")
+    for at, row in enumerate(rows):
+        _demand(float(row["labels"]) == answers.labels[at], f"label {answers.labels[at]} in {row}")
+        _demand(row["file_names"] == answers.names[at], f"name {answers.names[at]!r} in {row}")
+        _demand(float(row["block"] or -1) == answers.blocks[at], f"block {answers.blocks[at]} in {row}")
+        for step, answer in enumerate(answers.answers[at]):
+            _demand(float(row[f"predictions_exit{step}"]) == answer, f"answer {answer} in {row}")
+            _demand(
+                math.isclose(float(row[f"entropy_exit{step}"]), answers.entropy[at, step]),
+                f"entropy in {row}",
+            )
 
 
 def _check_answers(answers: results.Answers) -> None:
@@ -430,7 +563,8 @@ def _config(data: bytes, folder: Path) -> None:
     _demand(
         isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds"
     )
-    json.dumps(found.to_json(), allow_nan=False)
+    same = json.loads(json.dumps(found.to_json(), allow_nan=False)) == json.loads(data)
+    _demand(same, "values that are not those of the file")
 
 
 def _measures(data: bytes, folder: Path) -> None:
@@ -451,13 +585,29 @@ def _history(data: bytes, folder: Path) -> None:
     _demand(
         all(isinstance(value, float) for row in rows for value in row.values()), "a value that is no number"
     )
+    # As training does when it goes on.
+    epoch = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 0.5)
+    runs.Run(folder).write_history([*rows, epoch])
+    _demand(
+        _same(runs.Run(folder).history(), [*rows, epoch]), "what was read and written reads as something else"
+    )
+
+
+def _same(these: list[dict[str, float]], those: list[dict[str, float]]) -> bool:
+    """Not-a-number is the same as itself, here."""
+    return [sorted(map(str, row.items())) for row in these] == [
+        sorted(map(str, row.items())) for row in those
+    ]
 
 
 def _environment(data: bytes, folder: Path) -> None:
-    _measures(json.dumps(texts.MEASURES).encode(), folder)
-    _put(folder / "noise" / "environment.json", data)
-    (one,) = results.read_evaluations([folder / "noise"])
+    _put(folder / "environment.json", data)
+    one = results.Evaluation(runs.Run(folder), "bl", NOISE, "noise", texts.MEASURES, NO_ANSWERS)
     _demand(isinstance(one.trained_by, str), "no command")
+
+
+NOISE = config.Config(data="data", perturb=Regime.NOISE)
+NO_ANSWERS = results.Answers(*(np.zeros(0) for _ in range(8)))
 
 
 # --- weights -------------------------------------------------------------------------------------------
@@ -491,8 +641,22 @@ def _weight_seeds() -> dict[str, bytes]:
     }
 
 
-def _break_weights(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    return mutations.broken_bytes(rng, rng.choice(seeds), seeds, HDF5_TOKENS)
+def _break_weights(largest: int) -> Breaks:
+    """Half drawn edits of a sound file, half broken bytes of seeds up to a size, since HDF5 takes long for large ones."""
+
+    def breaks(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+        if rng.random() < 0.5:
+            data = weights.drawn(rng, rng.choice(seeds[:4]))
+            return data if rng.random() < 0.8 else _broken_weights(rng, data, seeds)
+        seed = rng.choice(seeds[:4]) if rng.random() < 0.3 else rng.choice(seeds)
+        return _broken_weights(rng, seed if len(seed) <= largest else seeds[0], seeds)
+
+    return breaks
+
+
+def _broken_weights(rng: random.Random, sound: bytes, seeds: Sequence[bytes]) -> bytes:
+    data = mutations.broken_bytes(rng, sound, seeds, HDF5_TOKENS)
+    return weights.with_checksums(data) if rng.random() < 0.8 else data
 
 
 def _inspect(data: bytes, folder: Path) -> None:
@@ -502,18 +666,25 @@ def _inspect(data: bytes, folder: Path) -> None:
 
 
 def _loading() -> Parse:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The backend that is imported in no time, and that starts no threads, which a fork would lose.
+    os.environ["KERAS_BACKEND"] = "numpy"
     import keras
-    import numpy as np
 
-    from convrnn_model import load_weights
+    from convrnn_model.weights import as_array, load_weights
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, use_bias=False, name="ReadoutDense")])
 
     def load(data: bytes, folder: Path) -> None:
         report = load_weights(model, _put(folder / "w.h5", data))
         _demand(report.loaded == ("ReadoutDense/kernel",), f"{report}")
-        _demand(bool(np.isfinite(model.get_weights()[0]).all()), "weights that are not finite")
+        kernel = as_array(model.weights[0])
+        _demand(bool(np.isfinite(kernel).all()), "weights that are not finite")
+        with h5py.File(folder / "w.h5") as file:
+            if set(file) == {"ReadoutDense"} and set(file["ReadoutDense"]) == {"ReadoutDense"}:
+                (stored,) = file["ReadoutDense/ReadoutDense"].values()
+                _demand(
+                    np.array_equal(stored[()].astype(np.float32), kernel), "values that are not the file's"
+                )
 
     return load
 
@@ -532,26 +703,37 @@ def _target(
 
 
 def _of_json(
-    name: str, values: Sequence[Any], parse: Parse, finish: Callable[[bytes], bytes] = bytes
+    name: str,
+    values: Sequence[Any],
+    parse: Parse,
+    finish: Callable[[bytes], bytes] = bytes,
+    *refusals: type[Exception],
 ) -> Target:
-    return _target(name, _json_seeds(values, finish), _break_json(values, finish), parse)
+    return _target(name, _json_seeds(values, finish), _break_json(values, finish), parse, *refusals)
 
 
-def _of_text(name: str, seeds: dict[str, bytes], parse: Parse) -> Target:
-    return _target(name, lambda: seeds, _break_text, parse)
-
-
-def _break_name(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    return mutations.broken_bytes(rng, rng.choice(seeds), seeds, NAME_TOKENS)
+def _of_table(name: str, seeds: dict[str, bytes], parse: Parse) -> Target:
+    return _target(name, lambda: seeds, _break_table, parse)
 
 
 TABLES = {"human": texts.predictions(2, human=True), "split": texts.predictions(1, human=False)}
+TABLES |= {
+    "index": TABLES["split"].replace(b"\ntest", b"\nx,test"),
+    "halves": TABLES["split"].replace(b",0,0,0.5,", b",0,0.5,0.5,"),
+    "twice": TABLES["split"].replace(b"block\n", b"block,labels\n").replace(b"0.04,\n", b"0.04,,3\n"),
+    "huge": TABLES["split"].replace(b",0,0,0.5,", b",0," + b"9" * 400 + b",0.5,"),
+}
+HISTORIES = {
+    "sound": texts.HISTORY,
+    "others": texts.HISTORY.replace(b"epoch", b"apoch"),
+    "twice": texts.HISTORY.replace(b"val_loss", b"loss"),
+}
 
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
         _target("tar", _tar_seeds, _break_tar, _walk),
-        _target("imagenet", _imagenet_seeds, _break_tar, _imagenet),
+        _target("imagenet", _imagenet_seeds, _break_imagenet, _imagenet),
         _target(
             "picture",
             lambda: pictures.sound() | pictures.hostile(),
@@ -565,16 +747,16 @@ TARGETS: dict[str, Target] = {
         _of_json("manifest", MANIFESTS, _manifest, _sealed),
         _of_json("index", INDEXES, _index, _sealed),
         _of_json("plan", PLANS, _plan, _sealed),
-        _of_text("lists", {"sound": LISTS["bear"]}, _lists),
-        _of_json("jatos", OBSERVERS, _answers, _lines),
-        _of_json("observers", OBSERVERS, _observers, _lines),
-        _of_text("predictions", TABLES, _predictions),
+        Target("lists", lambda: {"sound": LISTS["bear"]}, _break_lists, _listing, REFUSALS),
+        _of_json("jatos", _observers_of((3, 2)), _answers, _lines, *REFUSALS, Reported),
+        _of_json("observers", _observers_of((12, 11)), _observers, _lines),
+        _of_table("predictions", TABLES, _predictions),
         _of_json("config", [texts.config()], _config),
         _of_json("measures", [texts.MEASURES], _measures),
         _of_json("environment", [texts.ENVIRONMENT], _environment),
-        _of_text("history", {"sound": texts.HISTORY}, _history),
-        _target("inspect", _weight_seeds, _break_weights, _inspect),
-        Target("load", _weight_seeds, _break_weights, _loading, REFUSALS),
+        _of_table("history", HISTORIES, _history),
+        _target("inspect", _weight_seeds, _break_weights(30_000), _inspect),
+        Target("load", _weight_seeds, _break_weights(30_000), _loading, REFUSALS),
     )
 }
 """By name; all of them are run by `make fuzz`."""

@@ -1,6 +1,7 @@
 """Tars written by hand, header by header: sound ones, and every trick that a tar can play."""
 
 import io
+import random
 import tarfile
 
 BLOCK = 512
@@ -142,6 +143,7 @@ def hostile(content: bytes) -> dict[str, bytes]:
         "pax_global_path": pax({b"path": b"n02690373_6.JPEG"}, b"g") + image + after,
         "pax_many": pax({b"k%d" % number: b"v" for number in range(2000)}) + image,
         "pax_huge": pax({b"comment": b"c" * 3_000_000}) + image,
+        "name_and_pax_path": member(b"././@LongLink", b"n02690373_7.JPEG\0", b"L") + pax({b"path": b"x.JPEG"}) + image,
         "pax_claims_more": header(b"x", 10**9, b"x"),
         "pax_after_pax": pax({b"path": b"n02690373_5.JPEG"}) * 50 + image,
         "tar_in_tar": member(b"n02690373.tar", image + END) + member(b"n02085782.tar", image + after + END),
@@ -153,3 +155,88 @@ def hostile(content: bytes) -> dict[str, bytes]:
     }  # fmt: skip
     ends = ("nothing", "no_end", "only_end", "rubbish_after_end")
     return {name: tar if name in ends else tar + END for name, tar in found.items()}
+
+
+NAMES = (
+    *(b"n02690373_1.JPEG", b"n02690373_2.JPEG", b"n02690373_3.png", b"n02690373_4.jpg", b"./n02690373_5.JPEG"),
+    *(b"n02690373/n02690373_6.JPEG", b"/n02690373_7.JPEG", b"../n02690373_8.JPEG", b".hidden.JPEG", b"readme.txt"),
+    *(b"", b"/", b".", b"..", b"n02690373/", b"n02690373_9.JPEG/", b"n" * 100, b"n" * 99 + b"/", b"\xff\xfe.JPEG"),
+    *(b"n02690373_1\n.JPEG", b"n02690373_1\0hidden.JPEG", b"n02690373.tar", b"n02085782.tar", "\u00e9.JPEG".encode()),
+)  # fmt: skip
+KINDS = (b"0",) * 8 + (
+    b"\0",
+    b"7",
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"5",
+    b"6",
+    b"S",
+    b"V",
+    b"M",
+    b"N",
+    b"D",
+    b"A",
+    b"Z",
+    b"\xff",
+)
+MAGICS = (b"ustar\x0000",) * 4 + (
+    b"ustar  \0",
+    b"",
+    b"ustar\x0099",
+    b"ustar\x0000".ljust(88, b"\0") + b"folder/of",
+)
+RECORDS = (
+    *((b"path", name) for name in NAMES),
+    *((b"size", size) for size in (b"0", b"3", b"007", b"512", b"", b" 3", b"3 ", b"+3", b"1_0", b"-3", b"9" * 18, b"9" * 30)),
+    *((b"size", size) for size in (b"3.0", b"0x3", "\u0663".encode(), b"1e3")),
+    *((key, b"x") for key in (b"comment", b"linkpath", b"hdrcharset", b"mtime", b"uid", b"GNU.sparse.map", b"SCHILY.xattr.a")),
+    *((b"hdrcharset", b"BINARY"), (b"mtime", b"1.5"), (b"comment", b"a=b\nc"), (b"", b"x"), (b"path\0", b"x")),
+)  # fmt: skip
+
+
+def drawn(rng: random.Random, content: bytes) -> bytes:
+    """A tar of one to five members, each with headers before it or none, of any kind, name and stated size."""
+    members = b"".join(_drawn_member(rng, content) for _ in range(rng.choice((1, 1, 2, 3, 5))))
+    return members + rng.choice((END, END, END, bytes(BLOCK), b"", END * 10, END + b"rubbish"))
+
+
+def drawn_outer(rng: random.Random, content: bytes) -> bytes:
+    """A tar of such tars."""
+    names = rng.sample((b"n02690373.tar", b"n02085782.tar", b"n02123045.tar", b"n00000000.tar", b"x.tar"), 2)
+    inner = [(drawn(rng, content), name) for name in names]
+    cut = [(tar[: len(tar) - rng.choice((0, 0, 0, 1, 512, 1024))], name) for tar, name in inner]
+    return b"".join(member(name, tar) for tar, name in cut) + END
+
+
+def _drawn_member(rng: random.Random, content: bytes) -> bytes:
+    name, kind = rng.choice(NAMES), rng.choice(KINDS)
+    before = b"".join(_drawn_extension(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))))
+    stated: int | bytes = len(content)
+    if rng.random() < 0.3:
+        stated = rng.choice(
+            (
+                0,
+                1,
+                511,
+                512,
+                513,
+                len(content) + 1,
+                8**11 - 1,
+                b"",
+                b"9",
+                b"-7",
+                b"\x80" + bytes(10) + b"\x09",
+            )
+        )
+    return (
+        before + header(name, stated, kind, link=rng.choice(NAMES), magic=rng.choice(MAGICS)) + data(content)
+    )
+
+
+def _drawn_extension(rng: random.Random) -> bytes:
+    kind = rng.choice((b"x", b"x", b"x", b"g", b"L", b"K"))
+    if kind in (b"L", b"K"):
+        return member(b"././@LongLink", rng.choice(NAMES) + rng.choice((b"\0", b"", b"\0rest")), kind)
+    return pax(dict(rng.choices(RECORDS, k=rng.choice((1, 1, 2, 3)))), kind)

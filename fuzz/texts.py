@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from typing import Any
 
 from convrnn_data.categories import CATEGORIES
@@ -65,15 +66,28 @@ def manifest(kind: str, shard: str) -> dict[str, Any]:
     }
 
 
-def observer(experiment: str, levels: tuple[str, ...], number: int) -> list[Any]:
-    """The rows of one observer with blocks of twelve trials."""
+def observer(experiment: str, levels: tuple[str, ...], number: int, trials: tuple[int, ...]) -> list[Any]:
+    """The rows of one observer: two trials of the tutorial, so many of the first blocks, and one row of other kinds."""
     stimuli = [
         [(f"{i}_{experiment}_{levels[i % len(levels)]}_{CATEGORIES[i]}.JPEG", levels[i % len(levels)], CATEGORIES[i])
          for i in range(12)]
         for _ in range(5)
     ]  # fmt: skip
-    rows: list[Any] = json.loads(simulate_observer(experiment, number, stimuli, seed=1))
-    return rows
+    rows, kept, block = json.loads(simulate_observer(experiment, number, stimuli, seed=1)), [], -1
+    wanted, had = (2, *trials), Counter[Any]()
+    for row in rows:
+        sender = row["sender"]
+        block += sender.startswith("Screen")
+        counted = (block, sender) if sender.startswith(("Screen", "Stimulus")) else sender
+        most = (
+            wanted[block]
+            if sender.startswith("Stimulus") and block < len(wanted)
+            else int(block < len(wanted))
+        )
+        had[counted] += 1
+        if had[counted] <= most:
+            kept.append(row)
+    return kept
 
 
 def config() -> dict[str, Any]:

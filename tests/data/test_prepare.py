@@ -123,11 +123,10 @@ def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path):
         ("n02690373/n02690373_104.JPEG", "the file is empty"),
         (
             "n02690373/n02690373_105.JPEG",
-            rejected(tmp_path / "set")[2][1],
+            "it cannot be decoded: no JPEG, PNG, GIF, BMP, TIFF, WEBP is found in it",
         ),
         ("n02690373/notes.txt", "not the name of an image (.JPEG, .jpg, .png)"),
     ]
-    assert "cannot be decoded" in rejected(tmp_path / "set")[2][1]
     assert len(samples) == 6 * 19 + 2
 
 

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
-PARSERS = ("tar", "imagenet", "picture", "name", "split", "sealedsplit", "manifest", "index", "plan", "lists", "jatos",
-           "predictions", "config", "measures", "environment", "history", "inspect")  # fmt: skip
 
 
-@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("parser", TARGETS)
 def test_broken_input_gives_an_answer_or_one_clear_error(parser, tmp_path):
     words = [sys.executable, "-m", "fuzz", parser, "--inputs", "300", "--findings", str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 QUALITY = 95
 """JPEG quality of every image that has to be encoded anew."""
@@ -153,6 +153,9 @@ def _decoded(data: bytes) -> Image.Image:
             warnings.simplefilter("error")
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             image.load()
+    except UnidentifiedImageError as error:
+        # Pillow's own words hold an address in memory, and a set's files name the reason: they are always the same.
+        raise BadImage(f"it cannot be decoded: no {', '.join(FORMATS)} is found in it") from error
     except UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
     return image

@@ -49,8 +49,8 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         end: where it ends, in bytes from the file's beginning; the file's end if None.
 
     Raises:
-        ConvRNNError: a damaged header, a sparse file, or a tar without its end mark (two empty blocks; one is
-            accepted).
+        ConvRNNError: a damaged header, two names for one file, a sparse file, or a tar without its end mark (two
+            empty blocks; one is accepted).
     """
     end = os.fstat(fd).st_size if end is None else end
     position, name = start, None
@@ -85,6 +85,8 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
             raise ConvRNNError(
                 f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}"
             )
+        if (name is not None and kind == _LONG_NAME) or (own and kind == _PAX):
+            raise _ambiguous(path, at)
         if kind == _LONG_NAME:
             name = os.pread(fd, size, data).partition(b"\0")[0].decode("utf-8", "surrogateescape")
         elif kind == _PAX:
@@ -98,6 +100,8 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
                     f"{path} holds a sparse file at byte {at:,}, whose bytes do not lie in one piece; make the tar "
                     "again without --sparse"
                 )
+            if name is not None and b"path" in told:
+                raise _ambiguous(path, at)
             if kind in _REGULAR:
                 named = (
                     told[b"path"].decode("utf-8", "surrogateescape")
@@ -108,6 +112,13 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
                 if kind != b"\0" or not named.endswith("/"):
                     yield Entry(named, data, size)
             name, own = None, {}
+
+
+def _ambiguous(path: Path, position: int) -> ConvRNNError:
+    """No program writes these, and those that read them do not agree on the name or size."""
+    return ConvRNNError(
+        f"{path} is damaged: two names or extended headers for one file at byte {position:,}; copy or download it again"
+    )
 
 
 def _check(header: bytes, path: Path, position: int) -> int:

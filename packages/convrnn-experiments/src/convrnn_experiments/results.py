@@ -41,6 +41,7 @@ _ANSWERS = {
     "block": (-1, 4),
 }
 """Least and largest of each column of `predictions.csv`."""
+_WHOLE = ("labels", "predictions", "block")
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,12 @@ def read_answers(path: Path) -> Answers:
     try:
         _require_last_line(path)
         table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            # pandas takes the first of them for names of rows, and moves all others under the wrong names.
+            raise ValueError("its rows have more cells than its header")
+        if twice := [name for name in table.columns if name.rpartition(".")[0] in table.columns]:
+            # pandas numbers columns that have one name; ours have no dots.
+            raise ValueError(f"it has two columns {twice[0].rpartition('.')[0]}")
         exits = sum(name.startswith("predictions_exit") for name in table.columns)
         if not exits or table.empty:
             raise ValueError("it has no rows of predictions")
@@ -206,6 +213,8 @@ def read_answers(path: Path) -> Answers:
             # Not-a-number is in no range.
             if not ((columns[name] >= least) & (columns[name] <= largest)).all():
                 raise ValueError(f"its {name} are not from {least} to {largest}")
+            if name in _WHOLE and (columns[name] % 1).any():
+                raise ValueError(f"its {name} are not whole numbers")
         return Answers(
             paths=table["file_paths"].to_numpy(dtype=object),
             names=table["file_names"].to_numpy(dtype=object),
@@ -216,7 +225,7 @@ def read_answers(path: Path) -> Answers:
             levels=np.array([plain_level(level) for level in table["level"]], dtype=object),
             blocks=columns["block"].astype(np.int64),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error
 
 

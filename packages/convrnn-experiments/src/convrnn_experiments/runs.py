@@ -87,6 +87,9 @@ class Run:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file, strict=True)
+                names = rows.fieldnames or ()
+                if len(set(names)) < len(names):
+                    raise ValueError("two columns have one name")
                 return [{key: _number(key, value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
             raise ConvRNNError(
@@ -94,9 +97,19 @@ class Run:
             ) from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Replaces `history.csv`."""
+        """Replaces `history.csv`.
+
+        Raises:
+            ConvRNNError: rows that were read have other columns than those of this version.
+        """
+        names, now = list(rows[0]), list(rows[-1])
+        if any(set(row) != set(now) for row in rows):
+            raise ConvRNNError(
+                f"{self.path / 'history.csv'} has the columns {', '.join(names)}, and this version writes "
+                f"{', '.join(now)}; train the run anew with --force"
+            )
         with written(self.path / "history.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
 

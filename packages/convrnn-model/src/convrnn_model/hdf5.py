@@ -6,6 +6,7 @@ under `model_weights`.
 """
 
 import io
+import math
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,10 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ATTRIBUTE_LIMIT = 64512
 LONGEST_LIST = 1 << 24
 """Bytes of one list of names; newer files keep attributes outside the header, of any length."""
+LARGEST_PIECE = 1 << 20
+"""Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
+DEEPEST = 32
+"""Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
 # TypeError: kinds of data that NumPy has no name for.
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
@@ -49,13 +54,28 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
 
 
 def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
-    """One weight as float32."""
+    """One weight as float32.
+
+    Raises:
+        ConvRNNError: It cannot be read, or a small file would fill the memory.
+    """
     try:
+        if _expands(dataset):
+            raise ConvRNNError(
+                f"{path} keeps {name} in pieces that are larger than itself: they could be of any size."
+            )
         # What overflows becomes infinite, which the caller finds.
         with np.errstate(over="ignore"):
             return np.asarray(dataset[()], dtype=np.float32)
     except READ_ERRORS as error:
         raise _damaged(path, error, f" in {name}") from error
+
+
+def _expands(dataset: h5py.Dataset) -> bool:
+    """Whether its pieces, which HDF5 unpacks one at a time, are beyond what so much data needs."""
+    most = dataset.nbytes + LARGEST_PIECE
+    piece = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    return piece > most or dataset.id.get_storage_size() > 2 * most
 
 
 def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
@@ -161,6 +181,10 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
     def visit(name: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
         # h5py gives names that are not UTF-8 as they are.
         name = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+        if name.count("/") > DEEPEST:
+            raise ConvRNNError(
+                f"{path} has groups within groups, {DEEPEST} deep and more: weights lie less deep."
+            )
         if isinstance(item, h5py.Dataset) and item.name not in listed:
             found[name] = _array(path, name, item)
 

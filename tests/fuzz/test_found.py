@@ -1,0 +1,132 @@
+"""What fuzzing has found stays mended: each input as small as it was made, and what has to come of it."""
+
+import io
+
+import h5py
+import numpy as np
+import pytest
+
+import convrnn_data
+import convrnn_model
+from convrnn_data.images import BadImage, make_ready
+from convrnn_data.tarwalk import walk
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.results import read_answers
+from convrnn_experiments.runs import Run
+from convrnn_model import hdf5, inspect_weights
+from fuzz import tars, texts, weights
+
+ANSWERS = texts.predictions(1, human=False).decode()
+HEADER, FIRST, SECOND = ANSWERS.splitlines()
+
+
+def test_the_inputs_begin_sound(tmp_path):
+    (tmp_path / "predictions.csv").write_text(ANSWERS)
+    assert read_answers(tmp_path / "predictions.csv").answers.tolist() == [[0], [1]]
+    (tmp_path / "history.csv").write_bytes(texts.HISTORY)
+    assert len(Run(tmp_path).history()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{HEADER}\nx,{FIRST}\nx,{SECOND}\n", "more cells than its header"),
+        (ANSWERS.replace(",0,0,0.5,", ",0,0.5,0.5,"), "predictions are not whole"),
+        (ANSWERS.replace(",0,0,0.5,", ",0.5,0,0.5,"), "labels are not whole"),
+        (ANSWERS.replace(",0.04,\n", ",0.04,0.5\n"), "block are not whole"),
+        (f"{HEADER},labels\n{FIRST},3\n{SECOND},3\n", "two columns labels"),
+        (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "too large"),
+    ],
+)
+def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
+    assert text != ANSWERS
+    (tmp_path / "predictions.csv").write_text(text)
+    with pytest.raises(ConvRNNError, match=why):
+        read_answers(tmp_path / "predictions.csv")
+
+
+def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss,loss\n0,1,2\n")
+    with pytest.raises(ConvRNNError, match="two columns"):
+        Run(tmp_path).history()
+
+
+@pytest.mark.parametrize("header", ["apoch,loss,val_loss,learning_rate", "epoch,loss,val_loss"])
+def test_a_history_of_other_columns_is_not_gone_on_with(tmp_path, header):
+    count = header.count(",") + 1
+    (tmp_path / "history.csv").write_text(f"{header}\n{','.join('1' * count)}\n")
+    run = Run(tmp_path)
+    now = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 1.0)
+    with pytest.raises(ConvRNNError, match="train the run anew with --force"):
+        run.write_history([*run.history(), now])
+    assert len(run.history()) == 1  # as it was
+
+
+LONG_NAME = tars.member(b"././@LongLink", b"n02690373_7.JPEG\0", b"L")
+TOLD = tars.pax({b"path": b"n02690373_8.JPEG"})
+
+
+@pytest.mark.parametrize("before", [LONG_NAME + TOLD, TOLD + LONG_NAME, LONG_NAME * 2, TOLD * 2])
+def test_a_file_of_two_names_is_refused(tmp_path, before):
+    path = tmp_path / "a.tar"
+    path.write_bytes(before + tars.member(b"n02690373_1.JPEG", b"abc") + tars.END)
+    with path.open("rb") as file, pytest.raises(convrnn_data.ConvRNNError, match="two names"):
+        list(walk(file.fileno(), path))
+
+
+@pytest.mark.parametrize("before", [LONG_NAME, TOLD])
+def test_a_file_of_one_other_name_has_it(tmp_path, before):
+    path = tmp_path / "a.tar"
+    path.write_bytes((before + tars.member(b"n02690373_1.JPEG", b"abc")) * 2 + tars.END)
+    with path.open("rb") as file:
+        assert len({entry.name for entry in walk(file.fileno(), path)} - {"n02690373_1.JPEG"}) == 1
+
+
+def test_the_reason_why_bytes_are_no_picture_is_always_the_same():
+    reasons = set()
+    held = []
+    for _ in range(3):
+        with pytest.raises(BadImage) as error:
+            make_ready(b"no picture at all")
+        held.append(io.BytesIO())  # so that the next one lies elsewhere
+        reasons.add(str(error.value))
+    assert len(reasons) == 1
+    assert "0x" not in reasons.pop()
+
+
+def readout(**options) -> bytes:
+    def edit(file: h5py.File) -> None:
+        del file[weights.READOUT]
+        file.create_dataset(weights.READOUT, **options)[...] = np.ones((1, 2))
+
+    return weights.changed(weights.sound(only_readout=True), edit)
+
+
+def read_back(path) -> np.ndarray:
+    with hdf5.open_weights(path) as stored:
+        return hdf5.read(path, "ReadoutDense/kernel", stored["ReadoutDense/kernel"])
+
+
+def test_groups_within_groups_without_end_are_refused(tmp_path):
+    path = tmp_path / "w.h5"
+    path.write_bytes(weights.changed(weights.sound(), weights.EDITS["deep"]))
+    with pytest.raises(convrnn_model.ConvRNNError, match="groups within groups"):
+        inspect_weights(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "gzip"}, {"chunks": (1, 1024), "maxshape": (None, None), "shuffle": True}]
+)
+def test_weights_in_pieces_are_read(tmp_path, options):
+    path = tmp_path / "w.h5"
+    path.write_bytes(readout(shape=(1, 2), dtype="f4", **options))
+    assert read_back(path).tolist() == [[1, 1]]
+
+
+def test_pieces_that_would_fill_the_memory_are_refused(tmp_path):
+    path = tmp_path / "w.h5"
+    options = {"chunks": (1, 2**20), "maxshape": (None, None), "compression": "gzip"}
+    path.write_bytes(readout(shape=(1, 2), dtype="f4", **options))
+    assert path.stat().st_size < 50_000
+    with pytest.raises(convrnn_model.ConvRNNError, match="larger than itself"):
+        read_back(path)
