@@ -178,6 +178,15 @@ def test_golden_answers_hold_through_fft(shared, golden_file):
     np.testing.assert_allclose(np.stack([array(a) for a in answers]), golden["softmax"], rtol=1e-5)
 
 
+def test_golden_answers_hold_through_tiles_of_both_kinds(shared, golden_file, monkeypatch):
+    monkeypatch.setattr(layers, "_gains_on_this_device", lambda: True)
+    golden = np.load(shared / "golden" / "bl_ecoset.npz")
+    model = bl_net((128, 128, 3), 565)
+    load_weights(model, golden_file)
+    answers = model.predict_on_batch(preprocess_image(golden["images"]))
+    np.testing.assert_allclose(np.stack([np.asarray(a) for a in answers]), golden["softmax"], rtol=1e-5)
+
+
 BL_0_LATERAL, BL_3_LATERAL, BL_5_LATERAL = (7, 7, 96, 96), (3, 3, 256, 256), (3, 3, 1024, 1024)
 
 
@@ -201,6 +210,7 @@ def test_auto_takes_tiles_only_where_they_win(image, kernel, dtype, gains, metho
     chosen = choose_method("auto", image, kernel, dtype)
     assert (chosen if isinstance(chosen, str) else type(chosen)) == method
     assert choose_method("direct", image, kernel, dtype) == "direct"
+    assert not isinstance(choose_method("auto", image, kernel, dtype, traced=False), WinogradPlan)
     if None not in image:
         assert isinstance(choose_method("fft", image, kernel, dtype), FourierPlan)
 

@@ -110,7 +110,12 @@ class ConvSum(keras.layers.Add):
 
 
 def choose_method(
-    wanted: Method, image: tuple[int | None, ...], kernel: tuple[int, ...], dtype: str = "float32"
+    wanted: Method,
+    image: tuple[int | None, ...],
+    kernel: tuple[int, ...],
+    dtype: str = "float32",
+    *,
+    traced: bool = True,
 ) -> Plan | Literal["direct", "unfold"]:
     """Which method a convolution takes.
 
@@ -124,6 +129,8 @@ def choose_method(
         image: Height and width of the input, px; None where unknown.
         kernel: (height, width, input channels, filters).
         dtype: What is computed in.
+        traced: Whether a graph is traced, whose time steps share a kernel's spectrum. Computing it anew for every
+            step costs more than Winograd's tiles gain.
 
     Returns:
         "direct"; "unfold"; or the plan of a convolution by tiles.
@@ -137,7 +144,7 @@ def choose_method(
     if None in image or dtype != "float32" or not _gains_on_this_device():
         return "direct"
     plans: list[Plan] = [FourierPlan.best((height, width), kernel)]
-    if kernel[0] == 3:
+    if kernel[0] == 3 and traced:
         plans.append(WinogradPlan.of((height, width), kernel))
     plan = min(plans, key=lambda plan: plan.cost)
     if plan.direct_cost > CLEAR_GAIN * plan.cost:
@@ -147,7 +154,15 @@ def choose_method(
 
 def _method_for(wanted: Method, images: Any, kernel: tuple[int, ...]) -> Plan | Literal["direct", "unfold"]:
     dtype = keras.backend.standardize_dtype(images.dtype)
-    return choose_method(wanted, tuple(images.shape[1:3]), kernel, dtype)
+    return choose_method(wanted, tuple(images.shape[1:3]), kernel, dtype, traced=_is_traced())
+
+
+def _is_traced() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
 
 
 def tiled_convolution(
@@ -221,11 +236,8 @@ def _tensorflow_convolution(images: Any, kernel: Any, spectrum: Any, plan: Plan)
 
 def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:
     """Leave on a tensor of a traced graph what `ConvSum` wants to know of it."""
-    if layer.convolution != "direct" and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if not tf.executing_eagerly():
-            setattr(answer, MADE_OF, (layer, inputs))
+    if layer.convolution != "direct" and _is_traced():
+        setattr(answer, MADE_OF, (layer, inputs))
 
 
 @cache
