@@ -74,6 +74,30 @@ def test_a_file_of_two_names_is_refused(tmp_path, before):
         list(walk(file.fileno(), path))
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        tars.member(b"././@LongLink", b"\0", b"L") + tars.member(b"n02690373_1.JPEG", b"abc"),
+        tars.pax({b"path": b""}) + tars.member(b"n02690373_1.JPEG", b"abc"),
+        tars.pax({b"path": b"n02690373_9.JPEG/"}) + tars.member(b"n02690373_1.JPEG", b"abc"),
+        tars.member(b"folder/", b"abc", b"\0"),
+        tars.member(b"", b"abc"),
+    ],
+)
+def test_a_file_with_no_name_or_a_folders_is_refused(tmp_path, file):
+    path = tmp_path / "a.tar"
+    path.write_bytes(file + tars.END)
+    with path.open("rb") as opened, pytest.raises(convrnn_data.ConvRNNError, match="no name, or a folder's"):
+        list(walk(opened.fileno(), path))
+
+
+def test_a_folder_of_old_tars_is_passed_over(tmp_path):
+    path = tmp_path / "a.tar"
+    path.write_bytes(tars.member(b"folder/", b"", b"\0") + tars.member(b"folder/a", b"abc") + tars.END)
+    with path.open("rb") as file:
+        assert [entry.name for entry in walk(file.fileno(), path)] == ["folder/a"]
+
+
 @pytest.mark.parametrize("before", [LONG_NAME, TOLD])
 def test_a_file_of_one_other_name_has_it(tmp_path, before):
     path = tmp_path / "a.tar"

@@ -106,8 +106,15 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
                 named = (
                     told[b"path"].decode("utf-8", "surrogateescape")
                     if b"path" in told
-                    else name or _name(header)
+                    else _name(header)
+                    if name is None
+                    else name
                 )
+                if not named or (named.endswith("/") and size):
+                    raise ConvRNNError(
+                        f"{path} is damaged: a file with no name, or a folder's, at byte {at:,}; copy or download it "
+                        "again"
+                    )
                 # Before folders had a kind of their own, a slash at the end made one.
                 if kind != b"\0" or not named.endswith("/"):
                     yield Entry(named, data, size)
