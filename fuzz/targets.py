@@ -582,9 +582,7 @@ def _measures(data: bytes, folder: Path) -> None:
 def _history(data: bytes, folder: Path) -> None:
     _put(folder / "history.csv", data)
     rows = runs.Run(folder).history()
-    _demand(
-        all(isinstance(value, float) for row in rows for value in row.values()), "a value that is no number"
-    )
+    _demand(all(isinstance(value, int | float) for row in rows for value in row.values()), "no number")
     # As training does when it goes on.
     epoch = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 0.5)
     runs.Run(folder).write_history([*rows, epoch])
