@@ -4,6 +4,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     "tar": (
         "a file with two names (a long name and an extended header, or two of one kind) was read under one of them",
         "a file with an empty name, or with a folder's, was read under another one, or as a file of that name",
+        "a header that gives all files one name was read otherwise than by tarfile",
     ),
     "picture": (
         "the reason why bytes are no picture held an address in memory, so that two runs wrote different files",

@@ -91,6 +91,14 @@ def test_a_file_with_no_name_or_a_folders_is_refused(tmp_path, file):
         list(walk(opened.fileno(), path))
 
 
+@pytest.mark.parametrize("key", [b"path", b"size"])
+def test_one_name_or_size_for_all_files_is_refused(tmp_path, key):
+    path = tmp_path / "a.tar"
+    path.write_bytes(tars.pax({key: b"3"}, b"g") + tars.member(b"n02690373_1.JPEG", b"abc") + tars.END)
+    with path.open("rb") as file, pytest.raises(convrnn_data.ConvRNNError, match="for all its files"):
+        list(walk(file.fileno(), path))
+
+
 def test_a_folder_of_old_tars_is_passed_over(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(tars.member(b"folder/", b"", b"\0") + tars.member(b"folder/a", b"abc") + tars.END)

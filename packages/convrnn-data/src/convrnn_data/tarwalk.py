@@ -93,6 +93,10 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
             own = _records(os.pread(fd, size, data), path, at)
         elif kind == _PAX_GLOBAL:
             shared |= _records(os.pread(fd, size, data), path, at)
+            if shared.keys() & {b"path", b"size"}:
+                raise ConvRNNError(
+                    f"{path} is damaged: one name or size for all its files, at byte {at:,}; copy or download it again"
+                )
         elif kind != _LONG_LINK:
             told = {**shared, **own}
             if kind == _SPARSE or any(key.startswith(b"GNU.sparse.") for key in told):
