@@ -37,7 +37,7 @@ CATEGORIES: tuple[str, ...] = (
 
 LABELS: dict[str, int] = {category: label for label, category in enumerate(CATEGORIES)}
 
-IMAGE_NAME = re.compile(r"(n\d{8})_(0|[1-9]\d*)\.JPEG")
+IMAGE_NAME = re.compile(r"(n\d{8})_(0|[1-9]\d{0,17})\.JPEG", re.ASCII)
 """An ImageNet training file name: the synset and the image's number in it."""
 
 SHIPPED = "listed_images.txt.xz"
@@ -129,7 +129,8 @@ def _lists(categories: dict[str, str], numbers: dict[str, list[int]]) -> ImageLi
     for synset, column in columns.items():
         if len(column) != len(numbers[synset]):
             raise ConvRNNError(
-                f"the lists name {len(numbers[synset]) - len(column)} image(s) of {synset} twice; once each is right"
+                f"the lists name {len(numbers[synset]) - len(column)} image(s) of {synset} twice, in "
+                f"{categories[synset]}.txt; once each is right"
             )
     return ImageLists({synset: categories[synset] for synset in columns}, columns)
 
