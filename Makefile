@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
+# Where this is set, every command would compile TensorFlow's and Keras' sources anew: 15 s each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where things lie; `make demo` is the same road with ROOT=demo/.
 ROOT ?=

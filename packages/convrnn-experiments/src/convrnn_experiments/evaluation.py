@@ -25,6 +25,8 @@ from convrnn_experiments.testsets import Trials
 from convrnn_model import entropy, load_weights, multiply_adds
 
 STREAM = 4  # of the perturbation's draws
+BATCH = 16
+"""Images answered at a time, whatever the run was trained with: more is no faster, and takes more memory."""
 
 
 def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def predict(
     perturbation.restart(STREAM)
     done = 0
     try:
-        for images, _, rows in batches(trials.pictures, trials.frame, config.batch_size):
+        for images, _, rows in batches(trials.pictures, trials.frame, BATCH):
             softmax, levels = model.predict_on_batch(images)
             yield rows.numpy(), softmax, levels
             done = int(rows[-1]) + 1

@@ -1,0 +1,95 @@
+"""Evaluation: images a second, and what it costs beside the network's own forward passes.
+
+The network alone answers arrays in memory in batches of the same size; what evaluation takes beyond that is reading,
+decoding, scoring, bootstrapping and writing.
+
+    python benchmarks/evaluate.py --width 0.25
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from common import in_turn, peak_memory_mib, per_second, ratio, show, write
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.sample import draw_sample
+from convrnn_experiments import evaluation, runs, testsets
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config, build_network, checked
+from convrnn_model import save_weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--width", type=float, default=0.125, help="factor on the filters; 1 is the real network"
+    )
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--images-per-category", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/evaluate.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(options, Path(folder))
+    show(results)
+    write(options.out, results)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+    run, trials = finished_run(options, folder)
+    count = len(trials.paths)
+    seconds = in_turn({"evaluate": lambda: evaluation.evaluate(run, trials), "network alone": alone(run, count)},
+                      options.rounds)  # fmt: skip
+    return {
+        "images": count,
+        "width": options.width,
+        "image_size": options.image_size,
+        "images_per_second": per_second(count, seconds),
+        "evaluate_over_network_alone": ratio(seconds["evaluate"], seconds["network alone"]),
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def finished_run(options: argparse.Namespace, folder: Path) -> tuple[runs.Run, testsets.Trials]:
+    """A run whose weights are as they were drawn, and the training split of a drawn set, to evaluate it on."""
+    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
+    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
+    data = PreparedSet(folder / "set")
+    size = options.image_size
+    config = Config(
+        data=str(data.path),
+        perturb=Regime.COLOR,
+        width=options.width,
+        image_size=size,
+        resize=round(size * 8 / 7),
+        weights="none",
+        trainable="all",
+    )
+    config = checked(config, data)
+    run = runs.start(folder / "run", config, resume=False, force=False)
+    save_weights(build_network(config), run.weights)
+    return run, testsets.find_trials(data.path, config.perturb, config, split="train")
+
+
+def alone(run: runs.Run, count: int) -> Callable[[], None]:
+    """The run's network on so many pictures in memory."""
+    config = run.config()
+    model = build_network(config)
+    shape = (evaluation.BATCH, config.image_size, config.image_size, 3)
+    batch = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+    def answer() -> None:
+        for start in range(0, count, evaluation.BATCH):
+            model.predict_on_batch(batch[: count - start])
+
+    return answer
+
+
+if __name__ == "__main__":
+    main()
