@@ -1,0 +1,65 @@
+"""People's answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from convrnn_data import human
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments import jatos, observers
+from fuzz import texts
+from fuzz.targets.making import REFUSALS, choice, demand, of_json, put
+
+
+def _observers_of(trials: tuple[int, ...]) -> list[Any]:
+    """Two observers: the first blocks have so many trials, of which the first ten are practice."""
+    return [
+        texts.observer("noise", ("0", "0.04", "0.16"), 0, trials),
+        texts.observer("color_gray", ("c", "g"), 1, trials),
+    ]
+
+
+def _lines(text: bytes) -> bytes:
+    return text + b"\n" + SECOND
+
+
+SECOND = json.dumps(texts.observer("blur", ("0", "3", "9"), 2, (11,))).encode() + b"\n"
+
+
+class Reported(Exception):
+    """What a file of answers holds that was left out, and said so."""
+
+
+def _answers(data: bytes, folder: Path) -> None:
+    sessions, problems = jatos.read_file(put(folder / "jatos_results_1.txt", data))
+    for session in sessions:
+        for row in session.rows:
+            demand(row[1] in human.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")
+            demand(row[11] == (row[9] is None) and row[9] in (None, *CATEGORIES), f"{row}")
+    told = {str(problem).partition(": ")[2] for problem in problems} - {""}
+    usual = {what for what in told if "half a session" in what or "no trial after" in what}
+    if rest := sorted(told - usual):
+        raise Reported(rest[0])
+
+
+def _observers(data: bytes, folder: Path) -> None:
+    strict = choice(data, 4) == 1
+    table = observers.read_observers(put(folder / "jatos_results_1.txt", data), strict=strict)
+    demand(set(table["category"]) <= set(CATEGORIES), "a category that is none")
+    demand(set(table["response"].dropna()) <= set(CATEGORIES), "a response that is none")
+    observers.is_simulated(table)
+    right = ~table["missed"] & (table["response"] == table["category"])
+    demand(
+        bool((right == table["correct"]).all()),
+        "an answer that is right and counted as wrong, or the reverse",
+    )
+    if choice(data, 16) == 0:
+        observers.by_image(observers.with_misses(table, "random"))
+        observers.observer_curves(observers.exclude(table, named=["satbench"], misses=0.5))
+        table.to_csv(folder / "table.csv")
+
+
+TARGETS = (
+    of_json("jatos", _observers_of((3, 2)), _answers, _lines, *REFUSALS, Reported),
+    of_json("observers", _observers_of((12, 11)), _observers, _lines),
+)
