@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,9 @@ from convrnn_model import (
 SIDE = 128  # px, at which the published networks were trained
 BATCH = 32
 
+Weights = Annotated[str, typer.Option(help="bl_imagenet, bl_ecoset, or a file.")]
+Width = Annotated[float, typer.Option(help="Factor on the filters; 1 for published weights.")]
+
 
 def photographs(folder: Path) -> list[Path]:
     """The photographs of a folder, in the order of their names."""
@@ -50,10 +54,22 @@ def network_of(weights: str, width: float) -> tuple[keras.Model, list[str]]:
     return network, list(class_names(info.dataset) if info.dataset else map(str, range(info.classes)))
 
 
+def command_of(main: Callable[..., None]) -> Callable[[], None]:
+    """A command of a function's options; errors of convrnn-model are one line."""
+
+    def command() -> None:
+        try:
+            typer.run(main)
+        except ConvRNNError as error:
+            sys.exit(str(error))
+
+    return command
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="Photographs, .jpg or .png.")],
-    weights: Annotated[str, typer.Option(help="bl_imagenet, bl_ecoset, or a file.")] = "bl_imagenet",
-    width: Annotated[float, typer.Option(help="Factor on the filters; 1 for published weights.")] = 1.0,
+    weights: Weights = "bl_imagenet",
+    width: Width = 1.0,
     threshold: Annotated[float, typer.Option(help="Entropy at which BL answers, nats.")] = 1.0,
     layer: Annotated[int, typer.Option(help="The layer whose activations are kept, from 0.")] = 6,
     time: Annotated[int, typer.Option(help="The time step at which they are, from 0.")] = 7,
@@ -85,13 +101,7 @@ def main(
     print(f"{len(paths)} photographs, {np.isfinite(times).sum()} decided at {threshold:g} nats: {out}")
 
 
-def command() -> None:
-    """The `response-times` command; errors of convrnn-model are one line."""
-    try:
-        typer.run(main)
-    except ConvRNNError as error:
-        sys.exit(str(error))
-
+command = command_of(main)
 
 if __name__ == "__main__":
     command()

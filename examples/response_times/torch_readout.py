@@ -10,10 +10,10 @@ from typing import Annotated
 
 import torch
 import typer
-from response_times import network_of, photographs, read
+from response_times import Weights, Width, command_of, network_of, photographs, read
 from torch.utils.data import DataLoader, TensorDataset
 
-from convrnn_model import ConvRNNError, activations, global_pool
+from convrnn_model import activations, global_pool
 
 
 class Classifier(torch.nn.Module):
@@ -54,8 +54,8 @@ def fit(model: Classifier, examples: TensorDataset, epochs: int, learning_rate: 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A folder of photographs for each category.")],
-    weights: Annotated[str, typer.Option(help="bl_imagenet, bl_ecoset, or a file.")] = "bl_imagenet",
-    width: Annotated[float, typer.Option(help="Factor on the filters; 1 for published weights.")] = 1.0,
+    weights: Weights = "bl_imagenet",
+    width: Width = 1.0,
     time: Annotated[int, typer.Option(help="The time step that is read out, from 0.")] = 7,
     fine_tune: Annotated[bool, typer.Option(help="Train BL, too.")] = False,
     epochs: int = 10,
@@ -78,13 +78,7 @@ def main(
     print(f"{len(files)} photographs, {len(categories)} categories: {out}")
 
 
-def command() -> None:
-    """The `torch-readout` command; errors of convrnn-model are one line."""
-    try:
-        typer.run(main)
-    except ConvRNNError as error:
-        sys.exit(str(error))
-
+command = command_of(main)
 
 if __name__ == "__main__":
     command()
