@@ -45,6 +45,12 @@ def test_an_engine_that_is_not_installed(name, package, monkeypatch):
         engine.check_engine(name, None)
 
 
+def test_an_address_that_no_engine_would_use():
+    with pytest.raises(ConvRNNError, match="--address is 'head:6379', and --engine local works on this machine alone"):
+        engine.check_engine("local", None, "head:6379")
+    engine.check_engine("local", None)
+
+
 def test_a_worker_of_this_machine_that_is_killed():
     with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
         list(engine.run_jobs(die, range(4), 4, workers=2))

@@ -30,16 +30,21 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_engine(engine: str, workers: int | None) -> None:
-    """Refuse an engine that is unknown or not installed, before anything is done.
+def check_engine(engine: str, workers: int | None, address: str | None = None) -> None:
+    """Refuse, before anything is done, an engine that is unknown or not installed, or that has no use for an address.
 
     Raises:
-        ConvRNNError: with the way to install it.
+        ConvRNNError: with the way out.
     """
     if engine not in ENGINES:
         raise ConvRNNError(f"--engine is {engine!r}; it can be {', '.join(ENGINES)}")
     if workers is not None and workers < 1:
         raise ConvRNNError(f"--workers is {workers}; at least 1 is needed (leave it out for one per core)")
+    if address is not None and engine == "local":
+        raise ConvRNNError(
+            f"--address is {address!r}, and --engine local works on this machine alone; name the cluster's kind with "
+            "--engine ray or --engine dask, or leave --address out"
+        )
     package = _PACKAGES.get(engine)
     if package and importlib.util.find_spec(package) is None:
         raise ConvRNNError(

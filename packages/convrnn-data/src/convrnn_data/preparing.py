@@ -94,7 +94,7 @@ def prepare(
     Raises:
         ConvRNNError: for anything wrong with the input; no shard is ever left half written.
     """
-    check_engine(engine, workers)
+    check_engine(engine, workers, address)
     part = parse_task(task)
     assigned = None if split_file is None else read_split(split_file)
     digest = None if assigned is None else _digest(assigned)

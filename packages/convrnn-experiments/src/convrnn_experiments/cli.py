@@ -1,9 +1,8 @@
 """`convrnn train | features | evaluate | compare | report | stimuli`."""
 
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,9 +13,6 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.importing import quiet_import
 from convrnn_experiments.matching import Exits
 
-if TYPE_CHECKING:
-    from convrnn_experiments.parts import Where
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -25,40 +21,14 @@ app = typer.Typer(
 )
 
 
-class Network(StrEnum):
-    """The networks of Spoerer et al. (2020)."""
-
-    BL = "bl"
-    B = "b"
-    B_K = "b_k"
-    B_F = "b_f"
-    B_D = "b_d"
-
-
-class Trainable(StrEnum):
-    """What training changes."""
-
-    READOUT = "readout"
-    ALL = "all"
-
-
-class Schedule(StrEnum):
-    """How the learning rate goes after the warm-up."""
-
-    CONSTANT = "constant"
-    COSINE = "cosine"
-
-
-class Engine(StrEnum):
-    """Where kept features are computed."""
-
-    LOCAL = "local"
-    RAY = "ray"
-    DASK = "dask"
+Network = StrEnum("Network", ["bl", "b", "b_k", "b_f", "b_d"])
+Trainable = StrEnum("Trainable", ["readout", "all"])
+Schedule = StrEnum("Schedule", ["constant", "cosine"])
+Engine = StrEnum("Engine", ["local", "ray", "dask"])
 
 
 class Misses(StrEnum):
-    """What a missed response counts as."""
+    """What a missed response counts as; each value is known to the type checker."""
 
     WRONG = "wrong"
     RANDOM = "random"
@@ -72,18 +42,6 @@ def main() -> NoReturn:
     convrnn_data.console.run(app, "convrnn", errors, going_on)
 
 
-def _where(engine: Engine, workers: int | None, address: str | None) -> "Where":
-    from convrnn_data.engine import check_engine
-    from convrnn_experiments.parts import Where
-
-    check_engine(str(engine), workers)
-    return Where(str(engine), workers, address)
-
-
-def _resize(image_size: int, resize: int | None) -> int:
-    return round(image_size * 8 / 7) if resize is None else resize
-
-
 def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     if text is None:
         return None
@@ -93,16 +51,6 @@ def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         raise typer.BadParameter(
             f"{text!r} is not a list of numbers such as 0,0.02,0.04", param_hint=option
         ) from None
-
-
-def _levels(regime: Regime, noise_sd: str | None, blur_sd: str | None) -> tuple[float, ...] | None:
-    found = None
-    for option, text, its in (("--noise-sd", noise_sd, Regime.NOISE), ("--blur-sd", blur_sd, Regime.BLUR)):
-        levels = _numbers(text, option)
-        if levels is not None and regime != its:
-            raise ConvRNNError(f"{option} goes with --perturb {its}, not with {regime}")
-        found = levels if regime == its else found
-    return found
 
 
 Data = Annotated[Path, typer.Argument(help="A prepared set, from `convrnn-data prepare`.", metavar="DATA")]
@@ -132,14 +80,14 @@ Address = Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.")]
 def train(
     data: Data,
     perturb: Perturbation,
-    network: NetworkOption = Network.BL,
+    network: NetworkOption = Network.bl,
     width: Width = 1.0,
     timesteps: Timesteps = 8,
     cumulative_readout: Annotated[bool, typer.Option(help="Sum the readouts up to each time step.")] = False,
     weights: Weights = "bl_imagenet",
     trainable: Annotated[
         Trainable, typer.Option(help="The readout on frozen features, or all.")
-    ] = Trainable.READOUT,
+    ] = Trainable.readout,
     image_size: ImageSize = 128,
     resize: Resize = None,
     noise_sd: NoiseSD = None,
@@ -149,7 +97,7 @@ def train(
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Adam's, at its highest.")] = 0.005,
     epsilon: Annotated[float, typer.Option(min=0.0, help="Adam's.")] = 0.1,
-    schedule: Annotated[Schedule, typer.Option(help="Learning rate after the warm-up.")] = Schedule.CONSTANT,
+    schedule: Annotated[Schedule, typer.Option(help="Learning rate after the warm-up.")] = Schedule.constant,
     warmup_epochs: Annotated[
         float, typer.Option(min=0.0, help="Epochs of linear rise of the learning rate.")
     ] = 0.0,
@@ -168,90 +116,59 @@ def train(
     features: Annotated[
         Path | None, typer.Option(help="Where features are kept.", show_default="features beside the run")
     ] = None,
-    engine: EngineOption = Engine.LOCAL,
+    engine: EngineOption = Engine.local,
     workers: Workers = None,
     address: Address = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
 ) -> None:
     """Train a network under a regime; validate on the validation split after every epoch."""
-    from convrnn_data import PreparedSet
-    from convrnn_data.workspace import held
-    from convrnn_experiments import config as configuration
-    from convrnn_experiments import runs
+    from convrnn_experiments import launching
+    from convrnn_experiments.config import from_options
+    from convrnn_experiments.parts import Where
 
-    where = _where(engine, workers, address)
-    prepared = PreparedSet(data)
-    config = configuration.Config(
-        data=str(data),
-        perturb=perturb,
-        network=str(network),
-        width=width,
-        timesteps=timesteps if network == Network.BL else 1,
-        cumulative_readout=cumulative_readout,
-        weights=weights,
-        trainable=str(trainable),
-        image_size=image_size,
-        resize=_resize(image_size, resize),
-        levels=_levels(perturb, noise_sd, blur_sd),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        epsilon=epsilon,
-        views=views,
-        schedule=str(schedule),
-        warmup_epochs=warmup_epochs,
-        clip_norm=clip_norm,
-        mixed_precision=mixed_precision,
-        devices=tuple(devices.split(",")) if devices else (),
-        seed=seed,
+    launching.train(
+        from_options(
+            data=data,
+            perturb=perturb,
+            network=network.value,
+            width=width,
+            timesteps=timesteps,
+            cumulative_readout=cumulative_readout,
+            weights=weights,
+            trainable=trainable.value,
+            image_size=image_size,
+            resize=resize,
+            noise_sd=_numbers(noise_sd, "--noise-sd"),
+            blur_sd=_numbers(blur_sd, "--blur-sd"),
+            epochs=epochs,
+            views=views,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            epsilon=epsilon,
+            schedule=schedule.value,
+            warmup_epochs=warmup_epochs,
+            clip_norm=clip_norm,
+            mixed_precision=mixed_precision,
+            devices=devices,
+            seed=seed,
+        ),
+        out or Path("runs") / perturb,
+        kept=features,
+        where=Where(engine.value, workers, address),
+        place=launching.Place(coordinator, processes, process),
+        resume=resume,
+        force=force,
+        say=typer.echo,
+        progress=convrnn_data.console.progress,
     )
-    with convrnn_data.console.progress() as report:
-        config = configuration.checked(config, prepared, report)
-    if processes > 1 and (coordinator is None or trainable == Trainable.READOUT):
-        raise ConvRNNError("--processes goes with --coordinator HOST:PORT and --trainable all")
-    if trainable == Trainable.ALL and not where.here:
-        raise ConvRNNError(
-            "--engine and --workers compute kept features, so they go with --trainable readout"
-        )
-    folder = out or Path("runs") / str(perturb)
-    run = runs.require_startable(folder, config, resume=resume, force=force)
-    if run.weights.is_file() and not force:
-        typer.echo(f"{folder} is finished already; nothing to do")
-        return
-    # The first of several processes writes for all; one at a time in a folder.
-    with held(folder) if process == 0 else nullcontext():
-        with quiet_import():
-            from convrnn_experiments import distribution, training
-            from convrnn_experiments import features as keeping
-        if trainable == Trainable.READOUT:
-            keeping.one_thread_each()
-        team = distribution.join(coordinator, process, processes) if coordinator else distribution.Processes()
-        network_ready = training.prepare_network(config, typer.echo if team.writes else _mute)
-        if team.writes:
-            run = runs.start(folder, config, resume=resume, force=force)
-        team.together("the run's folder is made")
-        kept = features or folder.parent / "features"
-        with convrnn_data.console.progress() as report:
-            training.train(
-                network_ready,
-                config,
-                run,
-                prepared,
-                kept=kept,
-                say=typer.echo if team.writes else _mute,
-                report=report,
-                processes=team,
-                where=where,
-            )
-    typer.echo(f"weights: {run.weights}")
 
 
 @app.command("features")
 def features_command(
     data: Data,
     perturb: Perturbation,
-    network: NetworkOption = Network.BL,
+    network: NetworkOption = Network.bl,
     width: Width = 1.0,
     timesteps: Timesteps = 8,
     weights: Weights = "bl_imagenet",
@@ -263,7 +180,7 @@ def features_command(
     mixed_precision: MixedPrecision = False,
     seed: TrainingSeed = 0,
     out: Annotated[Path, typer.Option(help="Where features are kept.")] = Path("runs/features"),
-    engine: EngineOption = Engine.LOCAL,
+    engine: EngineOption = Engine.local,
     workers: Workers = None,
     address: Address = None,
     task: Annotated[
@@ -271,47 +188,33 @@ def features_command(
     ] = None,
 ) -> None:
     """Compute and keep what `train` needs with the same options, or go on where a stopped run was."""
-    from convrnn_data import PreparedSet
-    from convrnn_data.engine import parse_task
-    from convrnn_experiments import config as configuration
+    from convrnn_experiments import launching
+    from convrnn_experiments.config import from_options
+    from convrnn_experiments.parts import Where
 
-    where = _where(engine, workers, address)
-    parse_task(task)
-    prepared = PreparedSet(data)
-    config = configuration.Config(
-        data=str(data),
-        perturb=perturb,
-        network=str(network),
-        width=width,
-        timesteps=timesteps if network == Network.BL else 1,
-        weights=weights,
-        image_size=image_size,
-        resize=_resize(image_size, resize),
-        levels=_levels(perturb, noise_sd, blur_sd),
-        views=views,
-        mixed_precision=mixed_precision,
-        seed=seed,
+    kept = launching.keep_features(
+        from_options(
+            data=data,
+            perturb=perturb,
+            network=network.value,
+            width=width,
+            timesteps=timesteps,
+            weights=weights,
+            image_size=image_size,
+            resize=resize,
+            noise_sd=_numbers(noise_sd, "--noise-sd"),
+            blur_sd=_numbers(blur_sd, "--blur-sd"),
+            views=views,
+            mixed_precision=mixed_precision,
+            seed=seed,
+        ),
+        out,
+        where=Where(engine.value, workers, address),
+        task=task,
+        say=typer.echo,
+        progress=convrnn_data.console.progress,
     )
-    with convrnn_data.console.progress() as report:
-        config = configuration.checked(config, prepared, report)
-    with quiet_import():
-        from convrnn_experiments import features, training
-    features.one_thread_each()
-    with convrnn_data.console.progress() as report:
-        kept = features.keep(
-            lambda: training.prepare_network(config, typer.echo),
-            config,
-            prepared,
-            out,
-            where=where,
-            task=task,
-            report=report,
-        )
     typer.echo(f"features: {kept.folder}: {kept.computed} parts computed, {kept.there} were there")
-
-
-def _mute(line: str) -> None:
-    """Says nothing: the first of several processes speaks for all."""
 
 
 @app.command()

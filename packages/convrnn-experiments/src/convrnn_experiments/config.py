@@ -89,6 +89,56 @@ class Config:
         return config
 
 
+def from_options(
+    *,
+    data: Path,
+    perturb: Regime,
+    network: str,
+    timesteps: int,
+    image_size: int,
+    resize: int | None,
+    noise_sd: tuple[float, ...] | None,
+    blur_sd: tuple[float, ...] | None,
+    devices: str | None = None,
+    **others: Any,
+) -> Config:
+    """A configuration from the options of `convrnn train`, or of `convrnn features`, which has some of them.
+
+    Args:
+        data: the prepared set.
+        perturb: the regime.
+        network: a variant's name.
+        timesteps: of bl; others have one.
+        image_size: side of the network's input, px.
+        resize: shorter side before cropping, px; 8/7 of the image size where not given.
+        noise_sd: levels, where others than the regime's own are wanted.
+        blur_sd: levels, as `noise_sd`.
+        devices: names between commas.
+        others: attributes of `Config` that are options as they are.
+
+    Raises:
+        ConvRNNError: levels of another regime.
+    """
+    return Config(
+        data=str(data),
+        perturb=perturb,
+        network=network,
+        timesteps=timesteps if network == "bl" else 1,
+        image_size=image_size,
+        resize=round(image_size * 8 / 7) if resize is None else resize,
+        levels=_levels(perturb, {Regime.NOISE: noise_sd, Regime.BLUR: blur_sd}),
+        devices=tuple(devices.split(",")) if devices else (),
+        **others,
+    )
+
+
+def _levels(regime: Regime, given: Mapping[Regime, tuple[float, ...] | None]) -> tuple[float, ...] | None:
+    for its, levels in given.items():
+        if levels is not None and its != regime:
+            raise ConvRNNError(f"--{its}-sd goes with --perturb {its}, not with {regime}")
+    return given.get(regime)
+
+
 def _one_of(*choices: str) -> re.Pattern[str]:
     return re.compile("|".join(choices))
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import convrnn_model
 from convrnn_data import PreparedSet
-from convrnn_data.engine import available_cores, run_jobs
+from convrnn_data.engine import available_cores, check_engine, run_jobs
 from convrnn_experiments.config import Config, checked, weights_file
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.importing import SETTINGS, quiet_import
@@ -58,11 +58,17 @@ class Where:
         engine: "local", "ray" or "dask", as for `convrnn_data.engine.run_jobs`.
         workers: how many processes; by default all that a cluster has, and only this one locally.
         address: of a cluster.
+
+    Raises:
+        ConvRNNError: an engine that is unknown or not installed, no worker, or an address that no engine needs.
     """
 
     engine: str = "local"
     workers: int | None = None
     address: str | None = None
+
+    def __post_init__(self) -> None:
+        check_engine(self.engine, self.workers, self.address)
 
     @property
     def here(self) -> bool:

@@ -1,0 +1,167 @@
+"""From a configuration to a training or to kept features: what cannot work is refused before any slow import."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from convrnn_data import PreparedSet
+from convrnn_data.console import Report, silent
+from convrnn_data.engine import parse_task
+from convrnn_data.workspace import held
+from convrnn_experiments.config import Config, checked
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.importing import quiet_import
+from convrnn_experiments.parts import HERE, Where
+from convrnn_experiments.runs import Run, require_startable, start
+
+if TYPE_CHECKING:
+    from convrnn_experiments.distribution import Processes
+    from convrnn_experiments.features import Kept
+
+Say = Callable[[str], None]
+Progress = Callable[[], AbstractContextManager[Report]]
+"""Shows progress as long as the context is; opened where something takes long, and closed around slow imports."""
+
+
+class Place(NamedTuple):
+    """This process among those that train together.
+
+    Attributes:
+        coordinator: HOST:PORT of the first of them; None for a process alone.
+        processes: how many there are.
+        process: this one's number, from 0.
+    """
+
+    coordinator: str | None = None
+    processes: int = 1
+    process: int = 0
+
+
+ALONE = Place()
+
+
+def mute(line: str) -> None:
+    """Says nothing: the first of several processes speaks for all."""
+
+
+def unseen() -> AbstractContextManager[Report]:
+    """Shows no progress."""
+    return nullcontext(silent)
+
+
+def train(
+    config: Config,
+    folder: Path,
+    *,
+    kept: Path | None = None,
+    where: Where = HERE,
+    place: Place = ALONE,
+    resume: bool = False,
+    force: bool = False,
+    say: Say = mute,
+    progress: Progress = unseen,
+) -> Run:
+    """Train what a configuration asks for, or go on with it, in a run's folder.
+
+    Args:
+        config: as asked for; see `config.from_options`.
+        folder: the run's.
+        kept: folder of kept features; beside the run where not given.
+        where: where kept features are computed.
+        place: of this process among those that train together.
+        resume: go on with an unfinished run.
+        force: replace a run that is there.
+        say: told what was loaded and each epoch's figures.
+        progress: shown while weights come, features are computed and epochs pass.
+
+    Raises:
+        ConvRNNError: options that do not go together, a set or weights that do not fit, another run in the folder.
+    """
+    config, data = _checked(config, progress)
+    _require_fitting(config, where, place)
+    run = require_startable(folder, config, resume=resume, force=force)
+    if run.weights.is_file() and not force:
+        say(f"{folder} is finished already; nothing to do")
+        return run
+    # The first of several processes writes for all; one at a time in a folder.
+    with held(folder) if place.process == 0 else nullcontext():
+        with quiet_import():
+            from convrnn_experiments import features, training
+        if config.trainable == "readout":
+            features.one_thread_each()
+        team = _joined(place)
+        said = say if team.writes else mute
+        network = training.prepare_network(config, said)
+        if team.writes:
+            run = start(folder, config, resume=resume, force=force)
+        team.together("the run's folder is made")
+        with progress() as report:
+            training.train(
+                network,
+                config,
+                run,
+                data,
+                kept=kept or folder.parent / "features",
+                say=said,
+                report=report,
+                processes=team,
+                where=where,
+            )
+    say(f"weights: {run.weights}")
+    return run
+
+
+def keep_features(
+    config: Config,
+    root: Path,
+    *,
+    where: Where = HERE,
+    task: str | None = None,
+    say: Say = mute,
+    progress: Progress = unseen,
+) -> "Kept":
+    """Compute and keep what the readout's training needs, or go on with it; see `features.keep`.
+
+    Raises:
+        ConvRNNError: as `train`.
+    """
+    parse_task(task)
+    config, data = _checked(config, progress)
+    with quiet_import():
+        from convrnn_experiments import features, training
+    features.one_thread_each()
+    with progress() as report:
+        return features.keep(
+            lambda: training.prepare_network(config, say),
+            config,
+            data,
+            root,
+            where=where,
+            task=task,
+            report=report,
+        )
+
+
+def _checked(config: Config, progress: Progress) -> tuple[Config, PreparedSet]:
+    data = PreparedSet(config.data)
+    with progress() as report:
+        return checked(config, data, report), data
+
+
+def _require_fitting(config: Config, where: Where, place: Place) -> None:
+    """Raises ConvRNNError where processes, or workers, are asked for that this training has no use for."""
+    if place.processes > 1 and (place.coordinator is None or config.trainable == "readout"):
+        raise ConvRNNError("--processes goes with --coordinator HOST:PORT and --trainable all")
+    if config.trainable == "all" and not where.here:
+        raise ConvRNNError(
+            "--engine and --workers compute kept features, so they go with --trainable readout"
+        )
+
+
+def _joined(place: Place) -> "Processes":
+    from convrnn_experiments import distribution
+
+    if place.coordinator is None:
+        return distribution.Processes()
+    return distribution.join(place.coordinator, place.process, place.processes)
