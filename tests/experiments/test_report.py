@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import html
 import json
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from convrnn_experiments import report
+from convrnn_experiments import page_files, report
 from convrnn_experiments.cli import app
 from convrnn_experiments.errors import ConvRNNError
 
@@ -107,6 +108,68 @@ def test_without_people_the_page_is_about_networks(tmp_path, runs):
         "over observers for people", ""
     )  # but in the words on intervals
     assert not (tmp_path / "tables/comparison.csv").exists()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_path, runs, seen):
+    page = report.write(runs, tmp_path / "page/index.html", human=seen)
+    own = {"tables/notes.csv": b"mine", "notes.txt": b"mine", "tables/observers.csv": b"changed by hand"}
+    for name, data in own.items():
+        (page.parent / name).write_bytes(data)
+    report.write(runs[:1], page)
+    alone = report.write(runs[:1], tmp_path / "alone/index.html")
+    assert files_of(page.parent) == files_of(alone.parent) | own
+    assert "tables/comparison.csv" not in files_of(page.parent)
+
+
+def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
+    report.write(runs, tmp_path / "people.html", human=seen)
+    report.write(runs, tmp_path / "networks.html", human=seen)
+    report.write(runs, tmp_path / "networks.html")
+    assert (tmp_path / "tables/comparison.csv").is_file()
+    for link in re.findall(r"href='([^'#][^']*)'", text_of(tmp_path / "people.html")):
+        assert (tmp_path / html.unescape(link)).is_file()
+
+
+def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, seen, monkeypatch):
+    page, whole = tmp_path / "index.html", page_files.written
+
+    def killed(path):
+        if path == page:
+            raise KeyboardInterrupt
+        return whole(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page_files, "written", killed)
+        with pytest.raises(KeyboardInterrupt):
+            report.write(runs, page, human=seen)
+    assert (tmp_path / "tables/comparison.csv").is_file()
+    report.write(runs, page)
+    assert not (tmp_path / "tables/comparison.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "{",
+        '{"index.html": {"../victim.csv": []}}',
+        '{"index.html": {"/victim.csv": []}}',
+        '{"index.html": 1}',
+    ],
+)
+def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
+    victim = tmp_path / "victim.csv"
+    victim.write_bytes(b"")
+    page = tmp_path / "page/index.html"
+    page.parent.mkdir()
+    (page.parent / page_files.LIST).write_text(
+        listed.replace("[]", json.dumps([hashlib.sha256(b"").hexdigest()]))
+    )
+    report.write(runs[:1], page)
+    assert victim.is_file()
 
 
 def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):

@@ -17,9 +17,9 @@ from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
 from convrnn_experiments.observers import Misses
 from convrnn_experiments.page import FIGURES, TABLES, Figure, Section, render
+from convrnn_experiments.page_files import write_page
 from convrnn_experiments.people import People, read_people
 from convrnn_experiments.results import Evaluation, read_evaluations
-from convrnn_experiments.runs import written
 from convrnn_experiments.tables import Table
 
 BANDS = "Bands and bars are 95 % bootstrap intervals, over images for networks and over observers for people."
@@ -72,7 +72,8 @@ def write(
 
     Args:
         paths: evaluated runs.
-        page: the HTML file; pictures go to `figures/` and tables to `tables/` beside it.
+        page: the HTML file; pictures go to `figures/` and tables to `tables/` beside it. What an earlier page of this
+            name has there, and this one has not, is removed.
         human: folder of people's answers; without it the page is about networks alone.
         match: which exits go with which response times.
         misses: what a missed response counts as.
@@ -96,21 +97,8 @@ def write(
     for picture in (figure.picture for section in sections for figure in section.figures):
         files[f"{FIGURES}/{picture.name}.png"] = picture.png
         files[f"{FIGURES}/{picture.name}.pdf"] = picture.pdf
-    files[page.name] = text.encode("utf-8")
-    for name in made.keys() - {name for name, table in made.items() if table}:
-        (page.parent / TABLES / f"{name}.csv").unlink(missing_ok=True)  # an earlier page's
-    _write_files(page.parent, files)
+    write_page(page, text.encode("utf-8"), files)
     return page
-
-
-def _write_files(folder: Path, files: dict[str, bytes]) -> None:
-    """The page comes last: where it is new, everything beside it is."""
-    try:
-        for name, data in files.items():
-            with written(folder / name) as beside:
-                beside.write_bytes(data)
-    except OSError as error:
-        raise ConvRNNError(f"{folder} cannot be written to: {error.strerror or error}") from error
 
 
 def _title(found: Findings) -> str:
