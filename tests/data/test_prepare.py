@@ -14,12 +14,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+import webdataset
 
 from convrnn_data import CATEGORIES, ConvRNNError, open_set, prepare
 from convrnn_data import copying as copying_module
 from convrnn_data.images import make_ready
-
-webdataset = pytest.importorskip("webdataset")
 
 ALL = {"images": "all", "val": 0, "workers": 1}
 
