@@ -9,7 +9,7 @@ import pytest
 from convrnn_data import prepare, verify
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.sample import draw_sample
-from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
+from convrnn_data.beside import remove_dead_temporaries_of, temporary_name
 
 COMMAND = """
 import signal, typer

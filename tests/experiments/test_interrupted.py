@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convrnn_data.sealed import remove_dead_temporaries, temporary_name
+from convrnn_data.beside import remove_dead_temporaries, temporary_name
 from convrnn_experiments import report, results, runs
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config

@@ -7,9 +7,7 @@ Nothing in it is ImageNet's or anybody's: the pictures are drawn (`drawing.py`) 
 import io
 import math
 import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +16,11 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
+from convrnn_data.beside import written_folder
 from convrnn_data.categories import shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
-from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
 from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
 
 SYNSETS: dict[str, tuple[str, ...]] = {
@@ -125,7 +123,7 @@ def draw_sample(
     out = Path(out)
     stimuli = plan_stimuli(trials, seed=seed)
     pictures = [*plan_training(images_per_category, seed=seed), *stimuli]
-    with _written_beside(out) as folder:
+    with written_folder(out) as folder:
         (folder / "README.txt").write_text(_README.format(seed=seed), encoding="utf-8")
         for done, (path, data) in enumerate(_drawn(pictures, workers), start=1):
             target = folder / path
@@ -264,29 +262,3 @@ def _write_answers(
             for observer in range(observers):
                 file.write(simulate_observer(experiment, observer, blocks, seed=seed) + "\n")
                 report("simulating observers", number * observers + observer + 1, total)
-
-
-@contextmanager
-def _written_beside(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name at the end; on any error, nothing of it is left."""
-    if out.exists() and not out.is_dir():
-        raise ConvRNNError(f"{out} is a file; give a new or empty folder for the sample.")
-    if out.is_dir() and any(out.iterdir()):
-        raise ConvRNNError(f"{out} is not empty; give a new or empty folder for the sample.")
-    missing = [parent for parent in out.absolute().parents if not parent.exists()]
-    folder = temporary_name(out.absolute())
-    remove_dead_temporaries_of(out.absolute())
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        if out.is_dir():
-            out.rmdir()
-        folder.rename(out)
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        for parent in missing:
-            with suppress(OSError):
-                parent.rmdir()
-        if isinstance(error, OSError):
-            raise ConvRNNError(f"{out} cannot be written: {error.strerror or error}.") from error
-        raise

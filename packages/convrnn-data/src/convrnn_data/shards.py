@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convrnn_data.beside import temporary_name, write_file, writing
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
-from convrnn_data.sealed import seal, temporary_name, unseal, write_file, writing
+from convrnn_data.sealed import seal, unseal
 from convrnn_data.tarwalk import BLOCK, padded
 
 RECORD = 20 * BLOCK

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from convrnn_data.beside import write_file
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.prepared import PreparedSet
-from convrnn_data.sealed import write_file
 
 COLOURS = ("#3b6ea5", "#e08f2c", "#5a9e5a", "#b0506e")
 """One per split, in the order of the manifest; told apart also by lightness."""

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from convrnn_data.beside import TEMPORARY, write_file
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK, locked
 from convrnn_data.plan import PLAN_FORM, differences
 from convrnn_data.prepared import MANIFEST, PLAN, REJECTED, SPLIT
-from convrnn_data.sealed import TEMPORARY, seal, unseal, write_file
+from convrnn_data.sealed import seal, unseal
 from convrnn_data.shards import index_path, is_whole, read_index
 
 _KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}

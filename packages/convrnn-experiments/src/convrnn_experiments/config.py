@@ -70,11 +70,9 @@ class Config:
         """
         known = {field.name for field in fields(cls)}
         if wrong := known ^ set(values):
-            raise ConvRNNError(
-                f"{path} is not a run's configuration of this version: {', '.join(sorted(wrong))} differ"
-            )
+            raise _foreign(path, f"{', '.join(sorted(wrong))} differ")
         if bad := misfit(values, _FORM):
-            raise ConvRNNError(f"{path} is not a run's configuration of this version: {bad}")
+            raise _foreign(path, bad)
         levels = values["levels"]
         given = {
             "perturb": Regime(values["perturb"]),
@@ -87,6 +85,12 @@ class Config:
         except ConvRNNError as error:
             raise ConvRNNError(f"{path} cannot be used: {error}") from error
         return config
+
+
+def _foreign(path: Path, what: str) -> ConvRNNError:
+    return ConvRNNError(
+        f"{path} is not a run's configuration of this version: {what}; train the run anew with --force"
+    )
 
 
 def from_options(

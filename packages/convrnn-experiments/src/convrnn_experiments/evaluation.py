@@ -10,15 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import CATEGORIES
+from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.images import BadImage
-from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.config import Config, build_network, exits
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import batches
+from convrnn_experiments.results import level_order
 from convrnn_experiments.runs import Run, environment, write_json, written
 from convrnn_experiments.squares import decode
 from convrnn_experiments.testsets import Trials
@@ -215,11 +216,3 @@ def accuracy(right: np.ndarray) -> dict[str, Any]:
         return {"percent": nothing, "low": nothing, "high": nothing, "images": 0}
     low, high = bootstrap_interval(100.0 * right, seed=0)
     return {"percent": 100.0 * right.mean(axis=0), "low": low, "high": high, "images": len(right)}
-
-
-def level_order(level: str) -> tuple[float, str]:
-    """Sorts levels by their number; those without one come last."""
-    try:
-        return float(level), level
-    except ValueError:
-        return float("inf"), level

@@ -20,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
+from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.engine import available_cores, parse_task
-from convrnn_data.sealed import remove_dead_temporaries
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.parts import HERE, Part, Where, spread
@@ -129,7 +129,10 @@ def require_folder(folder: Path, config: Config) -> None:
         if mine.get(name) != value
     ]
     if differing:
-        raise ConvRNNError(f"features of {folder} cannot be computed here: {'; '.join(differing)}")
+        raise ConvRNNError(
+            f"features of {folder} cannot be computed here: {'; '.join(differing)}. Give every worker the same "
+            "versions and settings"
+        )
 
 
 def plan(data: PreparedSet, config: Config, folder: Path) -> tuple[Part, ...]:

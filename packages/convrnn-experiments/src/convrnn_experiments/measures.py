@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from convrnn_experiments.bootstrap import bootstrap_interval as bootstrap_interval
 from convrnn_experiments.bootstrap import bootstrap_replicates as bootstrap_replicates
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.resampling import divided
 
 CLASSES = 16
 
@@ -52,14 +53,14 @@ def grouped_mean(values: ArrayLike, codes: Sequence[ArrayLike], shape: Sequence[
         return np.full(shape, np.nan)
     at = np.ravel_multi_index([code[known].astype(np.int64) for code in arrays], tuple(shape))
     totals = np.bincount(at, weights=numbers[known], minlength=cells)
-    return _ratio(totals, np.bincount(at, minlength=cells)).reshape(shape)
+    return divided(totals, np.bincount(at, minlength=cells)).reshape(shape)
 
 
 def mean_over(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> np.ndarray:
     """The unweighted mean over an axis of what is not NaN; NaN where nothing is."""
     numbers = np.asarray(values, dtype=float)
     known = ~np.isnan(numbers)
-    return _ratio(np.where(known, numbers, 0).sum(axis=axis), known.sum(axis=axis))
+    return divided(np.where(known, numbers, 0).sum(axis=axis), known.sum(axis=axis))
 
 
 def sat_rmse(network: ArrayLike, human: ArrayLike) -> float:
@@ -172,7 +173,7 @@ def consistency_matrix(correct: ArrayLike, others: ArrayLike | None = None) -> n
     only_a, only_b = right_a @ has_b.T, has_a @ right_b.T
     # All counts, so that "undefined" is decided exactly: kappa = 2 (n both - a b) / (a (n - b) + b (n - a)).
     chance = only_a * (shared - only_b) + only_b * (shared - only_a)
-    return _ratio(2 * (shared * both - only_a * only_b), chance)
+    return divided(2 * (shared * both - only_a * only_b), chance)
 
 
 def ceiling(correct: ArrayLike) -> float:
@@ -223,7 +224,7 @@ def confusion_matrix(categories: ArrayLike, answers: ArrayLike, classes: int = C
 def row_shares(confusions: ArrayLike) -> np.ndarray:
     """Confusion counts as shares of each true category, (..., classes, classes); NaN in rows without an answer."""
     counts = np.asarray(confusions, dtype=float)
-    return _ratio(counts, np.broadcast_to(counts.sum(axis=-1, keepdims=True), counts.shape))
+    return divided(counts, np.broadcast_to(counts.sum(axis=-1, keepdims=True), counts.shape))
 
 
 def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
@@ -343,12 +344,6 @@ def cross_validated_response_times(
             correlations.append(rank_correlation(steps, times[tested]))
             reached.append(float((~np.isnan(steps)).mean()) if len(steps) else float("nan"))
     return ResponseTimeFit(float(mean_over(correlations)), float(mean_over(reached)), tuple(thresholds))
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """`above / below`, NaN where `below` is 0."""
-    above = np.asarray(above, dtype=float)
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=np.asarray(below) != 0)
 
 
 def _pair(a: ArrayLike, b: ArrayLike, what: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.console import Report, silent
 from convrnn_experiments import figures, plots, tables
 from convrnn_experiments.compare import Row, compare
-from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
@@ -141,18 +140,7 @@ def _tables(found: Findings) -> dict[str, Table]:
             "response_times_people": tables.people_times(found.whole, found.people),
             "observers": tables.observers(found.people),
             "observer_problems": tables.problems(found.people),
-            "digitised": [
-                {
-                    "condition": condition,
-                    "who": who,
-                    "time": step + 1,
-                    "accuracy_percent": value,
-                    "error_points": 2,
-                }
-                for condition, curves in DIGITISED.items()
-                for who, curve in curves.items()
-                for step, value in enumerate(curve)
-            ],
+            "digitised": tables.digitised(),
         }
     return made
 

@@ -112,7 +112,7 @@ class Evaluation:
     @property
     def levels(self) -> list[str]:
         """Levels of the images, weakest first."""
-        return sorted(set(self.answers.levels.tolist()), key=_number)
+        return sorted(set(self.answers.levels.tolist()), key=level_order)
 
     @property
     def conditions(self) -> dict[str, np.ndarray]:
@@ -142,7 +142,8 @@ def plain_level(level: Any) -> str:
         return str(level)
 
 
-def _number(level: str) -> tuple[float, str]:
+def level_order(level: str) -> tuple[float, str]:
+    """Sorts levels by their number; those without one come last."""
     try:
         return float(level), level
     except ValueError:

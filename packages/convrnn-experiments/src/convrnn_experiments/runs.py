@@ -18,14 +18,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from convrnn_data.forms import misfit
-from convrnn_data.locking import LOCK
-from convrnn_data.sealed import (
+from convrnn_data.beside import (
     remove_dead_temporaries,
     remove_dead_temporaries_of,
     temporary_name,
     writing,
 )
+from convrnn_data.forms import misfit
+from convrnn_data.locking import LOCK
 from convrnn_data.workspace import contents
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
@@ -166,7 +166,10 @@ def _require_same(run: Run, config: Config, resume: bool) -> None:
     before, now = run.config().to_json(), config.to_json()
     differing = [f"{key} was {before[key]!r}, is {now[key]!r}" for key in now if before[key] != now[key]]
     if differing:
-        raise ConvRNNError(f"{run.path} cannot be resumed with another configuration: {'; '.join(differing)}")
+        raise ConvRNNError(
+            f"{run.path} cannot be resumed with another configuration: {'; '.join(differing)}. Give the options that "
+            "it was begun with; --force replaces it, --out puts this one elsewhere"
+        )
 
 
 def environment() -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data.beside import require_new, written_folder
 from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.human import BLOCKS, StimulusName
 from convrnn_data.sample import FOLDERS
-from convrnn_data.sealed import remove_dead_temporaries_of, temporary_name
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import perturb
@@ -107,24 +105,16 @@ def make(
     Raises:
         ConvRNNError: there are no such images, a category has none, or `out` is there already. Nothing is left behind.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConvRNNError(f"{out} is there already; give a new folder")
+    require_new(out)
     source = find_source(validation, labels)
     planned = plan(source.labels, levels, per_block, seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = temporary_name(out)
-    remove_dead_temporaries_of(out)
-    try:
+    with written_folder(out) as folder:
         for done, (one, image) in enumerate(_made(source, planned, size, seed), start=1):
             target = folder / FOLDERS[one.experiment] / str(one.block) / one.name
             target.parent.mkdir(parents=True, exist_ok=True)
             image.save(target, "JPEG", quality=QUALITY, subsampling=0)
             report("stimuli", done, len(planned))
         _write_list(folder / "stimuli.csv", source, planned)
-        os.replace(folder, out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return len(planned)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments import measures
 from convrnn_experiments.compare import MEASURES, Measure, Row
+from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.matching import MEANING, Exits, described
 from convrnn_experiments.people import BEEP_TIMES, People
 from convrnn_experiments.resampling import Estimate
@@ -353,6 +354,16 @@ def problems(people: People) -> Table:
     return [
         {"file": str(problem.path), "line": problem.line, "what": problem.what}
         for problem in people.table.attrs.get("problems", [])
+    ]
+
+
+def digitised() -> Table:
+    """SATBench's published curves, as they are drawn beside ours."""
+    return [
+        {"condition": condition, "who": who, "time": step + 1, "accuracy_percent": value, "error_points": 2}
+        for condition, curves in DIGITISED.items()
+        for who, curve in curves.items()
+        for step, value in enumerate(curve)
     ]
 
 
