@@ -1,14 +1,18 @@
 """A small ImageNet made here, in its three forms, and helpers to compare folders."""
 
+import gc
 import hashlib
 import io
 import shutil
 import tarfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import webdataset
 from PIL import Image
 
 # One synset of every category, several of two, and two outside.
@@ -110,3 +114,19 @@ def stimuli(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / folder / "train" / "1.JPEG").write_bytes(b"not test data")
     (root / "jatos_results_1.txt").write_text("[]")
     return root
+
+
+@pytest.fixture
+def through_webdataset() -> Callable[..., list[dict[str, Any]]]:
+    """Reads the samples of a split as webdataset itself gives them."""
+
+    def read(out: Path, split: str = "train") -> list[dict[str, Any]]:
+        shards = sorted(str(path) for path in (out / split).glob("*.tar"))
+        with warnings.catch_warnings():
+            # It leaves closing its files to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            samples = list(webdataset.WebDataset(shards, shardshuffle=False))
+            gc.collect()
+        return samples
+
+    return read

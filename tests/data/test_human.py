@@ -129,7 +129,7 @@ def test_folders_are_exactly_as_the_loader_reads_them(stimuli, tmp_path):
     assert tuple((*place, images) for place, images in stored.items()) == done.counts
 
 
-def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path):
+def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path, through_webdataset):
     reformat(stimuli, tmp_path / "new", "shards")
     assert verify(tmp_path / "new").problems == ()
     opened = open_set(tmp_path / "new")
@@ -137,6 +137,10 @@ def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path):
     table = opened.table("noise_grayscale")
     assert all("." not in key for key in table.keys.tolist())
     assert len(table) == 30
+    samples = through_webdataset(tmp_path / "new", "noise_grayscale")
+    assert [sample["__key__"] for sample in samples] == table.keys.tolist()
+    assert [sample["jpg"] for sample in samples] == table.read(range(30))
+    assert [int(sample["cls"]) for sample in samples] == table.labels.tolist()
 
 
 @pytest.fixture

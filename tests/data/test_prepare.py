@@ -1,7 +1,6 @@
 import csv
 import errno
 import fcntl
-import gc
 import hashlib
 import io
 import json
@@ -10,11 +9,9 @@ import resource
 import subprocess
 import sys
 import tarfile
-import warnings
 from pathlib import Path
 
 import pytest
-import webdataset
 
 from convrnn_data import CATEGORIES, ConvRNNError, open_set, prepare
 from convrnn_data import copying as copying_module
@@ -28,18 +25,7 @@ def rejected(out):
         return [tuple(row) for row in csv.reader(file)][1:]
 
 
-def through_webdataset(out, split="train"):
-    shards = sorted(str(path) for path in (out / split).glob("*.tar"))
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ResourceWarning
-        )  # webdataset leaves closing files to the garbage collector
-        samples = list(webdataset.WebDataset(shards, shardshuffle=False))
-        gc.collect()
-    return samples
-
-
-def test_the_real_photographs(shared, tmp_path):
+def test_the_real_photographs(shared, tmp_path, through_webdataset):
     out = tmp_path / "new" / "set"
     prepared = prepare(shared / "imagenet-sample", out, **ALL)
     assert sum(prepared.counts["train"].values()) == 60
@@ -84,7 +70,7 @@ def test_the_set_says_nothing_of_this_machine(class_folders, tmp_path):
     ]
 
 
-def test_counts_in_the_manifest_are_those_of_the_shards(class_folders, tmp_path):
+def test_counts_in_the_manifest_are_those_of_the_shards(class_folders, tmp_path, through_webdataset):
     prepare(class_folders, tmp_path / "set", images="all", val=0.3, workers=1, shard_size=20)
     prepared = open_set(tmp_path / "set")
     for split in ("train", "val"):
@@ -108,7 +94,7 @@ def odd(own_folders, make_jpeg):
     return own_folders
 
 
-def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path):
+def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path, through_webdataset):
     prepare(odd, tmp_path / "set", **ALL)
     samples = {sample["__key__"]: sample for sample in through_webdataset(tmp_path / "set")}
     changes = {key: json.loads(sample["json"]).get("change") for key, sample in samples.items()}
@@ -135,7 +121,7 @@ def test_strict_makes_a_bad_image_an_error_and_leaves_nothing(odd, tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-def test_resize_is_noted(class_folders, tmp_path):
+def test_resize_is_noted(class_folders, tmp_path, through_webdataset):
     prepare(class_folders, tmp_path / "set", resize=12, **ALL)
     table = open_set(tmp_path / "set").table("train")
     assert set(map(min, zip(table.widths.tolist(), table.heights.tolist(), strict=True))) == {12}
