@@ -181,7 +181,7 @@ def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
     assert f"The images of color are no longer at {elsewhere}." in text
 
 
-@pytest.mark.parametrize("wrong", ["unevaluated", "folder", "answers"])
+@pytest.mark.parametrize("wrong", ["unevaluated", "folder", "list", "answers"])
 def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
     out = tmp_path / "report/index.html"
     given, human = runs, seen
@@ -190,6 +190,8 @@ def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
         given = [tmp_path / "run"]
     elif wrong == "folder":
         out.mkdir(parents=True)
+    elif wrong == "list":
+        out = out.with_name(page_files.LIST)
     else:
         human = tmp_path / "nobody"
     with pytest.raises(ConvRNNError):

@@ -16,7 +16,7 @@ from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
 from convrnn_experiments.observers import Misses
 from convrnn_experiments.page import FIGURES, TABLES, Figure, Section, render
-from convrnn_experiments.page_files import write_page
+from convrnn_experiments.page_files import LIST, write_page
 from convrnn_experiments.people import People, read_people
 from convrnn_experiments.results import Evaluation, read_evaluations
 from convrnn_experiments.tables import Table
@@ -85,6 +85,10 @@ def write(
     """
     if page.is_dir():
         raise ConvRNNError(f"{page} is a folder; --out takes the page's file name, such as {page}/index.html")
+    if page.name == LIST:
+        raise ConvRNNError(
+            f"{page} is the list of the files beside a page; --out takes another name, such as index.html"
+        )
     evaluations = read_evaluations(paths)
     people = None if human is None else read_people(human, named=named, misses=misses, seed=seed)
     rows = [] if people is None else compare(evaluations, people, match=match, seed=seed)
