@@ -78,8 +78,8 @@ def train(
     Raises:
         ConvRNNError: options that do not go together, a set or weights that do not fit, another run in the folder.
     """
-    config, data = _checked(config, progress)
     _require_fitting(config, where, place)
+    config, data = _checked(config, progress)
     run = require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
         say(f"{folder} is finished already; nothing to do")
