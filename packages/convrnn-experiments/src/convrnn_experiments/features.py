@@ -84,7 +84,8 @@ def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
     levels = config.condition.levels
     names = ("network", "width", "timesteps", "image_size", "resize", "seed", "mixed_precision", "data_plan")
     versions = {
-        name: version(name) for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow")
+        name: version(name)
+        for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numba")
     }
     return {
         **{name: getattr(config, name) for name in names},

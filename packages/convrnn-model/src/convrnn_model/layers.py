@@ -7,10 +7,11 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from convrnn_model.compiled import CompiledPlan
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.fourier import FourierPlan
-from convrnn_model.spectra import KeptSpectra, shared_spectrum
-from convrnn_model.tiles import BATCH, Plan
+from convrnn_model.spectra import KeptSpectra, in_keras_step, shared_spectrum
+from convrnn_model.tiles import BATCH, Plan, joined
 from convrnn_model.winograd import WinogradPlan
 
 Method = Literal["auto", "direct", "fft"]
@@ -100,7 +101,9 @@ class ConvSum(keras.layers.Add):
         images, kernels = [image for _, image in parts], [layer.kernel for layer, _ in parts]
         channels = sum(int(kernel.shape[2]) for kernel in kernels)
         shape = (*kernels[0].shape[:2], channels, kernels[0].shape[3])
-        method = _method_for(parts[0][0].convolution, images[0], shape)
+        # Training changes the kernels at every step, and gains nothing from compiled transforms (measured).
+        compiled = not training and _may_compile(images)
+        method = _method_for(parts[0][0].convolution, images[0], shape, compiled=compiled)
         if not isinstance(method, Plan):
             return super().call(inputs)
         kept = None if training else self._spectra
@@ -116,6 +119,7 @@ def choose_method(
     dtype: str = "float32",
     *,
     traced: bool = True,
+    compiled: bool = False,
 ) -> Plan | Literal["direct", "unfold"]:
     """Which method a convolution takes.
 
@@ -131,6 +135,7 @@ def choose_method(
         dtype: What is computed in.
         traced: Whether a graph is traced, whose time steps share a kernel's spectrum. Computing it anew for every
             step costs more than Winograd's tiles gain.
+        compiled: Whether transforms may be compiled, which a graph that is exported must do without.
 
     Returns:
         "direct"; "unfold"; or the plan of a convolution by tiles.
@@ -138,12 +143,13 @@ def choose_method(
     if wanted == "direct":
         return "direct"
     height, width = (int(length or 0) for length in image)
+    faster = CompiledPlan.of((height, width), kernel) if compiled and kernel[0] > 1 else None
     if wanted == "fft":
         # A kernel of one pixel has nothing to transform: it is a matrix product already.
-        return FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
+        return faster or FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
     if None in image or dtype != "float32" or not _gains_on_this_device():
         return "direct"
-    plans: list[Plan] = [FourierPlan.best((height, width), kernel)]
+    plans: list[Plan] = [faster or FourierPlan.best((height, width), kernel)]
     if kernel[0] == 3 and traced:
         plans.append(WinogradPlan.of((height, width), kernel))
     plan = min(plans, key=lambda plan: plan.cost)
@@ -152,9 +158,17 @@ def choose_method(
     return "unfold" if height * width * BATCH < kernel[2] else "direct"
 
 
-def _method_for(wanted: Method, images: Any, kernel: tuple[int, ...]) -> Plan | Literal["direct", "unfold"]:
+def _method_for(
+    wanted: Method, images: Any, kernel: tuple[int, ...], *, compiled: bool = False
+) -> Plan | Literal["direct", "unfold"]:
     dtype = keras.backend.standardize_dtype(images.dtype)
-    return choose_method(wanted, tuple(images.shape[1:3]), kernel, dtype, traced=_is_traced())
+    size = tuple(images.shape[1:3])
+    return choose_method(wanted, size, kernel, dtype, traced=_is_traced(), compiled=compiled)
+
+
+def _may_compile(images: Sequence[Any]) -> bool:
+    """Whether compiled transforms may take these images: on a CPU, in a graph that is not exported."""
+    return _gains_on_this_device() and in_keras_step() and all(image.shape[-1] % 2 == 0 for image in images)
 
 
 def _is_traced() -> bool:
@@ -179,18 +193,14 @@ def tiled_convolution(
     Returns:
         (batch, height, width, filters), in the dtype of `images`.
     """
-    pixels = ops.cast(_joined(images, axis=-1), "float32")
-    value = ops.cast(_joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
+    pixels = [ops.cast(image, "float32") for image in images]
+    value = ops.cast(joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
         read = kept.read if kept else shared_spectrum
         answer = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan)
     else:
-        answer = plan.convolve(pixels, plan.kernel_spectrum(value))
+        answer = plan.convolve_each(pixels, plan.kernel_spectrum(value))
     return ops.cast(answer, images[0].dtype)
-
-
-def _joined(tensors: Sequence[Any], axis: int) -> Any:
-    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=axis)
 
 
 def unfolded_convolution(images: Any, kernel: Any) -> Any:
@@ -214,24 +224,25 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
     return ops.reshape(answer, (-1, height, width, filters))
 
 
-def _tensorflow_convolution(images: Any, kernel: Any, spectrum: Any, plan: Plan) -> Any:
-    """`plan.convolve` with a gradient of its own.
+def _tensorflow_convolution(images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan) -> Any:
+    """`plan.convolve_each` with a gradient of its own.
 
     TensorFlow's would keep every step's output, many times the images, and turn the tiles back one by one.
     """
     import tensorflow as tf
 
     @tf.custom_gradient
-    def run(images: Any, kernel: Any) -> Any:
-        def gradient(upstream: Any) -> tuple[Any, Any]:
+    def run(kernel: Any, *images: Any) -> Any:
+        def gradient(upstream: Any) -> list[Any]:
             # To the images: the convolution with the kernel turned by half, its channels and filters swapped.
             turned, back = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)), plan.turned()
-            to_images = _tensorflow_convolution(upstream, turned, back.kernel_spectrum(turned), back)
-            return to_images, plan.gradient_to_kernel(images, upstream)
+            to_images = _tensorflow_convolution([upstream], turned, back.kernel_spectrum(turned), back)
+            each = tf.split(to_images, [image.shape[-1] for image in images], axis=-1)
+            return [plan.gradient_to_kernel(joined(images, axis=-1), upstream), *each]
 
-        return plan.convolve(images, spectrum), gradient
+        return plan.convolve_each(images, spectrum), gradient
 
-    return run(images, kernel)
+    return run(kernel, *images)
 
 
 def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:

@@ -48,11 +48,8 @@ class KeptSpectra:
 
     def read(self, kernels: Sequence[Any], value: Any, plan: Plan) -> Any:
         """The spectrum of what the kernels hold now; arguments as for `shared_spectrum`."""
-        import tensorflow as tf
-
         graph, captured = _graph_and_handles(kernels)
-        lasting = graph is not None and KERAS_STEP in graph.name and not tf.distribute.has_strategy()
-        if not lasting or not _only_read(captured):
+        if graph is None or not in_keras_step() or not _only_read(captured):
             return shared_spectrum(kernels, value, plan)
         spectra, key = _of(graph), (id(self), *(handle.name for handle in captured), plan)
         if key not in spectra:
@@ -87,6 +84,15 @@ class KeptSpectra:
                 copies = [tf.Variable(np.full(kernel.shape, np.nan, "float32")) for kernel in kernels]
                 self._kept[key] = (copies, tf.Variable(tf.zeros(plan.spectrum_shape)))
         return self._kept[key]
+
+
+def in_keras_step() -> bool:
+    """Whether a graph of Keras' predict, evaluate or fit is being traced, which is never exported, on one device."""
+    import tensorflow as tf
+
+    if tf.executing_eagerly() or tf.distribute.has_strategy():
+        return False
+    return KERAS_STEP in getattr(tf.compat.v1.get_default_graph(), "name", "")
 
 
 def _graph_and_handles(kernels: Sequence[Any]) -> tuple[Any, list[Any]]:

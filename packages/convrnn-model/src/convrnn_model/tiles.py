@@ -15,6 +15,7 @@ of matrix products and leaves every axis where the next step wants it:
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -173,6 +174,10 @@ class Plan(ABC):
         whole = ops.reshape(whole, (-1, r.tiles * r.step, c.tiles * c.step, self.filters))
         return whole[:, : r.length, : c.length]
 
+    def convolve_each(self, images: Sequence[Any], spectrum: Any) -> Any:
+        """`convolve` of images, (batch, H, W, some of the channels) each, laid side by side."""
+        return self.convolve(joined(images, axis=-1), spectrum)
+
     def gradient_to_kernel(self, images: Any, gradients: Any) -> Any:
         """The gradient to the kernel, (r, r, channels, filters), of `convolve`'s output's, (batch, H, W, filters).
 
@@ -186,6 +191,11 @@ class Plan(ABC):
     def _spectrum(self, images: Any) -> Any:
         r, c = self.rows, self.columns
         return self.transform(cut(images, (r, c), (r.points, c.points), (r.before, c.before)))
+
+
+def joined(tensors: Sequence[Any], axis: int) -> Any:
+    """Tensors side by side; one as it is."""
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=axis)
 
 
 def cut(images: Any, axes: tuple[Axis, Axis], size: tuple[int, int], before: tuple[int, int] = (0, 0)) -> Any:
