@@ -196,19 +196,23 @@ packages: $(READY) ## Build the wheels and sdists of the three packages into dis
 	 done
 	@$(BIN)/python -m twine --no-color check --strict dist/*.whl dist/*.tar.gz
 
-# What each package is tested with: the wheels that it needs, in no reach of the sources.
-WHEEL = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)-py3-none-any.whl
-WHEELS_data = $(call WHEEL,data)[webdataset]
-WHEELS_model = $(call WHEEL,model)[tensorflow]
-WHEELS_experiments = $(WHEELS_data) $(WHEELS_model) $(call WHEEL,experiments)
-EMPTY = .venv-$(notdir $(PYTHON))-$*
+# What each package is tested with: the files from dist/ that it needs, in no reach of the sources.
+BUILT ?= wheel
+ENDING_wheel := -py3-none-any.whl
+ENDING_sdist := .tar.gz
+DIST = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)$(ENDING_$(BUILT))
+DISTS_data = $(call DIST,data)[webdataset]
+DISTS_model = $(call DIST,model)[tensorflow]
+DISTS_experiments = $(DISTS_data) $(DISTS_model) $(call DIST,experiments)
+# Named by the version: every `python3` of several Pythons would otherwise take the other's folder.
+EMPTY = .venv-$(shell $(PYTHON) -c 'import sys; print("{}.{}".format(*sys.version_info))')-$*
 
-test-packages: packages $(PACKAGES:%=.test-wheel-%) ## Test the built packages, each in an empty environment of PYTHON=python3.13, say
+test-packages: packages $(PACKAGES:%=.test-built-%) ## Test the built packages, each in an empty environment of PYTHON=python3.13, say; BUILT=sdist for those
 
-.test-wheel-%: packages
-	@echo "convrnn-$* from dist/ on $$($(PYTHON) --version)"
+.test-built-%: packages
+	@echo "convrnn-$* from the $(BUILT) in dist/ on $$($(PYTHON) --version)"
 	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python "$$(command -v $(PYTHON))" $(EMPTY)
-	@$(BIN)/uv pip install --quiet --python $(EMPTY) --constraint requirements.lock $(WHEELS_$*) \
+	@$(BIN)/uv pip install --quiet --python $(EMPTY) --constraint requirements.lock $(DISTS_$*) \
 	   pytest pytest-timeout hypothesis hatchling scikit-learn scipy
 	@$(EMPTY)/bin/python -m pytest -q -m "not slow" tests/$*
 
