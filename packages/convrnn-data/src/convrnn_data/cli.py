@@ -226,7 +226,7 @@ def _say_reformatted(done: Reformatted) -> None:
     if len(done.misfits) > 20:
         print(f"left out: {len(done.misfits) - 20} more, see {done.path / REJECTED}")
     for name in done.aside:
-        print(f"left aside, no test data: {name}")
+        print(f"not copied, being no stimulus: {name}")
     print(
         f"{done.path}: {done.images:,} images, {len(done.misfits)} left out; all counts in {done.path / 'counts.csv'}."
     )
