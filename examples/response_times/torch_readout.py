@@ -10,7 +10,7 @@ from typing import Annotated
 
 import torch
 import typer
-from response_times import Weights, Width, command_of, network_of, photographs, read
+from response_times import BATCH, Weights, Width, command_of, network_of, photographs, read
 from torch.utils.data import DataLoader, TensorDataset
 
 from convrnn_model import activations, global_pool
@@ -36,19 +36,25 @@ class Classifier(torch.nn.Module):
         return self.readout(self.features(images))
 
 
-def fit(model: Classifier, examples: TensorDataset, epochs: int, learning_rate: float) -> None:
+def seen(features: torch.nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What a network that does not learn answers to all images, (images, features): the same in every epoch."""
+    with torch.no_grad():
+        return torch.cat([features(batch.to(device)).cpu() for batch in images.split(BATCH)])
+
+
+def fit(learner: torch.nn.Module, examples: TensorDataset, epochs: int, learning_rate: float) -> None:
     """Train what is trainable."""
-    device = next(model.features.parameters()).device
-    learning = [parameter for parameter in model.to(device).parameters() if parameter.requires_grad]
+    learning = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(learning, lr=learning_rate)
+    device = learning[0].device
     for epoch in range(epochs):
         total = 0.0
-        for images, labels in DataLoader(examples, batch_size=32, shuffle=True):
-            loss = torch.nn.functional.cross_entropy(model(images.to(device)), labels.to(device))
+        for inputs, labels in DataLoader(examples, batch_size=BATCH, shuffle=True):
+            loss = torch.nn.functional.cross_entropy(learner(inputs.to(device)), labels.to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += loss.item() * len(images)
+            total += loss.item() * len(inputs)
         print(f"epoch {epoch + 1}/{epochs}: loss {total / len(examples):.4f}")
 
 
@@ -73,7 +79,12 @@ def main(
 
     network, _ = network_of(weights, width)
     model = Classifier(activations(network, global_pool(time)), len(categories), fine_tune=fine_tune)
-    fit(model, TensorDataset(images, torch.tensor([label for _, label in files])), epochs, learning_rate)
+    device = next(model.features.parameters()).device
+    model.to(device)
+    learner = model if fine_tune else model.readout
+    inputs = images if fine_tune else seen(model.features, images, device)
+    labels = torch.tensor([label for _, label in files])
+    fit(learner, TensorDataset(inputs, labels), epochs, learning_rate)
     torch.save({"categories": [path.name for path in categories], "state": model.state_dict()}, out)
     print(f"{len(files)} photographs, {len(categories)} categories: {out}")
 
