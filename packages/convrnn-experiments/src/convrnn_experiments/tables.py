@@ -346,7 +346,7 @@ def observers(people: People) -> Table:
         "practice trials": left_out.get("practice", 0),
         "answers out of time": left_out.get("out_of_time", 0),
     }
-    return [row | {f"all: {name}": count for name, count in whole.items()} for row in rows]
+    return [row | {f"{name}, all experiments": count for name, count in whole.items()} for row in rows]
 
 
 def problems(people: People) -> Table:
