@@ -27,7 +27,7 @@ class Condition:
         perturbation: what the level is the strength of: "noise", "blur" or None.
         levels: training levels, one drawn per image; noise in units of the [0, 1] range, blur in pixels.
         test_levels: the levels of the human test stimuli.
-        unit: of the levels, for axes.
+        unit: of the levels, for captions.
     """
 
     regime: Regime
@@ -70,7 +70,7 @@ CONDITIONS: dict[Regime, Condition] = {
         perturbation="noise",
         levels=(0.0, 0.01, 0.02, 0.03, 0.04),
         test_levels=(0.0, 0.04, 0.16),
-        unit="noise SD",
+        unit="noise SD (of the range 0 to 1)",
     ),
     Regime.BLUR: Condition(
         Regime.BLUR,

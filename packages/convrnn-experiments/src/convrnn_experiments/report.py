@@ -11,6 +11,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.console import Report, silent
 from convrnn_experiments import figures, plots, tables
 from convrnn_experiments.compare import Row, compare
+from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
@@ -171,12 +172,15 @@ def _accuracy(found: Findings, colours: plots.Colours) -> Section:
         if found.rows
         else ""
     )
+    units = sorted({unit for one in found.evaluations if (unit := CONDITIONS[one.regime].unit)})
+    levels = f" Numbers above the panels: {', '.join(units)}." if units else ""
     said = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
     names = ["accuracy", "curves"] if found.rows else ["accuracy"]
     drawn = [
         Figure(
             plots.sat_curves(panels, colours, found.noun, cost=cost, reference=reference),
             f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}.{beside} {BANDS}"
+            + levels
             + (f" {DIGITISED_NOTE}" if reference and not cost else ""),
             said,
             names + (["digitised"] if reference and not cost else []),
