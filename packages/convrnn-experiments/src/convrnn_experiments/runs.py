@@ -216,7 +216,7 @@ def written_hdf5(path: Path) -> Iterator[h5py.File]:
     with h5py.File(whole, "w") as file:
         yield file
     with written(path) as beside:
-        beside.write_bytes(whole.getbuffer())
+        beside.write_bytes(whole.getvalue())
 
 
 def _put_on_disk(path: Path) -> None:

@@ -97,7 +97,7 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         whole = io.BytesIO()
         with h5py.File(whole, "w") as file:
             _fill(file, layers)
-        beside.write_bytes(whole.getbuffer())
+        beside.write_bytes(whole.getvalue())
         _check_written(beside, layers)
         with beside.open("rb") as written:
             os.fsync(written.fileno())
