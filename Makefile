@@ -174,7 +174,7 @@ lock-check: $(READY) ## Whether requirements.lock satisfies the pyproject files
 test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environment of its own
 	@for package in data model; do \
 	   echo "convrnn-$$package alone"; \
-	   extra=$$(test $$package = model && echo "[tensorflow]" || echo "[webdataset]"); \
+	   extra=$$(test $$package = model && echo "[tensorflow]"); \
 	   $(BIN)/uv venv --quiet --clear --no-python-downloads --python $(BIN)/python .venv-$$package; \
 	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout hypothesis hatchling scipy || exit 1; \
 	   .venv-$$package/bin/python -m pytest -q -m "not slow" tests/$$package || exit 1; \
@@ -198,7 +198,7 @@ packages: $(READY) ## Build the wheels and sdists of the three packages into dis
 
 # What each package is tested with: the wheels that it needs, in no reach of the sources.
 WHEEL = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)-py3-none-any.whl
-WHEELS_data = $(call WHEEL,data)[webdataset]
+WHEELS_data = $(call WHEEL,data)
 WHEELS_model = $(call WHEEL,model)[tensorflow]
 WHEELS_experiments = $(WHEELS_data) $(WHEELS_model) $(call WHEEL,experiments)
 EMPTY = .venv-$(notdir $(PYTHON))-$*
