@@ -23,7 +23,10 @@ FIXED: dict[str, tuple[str, ...]] = {
     "load": (
         "data kept in pieces far larger than themselves took gigabytes of memory for a file of one megabyte",
     ),
-    "inspect": ("groups within groups, thousands deep, took time that grew with the square of their number",),
+    "inspect": (
+        "groups within groups, thousands deep, took time that grew with the square of their number",
+        "a list of names of no fixed length, in a damaged heap of the file, was read without end",
+    ),
     "history": (
         "other columns than this version's ended in a traceback when training went on",
         "of two columns of one name one was taken",

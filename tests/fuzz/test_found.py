@@ -5,6 +5,7 @@ import io
 import h5py
 import numpy as np
 import pytest
+from fuzz.targets.lists import LISTS
 
 import convrnn_data
 import convrnn_model
@@ -16,7 +17,6 @@ from convrnn_experiments.results import read_answers
 from convrnn_experiments.runs import Run
 from convrnn_model import hdf5, inspect_weights
 from fuzz import tars, texts, weights
-from fuzz.targets.lists import LISTS
 
 ANSWERS = texts.predictions(1, human=False).decode()
 HEADER, FIRST, SECOND = ANSWERS.splitlines()
@@ -173,6 +173,17 @@ def test_groups_within_groups_without_end_are_refused(tmp_path):
     path = tmp_path / "w.h5"
     path.write_bytes(weights.changed(weights.sound(), weights.EDITS["deep"]))
     with pytest.raises(convrnn_model.ConvRNNError, match="groups within groups"):
+        inspect_weights(path)
+
+
+@pytest.mark.parametrize("edit", ["names_vlen", "vlen_numbers", "vlen_text"])
+def test_what_lies_in_a_heap_of_the_file_is_not_read(tmp_path, edit):
+    """HDF5 goes round for ever in one whose sizes were lost, as here."""
+    data = weights.changed(weights.sound(only_readout=True), weights.EDITS[edit])
+    heap = data.find(b"GCOL")
+    path = tmp_path / "w.h5"
+    path.write_bytes(data if heap < 0 else data[: heap + 16] + bytes(4080) + data[heap + 4096 :])
+    with pytest.raises(convrnn_model.ConvRNNError, match=r"no fixed length|weights are arrays of numbers"):
         inspect_weights(path)
 
 

@@ -210,8 +210,8 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
 
 
 def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
-    """The item, once it is found to be an array: of a kind that NumPy knows, and not without a shape."""
-    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None:
+    """The item, once it is found to be an array: of a kind that NumPy knows, of one size, and not without a shape."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None or item.dtype.hasobject:
         raise ConvRNNError(f"{path} has no array for {name}: weights are arrays of numbers.")
     return item
 
@@ -237,8 +237,11 @@ def _list(item: h5py.Group, attribute: str) -> np.ndarray:
     # Not the size in storage, which HDF5 calls an error for the empty lists that the published files have.
     if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
         raise ValueError(f"the attribute {attribute} is no list of names")
+    if stored.dtype.hasobject:
+        # Lies in a heap of the file: where that is damaged, HDF5 goes round in it for ever. Keras writes none.
+        raise ValueError(f"the attribute {attribute} has names of no fixed length")
     names = np.asarray(item.attrs[attribute])
-    if names.size and names.dtype.kind not in "SUO":
+    if names.size and names.dtype.kind not in "SU":
         raise ValueError(f"the attribute {attribute} is no list of names")
     return names
 
