@@ -40,8 +40,9 @@ import, during which nothing is written yet.
 
 MENDED = """Of an earlier run's 119 endings one was not the same: `train` on kept features had been killed after it had
 renamed `weights.h5`, its last file, and before it had let go of the run's folder. The same command found the run
-finished and had nothing to do, so the hidden `.lock` stayed. It now removes what such a kill leaves; the moment is a
-test of its own, `test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays`.
+finished and had nothing to do, so the hidden `.lock` stayed. It now removes what such a kill leaves. The same kill,
+drawn again from the same seed, is among these kills; the moment is a test of its own too,
+`test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays`.
 """
 
 FAULTS = """Each is followed by the same command again, once the cause is removed (with `--force` where the error asks
