@@ -25,7 +25,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     ),
     "inspect": (
         "groups within groups, thousands deep, took time that grew with the square of their number",
-        "a list of names of no fixed length, in a damaged heap of the file, was read without end",
+        "names in a damaged heap of the file were read without end",
     ),
     "history": (
         "other columns than this version's ended in a traceback when training went on",

@@ -176,15 +176,36 @@ def test_groups_within_groups_without_end_are_refused(tmp_path):
         inspect_weights(path)
 
 
-@pytest.mark.parametrize("edit", ["names_vlen", "vlen_numbers", "vlen_text"])
-def test_what_lies_in_a_heap_of_the_file_is_not_read(tmp_path, edit):
-    """HDF5 goes round for ever in one whose sizes were lost, as here."""
-    data = weights.changed(weights.sound(only_readout=True), weights.EDITS[edit])
-    heap = data.find(b"GCOL")
-    path = tmp_path / "w.h5"
-    path.write_bytes(data if heap < 0 else data[: heap + 16] + bytes(4080) + data[heap + 4096 :])
-    with pytest.raises(convrnn_model.ConvRNNError, match=r"no fixed length|weights are arrays of numbers"):
-        inspect_weights(path)
+FREE, FIRST_OBJECT = 16 + 32, 16
+"""In a heap: where its room left begins, after one object of less than 16 bytes; where that object does."""
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(FREE + 8, 0), (FIRST_OBJECT + 8, 2**64 - 16), (FIRST_OBJECT + 8, 2**64 - 1), (FIRST_OBJECT, 0)],
+)
+def test_names_in_a_damaged_heap_are_refused(tmp_path, at, value):
+    """HDF5 goes round in such a one for ever, or says that it is damaged."""
+    data = bytearray(weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"]))
+    at += data.find(b"GCOL")
+    data[at : at + 8] = value.to_bytes(8, "little")
+    (tmp_path / "w.h5").write_bytes(data)
+    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or cut short"):
+        inspect_weights(tmp_path / "w.h5")
+
+
+def test_names_in_a_sound_heap_are_read(tmp_path):
+    (tmp_path / "w.h5").write_bytes(
+        weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"])
+    )
+    assert read_back(tmp_path / "w.h5").tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("edit", ["vlen_numbers", "vlen_text"])
+def test_arrays_of_no_fixed_length_are_refused(tmp_path, edit):
+    (tmp_path / "w.h5").write_bytes(weights.changed(weights.sound(only_readout=True), weights.EDITS[edit]))
+    with pytest.raises(convrnn_model.ConvRNNError, match="weights are arrays of numbers"):
+        inspect_weights(tmp_path / "w.h5")
 
 
 @pytest.mark.parametrize(
