@@ -174,7 +174,7 @@ lock-check: $(READY) ## Whether requirements.lock satisfies the pyproject files
 test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environment of its own
 	@for package in data model; do \
 	   echo "convrnn-$$package alone"; \
-	   extra=$$(test $$package = model && echo "[tensorflow]" || echo "[webdataset]"); \
+	   extra=$$(test $$package = model && echo "[tensorflow]"); \
 	   $(BIN)/uv venv --quiet --clear --no-python-downloads --python $(BIN)/python .venv-$$package; \
 	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout hypothesis hatchling scipy || exit 1; \
 	   .venv-$$package/bin/python -m pytest -q -m "not slow" tests/$$package || exit 1; \
@@ -201,7 +201,7 @@ BUILT ?= wheel
 ENDING_wheel := -py3-none-any.whl
 ENDING_sdist := .tar.gz
 DIST = dist/convrnn_$(1)-$(shell sed -n 's/^version: //p' CITATION.cff)$(ENDING_$(BUILT))
-DISTS_data = $(call DIST,data)[webdataset]
+DISTS_data = $(call DIST,data)
 DISTS_model = $(call DIST,model)[tensorflow]
 DISTS_experiments = $(DISTS_data) $(DISTS_model) $(call DIST,experiments)
 # Named by the version: every `python3` of several Pythons would otherwise take the other's folder.

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -152,6 +153,8 @@ KINDS: tuple[Any, ...] = (
     ),
     *(np.dtype([("a", "f4"), ("b", "i4")]), np.dtype(("f4", (2,))), np.dtype("f4").newbyteorder(">")),
 )
+LARGEST_PIECE = 1 << 20
+"""Numbers in a piece of drawn data."""
 SHAPES = (
     (),
     (1,),
@@ -201,6 +204,9 @@ def _new_data(rng: random.Random, file: h5py.File) -> None:
         if rng.random() < 0.5:
             options["maxshape"] = (None,) * len(shape)
             options["chunks"] = tuple(rng.choice((1, 2, 64, 1024)) for _ in shape)
+            # Of one, written below, an input would become as large.
+            if math.prod(options["chunks"]) > LARGEST_PIECE:
+                options["chunks"] = shape
         if rng.random() < 0.1:
             options["shape"] = tuple(rng.choice((1, 2**31, 2**40)) for _ in shape)
     if path in file:

@@ -3,17 +3,20 @@
 import csv
 import os
 import resource
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from convrnn_data.beside import remove_dead_temporaries, temporary_name
-from convrnn_experiments import report, results, runs
+from convrnn_data.locking import LOCK, locked
+from convrnn_experiments import launching, report, results, runs
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
+from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model import hdf5
 
@@ -53,6 +56,44 @@ def test_force_keeps_the_lock_and_nothing_else(tmp_path: Path) -> None:
     runs.start(run.path, CONFIG, resume=False, force=True)
     files = {path.name for path in run.path.rglob("*") if path.is_file()}
     assert files == {".lock", "config.json", "environment.json"}
+
+
+KILLED_AFTER_ITS_LAST_FILE = """
+import os, signal, sys
+from pathlib import Path
+from convrnn_data.workspace import held
+folder = Path(sys.argv[1])
+with held(folder):
+    (folder / "weights.h5").write_bytes(b"whole")
+    (folder / f".history.csv.{os.uname().nodename}.{os.getpid()}.tmp").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def killed_at_its_end(prepared, tmp_path: Path) -> tuple[Config, Path]:
+    """A run whose process was killed between its last file and letting go of the folder."""
+    config = checked(replace(CONFIG, data=str(prepared.path), trainable="all", weights="none"), prepared)
+    run = runs.start(tmp_path / "run", config, resume=False, force=False)
+    done = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_LAST_FILE, run.path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in run.path.glob(".*")} > {LOCK}
+    return config, run.path
+
+
+def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed_at_its_end) -> None:
+    config, folder = killed_at_its_end
+    said = []
+    launching.train(config, folder, resume=True, say=said.append)
+    assert said == [f"{folder} is finished already; nothing to do"]
+    assert not list(folder.rglob(".*"))
+
+
+def test_the_lock_of_a_process_at_work_stays(killed_at_its_end) -> None:
+    config, folder = killed_at_its_end
+    with locked(folder):
+        launching.train(config, folder, resume=True)
+        assert (folder / LOCK).exists()
 
 
 def test_only_dead_processes_files_are_removed(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ import io
 import h5py
 import numpy as np
 import pytest
+from fuzz.targets.lists import LISTS
 
 import convrnn_data
 import convrnn_model
+from convrnn_data import categories, prepared, sealed, stats
 from convrnn_data.images import BadImage, make_ready
 from convrnn_data.tarwalk import walk
 from convrnn_experiments.errors import ConvRNNError
@@ -30,12 +32,16 @@ def test_the_inputs_begin_sound(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f"{HEADER}\nx,{FIRST}\nx,{SECOND}\n", "more cells than its header"),
+        (f"{HEADER}\nx,{FIRST}\nx,{SECOND}\n", "row 2 has 9 cells and its header 8"),
+        (f"{HEADER}\n-1,{FIRST}\n4,{SECOND}\n", "row 2 has 9 cells and its header 8"),
+        (f"{HEADER}\n{FIRST}\n \n", "row 3 has 1 cells and its header 8"),
+        (f"{HEADER}\n\n{SECOND}\n", "row 2 has 0 cells and its header 8"),
+        (ANSWERS.replace(",1.25,", ",True,", 1), "could not convert string to float: 'True'"),
         (ANSWERS.replace(",0,0,0.5,", ",0,0.5,0.5,"), "predictions are not whole"),
         (ANSWERS.replace(",0,0,0.5,", ",0.5,0,0.5,"), "labels are not whole"),
         (ANSWERS.replace(",0.04,\n", ",0.04,0.5\n"), "block are not whole"),
-        (f"{HEADER},labels\n{FIRST},3\n{SECOND},3\n", "two columns labels"),
-        (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "too large"),
+        (f"{HEADER},labels\n{FIRST},3\n{SECOND},3\n", "two columns 'labels'"),
+        (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "predictions are not from 0 to 15"),
     ],
 )
 def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
@@ -43,6 +49,30 @@ def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
     (tmp_path / "predictions.csv").write_text(text)
     with pytest.raises(ConvRNNError, match=why):
         read_answers(tmp_path / "predictions.csv")
+
+
+@pytest.mark.parametrize("number", ["9223372036854775807", "9223372036854775808", "9" * 30])
+def test_a_list_with_a_number_that_no_image_has_is_refused(tmp_path, number):
+    for name, content in LISTS.items():
+        (tmp_path / f"{name}.txt").write_bytes(content)
+    (tmp_path / "bear.txt").write_text(f"n02690374_{number}.JPEG\nn02690374_1.JPEG\n")
+    with pytest.raises(convrnn_data.ConvRNNError, match="no ImageNet training file name"):
+        categories.read_lists(tmp_path)
+
+
+@pytest.mark.parametrize("more", ["1", 1, None])
+def test_what_else_a_manifest_counts_is_left_out_of_the_counts(tmp_path, more):
+    manifest = texts.manifest("human", "color/000000")
+    wanted = stats.table(a_set(tmp_path / "as it is", manifest))
+    manifest["counts"]["color"]["train/000000"] = more
+    assert stats.table(a_set(tmp_path / "with more", manifest)) == wanted
+    assert wanted[-1] == ("all", "1", "1")
+
+
+def a_set(folder, manifest) -> prepared.PreparedSet:
+    folder.mkdir()
+    (folder / prepared.MANIFEST).write_bytes(sealed.seal(manifest))
+    return prepared.PreparedSet(folder)
 
 
 def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
@@ -144,6 +174,38 @@ def test_groups_within_groups_without_end_are_refused(tmp_path):
     path.write_bytes(weights.changed(weights.sound(), weights.EDITS["deep"]))
     with pytest.raises(convrnn_model.ConvRNNError, match="groups within groups"):
         inspect_weights(path)
+
+
+FREE, FIRST_OBJECT = 16 + 32, 16
+"""In a heap: where its room left begins, after one object of less than 16 bytes; where that object does."""
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(FREE + 8, 0), (FIRST_OBJECT + 8, 2**64 - 16), (FIRST_OBJECT + 8, 2**64 - 1), (FIRST_OBJECT, 0)],
+)
+def test_names_in_a_damaged_heap_are_refused(tmp_path, at, value):
+    """HDF5 goes round in such a one for ever, or says that it is damaged."""
+    data = bytearray(weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"]))
+    at += data.find(b"GCOL")
+    data[at : at + 8] = value.to_bytes(8, "little")
+    (tmp_path / "w.h5").write_bytes(data)
+    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or cut short"):
+        inspect_weights(tmp_path / "w.h5")
+
+
+def test_names_in_a_sound_heap_are_read(tmp_path):
+    (tmp_path / "w.h5").write_bytes(
+        weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"])
+    )
+    assert read_back(tmp_path / "w.h5").tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("edit", ["vlen_numbers", "vlen_text"])
+def test_arrays_of_no_fixed_length_are_refused(tmp_path, edit):
+    (tmp_path / "w.h5").write_bytes(weights.changed(weights.sound(only_readout=True), weights.EDITS[edit]))
+    with pytest.raises(convrnn_model.ConvRNNError, match="weights are arrays of numbers"):
+        inspect_weights(tmp_path / "w.h5")
 
 
 @pytest.mark.parametrize(

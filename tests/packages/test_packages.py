@@ -27,7 +27,7 @@ POWERLESS = (
 Python = Callable[..., str]
 PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
-    "convrnn-data": {"dask", "ray", "webdataset"},
+    "convrnn-data": {"dask", "ray"},
     "convrnn-experiments": {"gpu"},
     "convrnn-model": {"gpu", "jax", "tensorflow", "torch"},
 }

@@ -24,6 +24,9 @@ REGIMES: tuple[str, ...] = tuple(CONDITIONS)
 BLOCKS = ("0", "1", "2", "3", "4")
 """Folders of the response-time blocks, the fastest first."""
 
+GRACE = 250
+"""People's responses count up to this many ms after the beep; then the trial ends without one."""
+
 TRAINING = "train"
 """Lies beside the blocks and is not test data."""
 

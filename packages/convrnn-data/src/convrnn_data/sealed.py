@@ -37,11 +37,16 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
     match = _SEAL.fullmatch(data[-_SEAL_BYTES:])
     text = data[:-_SEAL_BYTES]
     if match is None or hashlib.sha256(text).hexdigest() != match[1].decode():
-        raise ConvRNNError(f"{path} is damaged: it is not as it was written (its sha256 does not match)")
+        raise ConvRNNError(
+            f"{path} is damaged: it is not as it was written (its sha256 does not match); copy it again from where it "
+            "is whole, or make the set again"
+        )
     try:
         body: dict[str, Any] = json.loads(text + b"}")
     except (ValueError, RecursionError) as error:
-        raise ConvRNNError(f"{path} is not JSON: {error}; this package did not write it") from error
+        raise ConvRNNError(
+            f"{path} is not JSON: {error}; this package did not write it, so make the set again"
+        ) from error
     if wrong := misfit(body, {} if form is None else form):
         raise ConvRNNError(f"{path} is not as this version writes it: {wrong}; make the set again")
     return body

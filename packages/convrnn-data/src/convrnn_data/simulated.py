@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from convrnn_data.human import GRACE
+
 BLOCKS = ((0, 500), (400, 900), (600, 1100), (800, 1300), (1000, 1500))
 """Per response-time block: the number in its `sender`, and its beep in ms after the stimulus."""
 
-GRACE = 250
-"""A response counts until this many ms after the beep; then the trial ends without one."""
-
 TUTORIAL_TRIALS = 20
-PRACTICE_TRIALS = 10
 
 CURVES: dict[str, dict[str, tuple[float, ...]]] = {
     "color_gray": {"c": (6.8, 22.0, 47.0, 64.1, 69.0), "g": (6.8, 23.3, 44.0, 58.6, 65.3)},

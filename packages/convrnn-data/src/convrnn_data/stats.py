@@ -18,14 +18,22 @@ ROW, BAR, LEFT, RIGHT, TOP, WIDTH = 44, 9, 130, 90, 70, 900
 
 def table(prepared: PreparedSet) -> list[tuple[str, ...]]:
     """Rows of text: a heading, one row per category, and the sums."""
-    counts, splits = prepared.manifest["counts"], prepared.splits
+    counts, splits = _counts(prepared), prepared.splits
     rows = [("category", *splits, "all")]
-    for category in CATEGORIES:
-        numbers = [counts[split][category] for split in splits]
+    for label, category in enumerate(CATEGORIES):
+        numbers = [counts[split][label] for split in splits]
         rows.append((category, *(f"{number:,}" for number in [*numbers, sum(numbers)])))
-    sums = [sum(counts[split].values()) for split in splits]
+    sums = [sum(counts[split]) for split in splits]
     rows.append(("all", *(f"{number:,}" for number in [*sums, sum(sums)])))
     return rows
+
+
+def _counts(prepared: PreparedSet) -> dict[str, list[int]]:
+    """Split -> images of each category, by label; whatever else a manifest counts is left out."""
+    return {
+        split: [row[category] for category in CATEGORIES]
+        for split, row in prepared.manifest["counts"].items()
+    }
 
 
 def save_picture(prepared: PreparedSet, path: Path) -> None:
@@ -37,20 +45,20 @@ def save_picture(prepared: PreparedSet, path: Path) -> None:
     Raises:
         ConvRNNError: `path` cannot be written or is no PNG.
     """
-    counts = prepared.manifest["counts"]
+    counts = _counts(prepared)
     image = Image.new("RGB", (WIDTH, TOP + ROW * len(CATEGORIES) + 20), "white")
     draw, font, small = ImageDraw.Draw(image), ImageFont.load_default(16), ImageFont.load_default(11)
     draw.text((20, 12), "Images per category and split (length: square root of the count)", "black", font)
     for place, split in enumerate(prepared.splits):
         x = LEFT + 170 * place
         draw.rectangle((x, 43, x + 14, 57), COLOURS[place])
-        draw.text((x + 20, 41), f"{split}: {sum(counts[split].values()):,}", "black", font)
-    most = max(max(row.values()) for row in counts.values()) or 1
+        draw.text((x + 20, 41), f"{split}: {sum(counts[split]):,}", "black", font)
+    most = max(map(max, counts.values())) or 1
     for label, category in enumerate(CATEGORIES):
         y = TOP + ROW * label
         draw.text((LEFT - 12, y + ROW // 2), category, "black", font, anchor="rm")
         for place, split in enumerate(prepared.splits):
-            number = counts[split][category]
+            number = counts[split][label]
             bar = y + (ROW - (BAR + 1) * len(prepared.splits)) // 2 + (BAR + 1) * place
             length = round((WIDTH - LEFT - RIGHT) * (number / most) ** 0.5)
             draw.rectangle((LEFT, bar, LEFT + length, bar + BAR - 1), COLOURS[place])

@@ -13,7 +13,7 @@ from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.importing import quiet_import
 from convrnn_experiments.parts import HERE, Where
-from convrnn_experiments.runs import Run, require_startable, start
+from convrnn_experiments.runs import Run, remove_leftovers, require_startable, start
 
 if TYPE_CHECKING:
     from convrnn_experiments.distribution import Processes
@@ -82,6 +82,7 @@ def train(
     config, data = _checked(config, progress)
     run = require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
+        remove_leftovers(folder)
         say(f"{folder} is finished already; nothing to do")
         return run
     # The first of several processes writes for all; one at a time in a folder.

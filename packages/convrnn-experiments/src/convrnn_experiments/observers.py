@@ -33,12 +33,11 @@ import numpy as np
 import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.human import GRACE
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.jatos import BEEPS, Problem, Session, read_file
 
 PRACTICE_TRIALS = 10
-GRACE = 250
-"""A response counts up to this many ms after the beep."""
 
 _LEFT_OUT_COLOR_GRAY = """
     2406 2427 2432 2434 2436 2437 2446 2449 2460 2466 2477 2478 2487 2489 2490 2498 2513 2521

@@ -1,6 +1,7 @@
 """A page and the files beside it. A list is kept of them, so that a later page removes what it has no use for."""
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
         ConvRNNError: the folder cannot be written to.
     """
     folder = page.parent
-    listed = _read_list(folder)
+    listed = _known(folder)
     before, now = listed.get(page.name, {}), {name: [_sha256(data)] for name, data in files.items()}
     both = {name: sorted({*before.get(name, ()), *now.get(name, ())}) for name in (*before, *now)}
     try:
@@ -51,17 +52,27 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
         raise ConvRNNError(f"{folder} cannot be written to: {error.strerror or error}") from error
 
 
-def _read_list(folder: Path) -> Listed:
-    """The list of a folder; empty where none can be read, since then nothing in it is known to be a page's."""
-    try:
-        found: Listed = read_json(folder / LIST, _FORM)
-    except ConvRNNError:
-        return {}
+def read_list(folder: Path) -> Listed:
+    """The list of the files beside a folder's pages.
+
+    Raises:
+        ConvRNNError: there is none, or it is not as `write_page` writes it.
+    """
+    found: Listed = read_json(folder / LIST, _FORM)
     return found
 
 
+def _known(folder: Path) -> Listed:
+    """The list; empty where none can be read, since then nothing in the folder is known to be a page's."""
+    try:
+        return read_list(folder)
+    except ConvRNNError:
+        return {}
+
+
 def _remove(path: Path, known: list[str]) -> None:
-    if path.is_file() and _sha256(path.read_bytes()) in known:
+    # Of os, which answers no for a name that is too long to be a file's.
+    if os.path.isfile(path) and _sha256(path.read_bytes()) in known:
         path.unlink()
 
 

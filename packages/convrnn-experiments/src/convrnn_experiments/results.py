@@ -1,5 +1,6 @@
 """What runs have left in their folders, read back for tables and pictures. Needs neither Keras nor TensorFlow."""
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from convrnn_data.forms import COUNT
 from convrnn_experiments.conditions import CONDITIONS, Regime
@@ -194,40 +194,43 @@ def read_answers(path: Path) -> Answers:
     Raises:
         ConvRNNError: there is none, it is cut short, or it has other columns.
     """
-    text = ("file_paths", "file_names", "level", "block")
     try:
-        _require_last_line(path)
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False)
-        if not isinstance(table.index, pd.RangeIndex):
-            # pandas takes the first of them for names of rows, and moves all others under the wrong names.
-            raise ValueError("its rows have more cells than its header")
-        if twice := [name for name in table.columns if name.rpartition(".")[0] in table.columns]:
-            # pandas numbers columns that have one name; ours have no dots.
-            raise ValueError(f"it has two columns {twice[0].rpartition('.')[0]}")
-        exits = sum(name.startswith("predictions_exit") for name in table.columns)
-        if not exits or table.empty:
-            raise ValueError("it has no rows of predictions")
+        table = _read_table(path)
+        exits = sum(name.startswith("predictions_exit") for name in table)
+        if not exits:
+            raise ValueError("it has no columns of predictions")
         columns = {name: _by_exit(table, name, exits) for name in ("predictions", "confidence", "entropy")}
-        columns["labels"] = table["labels"].to_numpy(dtype=float)
-        columns["block"] = np.array([float(block or -1) for block in table["block"]])
-        for name, (least, largest) in _ANSWERS.items():
-            # Not-a-number is in no range.
-            if not ((columns[name] >= least) & (columns[name] <= largest)).all():
-                raise ValueError(f"its {name} are not from {least} to {largest}")
-            if name in _WHOLE and (columns[name] % 1).any():
-                raise ValueError(f"its {name} are not whole numbers")
+        columns["labels"] = _numbers(table, "labels")
+        columns["block"] = np.array([float(block or -1) for block in _column(table, "block")])
+        _require_in_range(columns)
         return Answers(
-            paths=table["file_paths"].to_numpy(dtype=object),
-            names=table["file_names"].to_numpy(dtype=object),
+            paths=np.array(_column(table, "file_paths"), dtype=object),
+            names=np.array(_column(table, "file_names"), dtype=object),
             labels=columns["labels"].astype(np.int64),
             answers=columns["predictions"].astype(np.int64),
             confidence=columns["confidence"],
             entropy=columns["entropy"],
-            levels=np.array([plain_level(level) for level in table["level"]], dtype=object),
+            levels=np.array([plain_level(level) for level in _column(table, "level")], dtype=object),
             blocks=columns["block"].astype(np.int64),
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error
+
+
+def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
+    """Column by name. pandas guesses where rows are longer than the header, and takes true for 1: not here."""
+    _require_last_line(path)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = csv.reader(file, strict=True)
+        header, rows = next(lines, []), list(lines)
+    if twice := [name for name, count in Counter(header).items() if count > 1]:
+        raise ValueError(f"it has two columns {twice[0]!r}")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"its row {number} has {len(row)} cells and its header {len(header)}")
+    if not rows:
+        raise ValueError("it has no rows")
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
 def _require_last_line(path: Path) -> None:
@@ -238,5 +241,24 @@ def _require_last_line(path: Path) -> None:
             raise ValueError("its last line has no end, so it is cut short")
 
 
-def _by_exit(table: pd.DataFrame, name: str, exits: int) -> np.ndarray:
-    return table[[f"{name}_exit{index}" for index in range(exits)]].to_numpy(dtype=float)
+def _require_in_range(columns: dict[str, np.ndarray]) -> None:
+    for name, (least, largest) in _ANSWERS.items():
+        # Not-a-number is in no range.
+        if not ((columns[name] >= least) & (columns[name] <= largest)).all():
+            raise ValueError(f"its {name} are not from {least} to {largest}")
+        if name in _WHOLE and (columns[name] % 1).any():
+            raise ValueError(f"its {name} are not whole numbers")
+
+
+def _column(table: dict[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
+    if name not in table:
+        raise ValueError(f"it has no column {name!r}")
+    return table[name]
+
+
+def _numbers(table: dict[str, tuple[str, ...]], name: str) -> np.ndarray:
+    return np.array([float(cell) for cell in _column(table, name)])
+
+
+def _by_exit(table: dict[str, tuple[str, ...]], name: str, exits: int) -> np.ndarray:
+    return np.stack([_numbers(table, f"{name}_exit{index}") for index in range(exits)], axis=1)

@@ -25,7 +25,7 @@ from convrnn_data.beside import (
     writing,
 )
 from convrnn_data.forms import misfit
-from convrnn_data.locking import LOCK
+from convrnn_data.locking import LOCK, locked
 from convrnn_data.workspace import contents
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
@@ -146,6 +146,17 @@ def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
         write_json(path / "environment.json", environment())
     run.checkpoint.parent.mkdir(exist_ok=True)
     return run
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove from a finished run what a process that was killed after its last file has left: its lock.
+
+    Where another process is at work, or nothing can be written, everything stays as it is.
+    """
+    if (path / LOCK).exists():
+        # Whoever gets the lock and lets it go removes it.
+        with suppress(ConvRNNError), locked(path):
+            remove_dead_temporaries(path)
 
 
 def _clear(path: Path) -> None:

@@ -7,10 +7,12 @@ under `model_weights`.
 
 import io
 import math
+import mmap
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -25,6 +27,9 @@ LONGEST_LIST = 1 << 24
 """Bytes of one list of names; newer files keep attributes outside the header, of any length."""
 LARGEST_PIECE = 1 << 20
 """Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
+MOST_TEXTS = 1_000_000
+"""Texts of no fixed length in a file; a name in a list is one of them."""
+_HEAP = b"GCOL\1"
 DEEPEST = 32
 """Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
 # TypeError: kinds of data that NumPy has no name for.
@@ -163,9 +168,10 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
         )
     weights: dict[str, h5py.Dataset] = {}
     paths = set()
-    for layer in _names(root, "layer_names"):
+    require_heaps = cache(lambda: _require_heaps(path))
+    for layer in _names(root, "layer_names", require_heaps):
         group = _follow(path, root, layer)
-        for listed in _names(group, "weight_names"):
+        for listed in _names(group, "weight_names", require_heaps):
             name = f"{layer}/{listed.rsplit('/', 1)[-1].removesuffix(':0')}"
             if name in weights:
                 raise ConvRNNError(f"{path} lists {name} twice: which of them holds cannot be told.")
@@ -210,8 +216,8 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
 
 
 def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
-    """The item, once it is found to be an array: of a kind that NumPy knows, and not without a shape."""
-    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None:
+    """The item, once it is found to be an array: of a kind that NumPy knows, of one size, and not without a shape."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None or item.dtype.hasobject:
         raise ConvRNNError(f"{path} has no array for {name}: weights are arrays of numbers.")
     return item
 
@@ -220,27 +226,55 @@ def _has_names(item: h5py.Group, attribute: str) -> bool:
     return attribute in item.attrs or f"{attribute}0" in item.attrs
 
 
-def _names(item: h5py.Group, attribute: str) -> list[str]:
+def _names(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> list[str]:
     """A list of names, which Keras splits over `{attribute}0`, `{attribute}1`, ... where it is long."""
     if attribute in item.attrs:
-        chunks = [_list(item, attribute)]
+        chunks = [_list(item, attribute, require_heaps)]
     else:
         chunks = []
         while f"{attribute}{len(chunks)}" in item.attrs:
-            chunks.append(_list(item, f"{attribute}{len(chunks)}"))
+            chunks.append(_list(item, f"{attribute}{len(chunks)}", require_heaps))
     return [name.decode() if isinstance(name, bytes) else str(name) for chunk in chunks for name in chunk]
 
 
-def _list(item: h5py.Group, attribute: str) -> np.ndarray:
+def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> np.ndarray:
     """An attribute, which has to be a list: an empty one of any kind, or one of text, of at most so many bytes."""
     stored = item.attrs.get_id(attribute)
     # Not the size in storage, which HDF5 calls an error for the empty lists that the published files have.
     if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
         raise ValueError(f"the attribute {attribute} is no list of names")
+    if stored.dtype.hasobject:
+        require_heaps()
     names = np.asarray(item.attrs[attribute])
     if names.size and names.dtype.kind not in "SUO":
         raise ValueError(f"the attribute {attribute} is no list of names")
     return names
+
+
+def _require_heaps(path: Path) -> None:
+    """Whether a file's heaps, in which text of no fixed length lies, can be gone through: HDF5 does so without end.
+
+    A heap is `GCOL`, a version, its size at byte 8, and from byte 16 objects: number, count, size at byte 8, data.
+
+    Raises:
+        ValueError: An object takes no room or more than there is, or they are more than lists of names need.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # Byte 14 or 10 of the file says how long sizes are, by the version of its first block.
+        if data[14 if data[8] < 2 else 10] != 8:
+            raise ValueError("sizes are not of 8 bytes, in a file with names of no fixed length")
+        objects, heap = 0, data.find(_HEAP)
+        while heap >= 0:
+            end = min(heap + int.from_bytes(data[heap + 8 : heap + 16], "little"), len(data))
+            at = heap + 16
+            while at + 16 <= end:
+                size, objects = int.from_bytes(data[at + 8 : at + 16], "little"), objects + 1
+                # Number 0 is free room, whose size counts all of it.
+                room = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
+                if not 16 <= room <= end - at or objects > MOST_TEXTS:
+                    raise ValueError("a heap of names goes on without end, or beyond its own")
+                at += room
+            heap = data.find(_HEAP, heap + 1)
 
 
 def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
