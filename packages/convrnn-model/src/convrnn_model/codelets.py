@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-RADICES = {24: (3, 8), 32: (4, 8), 36: (4, 9), 40: (5, 8)}
+RADICES = {20: (4, 5), 24: (3, 8), 32: (4, 8), 36: (4, 9), 40: (5, 8)}
 """The transform's points -> the radices of its two stages."""
 
 # Sums may be joined and reordered; what is no number stays none.
@@ -130,6 +130,22 @@ def _first_5(xr, xi, yr, yi, m, x_row, y_row, width, twiddles):
 
 
 @inlined
+def _last_5(xr, xi, yr, yi, m, x_row, y_row, width):
+    x, y = m * x_row, m * y_row
+    for q in range(m):
+        x0, y0 = q * x_row, q * y_row
+        x1, x2, x3, x4 = x0 + x, x0 + 2 * x, x0 + 3 * x, x0 + 4 * x
+        y1, y2, y3, y4 = y0 + y, y0 + 2 * y, y0 + 3 * y, y0 + 4 * y
+        for v in range(width):
+            ar, ai, br, bi, cr, ci, dr, di, er, ei = _of_5(
+                xr[x0 + v], xi[x0 + v], xr[x1 + v], xi[x1 + v], xr[x2 + v], xi[x2 + v],
+                xr[x3 + v], xi[x3 + v], xr[x4 + v], xi[x4 + v],
+            )  # fmt: skip
+            yr[y0 + v], yi[y0 + v], yr[y1 + v], yi[y1 + v], yr[y2 + v], yi[y2 + v] = ar, ai, br, bi, cr, ci
+            yr[y3 + v], yi[y3 + v], yr[y4 + v], yi[y4 + v] = dr, di, er, ei
+
+
+@inlined
 def _last_8(xr, xi, yr, yi, m, x_row, y_row, width):
     x, y = m * x_row, m * y_row
     for q in range(m):
@@ -219,7 +235,9 @@ def _transform(xr, xi, sr, si, first, last, row, width, twiddles):
         _first_4(xr, xi, sr, si, last, row, width, width, twiddles)
     else:
         _first_5(xr, xi, sr, si, last, row, width, width, twiddles)
-    if last == 8:
+    if last == 5:
+        _last_5(sr, si, xr, xi, first, width, row, width)
+    elif last == 8:
         _last_8(sr, si, xr, xi, first, width, row, width)
     else:
         _last_9(sr, si, xr, xi, first, width, row, width)

@@ -24,6 +24,8 @@ from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE
 THERE, BACK = 230, 160
 # Channels of a half tile that fill the processor's registers a few times.
 FEWEST_CHANNELS = 32
+# What a smaller spectrum, which is kept in memory, may cost in time.
+MEMORY_IS_WORTH = 1.1
 PARTS_OF_A_THREAD = 4
 ALIGNMENT = 64
 
@@ -35,7 +37,10 @@ class CompiledPlan(FourierPlan):
     @staticmethod
     @lru_cache(maxsize=256)
     def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledPlan | None":
-        """The cheapest for an image, (height, width) px, and a kernel (r, r, channels, filters); None without one."""
+        """The best for an image, (height, width) px, and a kernel (r, r, channels, filters); None where there is none.
+
+        It is the one with the smallest spectrum among those that are nearly the cheapest.
+        """
         if not available() or kernel[2] % 2 or kernel[3] % 2 or min(kernel[2:]) < FEWEST_CHANNELS:
             return None
         from convrnn_model.codelets import RADICES
@@ -48,7 +53,9 @@ class CompiledPlan(FourierPlan):
             if step > side:
                 rows, columns = (FourierAxis(length, side, step, before) for length in image)
                 plans.append(CompiledPlan(rows, columns, kernel[2], kernel[3]))
-        return min(plans, key=lambda plan: plan.cost, default=None)
+        least = min((plan.cost for plan in plans), default=0.0)
+        near = [plan for plan in plans if plan.cost <= MEMORY_IS_WORTH * least]
+        return min(near, key=lambda plan: plan.products, default=None)
 
     @property
     def multiply_adds(self) -> int:
