@@ -251,6 +251,7 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
 
 
 MEASURES = {"prepare": measure_prepare, "features": measure_features, "network": measure_network}
+TICKS = [0.05, 0.1, 0.2, 0.5, 1.0]  # seconds
 LABELS = {"1": "1 worker", "2": "2 workers", NODES: "Ray, 2 nodes"}
 
 
@@ -276,6 +277,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
     whiskers(network, widths, seconds, 0, "")
     network.set_xscale("log", base=2)
     network.set_yscale("log")
+    network.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    network.minorticks_off()
     network.set_xticks(widths, [f"{width:g}" for width in widths])
     network.set_xlabel("width of BL")
     network.set_ylabel("processor seconds an image")
