@@ -1,5 +1,7 @@
 """Compiled transforms of tiles: what Fourier's plan computes, faster, wherever a graph is not exported."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 
 numba = pytest.importorskip("numba", reason="numba compiles them")
 
-from convrnn_model import bl_net, codelets, compiled  # noqa: E402
-from convrnn_model.compiled import CompiledPlan  # noqa: E402
+from convrnn_model import activations, bl_net, codelets, compiled  # noqa: E402
+from convrnn_model.compiled import CompiledFourier, CompiledWinograd  # noqa: E402
 from convrnn_model.fourier import FourierAxis  # noqa: E402
 from convrnn_model.layers import ConvSum, SameConv2D, choose_method, tiled_convolution  # noqa: E402
+from convrnn_model.tiles import After  # noqa: E402
+from convrnn_model.winograd import WinogradPlan  # noqa: E402
 
 
 def drawn(seed, *shape):
@@ -22,7 +26,7 @@ def drawn(seed, *shape):
 
 def plan_of(points, size, side, channels, filters):
     rows, columns = (FourierAxis(length, side, points - side + 1, (side - 1) // 2) for length in size)
-    return CompiledPlan(rows, columns, channels, filters)
+    return CompiledFourier(rows, columns, channels, filters)
 
 
 def direct(images, kernel):
@@ -83,6 +87,116 @@ def test_gradients_are_the_direct_ones():
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("side", [3, 5])
+def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, adds):
+    import tensorflow as tf
+
+    shape = (2, 13, 22, 4)
+    images = [tf.constant(drawn(place, *shape)) for place in range(2)]
+    kernels = [tf.constant(drawn(place + 2, side, side, 4, 4)) for place in range(2)]
+    more = [tf.constant(drawn(5, 4)), tf.constant(drawn(6, 4)), *([tf.constant(drawn(7, *shape))] * adds)]
+    plan = winograd_of(shape[1:3], 8, 4) if side == 3 else plan_of(20, shape[1:3], side, 8, 4)
+    found = []
+    with tf.GradientTape() as tape:
+        tape.watch([*images, *kernels, *more])
+        ours = tiled_convolution(images, kernels, plan, after=After(*more))
+    found.append([ours, *tape.gradient(ours, [*images, *kernels, *more], drawn(8, *shape))])
+    with tf.GradientTape() as tape:
+        tape.watch([*images, *kernels, *more])
+        total = sum(direct(image, kernel) for image, kernel in zip(images, kernels, strict=True))
+        wanted = tf.nn.relu((total + more[2] if adds else total) * more[0] + more[1])
+    found.append([wanted, *tape.gradient(wanted, [*images, *kernels, *more], drawn(8, *shape))])
+    assert 0.2 < np.mean(np.asarray(wanted) == 0) < 0.8
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
+
+
+def test_what_is_no_number_stays_none():
+    plan, image = plan_of(20, (20, 20), 5, 4, 4), drawn(0, 1, 20, 20, 4)
+    image[0, 3, 3, 0] = np.nan
+    after = After(np.ones(4, "f"), np.zeros(4, "f"))
+    answer = tiled_convolution(
+        [image], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan, after=after
+    )
+    assert np.isnan(np.asarray(answer)[0, 3, 3]).all()
+
+
+def winograd_of(size, channels, filters):
+    plan = WinogradPlan.of(size, (3, 3, channels, filters))
+    return CompiledWinograd(plan.rows, plan.columns, channels, filters)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    batch=st.integers(1, 3),
+    size=st.tuples(st.integers(1, 33), st.integers(1, 33)),
+    shares=st.sampled_from([(4,), (4, 64), (128, 2)]),
+    filters=st.sampled_from([2, 64, 96]),
+    seed=st.integers(0, 99),
+)
+def test_winograds_convolve_as_direct_does(batch, size, shares, filters, seed):
+    images = [drawn(seed + place, batch, *size, share) for place, share in enumerate(shares)]
+    kernels = [drawn(seed + 9 + place, 3, 3, share, filters) for place, share in enumerate(shares)]
+    wanted = direct(np.concatenate(images, -1), np.concatenate(kernels, 2))
+    values = [keras.ops.convert_to_tensor(kernel) for kernel in kernels]
+    found = tiled_convolution(images, values, winograd_of(size, sum(shares), filters))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.sqrt(9 * sum(shares)))
+
+
+def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
+    keras.utils.set_random_seed(0)
+    network = bl_net((128, 128, 3), 16, 2, width=0.5)
+    images = drawn(0, 1, 128, 128, 3)
+    names = [
+        *(f"{kind}_Layer_{n}_Time_1" for n in (0, 1, 3) for kind in ("ReLU", "BatchNorm")),
+        "RCL_1_ConvSum_Time_1",
+    ]
+    together = activations(network, names).predict_on_batch(images)
+    called = activations(network, names)(images)
+    for name in names:
+        alone = activations(network, name).predict_on_batch(images)
+        np.testing.assert_array_equal(alone, together[name])
+        np.testing.assert_allclose(alone, called[name], rtol=0, atol=1e-4 * np.abs(called[name]).max())
+        if name.startswith("ReLU"):
+            normalised = together.get(name.replace("ReLU", "BatchNorm"))
+            np.testing.assert_allclose(alone, np.maximum(normalised, 0), rtol=0, atol=1e-5 * normalised.max())
+
+
+def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
+    memory = compiled.Memory(most=2)
+    first = memory.empty((10, 10))
+    first[:] = 1
+    view, place = first[2:].reshape(-1), first.ctypes.data
+    assert place % compiled.ALIGNMENT == 0
+    assert first.flags.c_contiguous
+    del first
+    second = memory.empty((10, 10))
+    second[:] = 2
+    assert (view == 1).all()
+    assert second.ctypes.data != place
+    del view
+    assert memory.empty((9, 10)).ctypes.data == place
+    held = [memory.empty((10, 10)) for _ in range(5)]
+    del held, second
+    assert len(memory._free) == 2
+
+
+def test_threads_never_share_memory():
+    memory = compiled.Memory(most=3)
+
+    def work(number):
+        for _ in range(200):
+            mine = memory.empty((50,))
+            mine[:] = number
+            if not (mine == number).all():
+                return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+
+
 def test_an_empty_batch_is_answered():
     answer = tiled_convolution(
         [drawn(0, 0, 30, 30, 4)], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan_of(24, (30, 30), 5, 4, 4)
@@ -129,20 +243,20 @@ def test_without_numba_the_answers_are_the_same(network, monkeypatch):
     images = drawn(0, 2, 64, 64, 32)
     answer = network.predict_on_batch(images)
     monkeypatch.setattr(compiled, "available", lambda: False)
-    CompiledPlan.of.cache_clear()
+    CompiledFourier.of.cache_clear()
     network.predict_function = None
     try:
         np.testing.assert_allclose(
             network.predict_on_batch(images), answer, rtol=0, atol=1e-4 * np.abs(answer).max()
         )
     finally:
-        CompiledPlan.of.cache_clear()
+        CompiledFourier.of.cache_clear()
 
 
 @pytest.mark.parametrize("kernel", [(7, 7, 33, 96), (7, 7, 96, 95), (7, 7, 3, 96), (7, 7, 96, 16)])
 def test_odd_or_few_channels_are_left_to_tensorflow(kernel):
-    assert not isinstance(choose_method("fft", (128, 128), kernel, compiled=True), CompiledPlan)
-    assert isinstance(choose_method("fft", (128, 128), (7, 7, 96, 96), compiled=True), CompiledPlan)
+    assert not isinstance(choose_method("fft", (128, 128), kernel, compiled=True), CompiledFourier)
+    assert isinstance(choose_method("fft", (128, 128), (7, 7, 96, 96), compiled=True), CompiledFourier)
 
 
 def test_bl_takes_them_for_its_large_kernels():
@@ -151,4 +265,4 @@ def test_bl_takes_them_for_its_large_kernels():
         layer.name: tuple(layer.kernel.shape) for layer in network.layers if isinstance(layer, SameConv2D)
     }
     for name, size in (("RCL_0_LConv", 128), ("RCL_1_LConv", 64)):
-        assert isinstance(choose_method("auto", (size, size), kernels[name], compiled=True), CompiledPlan)
+        assert isinstance(choose_method("auto", (size, size), kernels[name], compiled=True), CompiledFourier)

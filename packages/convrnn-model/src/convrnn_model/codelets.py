@@ -11,27 +11,17 @@ the same with real and imaginary part exchanged.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numba import njit
+
+from convrnn_model.compiling import LINE, compiled, inlined, normalised_relu, prefetch, prefetch_to_write
 
 RADICES = {20: (4, 5), 24: (3, 8), 32: (4, 8), 36: (4, 9), 40: (5, 8)}
 """The transform's points -> the radices of its two stages."""
 
-# Sums may be joined and reordered; what is no number stays none.
-OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
-# Into their callers, so that the compiler knows the distances between rows, and with these that nothing overlaps.
-inlined = njit(forceinline=True, **OPTIONS)
-
-
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile at the first call, and keep that for later processes where there is a folder to keep it in."""
-    try:
-        return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return njit(**OPTIONS)(function)
-
+# A tile's spectrum lies in as many places far apart as it has frequencies; no processor foresees where the next one
+# is. So many frequencies ahead it is told.
+AHEAD = 2
 
 HALF = np.float32(0.5)
 ROOT_HALF = np.float32(0.5**0.5)
@@ -285,6 +275,10 @@ def forward(n: int, half: int) -> Callable[..., None]:
                 _transform(real[y:], imaginary[y:], sr, si, first, last, half, half, twiddles)
             for y in range(n // 2 + 1):
                 for x in range(n):
+                    y_next, x_next = min(y + (x + AHEAD) // n, n // 2), (x + AHEAD) % n
+                    for part in range(3):
+                        for c in range(at, at + 2 * half, LINE):
+                            prefetch_to_write(spectrum, (y_next, x_next, part, tile, c))
                     here, there = y * pitch + x * half, (n - y) % n * pitch + (n - x) % n * half
                     for c in range(half):
                         zr, zi, wr, wi = (
@@ -310,21 +304,24 @@ def forward(n: int, half: int) -> Callable[..., None]:
 
 
 @lru_cache
-def inverse(n: int, half: int) -> Callable[..., None]:
-    """What transforms products back, and lays the tiles together.
+def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Callable[..., None]:
+    """What transforms products back, and lays the tiles together; `after` and `adds` as for `tiles.After`.
 
     The answer is a function of
 
     - products (n // 2 + 1, n, 3, tiles, 2 half), of what `forward` gives with that of a kernel;
+    - scale, shift (2 half), which it reads after, and added (batch, H, W, 2 half), which it adds;
     - images (batch, H, W, 2 half), float32, which it writes;
     - begin, end, rows, columns, row_step, column_step, twiddles: as for `forward`.
     """
     first, last = RADICES[n]
     pitch, wide = n * half, 4 * half
-    scale = np.float32(1 / n**2)
+    share = np.float32(1 / n**2)
 
     @compiled
-    def transform(products, images, begin, end, rows, columns, row_step, column_step, twiddles):
+    def transform(
+        products, scale, shift, added, images, begin, end, rows, columns, row_step, column_step, twiddles
+    ):
         height, breadth = images.shape[1], images.shape[2]
         real, imaginary = np.empty(n * pitch, np.float32), np.empty(n * pitch, np.float32)
         sr, si = np.empty(n * wide, np.float32), np.empty(n * wide, np.float32)
@@ -332,6 +329,10 @@ def inverse(n: int, half: int) -> Callable[..., None]:
             image, row, column = tile // (rows * columns), tile // columns % rows, tile % columns
             for y in range(n // 2 + 1):
                 for x in range(n):
+                    y_next, x_next = min(y + (x + AHEAD) // n, n // 2), (x + AHEAD) % n
+                    for part in range(3):
+                        for c in range(0, 2 * half, LINE):
+                            prefetch(products, (y_next, x_next, part, tile, c))
                     here, there = y * pitch + x * half, (n - y) % n * pitch + (n - x) % n * half
                     for c in range(half):
                         p, q, s = (
@@ -339,10 +340,10 @@ def inverse(n: int, half: int) -> Callable[..., None]:
                             products[y, x, 1, tile, c],
                             products[y, x, 2, tile, c],
                         )
-                        ar, ai = (p - q) * scale, (s - p - q) * scale
+                        ar, ai = (p - q) * share, (s - p - q) * share
                         p, q = products[y, x, 0, tile, half + c], products[y, x, 1, tile, half + c]
                         s = products[y, x, 2, tile, half + c]
-                        br, bi = (p - q) * scale, (s - p - q) * scale
+                        br, bi = (p - q) * share, (s - p - q) * share
                         real[there + c], imaginary[there + c] = ar + bi, br - ai
                         real[here + c], imaginary[here + c] = ar - bi, ai + br
             for x in range(0, pitch, wide):
@@ -357,7 +358,12 @@ def inverse(n: int, half: int) -> Callable[..., None]:
                 for x in range(x_end):
                     here, to_y, to_x = start + x * half, row * row_step + y, column * column_step + x
                     for c in range(half):
-                        images[image, to_y, to_x, c] = real[here + c]
-                        images[image, to_y, to_x, half + c] = imaginary[here + c]
+                        a, b = real[here + c], imaginary[here + c]
+                        if adds:
+                            a, b = a + added[image, to_y, to_x, c], b + added[image, to_y, to_x, half + c]
+                        if after:
+                            a = normalised_relu(a, scale[c], shift[c])
+                            b = normalised_relu(b, scale[half + c], shift[half + c])
+                        images[image, to_y, to_x, c], images[image, to_y, to_x, half + c] = a, b
 
     return transform

@@ -1,68 +1,60 @@
-"""Fourier tiles whose transforms are compiled for this processor, where numba is there: see `codelets.py`.
+"""Tiles whose transforms are compiled for this processor, where numba is there: see both rooms of codelets.
 
-What is computed is what `FourierPlan` computes. TensorFlow hands its arrays to compiled code through
+What is computed is what `FourierPlan` and `WinogradPlan` compute. TensorFlow hands its arrays to compiled code through
 `tf.numpy_function`, which cannot be saved: a graph that may be exported takes `FourierPlan`'s own operations.
 """
 
 import math
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from importlib.util import find_spec
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convrnn_model.fourier import FourierAxis, FourierPlan
-from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE
+from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, After, Plan
+from convrnn_model.winograd import WinogradPlan, axis_matrices
 
-# Measured as `tiles.OPERATIONS_PER_BYTE` was: what transforming one point of one channel costs, there and back, in
-# operations of a large matrix product; copying included.
-THERE, BACK = 230, 160
 # Channels of a half tile that fill the processor's registers a few times.
 FEWEST_CHANNELS = 32
+# Channels that Winograd's transforms take at once, so that a few compiled functions serve all layers.
+GROUP = 64
 # What a smaller spectrum, which is kept in memory, may cost in time.
 MEMORY_IS_WORTH = 1.1
 PARTS_OF_A_THREAD = 4
 ALIGNMENT = 64
+# In place of scale, shift and what is added.
+NOTHING: list[np.ndarray] = [np.empty(shape, np.float32) for shape in (0, 0, (0, 0, 0, 0))]
+# Arrays whose memory waits for the next ones, and how much larger than these it may be.
+KEPT, SPARE = 4, 2
 
 
-@dataclass(frozen=True)
-class CompiledPlan(FourierPlan):
-    """A plan for tiles of n x n px, n one of `codelets.RADICES`."""
+class Compiled(Plan):
+    """What plans with compiled transforms have in common; mixed into one that says what is computed."""
 
-    @staticmethod
-    @lru_cache(maxsize=256)
-    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledPlan | None":
-        """The best for an image, (height, width) px, and a kernel (r, r, channels, filters); None where there is none.
-
-        It is the one with the smallest spectrum among those that are nearly the cheapest.
-        """
-        if not available() or kernel[2] % 2 or kernel[3] % 2 or min(kernel[2:]) < FEWEST_CHANNELS:
-            return None
-        from convrnn_model.codelets import RADICES
-
-        side = kernel[0]
-        before = (side - 1) // 2
-        plans = []
-        for points in RADICES:
-            step = points - side + 1
-            if step > side:
-                rows, columns = (FourierAxis(length, side, step, before) for length in image)
-                plans.append(CompiledPlan(rows, columns, kernel[2], kernel[3]))
-        least = min((plan.cost for plan in plans), default=0.0)
-        near = [plan for plan in plans if plan.cost <= MEMORY_IS_WORTH * least]
-        return min(near, key=lambda plan: plan.products, default=None)
+    # Measured as `tiles.OPERATIONS_PER_BYTE` was: what transforming one point of one channel costs, there and back,
+    # in operations of a large matrix product; copying included.
+    there_costs: ClassVar[float]
+    back_costs: ClassVar[float]
 
     @property
-    def multiply_adds(self) -> int:
-        """Of one image: the products, and 5/2 n log2 n sums for each transform of n real points."""
-        points = self.rows.points * self.columns.points
-        transforms = round(1.25 * points * math.log2(points)) * (self.channels + self.filters)
-        return self.positions * (transforms + self._matrices)
+    @abstractmethod
+    def _layout(self) -> tuple[int, ...]:
+        """The axes of a tile's spectrum, before (tiles, channels)."""
+
+    @abstractmethod
+    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+        """What transforms tiles of images with so many channels, and the constants that it takes."""
+
+    @abstractmethod
+    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
+        """What transforms products back, likewise."""
 
     @property
     def bytes(self) -> float:
@@ -75,7 +67,7 @@ class CompiledPlan(FourierPlan):
     def cost(self) -> float:
         """In operations of a large matrix product."""
         points = self.rows.points * self.columns.points
-        tile = points * (THERE * self.channels + BACK * self.filters)
+        tile = points * (self.there_costs * self.channels + self.back_costs * self.filters)
         moved = 4 * self.positions * self.products * (self.channels + self.filters) + self._spectrum_bytes
         return self.positions * (2 * self._matrices + tile) + OPERATIONS_PER_BYTE * moved
 
@@ -87,43 +79,136 @@ class CompiledPlan(FourierPlan):
     def _spectrum_bytes(self) -> float:
         return 4 * self._matrices / BATCH
 
-    def convolve_each(self, images: Sequence[Any], spectrum: Any) -> Any:
-        """`convolve` of images side by side, which are not laid so.
+    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> Any:
+        """`convolve` of images side by side, which are not laid so, and what follows.
 
         Args:
             images: Each (batch, H, W, some of the channels), float32; the channels are even and add up.
             spectrum: `kernel_spectrum` of the kernels side by side, (products, channels, filters).
+            after: What follows, if anything.
         """
         import tensorflow as tf
 
         there = tf.numpy_function(self._there, images, tf.float32, stateful=False)
         there.set_shape((self.products, None, self.channels))
-        back = tf.numpy_function(self._back, [tf.matmul(there, spectrum)], tf.float32, stateful=False)
+        more = after.tensors if after else []
+        back = tf.numpy_function(self._back, [tf.matmul(there, spectrum), *more], tf.float32, stateful=False)
         back.set_shape((images[0].shape[0], self.rows.length, self.columns.length, self.filters))
         return back
 
     def _there(self, *images: np.ndarray) -> np.ndarray:
-        from convrnn_model.codelets import forward, twiddle_factors
-
-        n, r, c = self.rows.points, self.rows, self.columns
+        r, c = self.rows, self.columns
         tiles = len(images[0]) * self.positions
-        spectrum = empty((r.frequencies, n, 3, tiles, self.channels))
-        layout, at = (r.tiles, c.tiles, r.step, c.step, r.before, twiddle_factors(n)), 0
+        spectrum = MEMORY.empty((*self._layout, tiles, self.channels))
+        at = 0
         for image in images:
-            in_parts(tiles, partial(forward(n, image.shape[3] // 2), image, spectrum, at), layout)
+            transform, constants = self._forward(image.shape[3])
+            layout = (r.tiles, c.tiles, r.step, c.step, r.before, constants)
+            in_parts(tiles, partial(transform, image, spectrum, at), layout)
             at += image.shape[3]
         return spectrum.reshape(self.products, tiles, self.channels)
 
-    def _back(self, products: np.ndarray) -> np.ndarray:
+    def _back(self, products: np.ndarray, *after: np.ndarray) -> np.ndarray:
+        r, c = self.rows, self.columns
+        tiles = products.shape[1]
+        images = MEMORY.empty((tiles // self.positions, r.length, c.length, self.filters))
+        transform, constants = self._inverse(bool(after), len(after) > 2)
+        scale, shift, added = [*after, *NOTHING[len(after) :]]
+        products = products.reshape(*self._layout, tiles, self.filters)
+        layout = (r.tiles, c.tiles, r.step, c.step, constants)
+        in_parts(tiles, partial(transform, products, scale, shift, added, images), layout)
+        return images
+
+
+@dataclass(frozen=True)
+class CompiledFourier(Compiled, FourierPlan):
+    """A plan for tiles of n x n px, n one of `codelets.RADICES`."""
+
+    there_costs, back_costs = 180, 160
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledFourier | None":
+        """The best for an image, (height, width) px, and a kernel (r, r, channels, filters); None where there is none.
+
+        It is the one with the smallest spectrum among those that are nearly the cheapest.
+        """
+        if not fit(kernel) or kernel[2] % 2 or kernel[3] % 2:
+            return None
+        from convrnn_model.codelets import RADICES
+
+        side = kernel[0]
+        before = (side - 1) // 2
+        plans = []
+        for points in RADICES:
+            step = points - side + 1
+            if step > side:
+                rows, columns = (FourierAxis(length, side, step, before) for length in image)
+                plans.append(CompiledFourier(rows, columns, kernel[2], kernel[3]))
+        least = min((plan.cost for plan in plans), default=0.0)
+        near = [plan for plan in plans if plan.cost <= MEMORY_IS_WORTH * least]
+        return min(near, key=lambda plan: plan.products, default=None)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one image: the products, and 5/2 n log2 n sums for each transform of n real points."""
+        points = self.rows.points * self.columns.points
+        transforms = round(1.25 * points * math.log2(points)) * (self.channels + self.filters)
+        return self.positions * (transforms + self._matrices)
+
+    @property
+    def _layout(self) -> tuple[int, ...]:
+        return self.rows.frequencies, self.rows.points, 3
+
+    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+        from convrnn_model.codelets import forward, twiddle_factors
+
+        return forward(self.rows.points, channels // 2), twiddle_factors(self.rows.points)
+
+    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.codelets import inverse, twiddle_factors
 
-        n, r, c = self.rows.points, self.rows, self.columns
-        tiles = products.shape[1]
-        images = empty((tiles // self.positions, r.length, c.length, self.filters))
-        products = products.reshape(r.frequencies, n, 3, tiles, self.filters)
-        layout = (r.tiles, c.tiles, r.step, c.step, twiddle_factors(n))
-        in_parts(tiles, partial(inverse(n, self.filters // 2), products, images), layout)
-        return images
+        return inverse(self.rows.points, self.filters // 2, after, adds), twiddle_factors(self.rows.points)
+
+
+@dataclass(frozen=True)
+class CompiledWinograd(Compiled, WinogradPlan):
+    """Winograd's plan, with one axis transformed after the other."""
+
+    there_costs, back_costs = 200, 110
+
+    @staticmethod
+    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
+        """The plan for an image, (height, width) px, and a kernel's shape (3, 3, channels, filters)."""
+        plan = WinogradPlan.of(image, kernel)
+        if not fit(kernel):
+            return plan
+        return CompiledWinograd(plan.rows, plan.columns, plan.channels, plan.filters)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one image: the products, and the transforms' 16 and 10 sums along each axis."""
+        transforms = 12 * 16 * self.channels + 10 * 10 * self.filters
+        return self.positions * (transforms + self._matrices)
+
+    @property
+    def _layout(self) -> tuple[int, ...]:
+        return self.rows.points, self.columns.points
+
+    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+        from convrnn_model.winograd_codelets import forward
+
+        return forward(math.gcd(channels, GROUP)), axis_matrices()[1].astype(np.float32)
+
+    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
+        from convrnn_model.winograd_codelets import inverse
+
+        return inverse(math.gcd(self.filters, GROUP), after, adds), axis_matrices()[2].astype(np.float32)
+
+
+def fit(kernel: tuple[int, ...]) -> bool:
+    """Whether compiled transforms may take a kernel (r, r, channels, filters), and are there."""
+    return available() and min(kernel[2:]) >= FEWEST_CHANNELS
 
 
 @cache
@@ -132,12 +217,53 @@ def available() -> bool:
     return find_spec("numba") is not None
 
 
-def empty(shape: tuple[int, ...]) -> np.ndarray:
-    """An array of float32 that begins where TensorFlow takes it as it is, without copying it."""
-    size = 4 * math.prod(shape)
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size].view(np.float32).reshape(shape)
+class Memory:
+    """Memory for arrays, used again once nobody holds them: the system would fill new memory with zeros first.
+
+    Threads may share it without a lock: each of the dictionary's operations is whole, and two that want the same
+    memory see who got it.
+
+    Args:
+        most: Arrays' memory that is kept for later.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free: dict[int, np.ndarray] = {}
+
+    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of float32 that begins where TensorFlow takes it as it is, without copying it."""
+        size = 4 * math.prod(shape)
+        lent = Lent(self._take(size + ALIGNMENT), self._give_back)
+        whole = np.asarray(lent)
+        start = -whole.ctypes.data % ALIGNMENT
+        return whole[start : start + size].view(np.float32).reshape(shape)
+
+    def _take(self, size: int) -> np.ndarray:
+        fits = [one for one in list(self._free.values()) if size <= one.size <= SPARE * size]
+        for memory in sorted(fits, key=len):
+            if self._free.pop(id(memory), None) is not None:
+                return memory
+        return np.empty(size, np.uint8)
+
+    def _give_back(self, memory: np.ndarray) -> None:
+        self._free[id(memory)] = memory
+        for oldest in list(self._free)[: -self._most]:
+            self._free.pop(oldest, None)
+
+
+class Lent:
+    """What every view of an array holds; with the last of them it gives the array back."""
+
+    def __init__(self, memory: np.ndarray, give_back: Callable[[np.ndarray], None]) -> None:
+        self.__array_interface__ = memory.__array_interface__
+        self._memory, self._give_back = memory, give_back
+
+    def __del__(self) -> None:
+        self._give_back(self._memory)
+
+
+MEMORY = Memory(most=KEPT)
 
 
 def in_parts(count: int, work: Callable[..., None], more: Sequence[Any]) -> None:

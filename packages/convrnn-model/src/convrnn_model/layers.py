@@ -1,17 +1,17 @@
 """What Keras does not have: a `same` convolution by the method that is fastest, and sums of such."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from convrnn_model.compiled import CompiledPlan
+from convrnn_model.compiled import Compiled, CompiledFourier, CompiledWinograd
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.fourier import FourierPlan
 from convrnn_model.spectra import KeptSpectra, in_keras_step, shared_spectrum
-from convrnn_model.tiles import BATCH, Plan, joined
+from convrnn_model.tiles import BATCH, After, Plan, joined
 from convrnn_model.winograd import WinogradPlan
 
 Method = Literal["auto", "direct", "fft"]
@@ -19,8 +19,10 @@ METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
 # "auto" leaves direct convolution only for a clear gain in `Plan`'s estimate: below this, the two change places
 # from one processor, and one build of TensorFlow's matrix products, to the next; see docs/performance.md.
 CLEAR_GAIN = 1.5
-# The attribute of a traced graph's tensor that holds what it was made of.
+# The attributes of a traced graph's tensor that say what it is: one convolution; a sum of some; that, normalised.
 MADE_OF = "_convrnn_made_of"
+SUM_OF = "_convrnn_sum_of"
+NORMALISED = "_convrnn_normalised"
 # What all methods take for granted; said, so that a configured `channels_first` cannot turn the kernels.
 FIXED: dict[str, Any] = {
     "strides": 1,
@@ -109,7 +111,40 @@ class ConvSum(keras.layers.Add):
         kept = None if training else self._spectra
         together = tiled_convolution(images, kernels, method, kept)
         others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
-        return super().call([together, *others])
+        answer = super().call([together, *others])
+        if isinstance(method, Compiled) and len(others) < 2 and answer.dtype == "float32":
+            convolve = partial(tiled_convolution, images, kernels, method, kept)
+            setattr(answer, SUM_OF, (convolve, *others))
+        return answer
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' own; in a traced graph it leaves word of what it normalises for `ReLU`."""
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise `inputs`, (batch, H, W, filters)."""
+        answer = super().call(inputs, training=training, mask=mask)
+        sum_of = getattr(inputs, SUM_OF, None)
+        if sum_of and not training:
+            convolve, *others = sum_of
+            scale = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
+            shift = self.beta - self.moving_mean * scale
+            setattr(answer, NORMALISED, partial(convolve, after=After(scale, shift, *others)))
+        return answer
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
+class ReLU(keras.layers.Activation):
+    """ReLU; of a normalised sum of convolutions it is computed while the tiles are laid together."""
+
+    def __init__(self, activation: str = "relu", **kwargs: Any) -> None:
+        super().__init__(activation, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        """The positive part of `inputs`."""
+        fused = getattr(inputs, NORMALISED, None)
+        return fused() if fused else super().call(inputs)
 
 
 def choose_method(
@@ -143,7 +178,7 @@ def choose_method(
     if wanted == "direct":
         return "direct"
     height, width = (int(length or 0) for length in image)
-    faster = CompiledPlan.of((height, width), kernel) if compiled and kernel[0] > 1 else None
+    faster = CompiledFourier.of((height, width), kernel) if compiled and kernel[0] > 1 else None
     if wanted == "fft":
         # A kernel of one pixel has nothing to transform: it is a matrix product already.
         return faster or FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
@@ -151,7 +186,7 @@ def choose_method(
         return "direct"
     plans: list[Plan] = [faster or FourierPlan.best((height, width), kernel)]
     if kernel[0] == 3 and traced:
-        plans.append(WinogradPlan.of((height, width), kernel))
+        plans.append((CompiledWinograd if compiled else WinogradPlan).of((height, width), kernel))
     plan = min(plans, key=lambda plan: plan.cost)
     if plan.direct_cost > CLEAR_GAIN * plan.cost:
         return plan
@@ -180,15 +215,20 @@ def _is_traced() -> bool:
 
 
 def tiled_convolution(
-    images: Sequence[Any], kernels: Sequence[Any], plan: Plan, kept: KeptSpectra | None = None
+    images: Sequence[Any],
+    kernels: Sequence[Any],
+    plan: Plan,
+    kept: KeptSpectra | None = None,
+    after: After | None = None,
 ) -> Any:
-    """The sum of the convolutions of each of `images` with its kernel, computed in float32.
+    """The sum of the convolutions of each of `images` with its kernel, computed in float32, and what follows.
 
     Args:
         images: Each (batch, height, width, channels), floating, of known height and width.
         kernels: Each (r, r, channels, filters), a variable or a tensor; correlated, not flipped, as networks do.
         plan: For all channels together.
         kept: Where the kernels' spectrum lies between calls, if it is to be kept.
+        after: What follows, if anything.
 
     Returns:
         (batch, height, width, filters), in the dtype of `images`.
@@ -197,9 +237,9 @@ def tiled_convolution(
     value = ops.cast(joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
         read = kept.read if kept else shared_spectrum
-        answer = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan)
+        answer = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, after)
     else:
-        answer = plan.convolve_each(pixels, plan.kernel_spectrum(value))
+        answer = plan.convolve_each(pixels, plan.kernel_spectrum(value), after)
     return ops.cast(answer, images[0].dtype)
 
 
@@ -224,7 +264,9 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
     return ops.reshape(answer, (-1, height, width, filters))
 
 
-def _tensorflow_convolution(images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan) -> Any:
+def _tensorflow_convolution(
+    images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan, after: After | None = None
+) -> Any:
     """`plan.convolve_each` with a gradient of its own.
 
     TensorFlow's would keep every step's output, many times the images, and turn the tiles back one by one.
@@ -232,17 +274,30 @@ def _tensorflow_convolution(images: Sequence[Any], kernel: Any, spectrum: Any, p
     import tensorflow as tf
 
     @tf.custom_gradient
-    def run(kernel: Any, *images: Any) -> Any:
+    def run(kernel: Any, *tensors: Any) -> Any:
+        images = tensors[: len(tensors) - len(more)]
+        after = After(*tensors[len(images) :]) if more else None
+        answer = plan.convolve_each(images, spectrum, after)
+
         def gradient(upstream: Any) -> list[Any]:
+            to_after: list[Any] = []
+            if after:
+                total = plan.convolve_each(images, spectrum) + (0 if after.added is None else after.added)
+                passed = tf.where(answer > 0, upstream, tf.zeros((), upstream.dtype))
+                upstream = passed * after.scale
+                over = (0, 1, 2)
+                to_after = [tf.reduce_sum(passed * total, over), tf.reduce_sum(passed, over), upstream]
             # To the images: the convolution with the kernel turned by half, its channels and filters swapped.
             turned, back = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)), plan.turned()
             to_images = _tensorflow_convolution([upstream], turned, back.kernel_spectrum(turned), back)
             each = tf.split(to_images, [image.shape[-1] for image in images], axis=-1)
-            return [plan.gradient_to_kernel(joined(images, axis=-1), upstream), *each]
+            to_kernel = plan.gradient_to_kernel(joined(images, axis=-1), upstream)
+            return [to_kernel, *each, *to_after[: len(more)]]
 
-        return plan.convolve_each(images, spectrum), gradient
+        return answer, gradient
 
-    return run(kernel, *images)
+    more = after.tensors if after else []
+    return run(kernel, *images, *more)
 
 
 def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:

@@ -9,7 +9,7 @@ from keras import layers
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import METHODS, ConvSum, Method, SameConv2D
+from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, Method, ReLU, SameConv2D
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
@@ -132,8 +132,8 @@ def _unroll(
             x = bottom_up[n](x) if n else from_image
             if variant.recurrent:
                 x = sums[n]([x] if before[n] is None else [x, lateral[n](before[n])])
-            x = layers.BatchNormalization(name=names.batch_norm(n, time))(x)
-            x = before[n] = layers.Activation("relu", name=names.relu(n, time))(x)
+            x = BatchNormalization(name=names.batch_norm(n, time))(x)
+            x = before[n] = ReLU(name=names.relu(n, time))(x)
         average = layers.GlobalAveragePooling2D(data_format="channels_last", name=names.global_pool(time))
         pooled.append(average(x))
     return pooled

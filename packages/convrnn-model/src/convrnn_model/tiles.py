@@ -34,6 +34,31 @@ OUTSIDE = -(2**30)
 
 
 @dataclass(frozen=True)
+class After:
+    """What follows a convolution pixel by pixel: ReLU((convolved + added) scale + shift).
+
+    Args:
+        scale: (filters,).
+        shift: (filters,).
+        added: (batch, H, W, filters), or None.
+    """
+
+    scale: Any
+    shift: Any
+    added: Any = None
+
+    @property
+    def tensors(self) -> list[Any]:
+        """All there are."""
+        return [self.scale, self.shift, *([] if self.added is None else [self.added])]
+
+    def of(self, convolved: Any) -> Any:
+        """Of a convolution's answer, (batch, H, W, filters)."""
+        total = convolved if self.added is None else convolved + self.added
+        return ops.relu(total * self.scale + self.shift)
+
+
+@dataclass(frozen=True)
 class Axis:
     """One axis of the image in tiles.
 
@@ -174,9 +199,10 @@ class Plan(ABC):
         whole = ops.reshape(whole, (-1, r.tiles * r.step, c.tiles * c.step, self.filters))
         return whole[:, : r.length, : c.length]
 
-    def convolve_each(self, images: Sequence[Any], spectrum: Any) -> Any:
-        """`convolve` of images, (batch, H, W, some of the channels) each, laid side by side."""
-        return self.convolve(joined(images, axis=-1), spectrum)
+    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> Any:
+        """`convolve` of images, (batch, H, W, some of the channels) each, laid side by side, and what follows."""
+        convolved = self.convolve(joined(images, axis=-1), spectrum)
+        return after.of(convolved) if after else convolved
 
     def gradient_to_kernel(self, images: Any, gradients: Any) -> Any:
         """The gradient to the kernel, (r, r, channels, filters), of `convolve`'s output's, (batch, H, W, filters).

@@ -78,7 +78,13 @@ class WinogradPlan(Plan):
 
 @cache
 def matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What transforms a kernel, (36, 9), a tile, (36, 36), and the products back, (16, 36), in float32.
+    """What transforms a kernel, (36, 9), a tile, (36, 36), and the products back, (16, 36), in float32."""
+    return tuple(np.kron(m, m).astype(np.float32) for m in axis_matrices())  # type: ignore[return-value]
+
+
+@cache
+def axis_matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same along one axis, (6, 3), (6, 6) and (4, 6), in double precision.
 
     A product of polynomials is that of their values at each point, so V_n^-1 (V_m a * V_r g) is the full convolution
     of a and g, for V the points' Vandermonde matrix; its transpose in a is the correlation.
@@ -89,8 +95,7 @@ def matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # Any factor may move between the three; equal norms lose least.
     norms = np.stack([np.linalg.norm(m, axis=1) for m in (kernel, tile)] + [np.linalg.norm(back, axis=0)])
     of_kernel, there, of_products = np.prod(norms, 0) ** (1 / 3) / norms
-    kernel, tile, back = kernel * of_kernel[:, None], tile * there[:, None], back * of_products
-    return tuple(np.kron(m, m).astype(np.float32) for m in (kernel, tile, back))  # type: ignore[return-value]
+    return kernel * of_kernel[:, None], tile * there[:, None], back * of_products
 
 
 def _vandermonde(columns: int) -> np.ndarray:
