@@ -131,7 +131,7 @@ report: $(READY) ## Write report/index.html on all evaluated runs; HUMAN=... put
 	@$(BIN)/convrnn report $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(REPORT) $(REPORT_FLAGS)
 
 # The readout learns on what the color network sees of blurred pictures: the published recipe, at a small scale.
-demo: $(READY) ## Everything on the drawn sample, into demo/ (under four minutes on two cores)
+demo: $(READY) ## Everything on the drawn sample, into demo/ (about nine minutes on two cores)
 	@$(MAKE) --no-print-directory data ROOT=demo/
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=color TRAIN_FLAGS="$(SMALL) $(DEMO_COLOR)"
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"

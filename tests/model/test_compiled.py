@@ -16,6 +16,7 @@ from convrnn_model import activations, bl_net, codelets, compiled  # noqa: E402
 from convrnn_model.compiled import CompiledFourier, CompiledWinograd  # noqa: E402
 from convrnn_model.fourier import FourierAxis  # noqa: E402
 from convrnn_model.layers import ConvSum, SameConv2D, choose_method, tiled_convolution  # noqa: E402
+from convrnn_model.memory import ALIGNMENT, Memory  # noqa: E402
 from convrnn_model.tiles import After  # noqa: E402
 from convrnn_model.winograd import WinogradPlan  # noqa: E402
 
@@ -164,11 +165,11 @@ def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
 
 
 def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
-    memory = compiled.Memory(most=2)
+    memory = Memory(most=2)
     first = memory.empty((10, 10))
     first[:] = 1
     view, place = first[2:].reshape(-1), first.ctypes.data
-    assert place % compiled.ALIGNMENT == 0
+    assert place % ALIGNMENT == 0
     assert first.flags.c_contiguous
     del first
     second = memory.empty((10, 10))
@@ -183,7 +184,7 @@ def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
 
 
 def test_threads_never_share_memory():
-    memory = compiled.Memory(most=3)
+    memory = Memory(most=3)
 
     def work(number):
         for _ in range(200):
@@ -257,6 +258,22 @@ def test_without_numba_the_answers_are_the_same(network, monkeypatch):
 def test_odd_or_few_channels_are_left_to_tensorflow(kernel):
     assert not isinstance(choose_method("fft", (128, 128), kernel, compiled=True), CompiledFourier)
     assert isinstance(choose_method("fft", (128, 128), (7, 7, 96, 96), compiled=True), CompiledFourier)
+
+
+def test_bl_computes_what_follows_while_tiles_are_laid():
+    import tensorflow as tf
+
+    network = bl_net((64, 64, 3), 16, 2)
+    network.predict_on_batch(drawn(0, 1, 64, 64, 3))
+    traced = network.predict_function.get_concrete_function([(tf.TensorSpec((1, 64, 64, 3)),)])
+    named = [operation.name for operation in traced.graph.get_operations() if "PyFunc" in operation.type]
+    for layer in range(4):
+        assert [name for name in named if f"/ReLU_Layer_{layer}_Time_1" in name], layer
+
+
+@pytest.mark.parametrize(("channels", "group"), [(192, 64), (96, 32), (134, 134), (65, 65), (1024, 64)])
+def test_winograds_groups_fill_registers(channels, group):
+    assert compiled._group(channels) == group
 
 
 def test_bl_takes_them_for_its_large_kernels():

@@ -233,6 +233,77 @@ def _transform(xr, xi, sr, si, first, last, row, width, twiddles):
         _last_9(sr, si, xr, xi, first, width, row, width)
 
 
+@inlined
+def _cut(images, image, top, left, n, half, real, imaginary):
+    """A tile of an image, zeros around it; its channels' halves are real and imaginary part."""
+    for y in range(n):
+        from_y = top + y
+        for x in range(n):
+            from_x = left + x
+            to = (y * n + x) * half
+            if 0 <= from_y < images.shape[1] and 0 <= from_x < images.shape[2]:
+                for c in range(half):
+                    real[to + c] = images[image, from_y, from_x, c]
+                    imaginary[to + c] = images[image, from_y, from_x, half + c]
+            else:
+                for c in range(half):
+                    real[to + c] = 0
+                    imaginary[to + c] = 0
+
+
+@inlined
+def _ahead(y, x, n):
+    """The frequency after the next."""
+    return min(y + (x + AHEAD) // n, n // 2), (x + AHEAD) % n
+
+
+@inlined
+def _opposite(y, x, n):
+    return (n - y) % n * n + (n - x) % n
+
+
+@inlined
+def _separate(real, imaginary, n, half, spectrum, tile, at):
+    """The transform of two signals in one to those of both: real part, imaginary part and their sum."""
+    for y in range(n // 2 + 1):
+        for x in range(n):
+            y_next, x_next = _ahead(y, x, n)
+            for part in range(3):
+                for c in range(at, at + 2 * half, LINE):
+                    prefetch_to_write(spectrum, (y_next, x_next, part, tile, c))
+            here, there = (y * n + x) * half, _opposite(y, x, n) * half
+            for c in range(half):
+                zr, zi, wr, wi = real[here + c], imaginary[here + c], real[there + c], imaginary[there + c]
+                ar, ai, br, bi = (zr + wr) * HALF, (zi - wi) * HALF, (zi + wi) * HALF, (wr - zr) * HALF
+                spectrum[y, x, 0, tile, at + c] = ar
+                spectrum[y, x, 1, tile, at + c] = ai
+                spectrum[y, x, 2, tile, at + c] = ar + ai
+                spectrum[y, x, 0, tile, at + half + c] = br
+                spectrum[y, x, 1, tile, at + half + c] = bi
+                spectrum[y, x, 2, tile, at + half + c] = br + bi
+
+
+@inlined
+def _unite(products, tile, n, half, real, imaginary):
+    """`_separate`'s inverse, of products with a kernel's, and divided by the points."""
+    share = np.float32(1 / n**2)
+    for y in range(n // 2 + 1):
+        for x in range(n):
+            y_next, x_next = _ahead(y, x, n)
+            for part in range(3):
+                for c in range(0, 2 * half, LINE):
+                    prefetch(products, (y_next, x_next, part, tile, c))
+            here, there = (y * n + x) * half, _opposite(y, x, n) * half
+            for c in range(half):
+                p, q, s = products[y, x, 0, tile, c], products[y, x, 1, tile, c], products[y, x, 2, tile, c]
+                ar, ai = (p - q) * share, (s - p - q) * share
+                p, q = products[y, x, 0, tile, half + c], products[y, x, 1, tile, half + c]
+                s = products[y, x, 2, tile, half + c]
+                br, bi = (p - q) * share, (s - p - q) * share
+                real[there + c], imaginary[there + c] = ar + bi, br - ai
+                real[here + c], imaginary[here + c] = ar - bi, ai + br
+
+
 @lru_cache
 def forward(n: int, half: int) -> Callable[..., None]:
     """What transforms tiles of n x n px with 2 x half channels.
@@ -251,54 +322,17 @@ def forward(n: int, half: int) -> Callable[..., None]:
 
     @compiled
     def transform(images, spectrum, at, begin, end, rows, columns, row_step, column_step, before, twiddles):
-        height, breadth = images.shape[1], images.shape[2]
         real, imaginary = np.empty(n * pitch, np.float32), np.empty(n * pitch, np.float32)
         sr, si = np.empty(n * wide, np.float32), np.empty(n * wide, np.float32)
         for tile in range(begin, end):
             image, row, column = tile // (rows * columns), tile // columns % rows, tile % columns
-            for y in range(n):
-                from_y = row * row_step - before + y
-                for x in range(n):
-                    from_x = column * column_step - before + x
-                    to = y * pitch + x * half
-                    if 0 <= from_y < height and 0 <= from_x < breadth:
-                        for c in range(half):
-                            real[to + c] = images[image, from_y, from_x, c]
-                            imaginary[to + c] = images[image, from_y, from_x, half + c]
-                    else:
-                        for c in range(half):
-                            real[to + c] = 0
-                            imaginary[to + c] = 0
+            top, left = row * row_step - before, column * column_step - before
+            _cut(images, image, top, left, n, half, real, imaginary)
             for x in range(0, pitch, wide):
                 _transform(real[x:], imaginary[x:], sr, si, first, last, pitch, wide, twiddles)
             for y in range(0, n * pitch, pitch):
                 _transform(real[y:], imaginary[y:], sr, si, first, last, half, half, twiddles)
-            for y in range(n // 2 + 1):
-                for x in range(n):
-                    y_next, x_next = min(y + (x + AHEAD) // n, n // 2), (x + AHEAD) % n
-                    for part in range(3):
-                        for c in range(at, at + 2 * half, LINE):
-                            prefetch_to_write(spectrum, (y_next, x_next, part, tile, c))
-                    here, there = y * pitch + x * half, (n - y) % n * pitch + (n - x) % n * half
-                    for c in range(half):
-                        zr, zi, wr, wi = (
-                            real[here + c],
-                            imaginary[here + c],
-                            real[there + c],
-                            imaginary[there + c],
-                        )
-                        ar, ai, br, bi = (
-                            (zr + wr) * HALF,
-                            (zi - wi) * HALF,
-                            (zi + wi) * HALF,
-                            (wr - zr) * HALF,
-                        )
-                        spectrum[y, x, 0, tile, at + c] = ar
-                        spectrum[y, x, 1, tile, at + c] = ai
-                        spectrum[y, x, 2, tile, at + c] = ar + ai
-                        spectrum[y, x, 0, tile, at + half + c] = br
-                        spectrum[y, x, 1, tile, at + half + c] = bi
-                        spectrum[y, x, 2, tile, at + half + c] = br + bi
+            _separate(real, imaginary, n, half, spectrum, tile, at)
 
     return transform
 
@@ -316,7 +350,6 @@ def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Calla
     """
     first, last = RADICES[n]
     pitch, wide = n * half, 4 * half
-    share = np.float32(1 / n**2)
 
     @compiled
     def transform(
@@ -327,25 +360,7 @@ def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Calla
         sr, si = np.empty(n * wide, np.float32), np.empty(n * wide, np.float32)
         for tile in range(begin, end):
             image, row, column = tile // (rows * columns), tile // columns % rows, tile % columns
-            for y in range(n // 2 + 1):
-                for x in range(n):
-                    y_next, x_next = min(y + (x + AHEAD) // n, n // 2), (x + AHEAD) % n
-                    for part in range(3):
-                        for c in range(0, 2 * half, LINE):
-                            prefetch(products, (y_next, x_next, part, tile, c))
-                    here, there = y * pitch + x * half, (n - y) % n * pitch + (n - x) % n * half
-                    for c in range(half):
-                        p, q, s = (
-                            products[y, x, 0, tile, c],
-                            products[y, x, 1, tile, c],
-                            products[y, x, 2, tile, c],
-                        )
-                        ar, ai = (p - q) * share, (s - p - q) * share
-                        p, q = products[y, x, 0, tile, half + c], products[y, x, 1, tile, half + c]
-                        s = products[y, x, 2, tile, half + c]
-                        br, bi = (p - q) * share, (s - p - q) * share
-                        real[there + c], imaginary[there + c] = ar + bi, br - ai
-                        real[here + c], imaginary[here + c] = ar - bi, ai + br
+            _unite(products, tile, n, half, real, imaginary)
             for x in range(0, pitch, wide):
                 _transform(imaginary[x:], real[x:], si, sr, first, last, pitch, wide, twiddles)
             y_end, x_end = (

@@ -1,7 +1,7 @@
 """Tiles whose transforms are compiled for this processor, where numba is there: see both rooms of codelets.
 
 What is computed is what `FourierPlan` and `WinogradPlan` compute. TensorFlow hands its arrays to compiled code through
-`tf.numpy_function`, which cannot be saved: a graph that may be exported takes `FourierPlan`'s own operations.
+`tf.numpy_function`, which cannot be saved: a graph that may be exported takes their own operations.
 """
 
 import math
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convrnn_model.fourier import FourierAxis, FourierPlan
+from convrnn_model.memory import Memory
 from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, After, Plan
 from convrnn_model.winograd import WinogradPlan, axis_matrices
 
@@ -28,18 +29,17 @@ GROUP = 64
 # What a smaller spectrum, which is kept in memory, may cost in time.
 MEMORY_IS_WORTH = 1.1
 PARTS_OF_A_THREAD = 4
-ALIGNMENT = 64
+# Arrays whose memory waits for the next ones.
+MEMORY = Memory(most=4)
 # In place of scale, shift and what is added.
 NOTHING: list[np.ndarray] = [np.empty(shape, np.float32) for shape in (0, 0, (0, 0, 0, 0))]
-# Arrays whose memory waits for the next ones, and how much larger than these it may be.
-KEPT, SPARE = 4, 2
 
 
 class Compiled(Plan):
     """What plans with compiled transforms have in common; mixed into one that says what is computed."""
 
     # Measured as `tiles.OPERATIONS_PER_BYTE` was: what transforming one point of one channel costs, there and back,
-    # in operations of a large matrix product; copying included.
+    # in operations of a large matrix product; copying included, in the quickest of nine rounds on the widest layers.
     there_costs: ClassVar[float]
     back_costs: ClassVar[float]
 
@@ -124,7 +124,7 @@ class Compiled(Plan):
 class CompiledFourier(Compiled, FourierPlan):
     """A plan for tiles of n x n px, n one of `codelets.RADICES`."""
 
-    there_costs, back_costs = 180, 160
+    there_costs, back_costs = 200, 180
 
     @staticmethod
     @lru_cache(maxsize=256)
@@ -175,7 +175,7 @@ class CompiledFourier(Compiled, FourierPlan):
 class CompiledWinograd(Compiled, WinogradPlan):
     """Winograd's plan, with one axis transformed after the other."""
 
-    there_costs, back_costs = 200, 110
+    there_costs, back_costs = 180, 190
 
     @staticmethod
     def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
@@ -187,8 +187,8 @@ class CompiledWinograd(Compiled, WinogradPlan):
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image: the products, and the transforms' 16 and 10 sums along each axis."""
-        transforms = 12 * 16 * self.channels + 10 * 10 * self.filters
+        """Of one image: the products, and 18 sums along each of 12 axes of a tile, 14 along each of 10 back."""
+        transforms = 12 * 18 * self.channels + 10 * 14 * self.filters
         return self.positions * (transforms + self._matrices)
 
     @property
@@ -198,12 +198,18 @@ class CompiledWinograd(Compiled, WinogradPlan):
     def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.winograd_codelets import forward
 
-        return forward(math.gcd(channels, GROUP)), axis_matrices()[1].astype(np.float32)
+        return forward(_group(channels)), axis_matrices()[1].astype(np.float32)
 
     def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.winograd_codelets import inverse
 
-        return inverse(math.gcd(self.filters, GROUP), after, adds), axis_matrices()[2].astype(np.float32)
+        return inverse(_group(self.filters), after, adds), axis_matrices()[2].astype(np.float32)
+
+
+def _group(channels: int) -> int:
+    """Channels that Winograd's transforms take at once: a share of all, but not so few that registers stay empty."""
+    share = math.gcd(channels, GROUP)
+    return share if share >= FEWEST_CHANNELS else channels
 
 
 def fit(kernel: tuple[int, ...]) -> bool:
@@ -215,55 +221,6 @@ def fit(kernel: tuple[int, ...]) -> bool:
 def available() -> bool:
     """Whether numba is there."""
     return find_spec("numba") is not None
-
-
-class Memory:
-    """Memory for arrays, used again once nobody holds them: the system would fill new memory with zeros first.
-
-    Threads may share it without a lock: each of the dictionary's operations is whole, and two that want the same
-    memory see who got it.
-
-    Args:
-        most: Arrays' memory that is kept for later.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._free: dict[int, np.ndarray] = {}
-
-    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of float32 that begins where TensorFlow takes it as it is, without copying it."""
-        size = 4 * math.prod(shape)
-        lent = Lent(self._take(size + ALIGNMENT), self._give_back)
-        whole = np.asarray(lent)
-        start = -whole.ctypes.data % ALIGNMENT
-        return whole[start : start + size].view(np.float32).reshape(shape)
-
-    def _take(self, size: int) -> np.ndarray:
-        fits = [one for one in list(self._free.values()) if size <= one.size <= SPARE * size]
-        for memory in sorted(fits, key=len):
-            if self._free.pop(id(memory), None) is not None:
-                return memory
-        return np.empty(size, np.uint8)
-
-    def _give_back(self, memory: np.ndarray) -> None:
-        self._free[id(memory)] = memory
-        for oldest in list(self._free)[: -self._most]:
-            self._free.pop(oldest, None)
-
-
-class Lent:
-    """What every view of an array holds; with the last of them it gives the array back."""
-
-    def __init__(self, memory: np.ndarray, give_back: Callable[[np.ndarray], None]) -> None:
-        self.__array_interface__ = memory.__array_interface__
-        self._memory, self._give_back = memory, give_back
-
-    def __del__(self) -> None:
-        self._give_back(self._memory)
-
-
-MEMORY = Memory(most=KEPT)
 
 
 def in_parts(count: int, work: Callable[..., None], more: Sequence[Any]) -> None:

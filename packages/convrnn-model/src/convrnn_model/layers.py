@@ -126,7 +126,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Normalise `inputs`, (batch, H, W, filters)."""
         answer = super().call(inputs, training=training, mask=mask)
         sum_of = getattr(inputs, SUM_OF, None)
-        if sum_of and not training:
+        if sum_of and not training and self.scale and self.center:
             convolve, *others = sum_of
             scale = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             shift = self.beta - self.moving_mean * scale
@@ -144,7 +144,7 @@ class ReLU(keras.layers.Activation):
     def call(self, inputs: Any) -> Any:
         """The positive part of `inputs`."""
         fused = getattr(inputs, NORMALISED, None)
-        return fused() if fused else super().call(inputs)
+        return fused() if fused and self.activation is keras.activations.relu else super().call(inputs)
 
 
 def choose_method(
