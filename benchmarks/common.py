@@ -1,5 +1,6 @@
-"""What the benchmarks share: timing in turns, the machine in words, results as text, JSON and a picture."""
+"""What the benchmarks share: options, a drawn set, timing in turns, the machine in words, results and pictures."""
 
+import argparse
 import os
 import platform
 import statistics
@@ -9,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.sample import draw_sample
 from convrnn_experiments.runs import write_json, written
 
 PACKAGES = (
@@ -25,6 +28,34 @@ PACKAGES = (
 )
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Okabe and Ito's, which colour-blind people tell apart; neighbours differ in lightness too."""
+
+
+def drawn_images_parser(
+    about: str, out: str, *, images: int, width: float = 0.125
+) -> argparse.ArgumentParser:
+    """Options of what runs a network on drawn images: --width, --image-size, --images-per-category and --out.
+
+    Args:
+        about: a module's docstring, whose first line is shown.
+        out: name of the file of results.
+        images: of each category.
+        width: of the network, where none is given.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument(
+        "--width", type=float, default=width, help="factor on the filters; 1 is the real network"
+    )
+    parser.add_argument("--image-size", type=int, default=128)
+    parser.add_argument("--images-per-category", type=int, default=images)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results") / out)
+    return parser
+
+
+def drawn_set(folder: Path, images_per_category: int) -> PreparedSet:
+    """A prepared set of drawn images, a quarter of them held out, made in a folder."""
+    draw_sample(folder / "sample", images_per_category=images_per_category, trials=16, observers=1)
+    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
+    return PreparedSet(folder / "set")
 
 
 def timed(function: Callable[[], object]) -> float:

@@ -16,24 +16,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import in_turn, peak_memory_mib, per_second, ratio, show, write
-from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import draw_sample
+from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
 from convrnn_experiments import evaluation, runs, testsets
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.config import Config, checked
+from convrnn_experiments.networks import build_network
 from convrnn_model import save_weights
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--width", type=float, default=0.125, help="factor on the filters; 1 is the real network"
-    )
-    parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--images-per-category", type=int, default=8)
+    parser = drawn_images_parser(__doc__, "evaluate.json", images=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/evaluate.json"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
@@ -58,9 +51,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def finished_run(options: argparse.Namespace, folder: Path) -> tuple[runs.Run, testsets.Trials]:
     """A run whose weights are as they were drawn, and the training split of a drawn set, to evaluate it on."""
-    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
-    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
-    data = PreparedSet(folder / "set")
+    data = drawn_set(folder, options.images_per_category)
     size = options.image_size
     config = Config(
         data=str(data.path),

@@ -17,23 +17,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import in_turn, peak_memory_mib, per_second, ratio, show, write
-from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import draw_sample
-from convrnn_experiments import features
+from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
+from convrnn_data import PreparedSet
+from convrnn_experiments import extraction, features, networks
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.config import Config
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--width", type=float, default=0.125, help="factor on the filters; 1 is the real network"
-    )
-    parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--images-per-category", type=int, default=4)
+    parser = drawn_images_parser(__doc__, "features.json", images=4)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/features.json"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
@@ -42,9 +35,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
-    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
-    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
-    data = PreparedSet(folder / "set")
+    data = drawn_set(folder, options.images_per_category)
     size = options.image_size
     config = Config(
         data=str(data.path),
@@ -73,13 +64,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
     """Features of the training split, computed anew in each call, and the pooled network on arrays in memory."""
-    network = build_network(config)
-    extractor = features.Extractor(network, config, data)
-    model, _ = features.pooled_model(network, config)
-    shape = (features.BATCH, config.image_size, config.image_size, 3)
+    network = networks.build_network(config)
+    extractor = extraction.Extractor(network, config, data)
+    model, _ = extraction.pooled_model(network, config)
+    shape = (extraction.BATCH, config.image_size, config.image_size, 3)
     batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     count = len(data.table("train"))
-    starts = range(0, count, features.BATCH)
+    starts = range(0, count, extraction.BATCH)
 
     def computed() -> None:
         kept = Path(tempfile.mkdtemp(dir=folder))

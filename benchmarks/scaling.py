@@ -154,8 +154,8 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
         from convrnn_experiments.importing import quiet_import
 
         with quiet_import():
-            from convrnn_experiments import features, training
-        features.one_thread_each()
+            from convrnn_experiments import extraction, features, networks
+        extraction.one_thread_each()
         from convrnn_data import PreparedSet
         from convrnn_experiments.conditions import Regime
         from convrnn_experiments.config import Config, checked
@@ -171,7 +171,7 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
         )
         config = checked(config, data)
         kept = features.keep(
-            lambda: training.prepare_network(config, lambda line: None),
+            lambda: networks.prepare_network(config, lambda line: None),
             config,
             data,
             Path(out),
@@ -220,25 +220,25 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
     from convrnn_experiments.importing import quiet_import
 
     with quiet_import():
-        from convrnn_experiments import features
-    features.one_thread_each()
+        from convrnn_experiments import extraction, networks
+    extraction.one_thread_each()
     import numpy as np
 
     from convrnn_experiments.conditions import Regime
-    from convrnn_experiments.config import Config, build_network
+    from convrnn_experiments.config import Config
     from convrnn_model import multiply_adds
 
     config = Config(data="", perturb=Regime.COLOR, width=float(width), image_size=SIDE)
-    network = build_network(config)
-    model, _ = features.pooled_model(network, config)
-    images = np.zeros((features.BATCH, SIDE, SIDE, 3), np.uint8)
+    network = networks.build_network(config)
+    model, _ = extraction.pooled_model(network, config)
+    images = np.zeros((extraction.BATCH, SIDE, SIDE, 3), np.uint8)
     for few in (1, 2):  # TensorFlow makes its graph, and then one for any batch
         model.predict_on_batch(images[:few])
     each = []
     for _ in range(int(repeats)):
         before = used()
         model.predict_on_batch(images)
-        each.append((used() - before) / features.BATCH)
+        each.append((used() - before) / extraction.BATCH)
     cost = float(multiply_adds(network, (SIDE, SIDE)).cumulative[-1])
     return {
         "width": str(width),

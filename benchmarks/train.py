@@ -20,26 +20,20 @@ from pathlib import Path
 
 import numpy as np
 
-from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import draw_sample
-from convrnn_experiments import features, training
+from common import drawn_images_parser, drawn_set
+from convrnn_data import PreparedSet
+from convrnn_experiments import features, networks, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.config import Config, checked
 from convrnn_experiments.pipeline import pictures_of
 from convrnn_model import save_weights
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--width", type=float, default=0.25, help="factor on the filters; 1 is the real network"
-    )
-    parser.add_argument("--image-size", type=int, default=128)
-    parser.add_argument("--images-per-category", type=int, default=8)
+    parser = drawn_images_parser(__doc__, "train.json", images=8, width=0.25)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3, help="measured epochs of each kind")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/train.json"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(options, Path(folder))
@@ -51,9 +45,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Seconds an epoch of each kind, their ratio over the whole training, and memory after each kept epoch."""
-    draw_sample(folder / "sample", images_per_category=options.images_per_category, trials=16, observers=1)
-    prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
-    data = PreparedSet(folder / "set")
+    data = drawn_set(folder, options.images_per_category)
     config = Config(
         data=str(data.path),
         perturb=Regime.NOISE,
@@ -63,9 +55,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         batch_size=16,
         trainable="all",
     )
-    save_weights(build_network(config), folder / "start.h5")
+    save_weights(networks.build_network(config), folder / "start.h5")
     config = checked(replace(config, trainable="readout", weights=str(folder / "start.h5"), views=1), data)
-    network = training.prepare_network(config, lambda line: None)
+    network = networks.prepare_network(config, lambda line: None)
     frozen = training.whole_network_task(
         network, config, pictures_of(data, "train"), pictures_of(data, "val")
     )

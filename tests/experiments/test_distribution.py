@@ -26,7 +26,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from convrnn_data import PreparedSet
-from convrnn_experiments import runs, training
+from convrnn_experiments import networks, runs, training
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.config import Config, checked
 from convrnn_experiments.distribution import strategy
@@ -38,7 +38,7 @@ small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, e
 for name, devices in (("one", ()), ("two", both)):
     config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
     config = checked(config, data)
-    network = training.prepare_network(config, lambda line: None)
+    network = networks.prepare_network(config, lambda line: None)
     run = runs.start(out / name, config, resume=False, force=False)
     training.train(network, config, run, data, kept=out, say=lambda line: None)
 
@@ -54,7 +54,7 @@ BFLOAT16 = """
 import sys
 from pathlib import Path
 from convrnn_data import PreparedSet
-from convrnn_experiments import runs, training
+from convrnn_experiments import networks, runs, training
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config, checked
 
@@ -62,7 +62,7 @@ data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, epochs=1, trainable="all")
 config = Config(data=str(data.path), perturb=Regime.BLUR, mixed_precision=True, **small)
 config = checked(config, data)
-network = training.prepare_network(config, print)
+network = networks.prepare_network(config, print)
 assert network.get_layer("RCL_1_BConv").compute_dtype == "bfloat16"
 assert all(weight.dtype == "float32" for weight in network.weights)
 run = runs.start(out / "half", config, resume=False, force=False)
@@ -102,7 +102,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from convrnn_data import PreparedSet
-from convrnn_experiments import distribution, runs, training
+from convrnn_experiments import distribution, networks, runs, training
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config, checked
 
@@ -111,7 +111,7 @@ team = distribution.join(address, index, count) if count > 1 else distribution.P
 small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=10, epochs=2, trainable="all")
 data = PreparedSet(where)
 config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), data)
-network = training.prepare_network(config, lambda line: None)
+network = networks.prepare_network(config, lambda line: None)
 run = runs.start(out, config, resume=False, force=False) if team.writes else runs.Run(out)
 team.together("started")
 training.train(network, config, run, data, kept=out, say=lambda line: None, processes=team)

@@ -17,8 +17,9 @@ from convrnn_data.human import CONDITIONS as FOLDERS
 from convrnn_experiments import evaluation, testsets
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import Config, build_network
+from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.networks import build_network
 from convrnn_experiments.results import read_evaluations
 from convrnn_experiments.runs import Run, write_json
 from convrnn_model import load_weights, multiply_adds, preprocess_image, save_weights

@@ -16,10 +16,11 @@ import keras
 import pytest
 
 from convrnn_data import PreparedSet, prepare
-from convrnn_experiments import features, parts, training
+from convrnn_experiments import extraction, features, networks, workers
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.networks import build_network
 from convrnn_experiments.parts import Where
 from convrnn_model import save_weights
 
@@ -50,7 +51,7 @@ def config(many: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Confi
 
 def keep(config: Config, root: Path, **how: object) -> features.Kept:
     def network() -> keras.Model:
-        return training.prepare_network(config, lambda line: None)
+        return networks.prepare_network(config, lambda line: None)
 
     return features.keep(network, config, PreparedSet(config.data), root, **how)
 
@@ -150,7 +151,7 @@ def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
         ended += 1
         return number
 
-    assert list(features._in_turn(slow, numbers(), 3)) == list(range(20))
+    assert list(extraction._in_turn(slow, numbers(), 3)) == list(range(20))
     assert most <= 4  # and the one that is being read
 
 
@@ -224,7 +225,7 @@ def test_a_worker_that_sees_other_files(config: Config, tmp_path: Path) -> None:
     part = replace(kept.parts[0], path=kept.folder / "another.h5")
 
     def error_of(config: Config, path: Path = part.path) -> str:
-        outcome = parts.compute_part(parts.Job(replace(part, path=path), config, {}, 1))
+        outcome = workers.compute_part(workers.Job(replace(part, path=path), config, {}, 1))
         assert outcome.error
         return outcome.error
 

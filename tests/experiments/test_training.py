@@ -12,10 +12,12 @@ import tensorflow as tf
 
 import convrnn_model
 from convrnn_data import PreparedSet
-from convrnn_experiments import features, runs, training
+from convrnn_experiments import features, networks, runs, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, build_network, checked
+from convrnn_experiments.config import Config, checked
+from convrnn_experiments.dependencies import folder_of
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.networks import build_network
 from convrnn_experiments.objectives import (
     ExitAccuracy,
     TimeAveragedCrossentropy,
@@ -35,7 +37,7 @@ def config_of(data: PreparedSet, **changes: object) -> Config:
 
 def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> runs.Run:
     run = runs.start(folder, config, **{"resume": False, "force": False} | start)
-    network = training.prepare_network(config, lambda line: None)
+    network = networks.prepare_network(config, lambda line: None)
     training.train(network, config, run, data, kept=folder.parent / "features", say=lambda line: None)
     return run
 
@@ -123,7 +125,7 @@ def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: 
         if line.startswith("epoch 2"):
             raise CutError
 
-    network = training.prepare_network(config, lambda line: None)
+    network = networks.prepare_network(config, lambda line: None)
     with pytest.raises(CutError):
         training.train(network, config, run, prepared, kept=tmp_path, say=say)
     assert not run.weights.exists()
@@ -142,7 +144,7 @@ def test_kept_features_train_the_readout_that_the_frozen_network_does(
 ) -> None:
     config = config_of(prepared, trainable="readout", weights=str(start_weights), epochs=3)
     kept = trained(config, prepared, tmp_path / "kept")
-    network = training.prepare_network(config, lambda line: None)
+    network = networks.prepare_network(config, lambda line: None)
     model = training.whole_network_task(
         network, config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
     ).model
@@ -199,12 +201,8 @@ def test_features_are_kept_resumed_and_never_mixed(
     assert [path.stat().st_mtime_ns for path in files[1:]] == [kept[path][0] for path in files[1:]]
     for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 70}):
         other = replace(config, **change)
-        assert features.folder_of(tmp_path / "features", other, "a") != features.folder_of(
-            tmp_path / "features", config, "a"
-        )
-    assert features.folder_of(tmp_path / "features", config, "a") != features.folder_of(
-        tmp_path / "features", config, "b"
-    )
+        assert folder_of(tmp_path / "features", other, "a") != folder_of(tmp_path / "features", config, "a")
+    assert folder_of(tmp_path / "features", config, "a") != folder_of(tmp_path / "features", config, "b")
 
 
 def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:

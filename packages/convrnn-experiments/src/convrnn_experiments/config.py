@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import convrnn_model
-from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data import PreparedSet
 from convrnn_data.console import Report, silent
 from convrnn_data.forms import misfit
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
@@ -15,9 +14,6 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.inspection import inspect_weights
 from convrnn_model.pretrained import PRETRAINED, fetch_weights
 from convrnn_model.variants import VARIANTS
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -176,16 +172,6 @@ _FORM = {
     "weights_sha256": str,
 }
 """What the values in `config.json` may be."""
-
-
-def build_network(config: Config) -> "keras.Model":
-    """The network that a configuration describes, 16 classes, freshly initialised."""
-    shape = (config.image_size, config.image_size, 3)
-    build = getattr(convrnn_model, f"{config.network}_net")
-    if config.network == "bl":
-        steps, cumulative = config.timesteps, config.cumulative_readout
-        return build(shape, len(CATEGORIES), steps, cumulative, width=config.width)
-    return build(shape, len(CATEGORIES), width=config.width)
 
 
 def exits(config: Config) -> int:

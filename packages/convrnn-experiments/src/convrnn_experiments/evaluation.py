@@ -15,8 +15,9 @@ from convrnn_data.console import Report, silent
 from convrnn_data.images import BadImage
 from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
-from convrnn_experiments.config import Config, build_network, exits
+from convrnn_experiments.config import Config, exits
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.networks import build_network
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import batches
 from convrnn_experiments.results import level_order

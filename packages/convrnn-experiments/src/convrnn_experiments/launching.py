@@ -88,12 +88,12 @@ def train(
     # The first of several processes writes for all; one at a time in a folder.
     with held(folder) if place.process == 0 else nullcontext():
         with quiet_import():
-            from convrnn_experiments import features, training
+            from convrnn_experiments import extraction, networks, training
         if config.trainable == "readout":
-            features.one_thread_each()
+            extraction.one_thread_each()
         team = _joined(place)
         said = say if team.writes else mute
-        network = training.prepare_network(config, said)
+        network = networks.prepare_network(config, said)
         if team.writes:
             run = start(folder, config, resume=resume, force=force)
         team.together("the run's folder is made")
@@ -130,11 +130,11 @@ def keep_features(
     parse_task(task)
     config, data = _checked(config, progress)
     with quiet_import():
-        from convrnn_experiments import features, training
-    features.one_thread_each()
+        from convrnn_experiments import extraction, features, networks
+    extraction.one_thread_each()
     with progress() as report:
         return features.keep(
-            lambda: training.prepare_network(config, say),
+            lambda: networks.prepare_network(config, say),
             config,
             data,
             root,

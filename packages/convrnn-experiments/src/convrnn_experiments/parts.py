@@ -1,34 +1,15 @@
-"""The parts that kept features are made of, and computing them in other processes, on this machine or on others.
+"""The parts that kept features are made of, and where they are computed.
 
 A part is one view of one shard, with a random stream and a file of its own, so it does not matter which process
-computes it, or when. Nothing slow is imported here: a worker reads its job before TensorFlow may be imported.
+computes it, or when.
 """
 
-import contextlib
-import os
-import platform
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-import convrnn_model
-from convrnn_data import PreparedSet
-from convrnn_data.engine import available_cores, check_engine, run_jobs
-from convrnn_experiments.config import Config, checked, weights_file
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.importing import SETTINGS, quiet_import
-
-if TYPE_CHECKING:
-    from convrnn_experiments.features import Extractor
-
-SEEN = ("data_plan", "weights_sha256")
-"""What a configuration says of the files that it names; a worker has to see the same ones."""
+from convrnn_data.engine import check_engine
 
 
 @dataclass(frozen=True)
@@ -77,126 +58,3 @@ class Where:
 
 
 HERE = Where()
-
-
-class Job(NamedTuple):
-    """All that a worker needs to know to compute one part.
-
-    Attributes:
-        part: what to compute.
-        config: with paths that hold in any folder.
-        environment: variables that are read while Keras and TensorFlow are imported.
-        threads: how many batches the worker computes side by side.
-    """
-
-    part: Part
-    config: Config
-    environment: dict[str, str]
-    threads: int
-
-
-class Outcome(NamedTuple):
-    """What became of a job. An error is kept as text, because not every engine passes exceptions on as they are."""
-
-    part: Part
-    error: str | None
-
-
-def spread(parts: Sequence[Part], config: Config, where: Where) -> Iterator[Part]:
-    """Compute parts in other processes, and yield each when its file is there.
-
-    Args:
-        parts: none of them computed yet.
-        config: from `checked`; its set, its weights and the parts' folder lie where every worker sees them.
-        where: not here.
-
-    Raises:
-        ConvRNNError: what a worker ran into, or no cluster answers.
-    """
-    config = replace(
-        config,
-        data=str(Path(config.data).absolute()),
-        weights=str(weights_file(config.weights).absolute()),
-        devices=(),
-    )
-    environment = _environment()
-    # A worker of a cluster is given a core; those of this machine share its cores.
-    threads = max(1, available_cores() // (where.workers or 1)) if where.engine == "local" else 1
-    jobs = (Job(replace(part, path=part.path.absolute()), config, environment, threads) for part in parts)
-    outcomes = run_jobs(
-        compute_part, jobs, len(parts), engine=where.engine, workers=where.workers, address=where.address
-    )
-    with contextlib.closing(outcomes):  # at once after an error, so that no worker goes on
-        for outcome in outcomes:
-            if outcome.error:
-                raise ConvRNNError(outcome.error)
-            yield outcome.part
-
-
-def _environment() -> dict[str, str]:
-    """What a worker's Keras has to find so that it computes as this process' would.
-
-    A worker has one core of a machine, so it leaves the GPU to others.
-    """
-    import keras
-
-    named = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-    return {**named, "KERAS_BACKEND": keras.backend.backend(), "CUDA_VISIBLE_DEVICES": ""}
-
-
-_ONE_AT_A_TIME = threading.Lock()
-"""A Dask worker may run several jobs in threads of one process, which has one network with one random stream."""
-
-
-def compute_part(job: Job) -> Outcome:
-    """Compute one part, whole or not at all; on any worker, which keeps the network for the next one."""
-    try:
-        with _ONE_AT_A_TIME:
-            _make_ready(job)
-            from convrnn_experiments import features
-
-            features.require_folder(job.part.path.parent, job.config)
-            if not job.part.path.is_file():  # Another run may have been faster.
-                _extractor(job.config, max(job.threads, _threads_of_dask())).write(job.part)
-    except (ConvRNNError, convrnn_model.ConvRNNError) as error:
-        return Outcome(job.part, f"{error} (on {platform.node()})")
-    return Outcome(job.part, None)
-
-
-def _make_ready(job: Job) -> None:
-    """Let Keras be imported as the process that sent the job did; without effect where it is imported already."""
-    os.environ.update(job.environment)
-    with quiet_import():
-        from convrnn_experiments import features
-    with contextlib.suppress(RuntimeError):  # TensorFlow has computed something already: an earlier job
-        features.one_thread_each()
-
-
-def _threads_of_dask() -> int:
-    """The threads of the Dask worker that this is, which come here one at a time; else 1."""
-    if "distributed" in sys.modules:
-        from distributed import get_worker
-
-        with contextlib.suppress(ValueError):  # no worker
-            return int(get_worker().state.nthreads)
-    return 1
-
-
-@lru_cache(maxsize=1)
-def _extractor(config: Config, threads: int) -> "Extractor":
-    """The frozen network with its pictures, made once in a process.
-
-    Raises:
-        ConvRNNError: this worker does not see the files that its job is about.
-    """
-    from convrnn_experiments import features, training
-
-    data = PreparedSet(config.data)
-    found = checked(config, data)
-    for field in fields(config):
-        if (here := getattr(found, field.name)) != (sent := getattr(config, field.name)):
-            named = config.weights if field.name == "weights_sha256" else config.data
-            raise ConvRNNError(
-                f"{named} is another file on this worker: {field.name} is {here}, and {sent} was asked for"
-            )
-    return features.Extractor(training.prepare_network(config, lambda line: None), config, data, threads)

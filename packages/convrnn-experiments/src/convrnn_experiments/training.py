@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data import PreparedSet
 from convrnn_data.console import Report, silent
-from convrnn_experiments import features
 from convrnn_experiments.checkpoints import load_state, save_state
-from convrnn_experiments.config import Config, build_network, weights_file
+from convrnn_experiments.config import Config
 from convrnn_experiments.distribution import Processes, strategy
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.extraction import pooled_model
+from convrnn_experiments.features import KeptFeatures, keep, view_order
 from convrnn_experiments.objectives import (
     ExitAccuracy,
     TimeAveragedCrossentropy,
@@ -38,7 +39,7 @@ from convrnn_experiments.pipeline import (
 )
 from convrnn_experiments.runs import Run, written
 from convrnn_model import ConvRNNError as WeightsError
-from convrnn_model import inspect_weights, load_weights, save_weights
+from convrnn_model import load_weights, save_weights
 
 TRAINING, VALIDATION = 0, 1  # streams of the perturbation's draws
 ALONE = Processes()
@@ -72,7 +73,7 @@ def whole_network_task(
     processes: Processes = ALONE,
 ) -> Task:
     """Train on pictures: each epoch a new order, new crops and flips, new perturbations."""
-    pooled, perturbation = features.pooled_model(network, config)
+    pooled, perturbation = pooled_model(network, config)
     model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
     frame = Frame(config.image_size, config.resize)
     size = config.batch_size // processes.count
@@ -98,16 +99,16 @@ def readout_task(
     where: Where = HERE,
 ) -> Task:
     """Train the readout on pooled features, which are computed first where they are not kept yet."""
-    there = features.keep(lambda: network, config, data, kept, where=where, report=report)
+    there = keep(lambda: network, config, data, kept, where=where, report=report)
     labels, held_labels = (data.table(split).labels for split in ("train", "val"))
-    training = features.KeptFeatures(there.of("train"), len(labels))
-    validation = features.KeptFeatures(there.of("val"), len(held_labels))
+    training = KeptFeatures(there.of("train"), len(labels))
+    validation = KeptFeatures(there.of("val"), len(held_labels))
     pooled = keras.Input(training.shape, name="pooled")
     model = keras.Model(pooled, _logits(network, config, pooled))
 
     def shown(epoch: int) -> tf.data.Dataset:
         rows = epoch_rows(len(labels), seed=config.seed, epoch=epoch)
-        views = features.view_order(len(labels), training.views, seed=config.seed, epoch=epoch)
+        views = view_order(len(labels), training.views, seed=config.seed, epoch=epoch)
         return training.batches(rows, views, labels, config.batch_size)
 
     every = np.arange(len(held_labels))
@@ -122,30 +123,6 @@ def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
     """
     logits = ops.cast(network.get_layer("ReadoutDense")(pooled), "float32")
     return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
-
-
-def prepare_network(config: Config, say: Say) -> keras.Model:
-    """Build the network and load its weights, saying in one line what was loaded."""
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16" if config.mixed_precision else "float32")
-    with strategy(config.devices).scope():
-        network = build_network(config)
-    if config.weights == "none":
-        say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
-    else:
-        path = weights_file(config.weights)
-        info = inspect_weights(path)
-        foreign = info.classes != len(CATEGORIES)
-        loaded = load_weights(network, path, readout="skip" if foreign else "strict")
-        readout = f"its {info.classes}-class readout left out, a new one" if foreign else "its readout kept"
-        say(
-            f"weights: {path}: {info.variant}, {info.dataset or 'no published set'}, "
-            f"{len(loaded.loaded)} arrays; {readout}"
-        )
-    if config.trainable == "readout":
-        for layer in network.layers:
-            layer.trainable = layer.name == "ReadoutDense"
-    return network
 
 
 def train(
@@ -163,7 +140,7 @@ def train(
     """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
 
     Args:
-        network: from `prepare_network`.
+        network: from `networks.prepare_network`.
         config: what to train, from `checked`.
         run: its folder, from `runs.start`.
         data: a prepared set with a training and a validation split.

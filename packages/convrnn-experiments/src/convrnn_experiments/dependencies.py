@@ -1,0 +1,74 @@
+"""Everything that kept features are a function of, and the folder that is named by it."""
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from convrnn_experiments.config import Config
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.extraction import BATCH
+from convrnn_experiments.runs import write_json
+from convrnn_experiments.squares import libraries
+
+DEPENDS_ON = "depends_on.json"
+
+
+def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
+    """Everything that the kept features are a function of; the views themselves are counted in the file names."""
+    levels = config.condition.levels
+    names = ("network", "width", "timesteps", "image_size", "resize", "seed", "mixed_precision", "data_plan")
+    versions = {
+        name: version(name)
+        for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numba")
+    }
+    return {
+        **{name: getattr(config, name) for name in names},
+        "perturb": str(config.perturb),
+        "levels": list(levels),
+        "weights_sha256": weights_sha256,
+        "batch": BATCH,
+        "backend": keras.backend.backend(),
+        "versions": versions | libraries(),
+    }
+
+
+def folder_of(root: Path, config: Config, weights_sha256: str) -> Path:
+    """The folder below `root` whose name is a hash of all that the features depend on; says so in a file within."""
+    depends = dependencies(config, weights_sha256)
+    name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
+    folder = root / name
+    if not (folder / DEPENDS_ON).is_file():
+        write_json(folder / DEPENDS_ON, depends)
+    return folder
+
+
+def require_folder(folder: Path, config: Config) -> None:
+    """Whether a process would compute what this folder, made by another one, is for.
+
+    Raises:
+        ConvRNNError: the folder is not seen from here, or versions differ.
+    """
+    try:
+        asked = json.loads((folder / DEPENDS_ON).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConvRNNError(
+            f"{folder} cannot be read: {error}; the set, the weights and the features have to lie on a disk that "
+            "every worker sees"
+        ) from error
+    own = json.loads(json.dumps(dependencies(config, config.weights_sha256)))
+    versions = asked.pop("versions", {}), own.pop("versions")
+    differing = [
+        f"{name} is {mine.get(name)}, not {value}"
+        for given, mine in ((asked, own), versions)
+        for name, value in given.items()
+        if mine.get(name) != value
+    ]
+    if differing:
+        raise ConvRNNError(
+            f"features of {folder} cannot be computed here: {'; '.join(differing)}. Give every worker the same "
+            "versions and settings"
+        )
