@@ -1,5 +1,6 @@
 """Independent tasks: what goes wrong with workers is one clear line, whatever the engine."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -55,6 +56,45 @@ def test_a_worker_of_this_machine_that_is_killed():
     with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
         list(engine.run_jobs(die, range(4), 4, workers=2))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def refuse(number: int) -> int:
+    if number == 3:
+        raise ConvRNNError("job 3 cannot be done")
+    return number
+
+
+@pytest.fixture
+def dask_address():
+    """Of a scheduler in this process, with so many workers as are asked for."""
+    distributed = pytest.importorskip("distributed")
+    with contextlib.ExitStack() as stack:
+
+        def start(workers: int) -> str:
+            cluster = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None
+            )
+            return stack.enter_context(cluster).scheduler_address
+
+        yield start
+
+
+def test_every_job_is_done_once_by_dask(dask_address):
+    address = dask_address(2)
+    for workers in (None, 1):
+        done = engine.run_jobs(double, range(9), 9, engine="dask", workers=workers, address=address)
+        assert sorted(done) == list(range(0, 18, 2))
+
+
+def test_what_a_job_raises_comes_through_dask(dask_address):
+    with pytest.raises(ConvRNNError, match="job 3 cannot be done"):
+        list(engine.run_jobs(refuse, range(9), 9, engine="dask", address=dask_address(1)))
+
+
+def test_a_scheduler_without_workers(dask_address, monkeypatch):
+    monkeypatch.setattr(engine, "WAIT", 1)
+    with pytest.raises(ConvRNNError, match="has no workers; start them with: dask worker"):
+        list(engine.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Independent tasks on local processes, a Ray cluster or a Dask cluster, all through joblib."""
+"""Independent tasks on local processes or a Ray cluster, through joblib, or on a Dask cluster."""
 
 import contextlib
 import importlib.util
@@ -20,6 +20,8 @@ _PACKAGES = {"ray": "ray", "dask": "distributed"}
 
 WAVE = 4
 """Jobs per worker that Ray is given at once."""
+WAIT = 20
+"""Seconds in which a Dask cluster has to answer, and to have a worker."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -93,6 +95,10 @@ def run_jobs(
         if workers == 1:
             yield from map(function, jobs)
             return
+    if engine == "dask":
+        with _dask(workers, address) as client, _losses_said(engine):
+            yield from _by_dask(client, function, jobs, workers if address else None)
+        return
     import joblib  # A tenth of a second that most commands can do without.
 
     calls = (joblib.delayed(function)(job) for job in jobs)
@@ -148,8 +154,7 @@ def _losses(engine: str) -> tuple[type[BaseException], ...]:
         return RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError
     from distributed import KilledWorker
 
-    # The second is joblib's, where a scheduler has no workers.
-    return KilledWorker, TimeoutError
+    return (KilledWorker,)
 
 
 def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
@@ -169,16 +174,15 @@ def _backend(engine: str, workers: int | None, address: str | None) -> Iterator[
     if engine == "local":
         with joblib.parallel_config(backend="loky"):
             yield
-    elif engine == "ray":
-        with _ray(workers, address), joblib.parallel_config(backend="ray"):
-            yield
     else:
-        with _dask(workers, address) as client, joblib.parallel_config(backend="dask", client=client):
+        with _ray(workers, address), joblib.parallel_config(backend="ray"):
             yield
 
 
 @contextlib.contextmanager
 def _ray(workers: int | None, address: str | None) -> Iterator[None]:
+    # Else Ray writes of it to the standard output, which is the command's own.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "worker died or was killed")
     import ray
     from ray.util.joblib import register_ray
 
@@ -208,6 +212,27 @@ def _knock(address: str | None) -> None:
         socket.create_connection((match[1], int(match[2])), timeout=10).close()
 
 
+def _by_dask(
+    client: Any, function: Callable[[Job], Result], jobs: Iterable[Job], most: int | None
+) -> Iterator[Result]:
+    """A few jobs per worker at a time, or `most` in all; joblib's own backend waits for ever where a worker dies."""
+    from distributed import as_completed
+
+    jobs = iter(jobs)
+    running = as_completed()
+    try:
+        while True:
+            allowed = most or 2 * max(1, sum(client.nthreads().values()))
+            for job in itertools.islice(jobs, max(0, allowed - running.count())):
+                # Not pure: a job that was done before is done again where its file is gone.
+                running.add(client.submit(function, job, pure=False))
+            if running.is_empty():
+                return
+            yield next(running).result()
+    finally:
+        client.cancel(list(running.futures))
+
+
 @contextlib.contextmanager
 def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
@@ -223,8 +248,14 @@ def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
             yield client
         return
     try:
-        client = Client(address, timeout="20s")
+        client = Client(address, timeout=WAIT)
     except (OSError, ValueError) as error:
         raise ConvRNNError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT)
+        except TimeoutError as error:
+            raise ConvRNNError(
+                f"the Dask scheduler at {address} has no workers; start them with: dask worker {address}"
+            ) from error
         yield client
