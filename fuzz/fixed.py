@@ -22,6 +22,8 @@ FIXED: dict[str, tuple[str, ...]] = {
     ),
     "load": (
         "data kept in pieces far larger than themselves took gigabytes of memory for a file of one megabyte",
+        "a heap whose free room led back to itself filled all memory",
+        "an array with a damaged index, which no list named, ended the whole process",
     ),
     "inspect": (
         "groups within groups, thousands deep, took time that grew with the square of their number",

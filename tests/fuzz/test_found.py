@@ -224,3 +224,26 @@ def test_pieces_that_would_fill_the_memory_are_refused(tmp_path):
     assert path.stat().st_size < 50_000
     with pytest.raises(convrnn_model.ConvRNNError, match="larger than itself"):
         read_back(path)
+
+
+def test_a_heap_whose_free_room_leads_back_to_itself_is_refused(tmp_path):
+    """HDF5 keeps a note of every free room, and takes all memory that there is."""
+    data = bytearray(weights.sound(only_readout=True))
+    heap = data.index(b"HEAP")
+    size, free, start = (int.from_bytes(data[heap + at : heap + at + 8], "little") for at in (8, 16, 24))
+    assert free + 16 <= size, "a heap with free room"
+    data[start + free : start + free + 8] = free.to_bytes(8, "little")
+    (tmp_path / "w.h5").write_bytes(data)
+    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or cut short.*without end"):
+        inspect_weights(tmp_path / "w.h5")
+
+
+def test_an_unlisted_array_with_a_damaged_index_ends_nothing(tmp_path):
+    """HDF5 itself dies when it is asked how large that index is, as it asks itself while it goes through a file."""
+    out = io.BytesIO(weights.sound(only_readout=True, libver="latest"))
+    with h5py.File(out, "r+", libver="latest") as file:
+        file.create_dataset("ReadoutDense/x", (1, 2), "f4", chunks=(1, 1), maxshape=(None, None))[...] = 1
+    assert out.getvalue().count(b"BTHD") == 1
+    (tmp_path / "w.h5").write_bytes(out.getvalue().replace(b"BTHD", b"BTHX"))
+    with hdf5.open_weights(tmp_path / "w.h5") as stored:
+        assert list(stored) == ["ReadoutDense/kernel", "ReadoutDense/x"]

@@ -7,7 +7,6 @@ under `model_weights`.
 
 import io
 import math
-import mmap
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from convrnn_model import damage
 from convrnn_model.errors import ConvRNNError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -27,9 +27,6 @@ LONGEST_LIST = 1 << 24
 """Bytes of one list of names; newer files keep attributes outside the header, of any length."""
 LARGEST_PIECE = 1 << 20
 """Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
-MOST_TEXTS = 1_000_000
-"""Texts of no fixed length in a file; a name in a list is one of them."""
-_HEAP = b"GCOL\1"
 DEEPEST = 32
 """Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
 # TypeError: kinds of data that NumPy has no name for.
@@ -47,6 +44,7 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     """
     _check_signature(path)
     try:
+        damage.require_ending_free_lists(path)
         file = h5py.File(path, "r")
     except READ_ERRORS as error:
         raise _damaged(path, error) from error
@@ -168,7 +166,7 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
         )
     weights: dict[str, h5py.Dataset] = {}
     paths = set()
-    require_heaps = cache(lambda: _require_heaps(path))
+    require_heaps = cache(lambda: damage.require_ending_collections(path))
     for layer in _names(root, "layer_names", require_heaps):
         group = _follow(path, root, layer)
         for listed in _names(group, "weight_names", require_heaps):
@@ -183,18 +181,27 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
 def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
     """Datasets that no attribute mentions; loading counts them as unexpected."""
     found: dict[str, h5py.Dataset] = {}
+    seen: set[int] = set()
 
-    def visit(name: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
-        # h5py gives names that are not UTF-8 as they are.
-        name = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-        if name.count("/") > DEEPEST:
+    def visit(group: h5py.Group, above: str, depth: int) -> None:
+        if depth > DEEPEST:
             raise ConvRNNError(
                 f"{path} has groups within groups, {DEEPEST} deep and more: weights lie less deep."
             )
-        if isinstance(item, h5py.Dataset) and item.name not in listed:
-            found[name] = _array(path, name, item)
+        for text in group:
+            raw = text.encode("utf-8", "surrogateescape")
+            # Of the link, not of what it leads to: of damaged data HDF5 dies when it is asked about them.
+            link = group.id.links.get_info(raw)
+            if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
+                continue
+            seen.add(link.u)
+            name, item = above + raw.decode("utf-8", "backslashreplace"), group[text]
+            if isinstance(item, h5py.Group):
+                visit(item, f"{name}/", depth + 1)
+            elif isinstance(item, h5py.Dataset) and item.name not in listed:
+                found[name] = _array(path, name, item)
 
-    root.visititems(visit)
+    visit(root, "", 0)
     return found
 
 
@@ -249,32 +256,6 @@ def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -
     if names.size and names.dtype.kind not in "SUO":
         raise ValueError(f"the attribute {attribute} is no list of names")
     return names
-
-
-def _require_heaps(path: Path) -> None:
-    """Whether a file's heaps, in which text of no fixed length lies, can be gone through: HDF5 does so without end.
-
-    A heap is `GCOL`, a version, its size at byte 8, and from byte 16 objects: number, count, size at byte 8, data.
-
-    Raises:
-        ValueError: An object takes no room or more than there is, or they are more than lists of names need.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        # Byte 14 or 10 of the file says how long sizes are, by the version of its first block.
-        if data[14 if data[8] < 2 else 10] != 8:
-            raise ValueError("sizes are not of 8 bytes, in a file with names of no fixed length")
-        objects, heap = 0, data.find(_HEAP)
-        while heap >= 0:
-            end = min(heap + int.from_bytes(data[heap + 8 : heap + 16], "little"), len(data))
-            at = heap + 16
-            while at + 16 <= end:
-                size, objects = int.from_bytes(data[at + 8 : at + 16], "little"), objects + 1
-                # Number 0 is free room, whose size counts all of it.
-                room = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
-                if not 16 <= room <= end - at or objects > MOST_TEXTS:
-                    raise ValueError("a heap of names goes on without end, or beyond its own")
-                at += room
-            heap = data.find(_HEAP, heap + 1)
 
 
 def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
