@@ -234,7 +234,7 @@ def test_a_heap_whose_free_room_leads_back_to_itself_is_refused(tmp_path):
     assert free + 16 <= size, "a heap with free room"
     data[start + free : start + free + 8] = free.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
-    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or cut short.*without end"):
+    with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or cut short.*without end"):
         inspect_weights(tmp_path / "w.h5")
 
 

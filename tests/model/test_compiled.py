@@ -63,7 +63,7 @@ def test_they_convolve_as_direct_does(points, batch, size, side, shares, seed):
     kernels = [drawn(seed + 9 + place, side, side, share, 4) for place, share in enumerate(shares)]
     plan = plan_of(points, size, side, sum(shares), 4)
     wanted = direct(np.concatenate(images, -1), np.concatenate(kernels, 2))
-    found = tiled_convolution(images, [keras.ops.convert_to_tensor(kernel) for kernel in kernels], plan)
+    (found,) = tiled_convolution(images, [keras.ops.convert_to_tensor(kernel) for kernel in kernels], plan)
     # float32: errors grow with the size of what is summed
     scale = side * np.sqrt(sum(shares))
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * scale)
@@ -77,7 +77,7 @@ def test_gradients_are_the_direct_ones():
     upstream = drawn(7, 2, 30, 41, 4)
     found = []
     for convolve in (
-        lambda: tiled_convolution(images, kernels, plan_of(24, (30, 41), 5, 8, 4)),
+        lambda: tiled_convolution(images, kernels, plan_of(24, (30, 41), 5, 8, 4))[0],
         lambda: direct(images[0], kernels[0]) + direct(images[1], kernels[1]),
     ):
         with tf.GradientTape() as tape:
@@ -88,27 +88,31 @@ def test_gradients_are_the_direct_ones():
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("pools", [False, True])
 @pytest.mark.parametrize("adds", [False, True])
-@pytest.mark.parametrize("side", [3, 5])
-def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, adds):
+@pytest.mark.parametrize("side", [3, 4, 5])
+def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, adds, pools):
+    """With a kernel of 4 px tiles have an odd side, so that pooling needs two of them."""
     import tensorflow as tf
 
-    shape = (2, 13, 22, 4)
+    shape, smaller = (2, 13, 22, 4), (2, 6, 11, 4)
     images = [tf.constant(drawn(place, *shape)) for place in range(2)]
     kernels = [tf.constant(drawn(place + 2, side, side, 4, 4)) for place in range(2)]
     more = [tf.constant(drawn(5, 4)), tf.constant(drawn(6, 4)), *([tf.constant(drawn(7, *shape))] * adds)]
     plan = winograd_of(shape[1:3], 8, 4) if side == 3 else plan_of(20, shape[1:3], side, 8, 4)
+    upstream = [drawn(8, *shape), drawn(9, *smaller)][: 1 + pools]
     found = []
     with tf.GradientTape() as tape:
         tape.watch([*images, *kernels, *more])
-        ours = tiled_convolution(images, kernels, plan, after=After(*more))
-    found.append([ours, *tape.gradient(ours, [*images, *kernels, *more], drawn(8, *shape))])
+        ours = tiled_convolution(images, kernels, plan, after=After(*more, pools=pools))
+    found.append([*ours, *tape.gradient(ours, [*images, *kernels, *more], upstream)])
     with tf.GradientTape() as tape:
         tape.watch([*images, *kernels, *more])
         total = sum(direct(image, kernel) for image, kernel in zip(images, kernels, strict=True))
-        wanted = tf.nn.relu((total + more[2] if adds else total) * more[0] + more[1])
-    found.append([wanted, *tape.gradient(wanted, [*images, *kernels, *more], drawn(8, *shape))])
-    assert 0.2 < np.mean(np.asarray(wanted) == 0) < 0.8
+        whole = tf.nn.relu((total + more[2] if adds else total) * more[0] + more[1])
+        wanted = [whole, tf.nn.max_pool2d(whole, 2, 2, "VALID")][: 1 + pools]
+    found.append([*wanted, *tape.gradient(wanted, [*images, *kernels, *more], upstream)])
+    assert 0.2 < np.mean(np.asarray(whole) == 0) < 0.8
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
 
@@ -116,11 +120,12 @@ def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, a
 def test_what_is_no_number_stays_none():
     plan, image = plan_of(20, (20, 20), 5, 4, 4), drawn(0, 1, 20, 20, 4)
     image[0, 3, 3, 0] = np.nan
-    after = After(np.ones(4, "f"), np.zeros(4, "f"))
-    answer = tiled_convolution(
+    after = After(np.ones(4, "f"), np.zeros(4, "f"), pools=True)
+    answer, smaller = tiled_convolution(
         [image], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan, after=after
     )
     assert np.isnan(np.asarray(answer)[0, 3, 3]).all()
+    assert np.isnan(np.asarray(smaller)[0, 1, 1]).all()
 
 
 def winograd_of(size, channels, filters):
@@ -141,7 +146,7 @@ def test_winograds_convolve_as_direct_does(batch, size, shares, filters, seed):
     kernels = [drawn(seed + 9 + place, 3, 3, share, filters) for place, share in enumerate(shares)]
     wanted = direct(np.concatenate(images, -1), np.concatenate(kernels, 2))
     values = [keras.ops.convert_to_tensor(kernel) for kernel in kernels]
-    found = tiled_convolution(images, values, winograd_of(size, sum(shares), filters))
+    (found,) = tiled_convolution(images, values, winograd_of(size, sum(shares), filters))
     # Winograd's own error in float32, by either plan against float64: 1.1e-6 of the result's size, 1e-5 at the most.
     error = np.asarray(found - wanted) / np.sqrt(9 * sum(shares))
     assert np.sqrt(np.mean(error**2)) < 5e-6
@@ -202,7 +207,7 @@ def test_threads_never_share_memory():
 
 
 def test_an_empty_batch_is_answered():
-    answer = tiled_convolution(
+    (answer,) = tiled_convolution(
         [drawn(0, 0, 30, 30, 4)], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan_of(24, (30, 30), 5, 4, 4)
     )  # fmt: skip
     assert tuple(answer.shape) == (0, 30, 30, 4)

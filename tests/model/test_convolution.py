@@ -29,12 +29,12 @@ def drawn(seed, *shape):
 
 def fourier(images, kernel):
     plan = FourierPlan.best(tuple(images.shape[1:3]), tuple(kernel.shape))
-    return tiled_convolution([images], [kernel], plan)
+    return tiled_convolution([images], [kernel], plan)[0]
 
 
 def winograd(images, kernel):
     plan = WinogradPlan.of(tuple(images.shape[1:3]), tuple(kernel.shape))
-    return tiled_convolution([images], [kernel], plan)
+    return tiled_convolution([images], [kernel], plan)[0]
 
 
 def gradients(function, images, kernel, upstream):

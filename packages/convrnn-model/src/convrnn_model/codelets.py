@@ -14,7 +14,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from convrnn_model.compiling import LINE, compiled, inlined, normalised_relu, prefetch, prefetch_to_write
+from convrnn_model.compiling import (
+    LINE,
+    compiled,
+    greatest,
+    inlined,
+    normalised_relu,
+    prefetch,
+    prefetch_to_write,
+)
 
 RADICES = {20: (4, 5), 24: (3, 8), 32: (4, 8), 36: (4, 9), 40: (5, 8)}
 """The transform's points -> the radices of its two stages."""
@@ -338,14 +346,16 @@ def forward(n: int, half: int) -> Callable[..., None]:
 
 
 @lru_cache
-def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Callable[..., None]:
-    """What transforms products back, and lays the tiles together; `after` and `adds` as for `tiles.After`.
+def inverse(
+    n: int, half: int, after: bool = False, adds: bool = False, pools: bool = False
+) -> Callable[..., None]:
+    """What transforms products back, and lays the tiles together; the last three as for `tiles.After`.
 
     The answer is a function of
 
     - products (n // 2 + 1, n, 3, tiles, 2 half), of what `forward` gives with that of a kernel;
     - scale, shift (2 half), which it reads after, and added (batch, H, W, 2 half), which it adds;
-    - images (batch, H, W, 2 half), float32, which it writes;
+    - images (batch, H, W, 2 half), float32, which it writes, and smaller (batch, H // 2, W // 2, 2 half), likewise;
     - begin, end, rows, columns, row_step, column_step, twiddles: as for `forward`.
     """
     first, last = RADICES[n]
@@ -353,7 +363,19 @@ def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Calla
 
     @compiled
     def transform(
-        products, scale, shift, added, images, begin, end, rows, columns, row_step, column_step, twiddles
+        products,
+        scale,
+        shift,
+        added,
+        images,
+        smaller,
+        begin,
+        end,
+        rows,
+        columns,
+        row_step,
+        column_step,
+        twiddles,
     ):
         height, breadth = images.shape[1], images.shape[2]
         real, imaginary = np.empty(n * pitch, np.float32), np.empty(n * pitch, np.float32)
@@ -380,5 +402,11 @@ def inverse(n: int, half: int, after: bool = False, adds: bool = False) -> Calla
                             a = normalised_relu(a, scale[c], shift[c])
                             b = normalised_relu(b, scale[half + c], shift[half + c])
                         images[image, to_y, to_x, c], images[image, to_y, to_x, half + c] = a, b
+                if pools and y % 2:
+                    to_y = row * row_step + y
+                    for x in range(1, x_end, 2):
+                        to_x = column * column_step + x
+                        for c in range(2 * half):
+                            smaller[image, to_y // 2, to_x // 2, c] = greatest(images, image, to_y, to_x, c)
 
     return transform

@@ -19,7 +19,7 @@ import numpy as np
 
 from convrnn_model.fourier import FourierAxis, FourierPlan
 from convrnn_model.memory import Memory
-from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, After, Plan
+from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, After, Plan, pooled
 from convrnn_model.winograd import WinogradPlan, axis_matrices
 
 # Channels of a half tile that fill the processor's registers a few times.
@@ -31,7 +31,7 @@ MEMORY_IS_WORTH = 1.1
 PARTS_OF_A_THREAD = 4
 # Arrays whose memory waits for the next ones.
 MEMORY = Memory(most=4)
-# In place of scale, shift and what is added.
+# In place of scale, shift, and what is added or pooled.
 NOTHING: list[np.ndarray] = [np.empty(shape, np.float32) for shape in (0, 0, (0, 0, 0, 0))]
 
 
@@ -53,7 +53,7 @@ class Compiled(Plan):
         """What transforms tiles of images with so many channels, and the constants that it takes."""
 
     @abstractmethod
-    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
+    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
         """What transforms products back, likewise."""
 
     @property
@@ -79,7 +79,7 @@ class Compiled(Plan):
     def _spectrum_bytes(self) -> float:
         return 4 * self._matrices / BATCH
 
-    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> Any:
+    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> list[Any]:
         """`convolve` of images side by side, which are not laid so, and what follows.
 
         Args:
@@ -92,9 +92,18 @@ class Compiled(Plan):
         there = tf.numpy_function(self._there, images, tf.float32, stateful=False)
         there.set_shape((self.products, None, self.channels))
         more = after.tensors if after else []
-        back = tf.numpy_function(self._back, [tf.matmul(there, spectrum), *more], tf.float32, stateful=False)
-        back.set_shape((images[0].shape[0], self.rows.length, self.columns.length, self.filters))
-        return back
+        pools = after is not None and after.pools
+        # Of tiles with an odd side some 2 x 2 px would lie in two.
+        within = pools and self.rows.step % 2 == 0 and self.columns.step % 2 == 0
+        # One result is an array here, several are a list of arrays.
+        kinds = [tf.float32, tf.float32] if within else tf.float32
+        laid = partial(self._back, pools=within)
+        back = tf.numpy_function(laid, [tf.matmul(there, spectrum), *more], kinds, stateful=False)
+        back = back if within else [back]
+        for part, answer in enumerate(back):
+            size = (self.rows.length >> part, self.columns.length >> part)
+            answer.set_shape((images[0].shape[0], *size, self.filters))
+        return [*back, pooled(back[0])] if pools and not within else back
 
     def _there(self, *images: np.ndarray) -> np.ndarray:
         r, c = self.rows, self.columns
@@ -108,16 +117,20 @@ class Compiled(Plan):
             at += image.shape[3]
         return spectrum.reshape(self.products, tiles, self.channels)
 
-    def _back(self, products: np.ndarray, *after: np.ndarray) -> np.ndarray:
+    def _back(
+        self, products: np.ndarray, *after: np.ndarray, pools: bool = False
+    ) -> np.ndarray | list[np.ndarray]:
         r, c = self.rows, self.columns
         tiles = products.shape[1]
-        images = MEMORY.empty((tiles // self.positions, r.length, c.length, self.filters))
-        transform, constants = self._inverse(bool(after), len(after) > 2)
+        batch = tiles // self.positions
+        images = MEMORY.empty((batch, r.length, c.length, self.filters))
+        smaller = MEMORY.empty((batch, r.length // 2, c.length // 2, self.filters)) if pools else NOTHING[2]
+        transform, constants = self._inverse(bool(after), len(after) > 2, pools)
         scale, shift, added = [*after, *NOTHING[len(after) :]]
         products = products.reshape(*self._layout, tiles, self.filters)
         layout = (r.tiles, c.tiles, r.step, c.step, constants)
-        in_parts(tiles, partial(transform, products, scale, shift, added, images), layout)
-        return images
+        in_parts(tiles, partial(transform, products, scale, shift, added, images, smaller), layout)
+        return [images, smaller] if pools else images
 
 
 @dataclass(frozen=True)
@@ -165,10 +178,11 @@ class CompiledFourier(Compiled, FourierPlan):
 
         return forward(self.rows.points, channels // 2), twiddle_factors(self.rows.points)
 
-    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
+    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.codelets import inverse, twiddle_factors
 
-        return inverse(self.rows.points, self.filters // 2, after, adds), twiddle_factors(self.rows.points)
+        half, constants = self.filters // 2, twiddle_factors(self.rows.points)
+        return inverse(self.rows.points, half, after, adds, pools), constants
 
 
 @dataclass(frozen=True)
@@ -200,10 +214,10 @@ class CompiledWinograd(Compiled, WinogradPlan):
 
         return forward(_group(channels)), axis_matrices()[1].astype(np.float32)
 
-    def _inverse(self, after: bool, adds: bool) -> tuple[Callable[..., None], np.ndarray]:
+    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.winograd_codelets import inverse
 
-        return inverse(_group(self.filters), after, adds), axis_matrices()[2].astype(np.float32)
+        return inverse(_group(self.filters), after, adds, pools), axis_matrices()[2].astype(np.float32)
 
 
 def _group(channels: int) -> int:

@@ -52,6 +52,18 @@ prefetch, prefetch_to_write = _prefetching(0), _prefetching(1)
 
 
 @inlined
+def greatest(images, image, y, x, c):
+    """Of 2 x 2 px, the last of them at (y, x); what is no number stays none."""
+    a = _greater(images[image, y - 1, x - 1, c], images[image, y - 1, x, c])
+    return _greater(a, _greater(images[image, y, x - 1, c], images[image, y, x, c]))
+
+
+@inlined
+def _greater(a, b):
+    return a if a > b or a != a else b
+
+
+@inlined
 def normalised_relu(value, scale, shift):
     """What is no number stays none."""
     value = value * scale + shift

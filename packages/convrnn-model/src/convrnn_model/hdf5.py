@@ -189,7 +189,8 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
                 f"{path} has groups within groups, {DEEPEST} deep and more: weights lie less deep."
             )
         for text in group:
-            raw = text.encode("utf-8", "surrogateescape")
+            # h5py gives names that are not UTF-8 as they are.
+            raw = text if isinstance(text, bytes) else text.encode()
             # Of the link, not of what it leads to: of damaged data HDF5 dies when it is asked about them.
             link = group.id.links.get_info(raw)
             if link.type != h5py.h5l.TYPE_HARD or link.u in seen:

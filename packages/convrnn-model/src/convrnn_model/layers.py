@@ -1,6 +1,7 @@
 """What Keras does not have: a `same` convolution by the method that is fastest, and sums of such."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -19,10 +20,12 @@ METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
 # "auto" leaves direct convolution only for a clear gain in `Plan`'s estimate: below this, the two change places
 # from one processor, and one build of TensorFlow's matrix products, to the next; see docs/performance.md.
 CLEAR_GAIN = 1.5
-# The attributes of a traced graph's tensor that say what it is: one convolution; a sum of some; that, normalised.
+# The attributes of a traced graph's tensor that say what it is: one convolution; a sum of some; that, normalised;
+# and that, rectified, what its pooling gives.
 MADE_OF = "_convrnn_made_of"
 SUM_OF = "_convrnn_sum_of"
 NORMALISED = "_convrnn_normalised"
+POOLED = "_convrnn_pooled"
 # What all methods take for granted; said, so that a configured `channels_first` cannot turn the kernels.
 FIXED: dict[str, Any] = {
     "strides": 1,
@@ -71,7 +74,7 @@ class SameConv2D(keras.layers.Conv2D):
             return super().call(inputs)
         if method == "unfold":
             return unfolded_convolution(inputs, self.kernel)
-        answer = tiled_convolution([inputs], [self.kernel], method)
+        (answer,) = tiled_convolution([inputs], [self.kernel], method)
         _note(answer, self, inputs)
         return answer
 
@@ -109,7 +112,7 @@ class ConvSum(keras.layers.Add):
         if not isinstance(method, Plan):
             return super().call(inputs)
         kept = None if training else self._spectra
-        together = tiled_convolution(images, kernels, method, kept)
+        (together,) = tiled_convolution(images, kernels, method, kept)
         others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
         answer = super().call([together, *others])
         if isinstance(method, Compiled) and len(others) < 2 and answer.dtype == "float32":
@@ -130,21 +133,53 @@ class BatchNormalization(keras.layers.BatchNormalization):
             convolve, *others = sum_of
             scale = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             shift = self.beta - self.moving_mean * scale
-            setattr(answer, NORMALISED, partial(convolve, after=After(scale, shift, *others)))
+            setattr(answer, NORMALISED, (convolve, After(scale, shift, *others)))
         return answer
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class ReLU(keras.layers.Activation):
-    """ReLU; of a normalised sum of convolutions it is computed while the tiles are laid together."""
+    """ReLU; of a normalised sum of convolutions it is computed while the tiles are laid together.
 
-    def __init__(self, activation: str = "relu", **kwargs: Any) -> None:
+    Args:
+        activation: Of Keras' names.
+        pooled: Whether a `MaxPooling2D` follows, which is then computed along with it.
+        **kwargs: As for `keras.layers.Activation`.
+    """
+
+    def __init__(self, activation: str = "relu", *, pooled: bool = False, **kwargs: Any) -> None:
         super().__init__(activation, **kwargs)
+        self.pooled = pooled
 
     def call(self, inputs: Any) -> Any:
         """The positive part of `inputs`."""
         fused = getattr(inputs, NORMALISED, None)
-        return fused() if fused and self.activation is keras.activations.relu else super().call(inputs)
+        if not fused or self.activation is not keras.activations.relu:
+            return super().call(inputs)
+        convolve, after = fused
+        answer, *smaller = convolve(after=replace(after, pools=self.pooled))
+        for tensor in smaller:
+            setattr(answer, POOLED, tensor)
+        return answer
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this layer again."""
+        return super().get_config() | {"pooled": self.pooled}
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """Keras' own, of 2 x 2 px; where tiles were pooled as they were laid together, that."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **kwargs | {"pool_size": 2, "strides": 2, "padding": "valid", "data_format": "channels_last"}
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """(batch, H, W, filters) to (batch, H // 2, W // 2, filters)."""
+        smaller = getattr(inputs, POOLED, None)
+        return super().call(inputs) if smaller is None else smaller
 
 
 def choose_method(
@@ -220,7 +255,7 @@ def tiled_convolution(
     plan: Plan,
     kept: KeptSpectra | None = None,
     after: After | None = None,
-) -> Any:
+) -> list[Any]:
     """The sum of the convolutions of each of `images` with its kernel, computed in float32, and what follows.
 
     Args:
@@ -231,16 +266,16 @@ def tiled_convolution(
         after: What follows, if anything.
 
     Returns:
-        (batch, height, width, filters), in the dtype of `images`.
+        One (batch, height, width, filters), in the dtype of `images`; and that pooled where `after` says so.
     """
     pixels = [ops.cast(image, "float32") for image in images]
     value = ops.cast(joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
         read = kept.read if kept else shared_spectrum
-        answer = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, after)
+        answers = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, after)
     else:
-        answer = plan.convolve_each(pixels, plan.kernel_spectrum(value), after)
-    return ops.cast(answer, images[0].dtype)
+        answers = plan.convolve_each(pixels, plan.kernel_spectrum(value), after)
+    return [ops.cast(answer, images[0].dtype) for answer in answers]
 
 
 def unfolded_convolution(images: Any, kernel: Any) -> Any:
@@ -266,7 +301,7 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
 
 def _tensorflow_convolution(
     images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan, after: After | None = None
-) -> Any:
+) -> list[Any]:
     """`plan.convolve_each` with a gradient of its own.
 
     TensorFlow's would keep every step's output, many times the images, and turn the tiles back one by one.
@@ -276,28 +311,32 @@ def _tensorflow_convolution(
     @tf.custom_gradient
     def run(kernel: Any, *tensors: Any) -> Any:
         images = tensors[: len(tensors) - len(more)]
-        after = After(*tensors[len(images) :]) if more else None
-        answer = plan.convolve_each(images, spectrum, after)
+        after = replace(After(*tensors[len(images) :]), pools=pools) if more else None
+        answer, *smaller = plan.convolve_each(images, spectrum, after)
 
-        def gradient(upstream: Any) -> list[Any]:
+        def gradient(upstream: Any, *upstream_of_smaller: Any) -> list[Any]:
             to_after: list[Any] = []
+            for one, its in zip(smaller, upstream_of_smaller, strict=True):
+                sides: dict[str, Any] = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
+                upstream += tf.raw_ops.MaxPoolGrad(orig_input=answer, orig_output=one, grad=its, **sides)
             if after:
-                total = plan.convolve_each(images, spectrum) + (0 if after.added is None else after.added)
+                (total,) = plan.convolve_each(images, spectrum)
+                total = total if after.added is None else total + after.added
                 passed = tf.where(answer > 0, upstream, tf.zeros((), upstream.dtype))
                 upstream = passed * after.scale
                 over = (0, 1, 2)
                 to_after = [tf.reduce_sum(passed * total, over), tf.reduce_sum(passed, over), upstream]
             # To the images: the convolution with the kernel turned by half, its channels and filters swapped.
             turned, back = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)), plan.turned()
-            to_images = _tensorflow_convolution([upstream], turned, back.kernel_spectrum(turned), back)
+            (to_images,) = _tensorflow_convolution([upstream], turned, back.kernel_spectrum(turned), back)
             each = tf.split(to_images, [image.shape[-1] for image in images], axis=-1)
             to_kernel = plan.gradient_to_kernel(joined(images, axis=-1), upstream)
             return [to_kernel, *each, *to_after[: len(more)]]
 
-        return answer, gradient
+        return (answer, *smaller), gradient
 
-    more = after.tensors if after else []
-    return run(kernel, *images, *more)
+    more, pools = (after.tensors, after.pools) if after else ([], False)
+    return list(run(kernel, *images, *more))
 
 
 def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:

@@ -9,7 +9,7 @@ from keras import layers
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, Method, ReLU, SameConv2D
+from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, MaxPooling2D, Method, ReLU, SameConv2D
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
@@ -120,6 +120,7 @@ def _unroll(
     bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution) for n, c in enumerate(table)]
     lateral = [_convolution(c.filters, c.kernel, names.lateral(n), convolution) for n, c in enumerate(table)]
     sums = [ConvSum(name=names.conv_sum(n)) for n in range(len(table))]
+    pooled_after = [stage.pool for stage in table[1:]] + [False]
     # The image does not change, so its convolution is computed once and reused at every time step.
     from_image = bottom_up[0](image)
     before: list[Any] = [None] * len(table)
@@ -128,12 +129,12 @@ def _unroll(
         x = image
         for n, stage in enumerate(table):
             if stage.pool:
-                x = layers.MaxPooling2D(2, data_format="channels_last", name=names.max_pool(n, time))(x)
+                x = MaxPooling2D(name=names.max_pool(n, time))(x)
             x = bottom_up[n](x) if n else from_image
             if variant.recurrent:
                 x = sums[n]([x] if before[n] is None else [x, lateral[n](before[n])])
             x = BatchNormalization(name=names.batch_norm(n, time))(x)
-            x = before[n] = ReLU(name=names.relu(n, time))(x)
+            x = before[n] = ReLU(pooled=pooled_after[n], name=names.relu(n, time))(x)
         average = layers.GlobalAveragePooling2D(data_format="channels_last", name=names.global_pool(time))
         pooled.append(average(x))
     return pooled

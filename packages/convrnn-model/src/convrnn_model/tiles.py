@@ -41,21 +41,24 @@ class After:
         scale: (filters,).
         shift: (filters,).
         added: (batch, H, W, filters), or None.
+        pools: Whether the answer's greatest values, of 2 x 2 px each, are wanted too.
     """
 
     scale: Any
     shift: Any
     added: Any = None
+    pools: bool = False
 
     @property
     def tensors(self) -> list[Any]:
         """All there are."""
         return [self.scale, self.shift, *([] if self.added is None else [self.added])]
 
-    def of(self, convolved: Any) -> Any:
-        """Of a convolution's answer, (batch, H, W, filters)."""
+    def of(self, convolved: Any) -> list[Any]:
+        """Of a convolution's answer, (batch, H, W, filters): that, and (batch, H // 2, W // 2, filters) if wanted."""
         total = convolved if self.added is None else convolved + self.added
-        return ops.relu(total * self.scale + self.shift)
+        answer = ops.relu(total * self.scale + self.shift)
+        return [answer, pooled(answer)] if self.pools else [answer]
 
 
 @dataclass(frozen=True)
@@ -199,10 +202,10 @@ class Plan(ABC):
         whole = ops.reshape(whole, (-1, r.tiles * r.step, c.tiles * c.step, self.filters))
         return whole[:, : r.length, : c.length]
 
-    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> Any:
+    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> list[Any]:
         """`convolve` of images, (batch, H, W, some of the channels) each, laid side by side, and what follows."""
         convolved = self.convolve(joined(images, axis=-1), spectrum)
-        return after.of(convolved) if after else convolved
+        return after.of(convolved) if after else [convolved]
 
     def gradient_to_kernel(self, images: Any, gradients: Any) -> Any:
         """The gradient to the kernel, (r, r, channels, filters), of `convolve`'s output's, (batch, H, W, filters).
@@ -217,6 +220,11 @@ class Plan(ABC):
     def _spectrum(self, images: Any) -> Any:
         r, c = self.rows, self.columns
         return self.transform(cut(images, (r, c), (r.points, c.points), (r.before, c.before)))
+
+
+def pooled(images: Any) -> Any:
+    """The greatest value of every 2 x 2 px, (batch, H // 2, W // 2, channels)."""
+    return ops.max_pool(images, 2, data_format="channels_last")
 
 
 def joined(tensors: Sequence[Any], axis: int) -> Any:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from convrnn_model.compiling import compiled, inlined, normalised_relu
+from convrnn_model.compiling import compiled, greatest, inlined, normalised_relu
 
 
 @inlined
@@ -105,21 +105,33 @@ def forward(width: int) -> Callable[..., None]:
 
 
 @lru_cache
-def inverse(width: int, after: bool = False, adds: bool = False) -> Callable[..., None]:
-    """What transforms products back, and lays the tiles together; `after` and `adds` as for `tiles.After`.
+def inverse(width: int, after: bool = False, adds: bool = False, pools: bool = False) -> Callable[..., None]:
+    """What transforms products back, and lays the tiles together; the last three as for `tiles.After`.
 
     The answer is a function of
 
     - products (6, 6, tiles, filters), the filters a multiple of `width`, of what `forward` gives with that of a kernel;
     - scale, shift (filters), which it reads after, and added (batch, H, W, filters), which it adds;
-    - images (batch, H, W, filters), float32, which it writes;
+    - images (batch, H, W, filters), float32, which it writes, and smaller (batch, H // 2, W // 2, filters), likewise;
     - begin, end, rows, columns, row_step, column_step: as for `forward`; matrix: (4, 6), along one axis.
     """
     pitch = 6 * width
 
     @compiled
     def transform(
-        products, scale, shift, added, images, begin, end, rows, columns, row_step, column_step, matrix
+        products,
+        scale,
+        shift,
+        added,
+        images,
+        smaller,
+        begin,
+        end,
+        rows,
+        columns,
+        row_step,
+        column_step,
+        matrix,
     ):
         height, breadth = images.shape[1], images.shape[2]
         values, between = np.empty(6 * pitch, np.float32), np.empty(4 * pitch, np.float32)
@@ -149,5 +161,12 @@ def inverse(width: int, after: bool = False, adds: bool = False) -> Callable[...
                             if after:
                                 a = normalised_relu(a, scale[group + c], shift[group + c])
                             images[image, to_y, to_x, group + c] = a
+                    if pools and y % 2:
+                        for x in range(1, x_end, 2):
+                            to_x = column * column_step + x
+                            for c in range(group, group + width):
+                                smaller[image, to_y // 2, to_x // 2, c] = greatest(
+                                    images, image, to_y, to_x, c
+                                )
 
     return transform
