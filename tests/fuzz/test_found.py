@@ -247,3 +247,13 @@ def test_an_unlisted_array_with_a_damaged_index_ends_nothing(tmp_path):
     (tmp_path / "w.h5").write_bytes(out.getvalue().replace(b"BTHD", b"BTHX"))
     with hdf5.open_weights(tmp_path / "w.h5") as stored:
         assert list(stored) == ["ReadoutDense/kernel", "ReadoutDense/x"]
+
+
+def test_an_unlisted_array_with_a_name_that_is_not_utf8_is_named(tmp_path):
+    out = io.BytesIO(weights.sound(only_readout=True))
+    with h5py.File(out, "r+") as file:
+        h5py.h5g.create(file.id, b"x\xff")
+        file[b"x\xff"].create_dataset(b"y\xfe", (1,), "f4")
+    (tmp_path / "w.h5").write_bytes(out.getvalue())
+    with hdf5.open_weights(tmp_path / "w.h5") as stored:
+        assert list(stored) == ["ReadoutDense/kernel", r"x\xff/y\xfe"]

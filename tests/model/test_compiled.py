@@ -172,6 +172,21 @@ def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
             np.testing.assert_allclose(alone, np.maximum(normalised, 0), rtol=0, atol=1e-5 * normalised.max())
 
 
+def test_the_first_time_steps_spectra_are_part_of_the_later_ones():
+    keras.utils.set_random_seed(0)
+    network = bl_net((128, 128, 3), 16, 2, width=0.5)
+    images = drawn(0, 1, 128, 128, 3)
+    network.predict_on_batch(images)
+    kept = [layer._spectra._kept for layer in network.layers if isinstance(layer, ConvSum)]
+    kernels = sorted(len(copies) for of_layer in kept for copies, _ in of_layer.values())
+    assert max(len(of_layer) for of_layer in kept) == 1
+    # Layer 0 has the image's convolution besides; one of another layer at least has both kernels side by side.
+    assert kernels[-1] == 2
+    network.get_layer("RCL_1_BConv").kernel.assign(2 * network.get_layer("RCL_1_BConv").kernel)
+    for ours, wanted in zip(network.predict_on_batch(images), network(images), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5)
+
+
 def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
     memory = Memory(most=2)
     first = memory.empty((10, 10))

@@ -1,6 +1,6 @@
 """What Keras does not have: a `same` convolution by the method that is fastest, and sums of such."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Literal
@@ -111,14 +111,30 @@ class ConvSum(keras.layers.Add):
         method = _method_for(parts[0][0].convolution, images[0], shape, compiled=compiled)
         if not isinstance(method, Plan):
             return super().call(inputs)
-        kept = None if training else self._spectra
-        (together,) = tiled_convolution(images, kernels, method, kept)
+        read = shared_spectrum if training else self._reader([layer for layer, _ in parts], images[0], method)
+        (together,) = tiled_convolution(images, kernels, method, read)
         others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
         answer = super().call([together, *others])
         if isinstance(method, Compiled) and len(others) < 2 and answer.dtype == "float32":
-            convolve = partial(tiled_convolution, images, kernels, method, kept)
+            convolve = partial(tiled_convolution, images, kernels, method, read)
             setattr(answer, SUM_OF, (convolve, *others))
         return answer
+
+    def _reader(self, layers: Sequence[SameConv2D], image: Any, plan: Plan) -> Callable[..., Any]:
+        """What gives the spectrum of these layers' kernels: at the first time step, part of later ones'."""
+        calls = [
+            [tensor._keras_history.operation for tensor in node.input_tensors] for node in self._inbound_nodes
+        ]
+        sums = [call for call in calls if all(isinstance(layer, SameConv2D) for layer in call)]
+        most = max(sums, key=len, default=[])
+        if len(most) <= len(layers) or any(a is not b for a, b in zip(layers, most, strict=False)):
+            return self._spectra.read
+        kernels = [layer.kernel for layer in most]
+        shape = (*kernels[0].shape[:2], sum(int(kernel.shape[2]) for kernel in kernels), kernels[0].shape[3])
+        whole = _method_for(layers[0].convolution, image, shape, compiled=isinstance(plan, Compiled))
+        if type(whole) is not type(plan) or (whole.rows, whole.columns) != (plan.rows, plan.columns):
+            return self._spectra.read
+        return partial(self._spectra.first_of, kernels, whole)
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
@@ -253,7 +269,7 @@ def tiled_convolution(
     images: Sequence[Any],
     kernels: Sequence[Any],
     plan: Plan,
-    kept: KeptSpectra | None = None,
+    read: Callable[..., Any] = shared_spectrum,
     after: After | None = None,
 ) -> list[Any]:
     """The sum of the convolutions of each of `images` with its kernel, computed in float32, and what follows.
@@ -262,7 +278,7 @@ def tiled_convolution(
         images: Each (batch, height, width, channels), floating, of known height and width.
         kernels: Each (r, r, channels, filters), a variable or a tensor; correlated, not flipped, as networks do.
         plan: For all channels together.
-        kept: Where the kernels' spectrum lies between calls, if it is to be kept.
+        read: What gives the kernels' spectrum, as `shared_spectrum` does, in TensorFlow.
         after: What follows, if anything.
 
     Returns:
@@ -271,7 +287,6 @@ def tiled_convolution(
     pixels = [ops.cast(image, "float32") for image in images]
     value = ops.cast(joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
-        read = kept.read if kept else shared_spectrum
         answers = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, after)
     else:
         answers = plan.convolve_each(pixels, plan.kernel_spectrum(value), after)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from keras import ops
 
-from convrnn_model.tiles import Plan
+from convrnn_model.tiles import Plan, joined
 
 # The attribute of a traced graph of TensorFlow's that holds the spectra of its kernels.
 IN_GRAPH = "_convrnn_spectra"
@@ -55,6 +56,21 @@ class KeptSpectra:
         if key not in spectra:
             spectra[key] = self._read(kernels, value, plan)
         return spectra[key]
+
+    def first_of(
+        self, together: Sequence[Any], whole: Plan, kernels: Sequence[Any], value: Any, plan: Plan
+    ) -> Any:
+        """The spectrum of kernels that are the first of several, cut off from the one of all, which is kept anyway.
+
+        Args:
+            together: All kernels, side by side in other calls.
+            whole: Their plan, which cuts the image as `plan` does.
+            kernels: The first of them.
+            value: Unused, as the whole's spectrum has it.
+            plan: The plan of these alone.
+        """
+        everything = ops.cast(joined([ops.convert_to_tensor(k) for k in together], axis=2), "float32")
+        return self.read(together, everything, whole)[:, : plan.channels]
 
     def _read(self, kernels: Sequence[Any], value: Any, plan: Plan) -> Any:
         import tensorflow as tf
