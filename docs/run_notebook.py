@@ -15,7 +15,9 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     settings = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=1800, record_timing=False, resources=settings).execute()
+    NotebookClient(
+        notebook, timeout=1800, record_timing=False, coalesce_streams=True, resources=settings
+    ).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

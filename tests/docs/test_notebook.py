@@ -30,7 +30,12 @@ def outputs_of(cell: nbformat.NotebookNode) -> list[str]:
     shown = []
     for output in cell.outputs:
         if output.output_type == "stream":
-            shown.append(f"{output.name}: {output.text}")
+            # Where one ends and the next begins is a matter of timing.
+            said = f"{output.name}: "
+            if shown and shown[-1].startswith(said):
+                shown[-1] += output.text
+            else:
+                shown.append(said + output.text)
             continue
         assert output.output_type in ("display_data", "execute_result"), output
         picture = "image/png" in output.data
