@@ -264,7 +264,9 @@ def test_interrupted_and_gone_on_with(config: Config, tmp_path: Path, undisturbe
         _, said = running.communicate(timeout=120)
     assert running.returncode in (0, 130), said
     if running.returncode == 130:
-        assert len(said.strip().splitlines()) == 1, said
+        *progress, last = said.strip().splitlines()
+        assert last.startswith("convrnn: error: interrupted"), said
+        assert all(line.startswith("features, ") for line in progress), said
     whole = {path for path in tmp_path.rglob("*.h5") if not path.name.startswith(".")}
     stamps = {path: path.stat().st_mtime_ns for path in whole}
     subprocess.run(words, check=True, timeout=600)
