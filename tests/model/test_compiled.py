@@ -160,6 +160,7 @@ def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
     names = [
         *(f"{kind}_Layer_{n}_Time_1" for n in (0, 1, 3) for kind in ("ReLU", "BatchNorm")),
         "RCL_1_ConvSum_Time_1",
+        "MaxPool_Layer_1_Time_1",
     ]
     together = activations(network, names).predict_on_batch(images)
     called = activations(network, names)(images)
@@ -170,6 +171,24 @@ def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
         if name.startswith("ReLU"):
             normalised = together.get(name.replace("ReLU", "BatchNorm"))
             np.testing.assert_allclose(alone, np.maximum(normalised, 0), rtol=0, atol=1e-5 * normalised.max())
+    whole = together["ReLU_Layer_0_Time_1"].reshape(1, 64, 2, 64, 2, -1)
+    np.testing.assert_array_equal(together["MaxPool_Layer_1_Time_1"], whole.max((2, 4)))
+
+
+def test_tiles_are_pooled_as_they_are_laid():
+    import tensorflow as tf
+
+    network = bl_net((128, 128, 3), 16, 2, width=0.5)
+    network.predict_on_batch(drawn(0, 1, 128, 128, 3))
+    traced = network.predict_function.get_concrete_function([(tf.TensorSpec((1, 128, 128, 3)),)])
+    fused = [
+        node
+        for node in traced.graph.get_operations()
+        if node.type == "PyFuncStateless" and len(node.outputs) == 2
+    ]
+    assert fused
+    # The second time step of layer 1 reads what layer 0 pooled.
+    assert any(output.shape[1:] == (64, 64, 48) for node in fused for output in node.outputs)
 
 
 def test_the_first_time_steps_spectra_are_part_of_the_later_ones():

@@ -36,6 +36,12 @@ FIXED: dict[str, Any] = {
     "activation": None,
     "use_bias": False,
 }
+FIXED_POOLING: dict[str, Any] = {
+    "pool_size": 2,
+    "strides": 2,
+    "padding": "valid",
+    "data_format": "channels_last",
+}
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
@@ -185,17 +191,23 @@ class ReLU(keras.layers.Activation):
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class MaxPooling2D(keras.layers.MaxPooling2D):
-    """Keras' own, of 2 x 2 px; where tiles were pooled as they were laid together, that."""
+    """Keras' own, of 2 x 2 px; where tiles were pooled as they were laid together, that.
+
+    Args:
+        **kwargs: As for `keras.layers.MaxPooling2D`, but for what `FIXED_POOLING` says.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            **kwargs | {"pool_size": 2, "strides": 2, "padding": "valid", "data_format": "channels_last"}
-        )
+        super().__init__(**FIXED_POOLING, **kwargs)
 
     def call(self, inputs: Any) -> Any:
         """(batch, H, W, filters) to (batch, H // 2, W // 2, filters)."""
         smaller = getattr(inputs, POOLED, None)
         return super().call(inputs) if smaller is None else smaller
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this layer again."""
+        return {name: value for name, value in super().get_config().items() if name not in FIXED_POOLING}
 
 
 def choose_method(
