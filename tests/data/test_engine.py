@@ -58,6 +58,13 @@ def test_a_worker_of_this_machine_that_is_killed():
     assert len(str(caught.value).splitlines()) == 1
 
 
+def of_the_package(number: int) -> int:
+    return number
+
+
+of_the_package.__module__ = engine.__name__
+
+
 def refuse(number: int) -> int:
     if number == 3:
         raise ConvRNNError("job 3 cannot be done")
@@ -95,6 +102,16 @@ def test_a_scheduler_without_workers(dask_address, monkeypatch):
     monkeypatch.setattr(engine, "WAIT", 1)
     with pytest.raises(ConvRNNError, match="has no workers; start them with: dask worker"):
         list(engine.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
+
+
+@pytest.mark.parametrize(("found", "why"), [("0.0.1", "has convrnn-data 0.0.1"), (ImportError(), "lacks convrnn-data")])
+def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch):
+    address = dask_address(1)
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed.Client, "run", lambda *args, **how: {"tcp://there:1": found})
+    jobs = engine.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
+    with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}; install convrnn-data"):
+        list(jobs)
 
 
 @pytest.mark.slow

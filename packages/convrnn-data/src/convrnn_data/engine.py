@@ -10,6 +10,7 @@ import signal
 import socket
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from convrnn_data.errors import ConvRNNError
@@ -88,7 +89,7 @@ def run_jobs(
         address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
 
     Raises:
-        ConvRNNError: no cluster answers, or a worker ended before its job did.
+        ConvRNNError: no cluster answers, a worker of Dask's has another version, or one ended before its job did.
     """
     if engine == "local":
         workers = max(1, min(workers or available_cores(), total))
@@ -97,6 +98,7 @@ def run_jobs(
             return
     if engine == "dask":
         with _dask(workers, address) as client, _losses_said(engine):
+            _require_package(client, function.__module__.partition(".")[0].replace("_", "-"))
             yield from _by_dask(client, function, jobs, workers if address else None)
         return
     import joblib  # A tenth of a second that most commands can do without.
@@ -210,6 +212,22 @@ def _knock(address: str | None) -> None:
     match = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address or "")
     if match:
         socket.create_connection((match[1], int(match[2])), timeout=10).close()
+
+
+def _require_package(client: Any, package: str) -> None:
+    """See that every worker has a package as this process has it: where it cannot read a job, Dask tries for ever.
+
+    Raises:
+        ConvRNNError: a worker lacks it, or has another version.
+    """
+    try:
+        own = version(package)
+    except PackageNotFoundError:  # a function of somebody else's
+        return
+    for worker, found in client.run(version, package, on_error="return").items():
+        if found != own:
+            has = f"has {package} {found}" if isinstance(found, str) else f"lacks {package}"
+            raise ConvRNNError(f"the Dask worker {worker} {has}; install {package} {own} where it runs")
 
 
 def _by_dask(
