@@ -8,11 +8,14 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
 from convrnn_data import list_stimuli
 from convrnn_experiments import stimuli
+from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
@@ -97,15 +100,58 @@ def test_the_seed_decides(tmp_path, made, prepared):
             assert all((out / name).read_bytes() == (made / name).read_bytes() for name in names)
 
 
-def test_categories_levels_and_images_are_balanced():
-    labels = np.repeat(np.arange(16), 30)
-    planned = stimuli.plan(labels, stimuli.LEVELS, 48, seed=0)
+def levels_numbered(count):
+    return {experiment: tuple(map(str, range(count))) for experiment in stimuli.LEVELS}
+
+
+def test_published_block_size_is_as_even_as_whole_numbers_allow():
+    labels = np.repeat(np.arange(16), 70)
+    planned = stimuli.plan(labels, stimuli.LEVELS, 210, seed=0)
     for experiment, levels in stimuli.LEVELS.items():
+        for block in range(5):
+            ours = [one for one in planned if (one.experiment, one.block) == (experiment, block)]
+            assert set(Counter(labels[one.row] for one in ours).values()) == {13, 14}
+            assert set(Counter(one.level for one in ours).values()) == {210 // len(levels)}
+            cells = Counter((labels[one.row], one.level) for one in ours)
+            assert set(cells.values()) == ({4, 5} if len(levels) == 3 else {6, 7})
+
+
+@settings(max_examples=60, deadline=None)
+@given(per_block=st.integers(1, 400), levels=st.integers(1, 20), seed=st.integers(0, 2**31))
+def test_any_block_size_and_number_of_levels_is_as_even_as_whole_numbers_allow(per_block, levels, seed):
+    """Cells, categories and levels differ by at most one, within each block and over all blocks."""
+    counts = balanced_counts(5, 16, levels, per_block, np.random.default_rng(seed))
+    assert (counts.sum(axis=(1, 2)) == per_block).all()
+    for table in (*counts, counts.sum(axis=0)):
+        for even in (table, table.sum(axis=1), table.sum(axis=0)):
+            assert 0 <= even.min() <= even.max() <= even.min() + 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    images=st.lists(st.integers(1, 40), min_size=16, max_size=16),
+    per_block=st.integers(1, 120),
+    levels=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_images_repeat_only_where_there_are_too_few(images, per_block, levels, seed):
+    labels = np.repeat(np.arange(16), images)
+    planned = stimuli.plan(labels, levels_numbered(levels), per_block, seed)
+    assert len(planned) == 3 * 5 * per_block
+    for experiment in stimuli.LEVELS:
         ours = [one for one in planned if one.experiment == experiment]
-        pairs = Counter((labels[one.row], one.level) for one in ours)
-        assert len(pairs) == 16 * len(levels)
-        assert max(pairs.values()) - min(pairs.values()) <= 1
-        assert max(Counter(one.row for one in ours).values()) == 1  # 15 of each category are needed
+        for scope in (ours, *([one for one in ours if one.block == block] for block in range(5))):
+            uses = np.bincount([one.row for one in scope], minlength=len(labels))
+            for label, there in enumerate(images):
+                mine = uses[labels == label]
+                assert mine.max() <= -(-mine.sum() // there)
+        assert len({(one.block, one.name) for one in ours}) == 5 * per_block
+
+
+def test_plan_is_a_function_of_labels_settings_and_seed():
+    labels = np.repeat(np.arange(16), 30)
+    first, second, other = (stimuli.plan(labels, stimuli.LEVELS, 48, seed) for seed in (0, 0, 1))
+    assert first == second != other
 
 
 def test_folders_and_lists_of_labels(tmp_path, drawn, made):

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -17,6 +16,7 @@ from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.human import BLOCKS, StimulusName
 from convrnn_data.sample import FOLDERS
+from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import perturb
@@ -84,8 +84,8 @@ def make(
 ) -> int:
     """Write a test set: `ColorGraySplit`, `NoiseSplit_gray_contrast0.2`, `BlurSplit_color`, each with blocks 0 to 4.
 
-    As in the human experiments, the whole picture is scaled to a square, categories and levels are as balanced as
-    `per_block` allows, and no image comes twice in an experiment while there are others. `stimuli.csv` says what was
+    As in the human experiments, the whole picture is scaled to a square. Categories and levels are as balanced as
+    `per_block` allows, and images repeat only where a category has too few (see `plan`). `stimuli.csv` says what was
     made of which image. The same images, settings and seed give the same files.
 
     Args:
@@ -136,13 +136,17 @@ def _write_list(path: Path, source: Source, planned: Sequence[Planned]) -> None:
 
 
 def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int, seed: int) -> list[Planned]:
-    """Which image becomes which stimulus: a function of the labels, the settings and the seed.
+    """Decide which image becomes which stimulus, from the labels, the settings and the seed alone.
+
+    In each block, categories, levels, and categories at a level each occur equally often, or differ by one; so do
+    they over all blocks (see `balance`). Images repeat within an experiment only once all of their category are
+    used, and within a block only if the category has fewer images than the block needs.
 
     Args:
-        labels: (images,) 0..15.
+        labels: category of each image, (images,) 0..15.
         levels: experiment -> levels.
-        per_block: images in each block.
-        seed: of the choice.
+        per_block: stimuli in each block.
+        seed: decides the choice.
 
     Raises:
         ConvRNNError: a category has no image.
@@ -153,19 +157,42 @@ def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int
     planned = []
     for experiment, its in levels.items():
         rng = np.random.default_rng([seed, list(LEVELS).index(experiment)])
-        images = [_endless(np.flatnonzero(labels == label), rng) for label in range(len(CATEGORIES))]
-        pairs = _endless(np.array(list(product(range(len(CATEGORIES)), range(len(its))))), rng)
-        for block, index in product(range(len(BLOCKS)), range(per_block)):
-            label, level = next(pairs)
-            named = StimulusName(str(index), experiment, its[level], CATEGORIES[label])
-            planned.append(Planned(experiment, block, str(named), its[level], int(next(images[label]))))
+        counts = balanced_counts(len(BLOCKS), len(CATEGORIES), len(its), per_block, rng)
+        decks = [_Deck(np.flatnonzero(labels == label), rng) for label in range(len(CATEGORIES))]
+        for block, table in enumerate(counts):
+            trials = np.argwhere(table).repeat(table[table > 0], axis=0)[rng.permutation(per_block)]
+            rows = _rows(trials[:, 0], decks)
+            for index, ((label, level), row) in enumerate(zip(trials.tolist(), rows.tolist(), strict=True)):
+                named = StimulusName(str(index), experiment, its[level], CATEGORIES[label])
+                planned.append(Planned(experiment, block, str(named), its[level], row))
     return planned
 
 
-def _endless(values: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """All values in a random order, then all in another, without end."""
-    while True:
-        yield from values[rng.permutation(len(values))]
+def _rows(labels: np.ndarray, decks: "Sequence[_Deck]") -> np.ndarray:
+    """Draw an image for each trial of a block, (trials,)."""
+    rows = np.empty(len(labels), dtype=np.int64)
+    for label, deck in enumerate(decks):
+        mine = labels == label
+        rows[mine] = deck.draw(int(mine.sum()))
+    return rows
+
+
+class _Deck:
+    """The images of one category, drawn so that each is used about equally often."""
+
+    def __init__(self, rows: np.ndarray, rng: np.random.Generator) -> None:
+        self._rows, self._rng = rows, rng
+        self._uses = np.zeros(len(rows), dtype=np.int64)
+
+    def draw(self, count: int) -> np.ndarray:
+        """Draw the least used images at random; none occurs twice among fewer draws than there are images."""
+        drawn: list[np.ndarray] = []
+        while count > 0:
+            order = np.lexsort((self._rng.random(len(self._rows)), self._uses))[:count]
+            self._uses[order] += 1
+            drawn.append(self._rows[order])
+            count -= len(order)
+        return np.concatenate(drawn) if drawn else np.zeros(0, dtype=np.int64)
 
 
 def _made(
