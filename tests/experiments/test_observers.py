@@ -97,6 +97,7 @@ def test_known_answers_come_back_exactly(write):
             "level": ["9", "0", "3"],
             "response": ["cat", "bear", None],
             "correct": [True, False, False],
+            "score": [1, 0, 1 / 16],
             "response_time": [512.5, 750.0, math.nan],
             "missed": [False, False, True],
             "practice": False,
@@ -293,10 +294,15 @@ def people(tmp_path, count=3):
 
 def test_named_exclusions_are_those_of_the_authors(write):
     sets = observers.EXCLUSIONS["satbench"]
-    assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22}
+    assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22, "blur": 5}
+    assert 76 + 67 + 50 - sum(map(len, sets.values())) == 148
     gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])
     rows = {block: [*gray, response("50_color_gray_c_cat.JPEG", "cat", 450)] for block in range(5)}
     table = read_observers(write(session("2406", rows), session(2407, rows), session("2406", blur)))
+    blur_excluded = read_observers(
+        write(session("2581", blur), session("2582", blur), name="jatos_results_2.txt")
+    )
+    assert set(exclude(blur_excluded, named=["satbench"])["observer"]) == {"2582"}
     rest = exclude(table, named=["satbench"])
     left = rest[["observer", "experiment"]].drop_duplicates()
     assert sorted(left.itertuples(index=False, name=None)) == [("2406", "blur"), ("2407", "color_gray")]
@@ -329,18 +335,52 @@ def test_own_criteria_leave_observers_out_and_say_why(write):
             exclude(table, **wrong)
 
 
-def test_both_conventions_for_misses(tmp_path):
+def test_every_convention_scores_misses_and_nothing_else(tmp_path):
     table = people(tmp_path)
-    wrong, random = with_misses(table, "wrong"), with_misses(table, "random", seed=0)
-    assert not wrong.loc[wrong["missed"], "correct"].any()
-    assert wrong.loc[wrong["missed"], "response"].isna().all()
-    answered = ~table["missed"]
-    pd.testing.assert_frame_equal(random[answered], table[answered])
+    missed = table["missed"]
+    assert 0 < missed.sum() < len(table)
+    scores = {name: with_misses(table, name) for name in observers.MISSES}
+    for name, scored in scores.items():
+        answered = scored[~missed]
+        pd.testing.assert_frame_equal(answered, table[~missed])
+        assert (answered["score"] == answered["correct"]).all(), name
+        assert scored["response_time"].isna().sum() == missed.sum()
+    for name, miss in (("chance", 1 / 16), ("wrong", 0), ("answered", np.nan)):
+        assert np.array_equal(scores[name].loc[missed, "score"], [miss] * missed.sum(), equal_nan=True)
+        assert scores[name].loc[missed, "response"].isna().all()
+        assert not scores[name].loc[missed, "correct"].any()
+    random = scores["random"]
     assert random["response"].isin(CATEGORIES).all()
     assert (random["correct"] == (random["response"] == random["category"])).all()
-    assert random["response_time"].isna().sum() == table["missed"].sum()
-    with pytest.raises(ConvRNNError):
+    assert (random["score"] == random["correct"]).all()
+    pd.testing.assert_frame_equal(scores["chance"], table)  # what is read is scored so
+    with pytest.raises(ConvRNNError, match="must be one of chance, wrong, random, answered, got 'ignored'"):
         with_misses(table, "ignored")
+
+
+def test_chance_is_the_expectation_of_random(tmp_path):
+    table = people(tmp_path, count=4)
+    table["missed"] |= table["trial"] % 2 == 1
+    chance = with_misses(table, "chance")["score"].mean()
+    random = [with_misses(table, "random", seed=seed)["score"].mean() for seed in range(40)]
+    assert np.mean(random) == pytest.approx(chance, abs=4 * np.std(random, ddof=1) / 40**0.5)
+
+
+def test_curves_images_and_agreement_follow_the_convention(write):
+    rows = [response("50_blur_9_cat.JPEG", "cat", 400), response("51_blur_9_dog.JPEG", None, None)]
+    table = read_observers(write(session("1", five(rows)), session("2", five([rows[0], *rows[1:]]))))
+    expected = {"chance": (53.125, 1 / 16, np.nan), "wrong": (50, 0, 0), "answered": (100, np.nan, np.nan)}
+    for convention, (curve, image, agreement) in expected.items():
+        scored = with_misses(table, convention)
+        assert observer_curves(scored).loc[("blur", "9", "1")].tolist() == pytest.approx([curve] * 5)
+        images = by_image(scored).query("block == 2").set_index("file_name")
+        assert images.loc["51_blur_9_dog.JPEG", "accuracy"] == pytest.approx(image, nan_ok=True)
+        matrix = correct_matrix(scored)
+        assert matrix.shape == (2, 10)
+        assert matrix[("blur", 2, "50_blur_9_cat.JPEG")].tolist() == [1, 1]
+        assert matrix[("blur", 2, "51_blur_9_dog.JPEG")].tolist() == pytest.approx(
+            [agreement] * 2, nan_ok=True
+        )
 
 
 def test_random_answers_depend_on_the_seed_and_the_trial_alone(tmp_path):
@@ -355,7 +395,7 @@ def test_random_answers_are_even_over_the_categories():
     n = 16_000
     table = pd.DataFrame(
         {"observer": "1", "experiment": "blur", "block": 0, "trial": range(n), "missed": True,
-         "response": pd.Series([None] * n, dtype="str"), "category": "cat", "correct": False}
+         "response": pd.Series([None] * n, dtype="str"), "category": "cat", "correct": False, "score": 0.0}
     )  # fmt: skip
     counts = with_misses(table, "random", seed=0)["response"].value_counts()
     assert len(counts) == 16
@@ -376,6 +416,7 @@ def test_curves_and_images_by_hand(write):
             session("2", {b: [*practice(), *block("cat", "dog", None)] for b in range(5)}),
         )
     )
+    table = with_misses(table, "wrong")
     curves = observer_curves(table)
     assert curves.loc[("blur", "9", "1")].tolist() == pytest.approx([200 / 3] * 5)
     assert curves.groupby(level=["experiment", "level"]).mean().iloc[0].tolist() == pytest.approx([50] * 5)

@@ -30,8 +30,10 @@ Engine = StrEnum("Engine", ["local", "ray", "dask"])
 class Misses(StrEnum):
     """What a missed response counts as; each value is known to the type checker."""
 
+    CHANCE = "chance"
     WRONG = "wrong"
     RANDOM = "random"
+    ANSWERED = "answered"
 
 
 def main() -> NoReturn:
@@ -259,7 +261,13 @@ def evaluate(
 
 Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN")]
 ExitsOption = Annotated[Exits, typer.Option("--exits", help="How exits go with people's response times.")]
-MissesOption = Annotated[Misses, typer.Option("--misses", help="What a missed response counts as.")]
+MissesOption = Annotated[
+    Misses,
+    typer.Option(
+        "--misses",
+        help="How a missed response is scored: as 1/16, as wrong, as a random category, or not at all.",
+    ),
+]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(help="A named set of observers to leave out, such as satbench; may be repeated."),
@@ -273,7 +281,7 @@ def compare(
     human: Annotated[Path, typer.Option(help="Folder with the answers, jatos_results_*.txt.")],
     out: Annotated[Path, typer.Option(help="Folder for comparison.csv and comparison.md.")] = Path("compare"),
     exits: ExitsOption = Exits.INDEX,
-    misses: MissesOption = Misses.WRONG,
+    misses: MissesOption = Misses.CHANCE,
     exclude: Exclude = None,
     seed: Seed = 0,
 ) -> None:
@@ -313,7 +321,7 @@ def report(
         "report/index.html"
     ),
     exits: ExitsOption = Exits.INDEX,
-    misses: MissesOption = Misses.WRONG,
+    misses: MissesOption = Misses.CHANCE,
     exclude: Exclude = None,
     seed: Seed = 0,
 ) -> None:

@@ -1,7 +1,7 @@
 """Which of a network's exits goes with which of people's response times.
 
-SATBench (arXiv 2206.08427) scored the images of response-time block i at exit i; which five of the network's eight
-exits it took is not published. Here an exit is a position from 0 to exits - 1, between exits as well, and a match
+SATBench (doi 10.1167/jov.25.1.4) scored the images of response-time block i at exit i; which five of the network's
+eight exits it took is not published. Here an exit is a position from 0 to exits - 1, between exits as well, and a match
 gives a position to each block; accuracy between two exits is interpolated. The three matches are this project's.
 """
 

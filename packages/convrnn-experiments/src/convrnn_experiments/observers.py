@@ -1,7 +1,8 @@
 """Human answers (JATOS files of lab.js rows) as one tidy table.
 
-The files are those of SATBench's experiments (arXiv 2206.08427; OSF 2cpmb) and the simulated ones of the drawn
-sample. Each line that starts with `[` is one observer: a JSON array of rows, in the order in which they were written.
+The files are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb) and the
+simulated ones of the drawn sample. Each line that starts with `[` is one observer: a JSON array of rows, in the order
+in which they were written.
 
 A row of the table is one trial:
 
@@ -17,6 +18,7 @@ A row of the table is one trial:
 | category, response | names; `response` is missing where it was missed |
 | level | c, g; 0, 0.04, 0.16; 0, 3, 9: text, as in the file name |
 | correct | response is category; False where it was missed |
+| score | what the trial adds to an accuracy: 1, 0, or, where it was missed, by the convention of `with_misses` |
 | response_time | ms; NaN where it was missed |
 | missed | no response came |
 | practice | among the first 10 trials of the block |
@@ -46,16 +48,28 @@ _LEFT_OUT_NOISE = """
     2784 2795 2805 2807 2821 2828 2809 2815 2855 2857 2869
     2874 2877 2878 2880 2882 2893 2897 2906 2911 2918 2920
 """
+_LEFT_OUT_BLUR = "2580 2581 2591 2615 2619"
 EXCLUSIONS: dict[str, dict[str, frozenset[str]]] = {
     "satbench": {
         "color_gray": frozenset(_LEFT_OUT_COLOR_GRAY.split()),
         "noise": frozenset(_LEFT_OUT_NOISE.split()),
+        "blur": frozenset(_LEFT_OUT_BLUR.split()),
     }
 }
-"""Named sets of observers to leave out, per experiment. `satbench`: those that its authors left out (18 of 76, 22 of
-67); of the blur experiment they left out 5 of 50, whose ids are not published."""
+"""Named sets of observers to exclude, per experiment. `satbench`: those that its authors excluded in their notebooks
+(18 of 76 for color and gray, 22 of 67 for noise, 5 of 50 for blur), which leaves 148."""
 
-Misses = Literal["wrong", "random"]
+Misses = Literal["chance", "wrong", "random", "answered"]
+
+MISSES: dict[str, str] = {
+    "chance": "a missed response scores 1/16, the probability that a random category is correct",
+    "wrong": "a missed response counts as wrong",
+    "random": "a missed response counts as a random category",
+    "answered": "missed trials are left out",
+}
+"""Convention -> its meaning, to complete a sentence."""
+
+CHANCE = 1 / len(CATEGORIES)
 
 _DTYPES = {
     "observer": "str",
@@ -69,6 +83,7 @@ _DTYPES = {
     "level": "str",
     "response": "str",
     "correct": "bool",
+    "score": "float64",
     "response_time": "float64",
     "missed": "bool",
     "practice": "bool",
@@ -84,8 +99,8 @@ def read_observers(
     """Read human answers into one table, a row per trial; the module's text names the columns.
 
     By the rules of the experiments, the first 10 trials of each block are practice, and a response counts if
-    0 < response time <= beep + 250 ms. Missed trials have no time and stay: what they count for is a matter of
-    `with_misses`. Rows are sorted by observer, experiment, block and trial.
+    0 < response time <= beep + 250 ms. Missed trials have no time and stay; they score 1/16 until `with_misses`
+    applies another convention. Rows are sorted by observer, experiment, block and trial.
 
     What does not fit is left out or kept as each message says, and never in silence: `table.attrs["problems"]` lists
     `Problem`s by file and line, `table.attrs["left_out"]` counts the trials left out as `practice` and `out_of_time`.
@@ -175,12 +190,14 @@ def _one_session_each(sessions: list[Session], problems: list[Problem]) -> list[
 
 
 def _table(sessions: list[Session]) -> pd.DataFrame:
-    names = [name for name in COLUMNS if name not in ("correct", "practice", "in_time", "tutorial_accuracy")]
+    computed = ("correct", "score", "practice", "in_time", "tutorial_accuracy")
+    names = [name for name in COLUMNS if name not in computed]
     columns = zip(*(row for session in sessions for row in session.rows), strict=True)
     table = pd.DataFrame(dict(zip(names, columns, strict=True)))
     tutorial = [float(np.mean(session.tutorial or np.nan)) for session in sessions]
     table["tutorial_accuracy"] = np.repeat(np.array(tutorial), [len(session.rows) for session in sessions])
     table["correct"] = ~table["missed"] & (table["response"] == table["category"])
+    table["score"] = _scores(table, CHANCE)
     table["practice"] = table["trial"] < PRACTICE_TRIALS
     times = table["response_time"]
     table["in_time"] = table["missed"] | ((times > 0) & (times <= table["beep"] + GRACE))
@@ -240,35 +257,53 @@ def exclude(
     return rest
 
 
+def _scores(table: pd.DataFrame, miss: float) -> np.ndarray:
+    """(trials,) 1 or 0 by `correct`, and `miss` for a missed trial."""
+    return np.where(table["missed"], miss, table["correct"].astype(float))
+
+
 def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd.DataFrame:
-    """The table with missed trials counted by one of the two conventions.
+    """Score missed trials by one of four conventions.
 
     Args:
         table: Of `read_observers`.
-        convention: "wrong": a miss is a wrong answer, without a response. "random": `response` is drawn from the 16
-            categories and `correct` follows from it, as in SATBench's published curves (there without a seed).
+        convention: "chance": a miss scores 1/16, the expectation of "random" without its noise. "wrong": a miss
+            scores 0, as in the authors' notebooks. "random": `response` is drawn from the 16 categories, and
+            `correct` and `score` follow from it, as in SATBench's published figure (there without a seed).
+            "answered": a miss has no score (NaN), so accuracies are those of the answered trials.
         seed: Of the draw. It depends on the seed and the trial alone: not on the order of rows, nor on which
             other trials are in the table.
 
     Returns:
-        A table of the same rows; `missed` and `response_time` stay as they were.
+        A table of the same rows; `missed` and `response_time` are unchanged.
 
     Raises:
-        ConvRNNError: If the convention is another.
+        ConvRNNError: If the convention is unknown.
     """
     table = table.copy()
-    if convention == "wrong":
-        return table
-    if convention != "random":
-        raise ConvRNNError(f"misses are counted as 'wrong' or 'random'; {convention!r} came.")
+    if convention not in MISSES:
+        raise ConvRNNError(
+            f"cannot score missed trials: the convention must be one of {', '.join(MISSES)}, got {convention!r}."
+        )
+    if convention == "random":
+        return _with_random_answers(table, seed)
+    table["score"] = _scores(table, {"chance": CHANCE, "wrong": 0.0, "answered": np.nan}[convention])
+    return table
+
+
+def _with_random_answers(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     missed = table["missed"].to_numpy()
-    if not missed.any():
-        return table
-    key = table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
-    # A keyed hash of the trial: pandas takes a key of 16 characters.
-    draws = pd.util.hash_array(key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False)
-    table.loc[missed, "response"] = np.array(CATEGORIES)[draws % len(CATEGORIES)]
-    table["correct"] = table["response"] == table["category"]
+    if missed.any():
+        key = (
+            table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
+        )
+        # A keyed hash of the trial: pandas takes a key of 16 characters.
+        draws = pd.util.hash_array(
+            key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False
+        )
+        table.loc[missed, "response"] = np.array(CATEGORIES)[draws % len(CATEGORIES)]
+        table["correct"] = table["response"] == table["category"]
+    table["score"] = table["correct"].astype(float)
     return table
 
 
@@ -276,8 +311,9 @@ def by_image(table: pd.DataFrame) -> pd.DataFrame:
     """One row for each stimulus and block: what people together did with it.
 
     Returns:
-        Columns experiment, block, file_name, category, level; observers (how many saw it), accuracy (share), missed
-        (share), response_time (mean in ms over those who answered, NaN if nobody did) and response_time_z: the mean
+        Columns experiment, block, file_name, category, level; observers (how many saw it), accuracy (mean score, NaN
+        if no trial has one), missed (share), response_time (mean in ms over those who answered, NaN if nobody did)
+        and response_time_z: the mean
         of the times standardised within each observer and block, which takes out that some people, and all blocks,
         differ in speed (this project's definition; NaN where nobody's times vary).
     """
@@ -290,7 +326,7 @@ def by_image(table: pd.DataFrame) -> pd.DataFrame:
         .groupby(["experiment", "block", "file_name", "category", "level"], as_index=False)
         .agg(
             observers=("observer", "nunique"),
-            accuracy=("correct", "mean"),
+            accuracy=("score", "mean"),
             missed=("missed", "mean"),
             response_time=("response_time", "mean"),
             response_time_z=("response_time_z", "mean"),
@@ -299,25 +335,30 @@ def by_image(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def correct_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Who was right about what: observers x stimuli, 1, 0, or NaN where the observer has no such trial.
+    """Correct and wrong answers, observers x stimuli: 1, 0, or NaN where there is no answer to score.
 
-    Columns are (experiment, block, file_name), so that stimuli of one name in two blocks stay two.
+    A missed trial is not an answer: it is NaN under the conventions "chance" and "answered" of `with_misses`, 0 under
+    "wrong", and what was drawn under "random".
+
+    Returns:
+        Index observer; columns (experiment, block, file_name), so that stimuli of one name in two blocks stay two.
     """
-    return table.assign(correct=table["correct"].astype(float)).pivot_table(
-        index="observer", columns=["experiment", "block", "file_name"], values="correct", aggfunc="first"
-    )
+    answers = table["score"].where(table["score"].isin([0.0, 1.0]))
+    keys = ["observer", "experiment", "block", "file_name"]
+    return answers.groupby([table[key] for key in keys]).first().unstack(keys[1:])
 
 
 def observer_curves(table: pd.DataFrame, by: str | None = "level") -> pd.DataFrame:
-    """Accuracy in percent of each observer, in each block: the unweighted mean of its rows is the human curve.
+    """Mean score in percent of each observer, in each block: the unweighted mean of its rows is the human curve.
 
     Args:
         table: Of one experiment or several.
         by: A further column to divide by, such as "level" or "category"; None for none.
 
     Returns:
-        Index (experiment, `by`, observer); columns are the blocks 0..4, NaN where an observer has no trial.
+        Index (experiment, `by`, observer); columns are the blocks 0..4, NaN where an observer has no scored
+        trial.
     """
     keys = ["experiment", *([by] if by else []), "observer"]
-    accuracy = 100 * table.groupby([*keys, "block"])["correct"].mean().unstack("block")
+    accuracy = 100 * table.groupby([*keys, "block"])["score"].mean().unstack("block")
     return accuracy.reindex(columns=pd.RangeIndex(len(BEEPS), name="block"))

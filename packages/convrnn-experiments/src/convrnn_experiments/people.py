@@ -45,8 +45,8 @@ class Crowd:
         observers: ids.
         curves: (observers, blocks) accuracy in percent; NaN where an observer has no trial.
         categories: (observers, 16) accuracy in percent, all blocks together.
-        correct: (observers, images) 1, 0, or NaN where the observer was not shown the image; columns are the
-            network's rows.
+        correct: (observers, images) 1, 0, or NaN where the observer was not shown the image or gave no answer to
+            score, see `observers.correct_matrix`; columns are the network's rows.
         response_times: (images,) mean z-score within observer and block; NaN where nobody answered.
         confusions: (blocks, 16, 16) counts: rows are true categories, columns answers.
         times: (trials,) response times in ms, and `blocks`, (trials,), their blocks.
@@ -109,14 +109,14 @@ class People:
 
 
 def read_people(
-    folder: Path, *, named: Collection[str] = (), misses: Misses = "wrong", seed: int = 0
+    folder: Path, *, named: Collection[str] = (), misses: Misses = "chance", seed: int = 0
 ) -> People:
     """Read the answers below a folder.
 
     Args:
         folder: holds `jatos_results_*.txt`, at any depth.
         named: sets of observers to leave out, such as "satbench".
-        misses: whether a missed response is wrong or a random category.
+        misses: how missed trials are scored, see `observers.with_misses`.
         seed: of the random categories.
 
     Raises:
@@ -138,7 +138,7 @@ def trial_keys(answers: Answers) -> list[tuple[int, str]]:
 def _crowd(table: pd.DataFrame, keys: list[tuple[int, str]]) -> Crowd:
     curves = observer_curves(table, by=None).sort_index()
     observers = curves.index.get_level_values("observer")
-    categories = 100 * table.groupby(["observer", "category"])["correct"].mean().unstack("category")
+    categories = 100 * table.groupby(["observer", "category"])["score"].mean().unstack("category")
     columns = pd.MultiIndex.from_tuples(keys, names=["block", "file_name"])
     correct = correct_matrix(table).droplevel("experiment", axis="columns")
     images = by_image(table).set_index(["block", "file_name"])["response_time_z"]

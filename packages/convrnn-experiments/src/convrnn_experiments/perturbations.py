@@ -38,8 +38,9 @@ def perturb(
     Returns:
         The perturbed images, same shape, in [0, 1], and the (batch,) levels that were applied.
 
-    Source: SATBench (arXiv 2206.08427), section 3: grayscale by luma; noise at contrast 0.2 about a mean of 0.5,
-    Gaussian, truncated at 2 SD by redrawing, one value per pixel for all channels; Gaussian blur of each channel.
+    Source: SATBench (doi 10.1167/jov.25.1.4; preprint arXiv 2206.08427, section 3): grayscale by luma; noise at
+    contrast 0.2 about a mean of 0.5, Gaussian, truncated at 2 SD by redrawing, one value per pixel for all channels;
+    Gaussian blur of each channel.
     """
     if levels is None:
         levels = draw_levels(condition, ops.shape(images)[0], seed_generator)

@@ -63,7 +63,7 @@ def write(
     *,
     human: Path | None = None,
     match: Exits = Exits.INDEX,
-    misses: Misses = "wrong",
+    misses: Misses = "chance",
     named: Collection[str] = (),
     seed: int = 0,
     report: Report = silent,

@@ -14,6 +14,7 @@ from convrnn_experiments import measures
 from convrnn_experiments.compare import MEASURES, Measure, Row
 from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.matching import MEANING, Exits, described
+from convrnn_experiments.observers import MISSES
 from convrnn_experiments.people import BEEP_TIMES, People
 from convrnn_experiments.resampling import Estimate
 from convrnn_experiments.results import Evaluation
@@ -123,18 +124,13 @@ def notes(rows: Sequence[Row], people: People, match: Exits) -> list[str]:
         else "people"
     )
     left_out = f"; left out: {', '.join(people.named)}" if people.named else "; nobody left out"
-    missed = (
-        "a missed response counts as wrong"
-        if people.misses == "wrong"
-        else "a missed response counts as a random category"
-    )
     where = {
         f"{row.evaluation.network}, {row.evaluation.regime}: {described(row.where)}": None
         for row in rows
         if match == Exits.LINEAR
     }
     return [
-        f"Observers: {said}; {who}{left_out}; {missed}.",
+        f"Observers: {said}; {who}{left_out}; {MISSES[people.misses]}.",
         f"Exits, '{match}': {MEANING[match]}{'. ' + '; '.join(where) if where else ''}.",
         "Brackets: 95 % bootstrap intervals, over images for networks, over observers for people, over both between "
         "them.",
