@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from convrnn_data.simulated import CURVES
-from convrnn_experiments import figures, plots
-from convrnn_experiments.digitised import DIGITISED
+from convrnn_experiments import digitised, figures, plots
 from convrnn_experiments.examples import examples, read_image
 from convrnn_experiments.results import read_evaluations
 
@@ -38,14 +37,53 @@ def test_colours_are_of_networks_and_stay():
     assert figures.PEOPLE not in {colour for colour, _ in colours.values()}
 
 
-def test_digitised_curves_are_those_that_observers_are_simulated_after():
-    for condition, curves in DIGITISED.items():
-        regime, _, level = condition.partition(" ")
+def test_observers_are_simulated_after_the_published_figure():
+    people = [one for one in digitised.CURVES if (one.who, one.source) == ("people", "figure")]
+    assert len(people) == 6
+    for curve in people:
+        regime, _, level = curve.condition.partition(" ")
         experiment, key = {"color": ("color_gray", "c"), "grayscale": ("color_gray", "g")}.get(
             regime, (regime, level)
         )
-        np.testing.assert_allclose(curves["people"], CURVES[experiment][key])
-        assert len(curves["ConvRNN"]) == 5
+        np.testing.assert_allclose(curve.percent, CURVES[experiment][key])
+
+
+def test_published_curves_name_source_and_convention():
+    for curve in digitised.CURVES:
+        assert len(curve.percent) == len(curve.error) == 5
+        if curve.who == "people":
+            assert (curve.source, curve.misses) in {("figure", "random"), ("notebook", "wrong")}
+        else:
+            assert (curve.source, curve.misses) == ("figure", None)
+
+
+@pytest.mark.parametrize(
+    ("misses", "expected"),
+    [
+        ("chance", [("people", "figure", 36.5), ("ConvRNN", "figure", 4.3)]),
+        ("random", [("people", "figure", 36.5), ("ConvRNN", "figure", 4.3)]),
+        ("wrong", [("people", "notebook", 35.6), ("ConvRNN", "figure", 4.3)]),
+        ("answered", [("ConvRNN", "figure", 4.3)]),
+    ],
+)
+def test_only_curves_of_the_same_convention_are_comparable(misses, expected):
+    found = digitised.comparable("blur 9", misses)
+    assert [(curve.who, curve.source, curve.percent[-1]) for curve in found] == expected
+    assert digitised.comparable("blur 7", misses) == []
+
+
+@pytest.mark.parametrize(("misses", "people"), [("chance", 0), ("wrong", 1)])
+def test_the_plot_draws_the_notebook_only_where_misses_are_wrong(tmp_path, seen, make_run, misses, people):
+    """The first two blocks of blur 0 were not read: the line has a gap, not a zero."""
+    found = read_evaluations([make_run(tmp_path / "blur", "blur", seen)])
+    (panel,) = [one for one in plots.panels_of(found, []) if one.condition == "blur 0"]
+    with figures.style():
+        axis = figures.Sheet(1, (2, 2), columns=1).axes(0, figures.Margins())
+        plots._published(axis, panel, misses)
+    assert len(axis.lines) == people
+    for line in axis.lines:
+        assert np.isnan(line.get_ydata()[:2]).all()
+        assert line.get_label() == "people, notebook ±0.3"
 
 
 def test_examples_change_and_are_of_many_categories(tmp_path, seen, make_run):
@@ -72,5 +110,5 @@ def test_curves_of_a_feedforward_network_and_without_people(tmp_path, seen, make
     with figures.style():
         colours = figures.colour_of(["color"])
         for cost in (False, True):
-            picture = plots.sat_curves(panels, colours, "people", cost=cost, reference=False)
+            picture = plots.sat_curves(panels, colours, "people", cost=cost, reference=None)
             assert len(picture.panels) == 1

@@ -10,9 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments import measures
+from convrnn_experiments import digitised, measures
 from convrnn_experiments.compare import Row, consistency
-from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.examples import Example
 from convrnn_experiments.figures import CHANCE, PEOPLE, Margins, Picture, Sheet
 from convrnn_experiments.matching import nearest
@@ -80,7 +79,7 @@ def _line(evaluation: Evaluation, mask: np.ndarray) -> Line:
 
 
 def sat_curves(
-    panels: Sequence[Panel], colours: Colours, people: str, *, cost: bool, reference: bool
+    panels: Sequence[Panel], colours: Colours, people: str, *, cost: bool, reference: str | None
 ) -> Picture:
     """Speed-accuracy curves: accuracy over time steps, or over multiply-adds, a panel for each condition.
 
@@ -89,10 +88,11 @@ def sat_curves(
         colours: of the networks.
         people: what to call them.
         cost: whether time is in multiply-adds instead of steps.
-        reference: whether SATBench's digitised curves are drawn.
+        reference: how people's missed trials are scored, which decides the published curves that are drawn beside
+            them; None draws none.
     """
     entries = [len(panel.lines) + (panel.row is not None) for panel in panels]
-    rows = -(-(max(entries) + 2 * reference) // 2)
+    rows = -(-(max(entries) + 2 * (reference is not None)) // 2)
     sheet = Sheet(len(panels), (3.3, 2.62 + 0.16 * rows), columns=3)
     largest = max(float(line.multiply_adds.max()) for panel in panels for line in panel.lines)
     scale, unit = (1e9, "billions") if largest >= 1e9 else (1e6, "millions")
@@ -108,8 +108,8 @@ def sat_curves(
             axis.fill_between(x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
         if panel.row is not None:
             _people_curve(axis, panel.row, people, scale if cost else None)
-        if reference and not cost and panel.condition in DIGITISED:
-            _digitised(axis, panel)
+        if reference is not None and not cost:
+            _published(axis, panel, reference)
         _time_axis(axis, f"Multiply-adds ({unit})" if cost else "Time step", panel if not cost else None)
         axis.set_title(panel.title, pad=7 + 11.5 * rows)
         axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **_KEY)
@@ -143,16 +143,23 @@ def _people_curve(axis: Axes, row: Row, people: str, scale: float | None) -> Non
     axis.fill_between(x, low, high, color=PEOPLE, alpha=0.15, linewidth=0)
 
 
-def _digitised(axis: Axes, panel: Panel) -> None:
+def _published(axis: Axes, panel: Panel, misses: str) -> None:
     """SATBench's people where people are drawn, its network at its steps 1 to 5."""
-    for name, line, marker in (("people", "--", "o"), ("ConvRNN", ":", "s")):
-        values = DIGITISED[panel.condition][name]
-        label = f"{name}, digitised ±2"
-        steps = np.arange(1.0, len(values) + 1)
-        if name == "people" and panel.row is not None:
+    for curve in digitised.comparable(panel.condition, misses):
+        people = curve.who == digitised.PEOPLE
+        steps = np.arange(1.0, len(curve.percent) + 1)
+        if people and panel.row is not None:
             steps = panel.row.where + 1
+        line, marker = ("--", "o") if people else (":", "s")
         axis.plot(
-            steps, values, color="0.62", linestyle=line, marker=marker, markersize=3, linewidth=1, label=label
+            steps,
+            curve.percent,
+            color="0.62",
+            linestyle=line,
+            marker=marker,
+            markersize=3,
+            linewidth=1,
+            label=curve.label,
         )
 
 

@@ -29,7 +29,8 @@ SIMULATED = (
 )
 DIGITISED_NOTE = (
     "Pale gray: SATBench's published curves (real photographs, people, a network of full size), digitised from its "
-    "figure, ±2 percentage points; for orientation only."
+    "figure (±2 percentage points) or analysis notebooks (±0.3), whichever scores missed trials as this page does; for "
+    "orientation only."
 )
 
 
@@ -165,7 +166,7 @@ def _sections(found: Findings, made: dict[str, Table], report: Report) -> list[S
 
 def _accuracy(found: Findings, colours: plots.Colours) -> Section:
     panels = plots.panels_of(found.evaluations, found.rows)
-    reference = found.people is not None
+    reference = None if found.people is None else found.people.misses
     beside = (
         f" Round marks: {found.noun}, at the steps that go with their response times ({found.match}: "
         f"{MEANING[found.match]})."
@@ -181,9 +182,9 @@ def _accuracy(found: Findings, colours: plots.Colours) -> Section:
             plots.sat_curves(panels, colours, found.noun, cost=cost, reference=reference),
             f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}.{beside} {BANDS}"
             + levels
-            + (f" {DIGITISED_NOTE}" if reference and not cost else ""),
+            + (f" {DIGITISED_NOTE}" if reference is not None and not cost else ""),
             said,
-            names + (["digitised"] if reference and not cost else []),
+            names + (["digitised"] if reference is not None and not cost else []),
         )
         for cost in (False, True)
     ]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_experiments import digitised as published
 from convrnn_experiments import measures
 from convrnn_experiments.compare import MEASURES, Measure, Row
-from convrnn_experiments.digitised import DIGITISED
 from convrnn_experiments.matching import MEANING, Exits, described
 from convrnn_experiments.observers import MISSES
 from convrnn_experiments.people import BEEP_TIMES, People
@@ -354,12 +354,19 @@ def problems(people: People) -> Table:
 
 
 def digitised() -> Table:
-    """SATBench's published curves, as they are drawn beside ours."""
+    """SATBench's published curves with their source and their convention for missed trials."""
     return [
-        {"condition": condition, "who": who, "time": step + 1, "accuracy_percent": value, "error_points": 2}
-        for condition, curves in DIGITISED.items()
-        for who, curve in curves.items()
-        for step, value in enumerate(curve)
+        {
+            "condition": curve.condition,
+            "who": curve.who,
+            "source": curve.source,
+            "misses": curve.misses or "",
+            "time": step + 1,
+            "accuracy_percent": value,
+            "error_points": error,
+        }
+        for curve in published.CURVES
+        for step, (value, error) in enumerate(zip(curve.percent, curve.error, strict=True))
     ]
 
 
