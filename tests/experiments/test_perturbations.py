@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from convrnn_data.streams import Stream
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import Perturb, perturb
@@ -115,12 +116,12 @@ def test_draws_anew_within_tf_data() -> None:
 def test_layer_draws_anew_in_fit_and_restarts_where_told() -> None:
     layer = Perturb(NOISE, seed=7)
     images = np.full((4, 16, 16, 3), 100, np.uint8)
-    layer.restart(0, 5)
+    layer.restart(Stream.TRAINING_PERTURBATION, 5)
     first, second = np.asarray(layer(images)), np.asarray(layer(images))
     assert not np.array_equal(first, second)
-    layer.restart(0, 5)
+    layer.restart(Stream.TRAINING_PERTURBATION, 5)
     np.testing.assert_array_equal(np.asarray(layer(images)), first)
-    layer.restart(0, 6)
+    layer.restart(Stream.TRAINING_PERTURBATION, 6)
     assert not np.array_equal(np.asarray(layer(images)), first)
 
 

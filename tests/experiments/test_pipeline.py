@@ -1,6 +1,7 @@
 """Batches: every row once, in an order and with crops that are functions of seed and epoch alone."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import convrnn_data
+import convrnn_experiments
 from convrnn_data.images import BadImage
+from convrnn_data.streams import Stream, generator
 from convrnn_experiments import squares
+from convrnn_experiments.features import view_order
 from convrnn_experiments.pipeline import (
     MADE_TOGETHER,
     RATIOS,
@@ -223,3 +228,25 @@ def test_pillow_resizes_in_its_place(side: int, size: int, monkeypatch: pytest.M
     slow = squares.resizer(size)(square)
     np.testing.assert_allclose(fast.astype(int), slow.astype(int), atol=1)
     assert "cykooz-resizer" not in squares.libraries()
+
+
+def test_orders_crops_and_views_of_all_epochs_are_independent() -> None:
+    """`default_rng([seed, 2])` and `default_rng([seed, 2, 0])` draw the same, so plain lists are not enough."""
+    drawn = [
+        tuple(generator(7, stream, *indices).random(4))
+        for stream in (Stream.EPOCH_ORDER, Stream.EPOCH_CROPS, Stream.VIEW_ORDER)
+        for indices in ((), *((epoch,) for epoch in range(20)))
+    ]
+    assert len(set(drawn)) == len(drawn)
+    starts = generator(7, Stream.VIEW_ORDER).integers(4, size=50)
+    np.testing.assert_array_equal(view_order(50, 4, seed=7, epoch=2), (starts + 2) % 4)
+    np.testing.assert_array_equal(
+        epoch_rows(50, seed=7, epoch=2), generator(7, Stream.EPOCH_ORDER, 2).permutation(50)
+    )
+
+
+@pytest.mark.parametrize("stream", Stream)
+def test_every_stream_is_drawn_from(stream: Stream) -> None:
+    folders = (Path(package.__file__).parent for package in (convrnn_data, convrnn_experiments))
+    sources = [path.read_text() for folder in folders for path in folder.rglob("*.py")]
+    assert any(f"Stream.{stream.name}" in source for source in sources), f"remove {stream.name}"

@@ -22,6 +22,7 @@ from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
+from convrnn_data.streams import Stream
 
 SYNSETS: dict[str, tuple[str, ...]] = {
     "airplane": ("n02690373",),
@@ -53,7 +54,6 @@ STIMULUS_SIZE = 224
 CONTRAST = 0.2
 _LUMA = (0.2989, 0.587, 0.114)
 _GRAYSCALE_SHARE = 0.04
-_TRAIN, _OTHER, _STIMULUS = 1, 2, 3
 _BATCH = 24
 _README = """This folder is a sample made by `convrnn-data sample` (seed {seed}).
 
@@ -139,10 +139,10 @@ def plan_training(images_per_category: int, *, seed: int) -> list[Picture]:
     pictures = []
     for number, (category, synsets) in enumerate(SYNSETS.items()):
         for i, path in enumerate(_training_paths(synsets, images_per_category)):
-            pictures.append(Picture(path, (seed, _TRAIN, number, i), category))
+            pictures.append(Picture(path, (seed, Stream.TRAINING_PICTURE, number, i), category))
     others = max(len(OTHER_SYNSETS), images_per_category // 4)
     for i, path in enumerate(_training_paths(OTHER_SYNSETS, others)):
-        pictures.append(Picture(path, (seed, _OTHER, i), None))
+        pictures.append(Picture(path, (seed, Stream.OTHER_PICTURE, i), None))
     return pictures
 
 
@@ -166,11 +166,11 @@ def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:
     for number, (experiment, curves) in enumerate(CURVES.items()):
         levels = list(curves)
         for block in range(len(BLOCKS)):
-            rng = np.random.default_rng([seed, _STIMULUS, number, block])
+            rng = np.random.default_rng([seed, Stream.STIMULUS_PICTURE, number, block])
             for i, (category, level) in enumerate(_balanced(rng, list(OBJECTS), levels, trials)):
                 name = f"{i}_{experiment}_{level}_{category}.JPEG"
                 path = f"human/{FOLDERS[experiment]}/{block}/{name}"
-                stream = (seed, _STIMULUS, number, block, i)
+                stream = (seed, Stream.STIMULUS_PICTURE, number, block, i)
                 pictures.append(Picture(path, stream, category, experiment, level))
     return pictures
 

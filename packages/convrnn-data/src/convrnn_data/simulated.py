@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from convrnn_data.human import GRACE
+from convrnn_data.streams import Stream
 
 BLOCKS = ((0, 500), (400, 900), (600, 1100), (800, 1300), (1000, 1500))
 """Per response-time block: the number in its `sender`, and its beep in ms after the stimulus."""
@@ -69,9 +70,10 @@ def simulate_observer(
     Returns:
         One line of a `jatos_results_*.txt`: a JSON array of rows, as lab.js writes them.
     """
-    rng = np.random.default_rng([seed, 1000, *experiment.encode(), number])
+    rng = np.random.default_rng([seed, Stream.OBSERVER, *experiment.encode(), number])
     ability = rng.normal(0, _ABILITY)
-    easy = dict(zip(_categories(), np.random.default_rng([seed, 1001]).normal(0, _EASE, 16), strict=True))
+    ease = np.random.default_rng([seed, Stream.CATEGORY_EASE]).normal(0, _EASE, 16)
+    easy = dict(zip(_categories(), ease, strict=True))
     order = 1 if number % 2 == 0 else -1
     rows: list[Row] = [{"sender": "Welcome", "url": {"srid": observer_name(number)}, "duration": 4000}]
     rows.append({"sender": "ScreenCategorizationTutorial", "duration": 3000})
@@ -96,7 +98,9 @@ def _categories() -> list[str]:
 
 def _difficulty(name: str, block: int, seed: int) -> float:
     """How hard this image is for everyone, in logits; the same for all observers."""
-    return float(np.random.default_rng([seed, 1002, block, *name.encode()]).normal(0, _DIFFICULTY))
+    return float(
+        np.random.default_rng([seed, Stream.IMAGE_DIFFICULTY, block, *name.encode()]).normal(0, _DIFFICULTY)
+    )
 
 
 def _chance(percent: float, shift: float) -> float:

@@ -13,6 +13,7 @@ from convrnn_data import CATEGORIES
 from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.images import BadImage
+from convrnn_data.streams import Stream
 from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.config import Config, exits
@@ -26,7 +27,6 @@ from convrnn_experiments.squares import decode
 from convrnn_experiments.testsets import Trials
 from convrnn_model import entropy, load_weights, multiply_adds
 
-STREAM = 4  # of the perturbation's draws
 BATCH = 16
 """Images answered at a time, whatever the run was trained with: more is no faster, and takes more memory."""
 
@@ -92,7 +92,7 @@ def predict(
         ConvRNNError: an image cannot be read; it is named.
     """
     model, perturbation = _answering(network, _condition(trials, config), config)
-    perturbation.restart(STREAM)
+    perturbation.restart(Stream.EVALUATION_PERTURBATION)
     done = 0
     try:
         for images, _, rows in batches(trials.pictures, trials.frame, BATCH):

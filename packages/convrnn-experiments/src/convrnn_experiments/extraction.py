@@ -11,15 +11,13 @@ import tensorflow as tf
 
 from convrnn_data import PreparedSet
 from convrnn_data.engine import available_cores
+from convrnn_data.streams import Stream
 from convrnn_experiments.config import Config
 from convrnn_experiments.parts import Part
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, pictures_of, unreadable
 from convrnn_experiments.runs import written_hdf5
 from convrnn_model import activations
-
-TRAINING, VALIDATION = 2, 3  # streams of the perturbation's draws
-
 
 BATCH = 16
 """Images that the network sees together: what is drawn depends on it, so it is not the readout's batch size."""
@@ -90,8 +88,9 @@ class Extractor:
         """
         config, pictures = self._config, self._pictures[part.split]
         training = part.split == "train"
+        stream = Stream.TRAINING_FEATURES if training else Stream.VALIDATION_FEATURES
         # Each part has a stream of its own, so it does not matter which were computed before it.
-        self._perturbation.restart(TRAINING if training else VALIDATION, part.view, part.shard)
+        self._perturbation.restart(stream, part.view, part.shard)
         jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=part.view) if training else None
         shown = batches(
             pictures, Frame(config.image_size, config.resize), BATCH, rows=part.rows, jitter=jitter

@@ -18,6 +18,7 @@ from convrnn_data import PreparedSet
 from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.engine import parse_task
+from convrnn_data.streams import Stream, generator
 from convrnn_experiments.config import Config
 from convrnn_experiments.dependencies import folder_of
 from convrnn_experiments.errors import ConvRNNError
@@ -202,5 +203,5 @@ def _mapped(part: Part) -> np.ndarray:
 
 def view_order(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:
     """Which view of each row an epoch shows: (count,); each image goes through all its views in turn."""
-    start = np.random.default_rng([seed, 2]).integers(views, size=count)
+    start = generator(seed, Stream.VIEW_ORDER).integers(views, size=count)
     return (start + epoch) % views

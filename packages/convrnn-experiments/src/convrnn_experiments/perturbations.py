@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from convrnn_data.streams import Stream, seed_sequence
 from convrnn_experiments.conditions import Condition
 from convrnn_experiments.distribution import ReplicaSeeds
 
@@ -118,6 +119,12 @@ def _blur_matrices(levels: Any, size: Any) -> Any:
     return weights / ops.sum(weights, axis=-1, keepdims=True)
 
 
+def set_stream(seed_generator: keras.random.SeedGenerator, seed: int, stream: Stream, *indices: int) -> None:
+    """Put a seed generator at the start of a random stream; see `convrnn_data.streams.seed_sequence`."""
+    state = seed_sequence(seed, stream, *indices).generate_state(2, dtype=np.uint32)
+    seed_generator.state.assign(state)
+
+
 class Perturb(keras.layers.Layer):
     """From pictures as they are stored to what a network takes: uint8 -> [0, 1] -> perturbed -> [-1, 1].
 
@@ -136,10 +143,9 @@ class Perturb(keras.layers.Layer):
         self.with_levels = with_levels
         self.seed_generator = ReplicaSeeds(seed)
 
-    def restart(self, *stream: int) -> None:
-        """Let the draws that follow be a function of the layer's seed and of `stream` alone."""
-        state = np.random.SeedSequence([self.seed, *stream]).generate_state(2, dtype=np.uint32)
-        self.seed_generator.state.assign(state)
+    def restart(self, stream: Stream, *indices: int) -> None:
+        """Make the following draws depend on the layer's seed, the stream and the indices alone."""
+        set_stream(self.seed_generator, self.seed, stream, *indices)
 
     def call(self, images: Any, levels: Any = None) -> Any:
         """(batch, height, width, 3) uint8 -> float32 in [-1, 1], perturbed with fresh draws."""

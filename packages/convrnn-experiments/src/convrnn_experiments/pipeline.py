@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
+from convrnn_data.streams import Stream, generator
 from convrnn_experiments import squares
 from convrnn_experiments.config import require_split
 from convrnn_experiments.errors import ConvRNNError
@@ -65,7 +66,7 @@ def pictures_of(data: PreparedSet, split: str) -> Pictures:
 
 def epoch_rows(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """The order of an epoch: a permutation of all rows, (count,) int64."""
-    return np.random.default_rng([seed, epoch, 0]).permutation(count)
+    return generator(seed, Stream.EPOCH_ORDER, epoch).permutation(count)
 
 
 def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int) -> np.ndarray:
@@ -93,7 +94,7 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
 
 def epoch_jitter(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """Where each row's crop lies and whether it is flipped: (count, 3) in [0, 1); by row, whatever the order."""
-    return np.random.default_rng([seed, epoch, 1]).random((count, 3), dtype=np.float32)
+    return generator(seed, Stream.EPOCH_CROPS, epoch).random((count, 3), dtype=np.float32)
 
 
 def batches(

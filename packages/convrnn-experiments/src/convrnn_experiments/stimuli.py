@@ -16,10 +16,11 @@ from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.human import BLOCKS, StimulusName
 from convrnn_data.sample import FOLDERS
+from convrnn_data.streams import Stream, generator
 from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.perturbations import perturb
+from convrnn_experiments.perturbations import perturb, set_stream
 from convrnn_experiments.results import plain_level
 
 SIZE = 224
@@ -156,7 +157,7 @@ def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int
         raise ConvRNNError(f"there is no validation image of: {', '.join(missing)}")
     planned = []
     for experiment, its in levels.items():
-        rng = np.random.default_rng([seed, list(LEVELS).index(experiment)])
+        rng = generator(seed, Stream.STIMULUS_PLAN, list(LEVELS).index(experiment))
         counts = balanced_counts(len(BLOCKS), len(CATEGORIES), len(its), per_block, rng)
         decks = [_Deck(np.flatnonzero(labels == label), rng) for label in range(len(CATEGORIES))]
         for block, table in enumerate(counts):
@@ -199,7 +200,8 @@ def _made(
     source: Source, planned: Sequence[Planned], size: int, seed: int
 ) -> Iterator[tuple[Planned, Image.Image]]:
     """Stimuli in order, perturbed together as long as the regime is the same."""
-    generator = keras.random.SeedGenerator(seed)
+    seeds = keras.random.SeedGenerator(0)
+    set_stream(seeds, seed, Stream.STIMULUS_PERTURBATION)
     for start in range(0, len(planned), _BATCH):
         batch = planned[start : start + _BATCH]
         groups: dict[Regime, list[Planned]] = {}
@@ -208,15 +210,15 @@ def _made(
         for regime, group in groups.items():
             pictures = np.stack([_square(source, one.row, size) for one in group])
             strengths = [0.0 if one.level in "cg" else float(one.level) for one in group]
-            shown = _perturbed(pictures, CONDITIONS[regime], strengths, generator)
+            shown = _perturbed(pictures, CONDITIONS[regime], strengths, seeds)
             for one, pixels in zip(group, shown, strict=True):
                 yield one, Image.fromarray(pixels)
 
 
 def _perturbed(
-    pictures: np.ndarray, condition: Condition, levels: list[float], generator: keras.random.SeedGenerator
+    pictures: np.ndarray, condition: Condition, levels: list[float], seeds: keras.random.SeedGenerator
 ) -> np.ndarray:
-    shown, _ = perturb(pictures, condition, seed_generator=generator, levels=np.array(levels, np.float32))
+    shown, _ = perturb(pictures, condition, seed_generator=seeds, levels=np.array(levels, np.float32))
     return np.rint(255 * np.asarray(keras.ops.convert_to_numpy(shown))).clip(0, 255).astype(np.uint8)
 
 

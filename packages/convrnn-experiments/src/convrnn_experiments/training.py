@@ -13,6 +13,7 @@ from keras import ops
 
 from convrnn_data import PreparedSet
 from convrnn_data.console import Report, silent
+from convrnn_data.streams import Stream
 from convrnn_experiments.checkpoints import load_state, save_state
 from convrnn_experiments.config import Config
 from convrnn_experiments.distribution import Processes, strategy
@@ -41,7 +42,6 @@ from convrnn_experiments.runs import Run, written
 from convrnn_model import ConvRNNError as WeightsError
 from convrnn_model import load_weights, save_weights
 
-TRAINING, VALIDATION = 0, 1  # streams of the perturbation's draws
 ALONE = Processes()
 Say = Callable[[str], None]
 
@@ -239,11 +239,11 @@ class _Streams(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.perturbation:
-            self.perturbation.restart(TRAINING, self.epoch)
+            self.perturbation.restart(Stream.TRAINING_PERTURBATION, self.epoch)
 
     def on_test_begin(self, logs: Any = None) -> None:
         if self.perturbation:
-            self.perturbation.restart(VALIDATION)
+            self.perturbation.restart(Stream.VALIDATION_PERTURBATION)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.report_progress(f"epoch {self.epoch + 1}", batch + 1, self.total)
