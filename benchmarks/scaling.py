@@ -197,10 +197,6 @@ def measuring(where: str) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
     before, began = used(), time.perf_counter()
     yield {"workers": int(where)}, found
     found["wall_seconds"] = time.perf_counter() - began
-    if int(where) > 1:
-        from joblib.externals.loky import get_reusable_executor
-
-        get_reusable_executor().shutdown(wait=True)  # only what has ended is counted
     found["processor_seconds"] = used() - before
     found["peak_mib"] = max(peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN))
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from jobs import Seen
 
-DATA_MODULES = ("convrnn_data.cli", "convrnn_data.sample", "joblib", "numpy.ma")
+DATA_MODULES = ("convrnn_data.cli", "convrnn_data.sample", "numpy.ma")
 NETWORK_MODULES = (
     "convrnn_experiments.cli",
     "convrnn_experiments.evaluation",

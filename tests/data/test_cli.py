@@ -117,7 +117,11 @@ WRONG = [
     ("prepare FOLDERS set --images all --task one", 1, "--task is 'one'"),
     ("prepare FOLDERS set --images all --workers 0", 1, "--workers is 0; at least 1"),
     ("prepare FOLDERS set --images all --resize 0", 1, "--resize is 0"),
-    ("prepare FOLDERS set --images all --address head:6379", 1, "--address is 'head:6379', and --engine local"),
+    (
+        "prepare FOLDERS set --images all --address head:6379",
+        1,
+        "--address is 'head:6379', and --engine local",
+    ),
     ("prepare FOLDERS set --images all --engine spark", 2, "Invalid value for '--engine'"),
     ("prepare FOLDERS set --image-names empty", 1, "airplane.txt: No such file"),
     ("prepare FOLDERS set --images all --split-file none.json", 1, "none.json: No such file"),

@@ -47,7 +47,9 @@ def test_an_engine_that_is_not_installed(name, package, monkeypatch):
 
 
 def test_an_address_that_no_engine_would_use():
-    with pytest.raises(ConvRNNError, match="--address is 'head:6379', and --engine local works on this machine alone"):
+    with pytest.raises(
+        ConvRNNError, match="--address is 'head:6379', and --engine local works on this machine alone"
+    ):
         engine.check_engine("local", None, "head:6379")
     engine.check_engine("local", None)
 
@@ -104,7 +106,9 @@ def test_a_scheduler_without_workers(dask_address, monkeypatch):
         list(engine.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
 
-@pytest.mark.parametrize(("found", "why"), [("0.0.1", "has convrnn-data 0.0.1"), (ImportError(), "lacks convrnn-data")])
+@pytest.mark.parametrize(
+    ("found", "why"), [("0.0.1", "has convrnn-data 0.0.1"), (ImportError(), "lacks convrnn-data")]
+)
 def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch):
     address = dask_address(1)
     distributed = pytest.importorskip("distributed")
@@ -132,6 +136,11 @@ def test_a_worker_of_a_cluster_that_is_killed(name):
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.stdout.startswith("said: a worker of"), done.stderr

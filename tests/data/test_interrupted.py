@@ -59,7 +59,9 @@ def run(work: str, name: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("work", [PLAINLY, INTO_A_CALLBACK, INTO_A_LIBRARY])
-@pytest.mark.parametrize(("name", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended")])
+@pytest.mark.parametrize(
+    ("name", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended")]
+)
 def test_an_interruption_is_never_lost(work: str, name: str, code: int, word: str) -> None:
     done = run(work, name)
     assert (done.returncode, done.stdout) == (code, "")

@@ -1,4 +1,4 @@
-"""Independent tasks on local processes or a Ray cluster, through joblib, or on a Dask cluster."""
+"""Independent jobs in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
 
 import contextlib
 import importlib.util
@@ -6,14 +6,14 @@ import itertools
 import logging
 import os
 import re
-import signal
 import socket
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.processes import available_cores as available_cores
+from convrnn_data.processes import map_in_processes
 
 ENGINES = ("local", "ray", "dask")
 
@@ -26,11 +26,6 @@ WAIT = 20
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_engine(engine: str, workers: int | None, address: str | None = None) -> None:
@@ -101,35 +96,12 @@ def run_jobs(
             _require_package(client, function.__module__.partition(".")[0].replace("_", "-"))
             yield from _by_dask(client, function, jobs, workers if address else None)
         return
-    import joblib  # A tenth of a second that most commands can do without.
-
-    calls = (joblib.delayed(function)(job) for job in jobs)
-    with _backend(engine, workers, address), _losses_said(engine):
-        if engine == "ray":
-            yield from _in_waves(calls, workers)
-            return
-        with _deaf_children():
-            results = joblib.Parallel(n_jobs=workers or -1, return_as="generator_unordered", batch_size=1)(
-                calls
-            )
-        try:
-            for result in results:  # noqa: UP028 - that would close them itself, with what joblib says to it
-                yield result
-        finally:
-            with warnings.catch_warnings():
-                # joblib warns that jobs were left undone, which is why it is closed.
-                warnings.simplefilter("ignore", UserWarning)
-                results.close()
-
-
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started within never see Ctrl-C, which a terminal sends to all; this one does and ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if engine == "ray":
+        with _ray(workers, address), _losses_said(engine):
+            yield from _by_ray(function, jobs, workers)
+        return
+    assert workers is not None
+    yield from map_in_processes(function, jobs, workers)
 
 
 @contextlib.contextmanager
@@ -146,10 +118,6 @@ def _losses_said(engine: str) -> Iterator[None]:
 
 
 def _losses(engine: str) -> tuple[type[BaseException], ...]:
-    if engine == "local":
-        from joblib.externals.loky.process_executor import BrokenProcessPool
-
-        return (BrokenProcessPool,)
     if engine == "ray":
         from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
@@ -159,26 +127,16 @@ def _losses(engine: str) -> tuple[type[BaseException], ...]:
     return (KilledWorker,)
 
 
-def _in_waves(calls: Iterator[Any], workers: int | None) -> Iterator[Any]:
-    """Ray's backend hands results over only when all are there, so a few jobs per worker are given to it at a time."""
+def _by_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None) -> Iterator[Result]:
+    """A few jobs per worker at a time: joblib's Ray backend returns results only once it has all of them."""
     import joblib
 
-    size = WAVE * joblib.effective_n_jobs(workers or -1)
-    with joblib.Parallel(n_jobs=workers or -1, batch_size=1) as parallel:
-        while wave := list(itertools.islice(calls, size)):
-            yield from parallel(wave)
-
-
-@contextlib.contextmanager
-def _backend(engine: str, workers: int | None, address: str | None) -> Iterator[None]:
-    import joblib
-
-    if engine == "local":
-        with joblib.parallel_config(backend="loky"):
-            yield
-    else:
-        with _ray(workers, address), joblib.parallel_config(backend="ray"):
-            yield
+    calls = (joblib.delayed(function)(job) for job in jobs)
+    with joblib.parallel_config(backend="ray"):
+        size = WAVE * joblib.effective_n_jobs(workers or -1)
+        with joblib.Parallel(n_jobs=workers or -1, batch_size=1) as parallel:
+            while wave := list(itertools.islice(calls, size)):
+                yield from parallel(wave)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """From ImageNet to a prepared set: list, plan, copy, complete."""
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from convrnn_data.workspace import abandon, begin, complete, held, is_complete, 
 OVERHEAD = 2800
 """Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
 
-Run = Callable[[Iterator[ShardJob], int], Iterator[Outcome]]
+Run = Callable[[Iterator[ShardJob], int], Generator[Outcome, None, None]]
 """Does jobs, of which there are so many, on some engine."""
 
 
@@ -105,7 +106,7 @@ def prepare(
     listing = list_images(find_source(imagenet), lists.categories, report)
     plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
 
-    def run(jobs: Iterator[ShardJob], total: int) -> Iterator[Outcome]:
+    def run(jobs: Iterator[ShardJob], total: int) -> Generator[Outcome, None, None]:
         return run_jobs(copy_shard, jobs, total, engine=engine, workers=workers, address=address)
 
     return _carry_out(plan, out, listing.summary, part, strict, run, report)
@@ -166,10 +167,12 @@ def _write(
         for shard in missing
     )
     report("Writing shards", 0, len(missing))
-    for done, outcome in enumerate(run(jobs, len(missing)), start=1):
-        if outcome.error:
-            raise ConvRNNError(outcome.error)
-        report("Writing shards", done, len(missing))
+    # Closed before anything is cleaned up, so that no worker writes any more.
+    with contextlib.closing(run(jobs, len(missing))) as outcomes:
+        for done, outcome in enumerate(outcomes, start=1):
+            if outcome.error:
+                raise ConvRNNError(outcome.error)
+            report("Writing shards", done, len(missing))
 
 
 def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:

@@ -4,14 +4,13 @@ Nothing in it is ImageNet's or anybody's: the pictures are drawn (`drawing.py`) 
 (`simulated.py`). Only the layout, the file grammar and the synset ids are the real ones.
 """
 
+import contextlib
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
@@ -21,6 +20,7 @@ from convrnn_data.categories import shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.processes import available_cores, map_in_processes
 from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
 from convrnn_data.streams import Stream
 
@@ -238,11 +238,14 @@ def _drawn(pictures: Sequence[Picture], workers: int | None) -> Iterator[tuple[s
     """Draw on several processes. They only draw: the bytes are written here, so that none writes after an error."""
     batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
     # Starting processes takes a second or two, in which one process draws several hundred pictures.
-    jobs = workers or (1 if len(pictures) < 400 else os.cpu_count() or 1)
-    for drawn in joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(_render_all)(b) for b in batches
-    ):
-        yield from drawn
+    jobs = workers or (1 if len(pictures) < 400 else available_cores())
+    if jobs == 1:
+        for batch in batches:
+            yield from _render_all(batch)
+        return
+    with contextlib.closing(map_in_processes(_render_all, batches, jobs, ordered=True)) as rendered:
+        for drawn in rendered:
+            yield from drawn
 
 
 def _write_answers(

@@ -1,0 +1,233 @@
+"""Local worker processes: results, order, bounded memory, and an end to every way in which a worker or parent dies."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from convrnn_data import processes
+from convrnn_data.errors import ConvRNNError
+from convrnn_data.processes import map_in_processes
+
+GENEROUS = 60
+"""Seconds; only a process that never ends takes so long."""
+
+
+def double(number):
+    return 2 * number
+
+
+def pid(number):
+    return os.getpid()
+
+
+def kill_itself(number):
+    os.kill(os.getpid(), number)
+
+
+def exit_at_once(number):
+    os._exit(number)
+
+
+def refuse(number):
+    if number == 3:
+        raise ConvRNNError("job 3 is refused")
+    return number
+
+
+def wait_for_ever(folder):
+    """Show that the job runs, by a file named by the process."""
+    (Path(folder) / str(os.getpid())).touch()
+    while True:
+        time.sleep(GENEROUS)
+
+
+def limits(number):
+    return os.environ.get("OMP_NUM_THREADS"), os.environ.get("NUMBA_NUM_THREADS")
+
+
+class NeverReturns:
+    """A result that can be sent and cannot be read."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def unreadable(number):
+    return NeverReturns()
+
+
+def test_every_job_is_done_once():
+    assert sorted(map_in_processes(double, range(20), 3)) == [2 * number for number in range(20)]
+    assert list(map_in_processes(double, [], 3)) == []
+
+
+def test_results_in_order_and_jobs_consumed_a_few_ahead():
+    taken = []
+
+    def jobs():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    with contextlib.closing(map_in_processes(double, jobs(), 2, ordered=True)) as results:
+        for count, result in enumerate(results):
+            assert result == 2 * count
+            assert len(taken) <= count + 2 * processes.SUBMITTED
+
+
+def test_an_exception_of_a_job_comes_through():
+    with pytest.raises(ConvRNNError, match="job 3 is refused"):
+        list(map_in_processes(refuse, range(9), 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "job", "cause"),
+    [
+        (kill_itself, signal.SIGKILL, "killed by SIGKILL"),
+        (kill_itself, signal.SIGTERM, "killed by SIGTERM"),
+        (kill_itself, signal.SIGSEGV, "killed by SIGSEGV"),
+        (exit_at_once, 7, "exit code 7"),
+        (unreadable, 0, "invalid literal for int"),
+    ],
+)
+def test_a_worker_that_dies_is_one_clear_line(function, job, cause):
+    with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
+        list(map_in_processes(function, [job] * 4, 2))
+    assert cause in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_large_jobs_that_wait_when_a_worker_dies():
+    """What waits to be written is larger than a pipe holds."""
+    jobs = [(signal.SIGKILL, bytes(1 << 20)) for _ in range(8)]
+    with pytest.raises(ConvRNNError, match="killed by SIGKILL"):
+        list(map_in_processes(kill_by_first, jobs, 2))
+
+
+def kill_by_first(job):
+    os.kill(os.getpid(), job[0])
+
+
+def test_closing_ends_workers_in_the_middle_of_their_jobs(tmp_path):
+    with contextlib.closing(map_in_processes(wait_or_return, [None, tmp_path, tmp_path], 2)) as results:
+        assert next(results) is None
+        running = begun(tmp_path, 2)
+    assert not alive(running)
+
+
+def wait_or_return(folder):
+    if folder is not None:
+        wait_for_ever(folder)
+
+
+def test_workers_end_after_the_last_result():
+    ends = set(map_in_processes(pid, range(6), 2))
+    assert os.getpid() not in ends
+    assert not alive(ends)
+
+
+def test_libraries_in_workers_share_the_cores(monkeypatch):
+    monkeypatch.setattr(processes, "available_cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert list(map_in_processes(limits, range(1), 2)) == [("3", "1")]
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(11, "Resource temporarily unavailable"), NotImplementedError("no sem_open")]
+)
+def test_a_system_without_queues(error, monkeypatch):
+    def none(*args, **how):
+        raise error
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", none)
+    with pytest.raises(ConvRNNError, match="Use --workers 1"):
+        list(map_in_processes(double, range(3), 2))
+
+
+def test_a_worker_that_cannot_be_started(monkeypatch):
+    def none(*args, **how):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(processes.SpawnProcess, "start", none)
+    with pytest.raises(
+        ConvRNNError, match="cannot be started: Resource temporarily unavailable. Lower --workers"
+    ):
+        list(map_in_processes(double, range(3), 2))
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {folder!r})
+from test_processes import double, wait_for_ever
+from convrnn_data.processes import map_in_processes
+{body}
+"""
+
+
+def script(body, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.format(folder=str(Path(__file__).parent), body=body))
+    return [sys.executable, str(path)]
+
+
+def test_an_unguarded_script(tmp_path):
+    """Workers do not run the script once more."""
+    words = script("print(list(map_in_processes(double, range(4), 2, ordered=True)))", tmp_path)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=GENEROUS, check=False)
+    assert (done.stdout, done.stderr) == ("[0, 2, 4, 6]\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(number, tmp_path):
+    folder = tmp_path / "running"
+    folder.mkdir()
+    words = script(f"list(map_in_processes(wait_for_ever, [{str(folder)!r}] * 4, 2))", tmp_path)
+    parent = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        running = begun(folder, 2)
+        # A terminal sends Ctrl-C to the whole group.
+        (os.killpg if number == signal.SIGINT else os.kill)(parent.pid, number)
+        errors = parent.communicate(timeout=GENEROUS)[1]
+        assert not alive_for_long(running)
+        assert parent.returncode == -number
+        assert errors.count("Traceback") == (number == signal.SIGINT)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def begun(folder, count):
+    """The processes that have shown themselves in a folder, once there are so many."""
+    end = time.monotonic() + GENEROUS
+    while time.monotonic() < end:
+        if len(found := [int(path.name) for path in folder.iterdir()]) == count:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{count} workers did not begin")
+
+
+def alive(numbers):
+    return [number for number in numbers if runs(number)]
+
+
+def alive_for_long(numbers):
+    end = time.monotonic() + GENEROUS
+    while time.monotonic() < end and alive(numbers):
+        time.sleep(0.01)
+    return alive(numbers)
+
+
+def runs(number):
+    """Whether a process is there and no zombie, which waits for a parent that is gone."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
