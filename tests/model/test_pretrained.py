@@ -1,5 +1,6 @@
 """Fetching from a server on this machine, with everything that can go wrong on the way."""
 
+import errno
 import gc
 import hashlib
 import logging
@@ -163,7 +164,7 @@ def test_file_put_by_hand_is_taken_and_recorded(server, published, tmp_path):
         ("bl_imagenet", "b_imagenet", "is b_net with 1000 classes"),
         ("bl_imagenet", "three_steps", "3 time steps"),
         ("b_imagenet", "narrow", r"filters \(48, 64"),
-        ("b_imagenet", "page", "is not b_imagenet: .* is not HDF5: it starts with b'<html>"),
+        ("b_imagenet", "page", "is not b_imagenet: .* is a web page"),
         ("b_imagenet", "nothing", "404"),
     ],
 )
@@ -250,3 +251,20 @@ def test_cache_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConvRNNError, match="could not be had"):
         fetch_weights("b_imagenet", cache=tmp_path / "file" / "cache")
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [(errno.ENOSPC, "free space"), (errno.EACCES, "permissions"), (errno.EMFILE, "ulimit -n")],
+)
+def test_a_cache_that_cannot_be_written(number, way_out, tmp_path, monkeypatch):
+    class Failing:
+        def __init__(self, **_):
+            pass
+
+        def fetch(self, *_, **__):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(pooch, "create", Failing)
+    with pytest.raises(ConvRNNError, match=f"cannot write .*: {os.strerror(number)}.*{way_out}"):
+        fetch_weights("b_imagenet", cache=tmp_path)

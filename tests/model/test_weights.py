@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from convrnn_model import (
     ConvRNNError,
-    b_net,
     bl_net,
     inspect_weights,
     load_weights,
@@ -92,14 +90,14 @@ def test_failed_saving_leaves_the_old_file(tmp_path, tiny_bl, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(h5py.Group, "create_dataset", full)
-    with pytest.raises(ConvRNNError, match="cannot be written: No space left"):
+    with pytest.raises(ConvRNNError, match=r"cannot write .*: No space left.*free space"):
         save_weights(tiny_bl, path)
     assert path.read_bytes() == b"what was there before"
     assert os.listdir(tmp_path) == ["w.h5"]
 
 
 @pytest.mark.parametrize(
-    ("path", "says"), [(".", "is a folder"), ("no/such/folder/w.h5", "cannot be written")]
+    ("path", "says"), [(".", "is a folder"), ("no/such/folder/w.h5", "cannot write .*: No such file")]
 )
 def test_saving_where_it_cannot_be(path, says, tmp_path, tiny_bl):
     with pytest.raises(ConvRNNError, match=says):
@@ -239,12 +237,12 @@ def no_layout(file):
 
 DAMAGE = {
     "truncated": (cut, "damaged or cut short"),
-    "not_hdf5": (no_hdf5, "is not HDF5: it starts with"),
-    "empty": (empty, "is not HDF5: it is empty"),
+    "not_hdf5": (no_hdf5, "is a web page, as of a login"),
+    "empty": (empty, "is empty: a weights file is HDF5"),
     "keras_archive": (keras_archive, "zip archive"),
     "gone": (gone, "does not exist"),
     "folder": (folder, "is a folder"),
-    "unreadable": (unreadable, "cannot be read"),
+    "unreadable": (unreadable, "cannot read "),
     "fifo": (fifo, "not a regular file"),
     "lost_layer": (lost_layer, r"missing: RCL_2_LConv/kernel\.$"),
     "lost_data": (lost_data, "lists RCL_2_LConv/kernel:0 in /RCL_2_LConv but does not hold it"),
@@ -273,7 +271,7 @@ DAMAGE = {
     "soft_link": (link(h5py.SoftLink("/RCL_1_LConv")), "links are not read"),
     "external_data": (stored_outside, "keeps RCL_2_LConv/kernel:0 in another file"),
     "twice": (twice, "lists RCL_0_BConv/kernel twice"),
-    "no_layout": (no_layout, "without the attribute `layer_names`"),
+    "no_layout": (no_layout, "HDF5 without the attribute `layer_names`"),
 }
 
 
@@ -488,12 +486,3 @@ def test_inspection_of_something_else(tmp_path):
         file["dense"].attrs["weight_names"] = [b"dense/kernel:0"]
     with pytest.raises(ConvRNNError, match="holds none of bl_net, b_net"):
         inspect_weights(tmp_path / "w.h5")
-
-
-def test_wrapped_network_is_refused(tmp_path):
-    import keras
-
-    image = keras.Input((64, 64, 3))
-    inner = b_net((64, 64, 3), 5, width=0.02)
-    with pytest.raises(ConvRNNError, match="give the network itself"):
-        save_weights(keras.Model(image, inner(image)), Path(tmp_path) / "w.h5")

@@ -53,6 +53,11 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
     Raises:
         ConvRNNError: The image's size is not known.
     """
+    if inner := [layer.name for layer in model.layers if isinstance(layer, keras.Model)]:
+        raise ConvRNNError(
+            f"cannot count the multiply-adds of {model.name}: it holds other models ({', '.join(inner)}), whose layers "
+            f"are not its own. Give the network itself, `model.get_layer({inner[0]!r})`."
+        )
     found = applications(model)
     n_timesteps = 1 + max((application.time for application in found), default=0)
     size = image_size or tuple(model.inputs[0].shape[1:3])

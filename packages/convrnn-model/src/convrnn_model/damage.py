@@ -63,18 +63,25 @@ def require_ending_collections(path: Path) -> None:
                 at += room
 
 
-def _widths(data: mmap.mmap) -> tuple[int, int]:
+def _widths(data: mmap.mmap | bytes) -> tuple[int, int]:
     """How many bytes addresses and sizes have, which the file's first block says, by its version in two places."""
     if len(data) < 16:
         return 8, 8  # not HDF5; it says so itself
     return (data[13], data[14]) if data[8] < 2 else (data[9], data[10])
 
 
-def _number(data: mmap.mmap, at: int, width: int = 8) -> int:
+def _number(data: mmap.mmap | bytes, at: int, width: int = 8) -> int:
     return int.from_bytes(data[at : at + width], "little")
 
 
 @contextmanager
-def _bytes_of(path: Path) -> Iterator[mmap.mmap]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data
+def _bytes_of(path: Path) -> Iterator[mmap.mmap | bytes]:
+    with path.open("rb") as file:
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError:
+            # Some network and user-space file systems have no mappings.
+            yield file.read()
+            return
+        with mapped as data:
+            yield data

@@ -90,20 +90,64 @@ def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     Raises:
         ConvRNNError: The network has no layer of a name.
     """
-    outputs = {}
-    by_layer: dict[str, list[str]] = {}
-    for application in applications(model):
-        outputs[application.name] = application.output
-        by_layer.setdefault(application.layer.name, []).append(application.name)
-    # A layer that is applied once needs no time step.
-    outputs |= {layer: outputs[uses[0]] for layer, uses in by_layer.items() if len(uses) == 1}
     wanted = [layers] if isinstance(layers, str) else list(layers)
+    if not getattr(model, "outputs", None):
+        raise ConvRNNError(
+            f"cannot find the layers of {model.name}: it is not a functional model, so Keras does not know its graph. "
+            "Give the network itself, as `bl_net` returns it."
+        )
+    outputs = _outputs(model, wanted)
     unknown = [name for name in wanted if name not in outputs]
     if unknown or not wanted:
-        raise ConvRNNError(_explain(model, unknown, list(outputs), by_layer))
+        known, by_layer = _names(model)
+        raise ConvRNNError(_explain(model, unknown, known, by_layer))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     found = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
     return keras.Model(inputs, found, name=f"{model.name}_activations")
+
+
+def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return those of the wanted outputs that a model has, by name; its own, or those of a model within it."""
+    found = applications(model)
+    own: dict[str, Any] = {application.name: application.output for application in found}
+    for layer, uses in _uses(found).items():
+        # A layer that is applied once needs no time step.
+        if len(uses) == 1:
+            own[layer] = own[uses[0]]
+    outputs = {name: own[name] for name in wanted if name in own}
+    for application in found:
+        missing = [name for name in wanted if name not in outputs]
+        if missing and _is_functional(application.layer):
+            inner = _outputs(application.layer, missing)
+            if inner:
+                part = keras.Model(application.layer.inputs, inner)
+                inputs = application.inputs
+                outputs |= part(inputs[0] if len(inputs) == 1 else list(inputs))
+    return outputs
+
+
+def _names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the names of all outputs, those of nested models too, and the names by layer."""
+    found = applications(model)
+    known, by_layer = [application.name for application in found], _uses(found)
+    for application in found:
+        if _is_functional(application.layer):
+            inner, inner_by_layer = _names(application.layer)
+            known += inner
+            by_layer |= inner_by_layer
+    return known, by_layer
+
+
+def _uses(found: Sequence[Application]) -> dict[str, list[str]]:
+    """Return for each layer the names of its applications."""
+    uses: dict[str, list[str]] = {}
+    for application in found:
+        uses.setdefault(application.layer.name, []).append(application.name)
+    return uses
+
+
+def _is_functional(layer: Any) -> bool:
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
 
 
 def _explain(

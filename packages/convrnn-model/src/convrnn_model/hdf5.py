@@ -9,6 +9,7 @@ import io
 import math
 import os
 import platform
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,10 +18,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from convrnn_model import damage
+from convrnn_model import damage, names
+from convrnn_model.causes import failed
 from convrnn_model.errors import ConvRNNError
+from convrnn_model.opening import READ_ERRORS, open_hdf5, require_hdf5, unreadable
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # HDF5 keeps attributes in an object's header, which holds 64 KiB; Keras splits longer lists at this size.
 ATTRIBUTE_LIMIT = 64512
 LONGEST_LIST = 1 << 24
@@ -29,8 +31,7 @@ LARGEST_PIECE = 1 << 20
 """Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
 DEEPEST = 32
 """Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
-# TypeError: kinds of data that NumPy has no name for.
-READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+KERAS_1_WEIGHT = re.compile(r".+_(W|b|gamma|beta|running_mean|running_std)(_[0-9]+)?(:0)?")
 
 
 @contextmanager
@@ -42,17 +43,16 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     Raises:
         ConvRNNError: The file cannot be read, is not HDF5, is damaged, or has another layout.
     """
-    _check_signature(path)
+    require_hdf5(path)
     try:
         damage.require_ending_free_lists(path)
-        file = h5py.File(path, "r")
     except READ_ERRORS as error:
-        raise _damaged(path, error) from error
-    with file:
+        raise unreadable(path, error) from error
+    with open_hdf5(path) as file:
         try:
             weights = _listed(path, file)
         except READ_ERRORS as error:
-            raise _damaged(path, error) from error
+            raise unreadable(path, error) from error
         yield weights
 
 
@@ -71,7 +71,7 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
         with np.errstate(over="ignore"):
             return np.asarray(dataset[()], dtype=np.float32)
     except READ_ERRORS as error:
-        raise _damaged(path, error, f" in {name}") from error
+        raise unreadable(path, error, f" in {name}") from error
 
 
 def _expands(dataset: h5py.Dataset) -> bool:
@@ -92,7 +92,9 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         ConvRNNError: The file cannot be written.
     """
     if path.is_dir():
-        raise ConvRNNError(f"{path} is a folder: name the file to write, such as {path / 'weights.h5'}.")
+        raise ConvRNNError(
+            f"cannot write {path}: it is a folder. Name the file to write, such as {path / 'weights.h5'}."
+        )
     # Machine and process in the name tell later ones whether its writer is dead, and that it may be removed.
     beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
@@ -106,7 +108,7 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
             os.fsync(written.fileno())
         beside.replace(path)
     except OSError as error:
-        raise ConvRNNError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise failed(f"cannot write {path}", error) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -133,49 +135,70 @@ def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -
             raise OSError("what was written does not read back")
 
 
-def _check_signature(path: Path) -> None:
-    if path.is_dir():
-        raise ConvRNNError(f"{path} is a folder: a weights file is one HDF5 file.")
-    if not path.exists():
-        raise ConvRNNError(f"{path} does not exist: fetch_weights gets published weights.")
-    if not path.is_file():
-        raise ConvRNNError(f"{path} is not a regular file: a weights file is one HDF5 file.")
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(SIGNATURE))
-    except OSError as error:
-        raise ConvRNNError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if start.startswith(b"PK"):
-        raise ConvRNNError(
-            f"{path} is a zip archive, as of a whole .keras model: keras.saving.load_model reads it."
-        )
-    if start != SIGNATURE:
-        raise ConvRNNError(
-            f"{path} is not HDF5: {'it is empty' if not start else f'it starts with {start!r}'}."
-        )
-
-
 def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     root = file
     if not _has_names(file, "layer_names") and "model_weights" in file:
         root = _follow(path, file, "model_weights")
     if not _has_names(root, "layer_names"):
-        raise ConvRNNError(
-            f"{path} is HDF5 without the attribute `layer_names`, so not in the layout of the published "
-            "weights. Files of Keras 3 (.weights.h5) are read by model.load_weights; save_weights converts."
-        )
+        raise _other_layout(path, file)
     weights: dict[str, h5py.Dataset] = {}
     paths = set()
     require_heaps = cache(lambda: damage.require_ending_collections(path))
     for layer in _names(root, "layer_names", require_heaps):
         group = _follow(path, root, layer)
-        for listed in _names(group, "weight_names", require_heaps):
-            name = f"{layer}/{listed.rsplit('/', 1)[-1].removesuffix(':0')}"
+        listed = _names(group, "weight_names", require_heaps)
+        _refuse_keras_1(path, listed)
+        for entry, name in zip(listed, _full_names(layer, listed), strict=True):
             if name in weights:
-                raise ConvRNNError(f"{path} lists {name} twice: which of them holds cannot be told.")
-            weights[name] = _array(path, listed, _follow(path, group, listed))
+                raise ConvRNNError(f"{path} lists {name} twice: a name is ambiguous unless it is unique.")
+            weights[name] = _array(path, entry, _follow(path, group, entry))
             paths.add(weights[name].name)
     return weights | _unlisted(path, root, paths)
+
+
+def _full_names(layer: str, listed: Sequence[str]) -> list[str]:
+    """Return `{layer}/{weight}` of a group's weights: by the group's name, or by the inner names of a nested model.
+
+    Keras 2 keeps a model within a model, as `multi_gpu_model` makes, in one group under the inner model's name.
+    """
+    own = [f"{layer}/{entry.rsplit('/', 1)[-1].removesuffix(':0')}" for entry in listed]
+    inner = ["/".join(entry.removesuffix(":0").split("/")[-2:]) for entry in listed]
+    if names.has_weights(layer) or not any(names.has_weights(name.split("/")[0]) for name in inner):
+        return own
+    return inner
+
+
+def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
+    """Return the error for HDF5 that does not list layers, by what it holds instead."""
+    if {"nb_layers", "nb_params"} & set(file.attrs):
+        return _keras_1(path)
+    if {"count", "epoch"} <= set(file.attrs):
+        return ConvRNNError(
+            f"{path} is a training checkpoint of `convrnn train`: a weights file has the layout of the published "
+            "weights. Give the run's weights.h5, or checkpoint/best.h5 while it trains."
+        )
+    if list(file) == ["features"]:
+        return ConvRNNError(f"{path} holds cached features of `convrnn`: give a weights file.")
+    keras_3 = "layers" in file or "_layer_checkpoint_dependencies" in file
+    kind = (
+        "a weights file of Keras 3 (.weights.h5)" if keras_3 else "HDF5 without the attribute `layer_names`"
+    )
+    return ConvRNNError(
+        f"{path} is {kind}: a weights file has the layout of the published weights. Read files of Keras 3 by "
+        "`model.load_weights`, and convert them by `save_weights`."
+    )
+
+
+def _refuse_keras_1(path: Path, listed: Sequence[str]) -> None:
+    if listed and all(KERAS_1_WEIGHT.fullmatch(name) and "/" not in name for name in listed):
+        raise _keras_1(path)
+
+
+def _keras_1(path: Path) -> ConvRNNError:
+    return ConvRNNError(
+        f"{path} is a weights file of Keras 1: only the layout of Keras 2 is read. Load it in Keras 2 "
+        "(`model.load_weights`) and write it again (`model.save_weights`)."
+    )
 
 
 def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
@@ -271,9 +294,3 @@ def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
         return
     for index, chunk in enumerate(np.array_split(values, n_chunks)):
         item.attrs[f"{attribute}{index}"] = chunk
-
-
-def _damaged(path: Path, error: Exception, where: str = "") -> ConvRNNError:
-    return ConvRNNError(
-        f"{path} is damaged or cut short{where}: HDF5 says {str(error).strip()!r}. Fetch or make it again."
-    )

@@ -8,6 +8,9 @@ import re
 READOUT = "ReadoutDense"
 _TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>[0-9]{1,6})")
 _RECURRENT = re.compile(r"RCL_[0-9]+_(BConv|LConv|ConvSum)")
+_WITH_WEIGHTS = re.compile(
+    r"(Conv_Layer|BatchNorm_Layer)_[0-9]+(_Time_[0-9]{1,6})?|RCL_[0-9]+_[BL]Conv|ReadoutDense"
+)
 
 
 def at(stem: str, time: int | None) -> str:
@@ -85,3 +88,8 @@ def is_lateral(name: str) -> bool:
     """Whether a name is that of a lateral convolution."""
     match = _RECURRENT.fullmatch(name)
     return match is not None and match[1] == "LConv"
+
+
+def has_weights(name: str) -> bool:
+    """Return whether a name is that of a network's layer with weights."""
+    return _WITH_WEIGHTS.fullmatch(name) is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convrnn_model.causes import WAYS_OUT, error_number, failed
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inspection import PathLike, inspect_weights
 from convrnn_model.variants import VARIANTS
@@ -78,7 +79,7 @@ def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | 
         raise ConvRNNError(f"There are no weights called {name!r}: choose one of {', '.join(PRETRAINED)}.")
     entry = PRETRAINED[name]
     path = _cache_folder(cache) / entry.file_name
-    if path.exists():
+    if os.path.exists(path):
         _check(path, entry, record=_record(path), source=str(path))
     else:
         _download(entry, path, report)
@@ -126,6 +127,8 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
         with _quiet(pooch):
             files.fetch(entry.file_name, downloader=get)
     except (OSError, ValueError) as error:
+        if error_number(error) in WAYS_OUT:
+            raise failed(f"cannot write {path}", error) from error
         raise ConvRNNError(
             f"{entry.name} could not be had from {url} ({error}). Try again, or put the file by hand at {path}; "
             f"{MIRROR_VARIABLE} names the URL of a folder that has {entry.file_name}, if there is a mirror."
@@ -149,7 +152,10 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
     if not record.exists():
         _write_beside(record, f"{info.sha256}  {entry.file_name}\n")
         return
-    known = record.read_text(encoding="ascii", errors="replace").split()[:1]
+    try:
+        known = record.read_text(encoding="ascii", errors="replace").split()[:1]
+    except OSError as error:
+        raise failed(f"cannot read {record}", error) from error
     if known != [info.sha256]:
         raise ConvRNNError(
             f"{source} has the sha256 {info.sha256}; on first use it was {' '.join(known)}, says {record}. Delete "
@@ -165,7 +171,7 @@ def _write_beside(path: Path, text: str) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise ConvRNNError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise failed(f"cannot write {path}", error) from error
 
 
 @contextmanager

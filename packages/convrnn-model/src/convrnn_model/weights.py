@@ -83,30 +83,61 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
     Raises:
         ConvRNNError: The file cannot be written, or two weights would have one name.
     """
-    model_weights(model)
+    weights = model_weights(model)
     layers: dict[str, dict[str, np.ndarray]] = {}
-    for layer in model.layers:
+    for layer in _layers(model):
         # The original's name for an input, which is numbered by session in Keras 3.
         is_input = isinstance(layer, keras.layers.InputLayer)
         name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
-        layers[name] = {variable.name: as_array(variable) for variable in layer.weights}
+        layers.setdefault(name, {}).update(
+            {v.name: as_array(weights[f"{name}/{v.name}"]) for v in layer.weights}
+        )
     hdf5.write(Path(path), layers)
 
 
 def model_weights(model: keras.Model) -> dict[str, Any]:
-    """A network's variables by `{layer}/{weight}`, in its own order.
+    """Return a network's variables by `{layer}/{weight}`, in its own order; a nested model's by its own layers.
 
     Raises:
-        ConvRNNError: Two have one name, as in a model that holds another model.
+        ConvRNNError: Two weights have one name, or a weight belongs to no layer.
     """
-    found = [(f"{layer.name}/{v.name}", v) for layer in model.layers for v in layer.weights]
+    found = [(f"{layer.name}/{v.name}", v) for layer in _layers(model) for v in layer.weights]
     twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
     if twice:
         raise ConvRNNError(
-            f"{model.name} has several weights called {', '.join(twice)}: give the network itself, not a "
-            "model around it."
+            f"{model.name} has several weights called {', '.join(twice)}: weights are known by unique names. "
+            "Give one network at a time, `model.get_layer(NAME)`."
+        )
+    known = {id(variable) for _, variable in found}
+    if outside := [v.path for v in model.weights if id(v) not in known]:
+        raise ConvRNNError(
+            f"{model.name} has weights that belong to no layer with a name: {', '.join(outside)}. Give the network "
+            "itself, `model.get_layer(NAME)`."
         )
     return dict(found)
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return a model's layers, each once, with those of nested and wrapped models in place of the model."""
+    found: dict[int, keras.layers.Layer] = {}
+
+    def visit(layer: Any, *, nested: bool) -> None:
+        inner = layer.layers if isinstance(layer, keras.Model) else _wrapped(layer)
+        if inner:
+            for part in inner:
+                visit(part, nested=True)
+        elif not (nested and isinstance(layer, keras.layers.InputLayer)):
+            found.setdefault(id(layer), layer)
+
+    for layer in model.layers:
+        visit(layer, nested=False)
+    return list(found.values())
+
+
+def _wrapped(layer: Any) -> list[Any]:
+    """Return the model that a wrapper such as `TimeDistributed` applies, if it is a model."""
+    inner = getattr(layer, "layer", None)
+    return [inner] if isinstance(inner, keras.Model) else []
 
 
 def as_array(variable: Any) -> np.ndarray:

@@ -1,0 +1,149 @@
+"""Why a file cannot be used, and the way out: by its first bytes, and by the system's error number."""
+
+import errno
+import os
+import re
+import zipfile
+from pathlib import Path
+
+from convrnn_model.errors import ConvRNNError
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+READ_BYTES = 1024
+"""Bytes of a file's beginning that tell its format; a tar's mark is at byte 257, a MATLAB file's HDF5 at 512."""
+LARGEST_HEADER = 1 << 27
+"""Bytes of a safetensors header; the format allows 100 MB."""
+
+WAYS_OUT = {
+    errno.EMFILE: "Raise this process' limit on open files (`ulimit -n 4096`)",
+    errno.ENFILE: "The machine has run out of open files: end other programs, or raise fs.file-max",
+    errno.EFBIG: "The file would exceed the largest size allowed here: raise `ulimit -f`, or choose another disk",
+    errno.EIO: "The disk failed to read or write: check it, and use a copy on another disk",
+    errno.ESTALE: "The network disk no longer knows this file: mount the disk again, or wait, and retry",
+    errno.ETIMEDOUT: "The network disk does not answer: check the mount, and retry",
+    errno.ENOSPC: "The disk is full: free space, or choose another disk",
+    errno.EDQUOT: "The disk quota is used up: delete files, or choose another disk",
+    errno.EROFS: "The disk is mounted read-only: choose a folder on another disk",
+    errno.EACCES: "Change the permissions of the file and its folder, or choose another place",
+    errno.EPERM: "Change the permissions of the file and its folder, or choose another place",
+    errno.ENOENT: "Check the path",
+    errno.ENOTDIR: "A part of the path is a file: check the path",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ELOOP: "A symbolic link leads back to itself: check the path",
+    errno.ENOMEM: "Free memory, or use a machine with more",
+}
+"""What to do about a failed read or write."""
+
+_ERROR_NUMBER = re.compile(r"errno = ([0-9]+)")
+_AGAIN = "Download the file again, by its direct link"
+_PYTORCH = (
+    "Load it in PyTorch, and copy its arrays into a network here before `save_weights` (kernels are "
+    "(height, width, in, out))"
+)
+_PREFIXES: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x1f\x8b", "a gzip archive", "Unpack it first: `gunzip FILE`, or `tar xzf FILE`"),
+    (b"BZh", "a bzip2 archive", "Unpack it first: `bunzip2 FILE`"),
+    (b"\xfd7zXZ\0", "an xz archive", "Unpack it first: `unxz FILE`"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it first: `unzstd FILE`"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first"),
+    (b"PAR1", "a Parquet table, which holds data and no weights", "Give the weights file"),
+    (b"\x93NUMPY", "one NumPy array (.npy)", "Give the whole network's weights, as HDF5"),
+    (
+        b"version https://git-lfs",
+        "a Git LFS pointer, which names the file's content",
+        "Run `git lfs pull` there",
+    ),
+    (b"MATLAB 7.3", "a MATLAB 7.3 file", "Give weights that Keras or `save_weights` wrote"),
+    (b"\x0e\x03\x13\x01", "an HDF4 file", "Convert it to HDF5 (`h4toh5`)"),
+    (b"\x89HDF", "HDF5 whose line ends were changed by a transfer in text mode", "Copy it again in binary mode"),
+)  # fmt: skip
+
+
+def error_number(error: BaseException) -> int | None:
+    """Return the system's error number of a failed read or write, which HDF5 may only mention in its message."""
+    number = getattr(error, "errno", None)
+    if number:
+        return int(number)
+    mentioned = _ERROR_NUMBER.search(str(error))
+    return int(mentioned[1]) or None if mentioned else None
+
+
+def failed(what: str, error: BaseException) -> ConvRNNError:
+    """Return the error for a read or write that the system refused.
+
+    Args:
+        what: What failed, such as "cannot read w.h5".
+        error: The system's, or HDF5's of a system error.
+    """
+    number = error_number(error)
+    reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error).strip()
+    way_out = WAYS_OUT.get(number or 0)
+    return ConvRNNError(f"{what}: {reason}. {way_out}." if way_out else f"{what}: {reason}.")
+
+
+def describe_foreign(path: Path) -> tuple[str, str]:
+    """Name a file that is not HDF5 for what it is.
+
+    Args:
+        path: A file that can be read.
+
+    Returns:
+        What it is, as "a gzip archive", and the way out.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(READ_BYTES)
+    if not start.strip(b"\0"):
+        kind = "empty" if not start else "filled with zeros, as a download that was not finished"
+        return kind, _AGAIN
+    for prefix, kind, way_out in _PREFIXES:
+        if start.startswith(prefix):
+            return kind, way_out.replace("FILE", path.name)
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        return _describe_zip(path)
+    return _describe_other(start)
+
+
+def _describe_zip(path: Path) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return "a zip archive that is damaged or cut short", _AGAIN
+    if {"config.json", "model.weights.h5"} <= set(names):
+        return (
+            "a whole Keras 3 model (.keras)",
+            "Read it by `keras.saving.load_model`; `save_weights` converts it",
+        )
+    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
+        return "a PyTorch file (zip)", _PYTORCH
+    if names and all(name.endswith(".npy") for name in names):
+        return (
+            "NumPy arrays (.npz)",
+            "Give the weights as HDF5: assign the arrays to a network, then `save_weights`",
+        )
+    held = next((name for name in names if name.endswith((".h5", ".hdf5"))), None)
+    return "a zip archive", f"Unpack it first, and give {held}" if held else "Unpack it first"
+
+
+def _describe_other(start: bytes) -> tuple[str, str]:
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
+        return "a web page, as of a login or an error", _AGAIN
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
+        return "a safetensors file", _PYTORCH
+    if start[:1] == b"\x80" and 2 <= start[1] <= 5:
+        return (
+            "a Python pickle, as PyTorch's older .pth files",
+            f"Pickles can run code and are not read. {_PYTORCH}",
+        )
+    if start[257:262] == b"ustar":
+        return "a tar archive", "Unpack it first"
+    if text[:1] in (b"{", b"["):
+        return "JSON, as of a web service's answer", _AGAIN
+    return (
+        f"not HDF5 (it begins with {start[:8]!r})",
+        "Give a weights file that Keras or `save_weights` wrote",
+    )
