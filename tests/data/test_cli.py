@@ -94,7 +94,7 @@ WRONG = [
         "nowhere: No such file or directory; ImageNet is looked for there as train/<wnid>",
     ),
     ("prepare empty set", 1, "empty is not ImageNet: .* the folder is empty"),
-    ("prepare note.txt set", 1, "note.txt is cut|note.txt is no tar"),
+    ("prepare note.txt set", 1, "note.txt is not a tar: got a text file"),
     ("prepare other set", 1, "is not ImageNet: .* found a, b"),
     ("prepare outside set", 1, "none of the 1 classes in outside belongs to one of the 16 categories"),
     ("prepare bare set --images all", 1, "hold no image"),

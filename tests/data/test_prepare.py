@@ -214,7 +214,7 @@ def test_no_space_left_keeps_whole_shards_and_goes_on(class_folders, tmp_path, m
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", full)
         with pytest.raises(
-            ConvRNNError, match=r"000003\.tar: No space left on device; make room and run the same"
+            ConvRNNError, match=r"000003\.tar: No space left on device\. Make room .*run the same"
         ):
             prepare(class_folders, out, shard_size=20, **ALL)
     names = sorted(path.name for path in (out / "train").iterdir())

@@ -1,7 +1,6 @@
 """Files and folders are written beside their final names and renamed, so that no reader sees half of one."""
 
 import contextlib
-import errno
 import glob
 import os
 import shutil
@@ -9,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 
 TEMPORARY = ".tmp"
@@ -71,11 +71,8 @@ def writing(path: Path, temporary: Path) -> Iterator[None]:
             temporary.unlink()
         # Only errors of writing name no file or name ours; reading errors are ConvRNNErrors already.
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            way = "make room" if full else "make the folder writable"
-            raise ConvRNNError(
-                f"cannot write {path}: {error.strerror or error}; {way} and run the same command again"
-            ) from error
+            reason = advice.describe(error, path.parent, "Make the folder writable", writing=True)
+            raise ConvRNNError(f"cannot write {path}: {reason}. Then run the same command again") from error
         raise
 
 
@@ -110,7 +107,6 @@ def written_folder(out: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         if isinstance(error, OSError):
-            raise ConvRNNError(
-                f"{out} cannot be written: {error.strerror or error}; make room, or choose another place"
-            ) from error
+            reason = advice.describe(error, out.parent, "Choose another place", writing=True)
+            raise ConvRNNError(f"{out} cannot be written: {reason}") from error
         raise

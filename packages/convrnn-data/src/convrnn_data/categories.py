@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 
 CATEGORIES: tuple[str, ...] = (
@@ -112,9 +113,8 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
     except OSError as error:
-        raise ConvRNNError(
-            f"{path}: {error.strerror}; image lists are a folder of 16 files, airplane.txt to truck.txt"
-        ) from error
+        otherwise = "Image lists are a folder of 16 files, airplane.txt to truck.txt"
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
     except UnicodeDecodeError as error:
         raise ConvRNNError(
             f"{path} is not text: an image list has one ImageNet file name per line"

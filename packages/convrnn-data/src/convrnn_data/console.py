@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.reading import require_current_folder, require_posix
 
 # typer and rich are imported where they are used: workers import this module too, and start sooner without them.
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def run(
     import typer
     from typer.exceptions import TyperException
 
+    try:
+        require_posix(name)
+        require_current_folder()
+    except ConvRNNError as error:
+        _say(name, str(error))
+        sys.exit(1)
     came = _interrupted_by()
     try:
         code = app(prog_name=name, standalone_mode=False)

@@ -6,10 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from convrnn_data import advice
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.images import BadImage, make_ready
 from convrnn_data.plan import Member
+from convrnn_data.reading import pread, read
 from convrnn_data.shards import Rejected, Sample, write_shard
 
 
@@ -103,8 +105,9 @@ class Reader:
         try:
             data = self._from_tar(member) if member.offset else _from_file(member)
         except OSError as error:
+            otherwise = "The source must stay as it is while it is copied"
             raise ConvRNNError(
-                f"{member.path}: {error.strerror}; the source must stay as it is while it is copied"
+                f"cannot read {member.path}: {advice.describe(error, member.path, otherwise)}"
             ) from error
         if data is None or len(data) != member.size:
             raise ConvRNNError(
@@ -120,7 +123,7 @@ class Reader:
             self._tars[member.path] = file
             if os.fstat(file).st_mtime_ns != member.stamp:
                 return None
-        return os.pread(file, member.size, member.offset)
+        return pread(file, member.size, member.offset)
 
 
 def _from_file(member: Member) -> bytes | None:
@@ -129,6 +132,6 @@ def _from_file(member: Member) -> bytes | None:
         if os.fstat(file).st_mtime_ns != member.stamp:
             return None
         # One byte more than listed, so that a file that has grown shows.
-        return os.read(file, member.size + 1)
+        return read(file, member.size + 1)
     finally:
         os.close(file)

@@ -2,12 +2,13 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.reading import require_posix
 
 LOCK = ".lock"
 
@@ -27,6 +28,9 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     Raises:
         ConvRNNError: another run holds the folder.
     """
+    require_posix("convrnn-data")
+    import fcntl  # Absent on Windows, where importing the package still works.
+
     path = folder / LOCK
     file = _acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
@@ -40,12 +44,14 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 def _acquire(path: Path, kind: int) -> int:
+    import fcntl
+
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise ConvRNNError(
-                f"cannot write into {path.parent}: {error.strerror}; make it writable, or choose another folder"
+                f"cannot write into {path.parent}: {advice.describe(error, path.parent, writing=True)}"
             ) from error
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -59,7 +65,7 @@ def _acquire(path: Path, kind: int) -> int:
             if error.errno in _UNSUPPORTED:
                 return file
             os.close(file)
-            raise ConvRNNError(f"cannot lock {path}: {error.strerror}") from error
+            raise ConvRNNError(f"cannot lock {path}: {advice.describe(error, path)}") from error
         if _is_still(file, path):
             return file
         os.close(file)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
 from convrnn_data.plan import FORMAT, SHARD_NAME
+from convrnn_data.reading import pread, require_posix
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import read_index
 
@@ -51,6 +53,7 @@ class PreparedSet:
         Raises:
             ConvRNNError: there is no set, or it is not complete.
         """
+        require_posix("convrnn-data")
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
@@ -150,7 +153,7 @@ class SampleTable:
 
     def _read(self, shard: int, offset: int, size: int) -> bytes:
         file = self._files.get(shard)
-        data = self._read_first(shard, offset, size) if file is None else os.pread(file, size, offset)
+        data = self._read_first(shard, offset, size) if file is None else pread(file, size, offset)
         if len(data) != size:
             raise ConvRNNError(
                 f"{self.shards[shard]} is shorter than its index says: {size:,} bytes wanted at {offset:,}, "
@@ -163,13 +166,14 @@ class SampleTable:
         try:
             file = os.open(self.shards[shard], os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            otherwise = "`convrnn-data verify` names all that is missing"
             raise ConvRNNError(
-                f"{self.shards[shard]}: {error.strerror}; `convrnn-data verify` names all that is missing"
+                f"cannot read {self.shards[shard]}: {advice.describe(error, self.shards[shard], otherwise)}"
             ) from error
         with self._lock:
             kept = len(self._files) < MOST_OPEN and self._files.setdefault(shard, file) == file
         try:
-            return os.pread(file, size, offset)
+            return pread(file, size, offset)
         finally:
             if not kept:
                 os.close(file)

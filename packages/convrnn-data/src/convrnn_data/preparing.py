@@ -14,6 +14,7 @@ from convrnn_data.copying import Outcome, ShardJob, copy_shard
 from convrnn_data.engine import check_engine, parse_task, run_jobs
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan
+from convrnn_data.reading import require_posix
 from convrnn_data.shards import is_whole
 from convrnn_data.sources import find_source, list_images
 from convrnn_data.splits import format_split, read_split
@@ -95,6 +96,7 @@ def prepare(
     Raises:
         ConvRNNError: for anything wrong with the input; no shard is ever left half written.
     """
+    require_posix("convrnn-data")
     check_engine(engine, workers, address)
     part = parse_task(task)
     assigned = None if split_file is None else read_split(split_file)

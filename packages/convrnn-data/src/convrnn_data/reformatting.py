@@ -20,6 +20,7 @@ from convrnn_data.images import BadImage, Picture, make_ready
 from convrnn_data.locking import LOCK
 from convrnn_data.plan import FORMAT
 from convrnn_data.prepared import REJECTED
+from convrnn_data.reading import require_posix
 from convrnn_data.sealed import seal
 from convrnn_data.shards import Sample, write_shard
 from convrnn_data.workspace import begin, complete, format_rejected, held
@@ -71,6 +72,7 @@ def reformat(
     Raises:
         ConvRNNError: nothing fits, two stimuli would get the same name, or `new` is there already.
     """
+    require_posix("convrnn-data")
     old, new = Path(old), Path(new)
     if layout not in LAYOUTS:
         raise ConvRNNError(f"--layout is {layout!r}; it can be {' or '.join(LAYOUTS)}")

@@ -21,6 +21,7 @@ from convrnn_data.console import Report, silent
 from convrnn_data.drawing import OBJECTS, draw
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.processes import available_cores, map_in_processes
+from convrnn_data.reading import require_posix
 from convrnn_data.simulated import BLOCKS, CURVES, simulate_observer
 from convrnn_data.streams import Stream
 
@@ -110,6 +111,7 @@ def draw_sample(
     Raises:
         ConvRNNError: If a number is out of range, `out` is a file or holds something, or cannot be written.
     """
+    require_posix("convrnn-data")
     smallest = {"seed": 0, "images_per_category": 1, "trials": 1, "observers": 0}
     given = {
         "seed": seed,

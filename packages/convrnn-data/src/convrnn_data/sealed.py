@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import misfit
 
@@ -33,10 +34,13 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConvRNNError(f"{path}: {error.strerror}") from error
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     match = _SEAL.fullmatch(data[-_SEAL_BYTES:])
     text = data[:-_SEAL_BYTES]
     if match is None or hashlib.sha256(text).hexdigest() != match[1].decode():
+        kind = advice.kind_of(data[: advice.HEAD])
+        if kind is not None and kind.name not in ("json", "text"):
+            raise ConvRNNError(advice.not_a("JSON", path, kind, ""))
         raise ConvRNNError(
             f"{path} is damaged: it is not as it was written (its sha256 does not match); copy it again from where it "
             "is whole, or make the set again"

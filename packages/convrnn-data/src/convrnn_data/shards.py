@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.beside import temporary_name, write_file, writing
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
@@ -225,7 +226,7 @@ def damage(shard: Path, index: dict[str, Any]) -> str | None:
                 return f"{shard} has {size:,} bytes, its index says {index['bytes']:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        return f"{shard}: {error.strerror}"
+        return f"cannot read {shard}: {advice.describe(error, shard)}"
     return (
         None
         if digest == index["sha256 of the tar"]

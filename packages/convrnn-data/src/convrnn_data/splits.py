@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.sealed import seal, unseal
 
@@ -77,7 +78,7 @@ def read_split(path: Path) -> dict[bytes, int]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise ConvRNNError(f"split file {path}: {error.strerror}") from error
+        raise ConvRNNError(f"cannot read the split file {path}: {advice.describe(error, path)}") from error
     except (ValueError, RecursionError) as error:
         raise ConvRNNError(f"split file {path} is not JSON: {_WAY_OUT}") from error
     if not isinstance(content, dict) or not any(name in content for name in SPLITS):

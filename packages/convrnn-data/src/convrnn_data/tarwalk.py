@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.reading import pread
 
 BLOCK = 512
 """Bytes of a header; data is padded to a multiple of it."""
@@ -69,7 +71,7 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
                 f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}"
             )
         if kind in _EXTENDING:
-            told.hear(kind, os.pread(fd, size, data), at)
+            told.hear(kind, pread(fd, size, data), at)
             continue
         entry = told.entry(header, kind, data, size)
         if entry is not None:
@@ -143,8 +145,10 @@ class _Told:
 
 def _read_header(fd: int, path: Path, position: int, end: int) -> bytes | None:
     """The header at a position; None at the tar's end mark."""
-    header = os.pread(fd, BLOCK, position) if position + BLOCK <= end else b""
+    header = pread(fd, BLOCK, position) if position + BLOCK <= end else b""
     if len(header) < BLOCK:
+        if position == 0:
+            raise _foreign(path, pread(fd, end, 0))
         raise ConvRNNError(
             f"{path} is cut: the tar has no end mark at byte {position:,}; copy or download it again"
         )
@@ -170,6 +174,13 @@ def _damaged(path: Path, what: str) -> ConvRNNError:
     return ConvRNNError(f"{path} is damaged: {what}; copy or download it again")
 
 
+def _foreign(path: Path, head: bytes) -> ConvRNNError:
+    kind = advice.kind_of(head)
+    if kind is not None and kind.name == "tar":
+        return _damaged(path, "no tar header at its beginning")
+    return ConvRNNError(advice.not_a("a tar", path, kind, "Copy or download it again"))
+
+
 def _ambiguous(path: Path, position: int) -> ConvRNNError:
     """No program writes these, and those that read them do not agree on the name or size."""
     return _damaged(path, f"two names or extended headers for one file at byte {position:,}")
@@ -180,8 +191,11 @@ def _check(header: bytes, path: Path, position: int) -> int:
     checksum, size = _OCTAL.fullmatch(header[148:156]), _size(header[124:136])
     # The checksum is taken with its own field read as eight blanks.
     if size is None or checksum is None or int(checksum[1], 8) != _sum(header) - sum(header[148:156]) + 256:
-        what = "is no tar" if position == 0 else f"is damaged: no tar header at byte {position:,}"
-        raise ConvRNNError(f"{path} {what}; copy or download it again")
+        if position == 0:
+            raise _foreign(path, header)
+        raise ConvRNNError(
+            f"{path} is damaged: no tar header at byte {position:,}; copy or download it again"
+        )
     return size
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_data.console import Report, silent
 from convrnn_data.engine import available_cores
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK
 from convrnn_data.plan import PLAN_FORM
 from convrnn_data.prepared import MANIFEST, PLAN, SPLIT, PreparedSet
+from convrnn_data.reading import require_posix
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import damage, index_path, read_index
 from convrnn_data.workspace import complete, held
@@ -42,6 +44,7 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
     Raises:
         ConvRNNError: there is no set, or its manifest cannot be trusted.
     """
+    require_posix("convrnn-data")
     completed = False
     if (path / PLAN).is_file() and not (path / MANIFEST).is_file():
         with held(path):
@@ -81,7 +84,7 @@ def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
     except FileNotFoundError:
         return f"{path} is missing"
     except OSError as error:
-        return f"{path}: {error.strerror}"
+        return f"cannot read {path}: {advice.describe(error, path)}"
     return (
         None
         if digest == expected["sha256"]

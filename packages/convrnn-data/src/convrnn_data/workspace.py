@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_data.beside import TEMPORARY, write_file
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
@@ -66,8 +67,9 @@ def _make(out: Path) -> list[Path]:
             f"{error.filename} is a file; the prepared set needs a folder, so give another name"
         ) from error
     except OSError as error:
+        otherwise = "Make the folder above it writable, or choose another"
         raise ConvRNNError(
-            f"cannot make {out}: {error.strerror}; make the folder that it lies in writable, or choose another"
+            f"cannot make {out}: {advice.describe(error, out.parent, otherwise, writing=True)}"
         ) from error
     return made
 

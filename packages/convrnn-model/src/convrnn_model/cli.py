@@ -1,5 +1,6 @@
 """`convrnn-model inspect | summary | fetch`: parses, calls, prints."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -71,6 +72,7 @@ def fetch(
 def main() -> NoReturn:
     """Run the command and exit: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted."""
     try:
+        _require_current_folder()
         code = app(prog_name=NAME, standalone_mode=False)
     except TyperException as error:
         # Without arguments the help has been asked for, and printed.
@@ -86,6 +88,17 @@ def main() -> NoReturn:
     if code == 130:
         _say("interrupted; the same command starts again")
     sys.exit(code or 0)
+
+
+def _require_current_folder() -> None:
+    """Refuse a current folder that was removed, in which no relative path means anything."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConvRNNError(
+            f"the current folder cannot be used: {error.strerror}; it was probably removed or unmounted. "
+            "Change to a folder that exists (`cd`) and run the command again"
+        ) from error
 
 
 def _say(message: str) -> None:

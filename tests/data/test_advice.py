@@ -1,0 +1,233 @@
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from convrnn_data import ConvRNNError, advice, reading
+from convrnn_data.beside import write_file
+
+
+def zipped(*names):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x" * 50)
+    return out.getvalue()
+
+
+def saved(write):
+    out = io.BytesIO()
+    write(out)
+    return out.getvalue()
+
+
+def tarred():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("x"))
+    return out.getvalue()
+
+
+HEADS = {
+    "gzip": gzip.compress(b"x"),
+    "bzip2": bz2.compress(b"x"),
+    "xz": lzma.compress(b"x"),
+    "zstd": b"\x28\xb5\x2f\xfd\0",
+    "zip": zipped("train/n01440764/x.JPEG"),
+    "npz": saved(lambda out: np.savez(out, a=np.zeros(3))),
+    "npy": saved(lambda out: np.save(out, np.zeros(3))),
+    "pytorch": zipped("archive/data.pkl", "archive/data/0"),
+    "keras": zipped("metadata.json", "config.json"),
+    "pickle": pickle.dumps({"a": 1}),
+    "parquet": b"PAR1\x15\x04",
+    "arrow": b"ARROW1\0\0",
+    "hdf5": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    "html": b"\xef\xbb\xbf\r\n <!DOCTYPE HTML><html><title>Login</title>",
+    "xml": b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+    "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    "json": b'{"error": "quota exceeded"}',
+    "tar": tarred(),
+    "jpeg": b"\xff\xd8\xff\xe0",
+    "appledouble": b"\0\x05\x16\x07\0\2",
+    "zeros": bytes(600),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_formats_are_known_by_their_first_bytes(name, tmp_path):
+    kind = advice.kind_of(HEADS[name][: advice.HEAD])
+    assert kind is not None
+    assert kind.name == name
+    assert kind.way_out
+    path = tmp_path / "file.tar"
+    path.write_bytes(HEADS[name])
+    assert advice.kind_of_file(path) == kind
+    message = advice.not_a("a tar", path, kind, "")
+    assert f"{path} is not a tar: got {kind.words}. " in message
+    assert "FILE" not in message.replace(str(path), "")
+
+
+def test_a_legacy_pytorch_checkpoint_is_told_from_other_pickles():
+    magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+    assert advice.kind_of(magic + pickle.dumps({}, protocol=2)).name == "pytorch"
+
+
+def test_unknown_bytes_have_no_format(tmp_path):
+    assert advice.kind_of(b"\x01\x02\x03\xfe" * 200) is None
+    assert advice.kind_of_file(tmp_path / "absent") is None
+    os.mkfifo(tmp_path / "pipe")
+    assert advice.kind_of_file(tmp_path / "pipe") is None  # and does not wait for a writer
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EFBIG, "FAT32"),
+        (errno.EIO, "dmesg"),
+        (errno.ESTALE, "mount it again"),
+        (errno.ENOTCONN, "mount it again"),
+        (errno.ENOSPC, "Make room"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "read-only"),
+        (errno.ELOOP, "Links lead back"),
+        (errno.ENAMETOOLONG, "shorter name"),
+        (errno.ENOMEM, "fewer --workers"),
+    ],
+)
+def test_the_way_out_fits_the_errno(number, says):
+    said = advice.describe(OSError(number, os.strerror(number)), "/some/file", "Something else")
+    assert said.startswith(os.strerror(number) + ". ")
+    assert says in said
+    assert "Something else" not in said
+
+
+def test_an_errno_without_advice_of_its_own_takes_the_callers():
+    assert advice.describe(OSError(errno.EDOM, "Odd"), "/x", "Do this") == "Odd. Do this"
+    assert advice.describe(OSError(errno.EDOM, "Odd")) == "Odd"
+    assert advice.describe(OSError()) == "OSError"
+
+
+def test_permissions_say_what_was_asked_for():
+    error = OSError(errno.EACCES, "Permission denied")
+    assert "permission to read, or change it (`chmod u+r /x`)" in advice.way_out(error, "/x")
+    assert "chmod u+w" in advice.way_out(error, "/x", writing=True)
+
+
+def test_a_dead_link_and_a_missing_folder_are_named(tmp_path):
+    (tmp_path / "link").symlink_to("/nowhere/at/all")
+    error = OSError(errno.ENOENT, "No such file or directory", str(tmp_path / "link"))
+    assert "is a link to /nowhere/at/all, which does not exist" in advice.way_out(error)
+    deep = tmp_path / "a" / "b" / "c"
+    assert f"The nearest folder that exists is {tmp_path}." in advice.way_out(error, deep)
+    (tmp_path / "file").write_bytes(b"")
+    error = OSError(errno.ENOTDIR, "Not a directory")
+    assert f"{tmp_path / 'file'} is not a folder" in advice.way_out(error, tmp_path / "file" / "x")
+
+
+def test_a_file_too_large_for_the_disk_is_not_taken_for_a_full_one(tmp_path, monkeypatch):
+    def too_large(self, data):
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", too_large)
+    with pytest.raises(ConvRNNError, match=r"cannot write .*File too large\. .*ulimit -f"):
+        write_file(tmp_path / "x", b"x")
+
+
+@pytest.mark.parametrize("most", [1, 7, 64])
+def test_short_reads_are_continued(most, tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(bytes(range(200)))
+    pread, read = os.pread, os.read
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: pread(fd, min(size, most), offset))
+    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, most)))
+    with open(path, "rb") as file:
+        assert reading.pread(file.fileno(), 150, 20) == bytes(range(20, 170))
+        assert reading.pread(file.fileno(), 500, 190) == bytes(range(190, 200))
+        assert reading.pread(file.fileno(), 5, 500) == b""
+        assert reading.read(file.fileno(), 150) == bytes(range(150))
+        assert reading.read(file.fileno(), 500) == bytes(range(150, 200))
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("._n01440764_1.JPEG", True),
+        (".DS_Store", True),
+        ("./._n01440764.tar", True),
+        ("train/.cache/x.JPEG", True),
+        ("__MACOSX/train/x.JPEG", True),
+        ("@eaDir", True),
+        ("Thumbs.db", True),
+        ("./n01440764/n01440764_1.JPEG", False),
+        ("n01440764.tar", False),
+        ("a..b", False),
+    ],
+)
+def test_one_rule_says_what_is_hidden(name, hidden):
+    assert reading.is_hidden(name) == hidden
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
+    (tmp_path / "b").write_bytes(b"")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "._a").write_bytes(b"")
+    assert reading.names_in(tmp_path) == ["a", "b"]
+    with pytest.raises(ConvRNNError, match="cannot list .*absent: No such file or directory. Check it"):
+        reading.names_in(tmp_path / "absent", "Check it")
+
+
+def in_process(code, tmp_path, *more):
+    done = subprocess.run([sys.executable, "-c", code, *more], cwd=tmp_path, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["stats", "set"], ["prepare", "a", "b"]])
+def test_a_current_folder_that_is_gone_is_one_line(arguments, tmp_path):
+    code = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "from convrnn_data.cli import main; main()"
+    )
+    status, out, err = in_process(code, tmp_path, *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("convrnn-data: error: the current folder cannot be used: No such file")
+    assert err.count("\n") == 1
+
+
+WINDOWS = "import sys; sys.modules['fcntl'] = None\n"
+"""Makes `import fcntl` fail, as on Windows."""
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["stats", "set"], ["sample", "out"]])
+def test_without_posix_commands_say_so_in_one_line(arguments, tmp_path):
+    status, out, err = in_process(WINDOWS + "from convrnn_data.cli import main; main()", tmp_path, *arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("convrnn-data: error: convrnn-data needs a POSIX system (Linux or macOS), got ")
+    assert "WSL" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("call", ["reformat('osf', 'new')", "open_set('set')", "prepare(Path(), Path('x'))"])
+def test_without_posix_the_package_imports_and_its_functions_say_so(call, tmp_path):
+    code = (
+        "import convrnn_data\n"
+        "from pathlib import Path\n"
+        "try:\n"
+        f"    convrnn_data.{call}\n"
+        "except convrnn_data.ConvRNNError as error:\n"
+        "    print(error)\n"
+    )
+    status, out, err = in_process(WINDOWS + code, tmp_path)
+    assert (status, err) == (0, "")
+    assert "needs a POSIX system" in out
