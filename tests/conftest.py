@@ -1,5 +1,6 @@
 """Shared by all tests: the reference folder beside the checkout, where there is one."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -19,3 +20,27 @@ def shared() -> Path:
     if not (SHARED / "golden").is_dir():
         pytest.skip(f"no reference files: {SHARED} is absent (set CONVRNN_SHARED to where they lie)")
     return SHARED
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    """A function that makes every lock fail with an error number, as on a disk without locks."""
+
+    import h5py
+
+    def fail(number):
+        opened = h5py.File
+
+        def open_file(name, *arguments, locking=None, **options):
+            if isinstance(name, os.PathLike) and locking is not False:
+                text = f"Unable to synchronously open file (unable to lock file, errno = {number})"
+                raise OSError(number, text)
+            return opened(name, *arguments, locking=locking, **options)
+
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(h5py, "File", open_file)
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+    return fail

@@ -43,28 +43,6 @@ def file(tmp_path, network) -> Path:
 # --- locks ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def no_locks(monkeypatch):
-    """A function that makes every lock fail with an error number, as on a disk without locks."""
-
-    def fail(number):
-        opened = h5py.File
-
-        def open_file(name, *arguments, locking=None, **options):
-            if isinstance(name, os.PathLike) and locking is not False:
-                text = f"Unable to synchronously open file (unable to lock file, errno = {number})"
-                raise OSError(number, text)
-            return opened(name, *arguments, locking=locking, **options)
-
-        def flock(*_):
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(h5py, "File", open_file)
-        monkeypatch.setattr(fcntl, "flock", flock)
-
-    return fail
-
-
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EAGAIN, errno.ENOSYS, errno.EACCES])
 def test_disks_without_locks_are_read_and_written(number, file, network, no_locks):
     no_locks(number)

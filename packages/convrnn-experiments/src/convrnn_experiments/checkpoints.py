@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-import h5py
 import keras
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import Run, written_hdf5
+from convrnn_experiments.runs import Run, read_hdf5, written_hdf5
+
+REMEDY = "Start the run over with --force"
 
 
 def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float) -> None:
@@ -22,18 +23,17 @@ def load_state(run: Run, variables: Sequence[keras.Variable]) -> dict[str, float
     """What `save_state` wrote, put back; None where nothing was written yet.
 
     Raises:
-        ConvRNNError: the checkpoint is damaged, or another network's.
+        ConvRNNError: the checkpoint cannot be read, is damaged, or is another network's.
     """
     if not run.checkpoint.is_file():
         return None
-    try:
-        with h5py.File(run.checkpoint, "r") as file:
-            progress = {key: float(value) for key, value in file.attrs.items()}
-            values = [file[str(index)][()] for index in range(int(progress.pop("count")))]
-    except (OSError, KeyError) as error:
-        raise ConvRNNError(f"{run.checkpoint} is damaged ({error}); --force starts the run anew") from error
+    with read_hdf5(run.checkpoint, what="a training checkpoint", remedy=REMEDY) as file:
+        progress = {key: float(value) for key, value in file.attrs.items()}
+        values = [file[str(index)][()] for index in range(int(progress.pop("count")))]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-        raise ConvRNNError(f"{run.checkpoint} is not of this network; --force starts the run anew")
+        raise ConvRNNError(
+            f"cannot resume from {run.checkpoint}: its arrays do not have the shapes of this network. {REMEDY}."
+        )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return progress

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,7 +23,10 @@ from convrnn_experiments.dependencies import folder_of
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.extraction import Extractor
 from convrnn_experiments.parts import HERE, Part, Where
+from convrnn_experiments.runs import read_hdf5
 from convrnn_experiments.workers import spread
+
+REMEDY = "Delete it, and it is computed again"
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class KeptFeatures:
         count: rows in the split.
 
     Raises:
-        ConvRNNError: a file is damaged.
+        ConvRNNError: a file cannot be read, or is damaged.
     """
 
     def __init__(self, parts: Sequence[Part], count: int) -> None:
@@ -188,17 +190,15 @@ class KeptFeatures:
 
 
 def _mapped(part: Part) -> np.ndarray:
-    try:
-        with h5py.File(part.path, "r") as file:
-            stored = file["features"]
-            shape, offset = stored.shape, stored.id.get_offset()
+    with read_hdf5(part.path, what="a file of cached features", remedy=REMEDY) as file:
+        stored = file["features"]
+        shape, offset = stored.shape, stored.id.get_offset()
         if shape[0] != len(part.rows):
-            raise ConvRNNError(f"{part.path} holds {shape[0]} rows where {len(part.rows)} belong; delete it")
+            raise ConvRNNError(
+                f"{part.path} does not fit the prepared set: it must have {len(part.rows)} rows, got {shape[0]}. "
+                f"{REMEDY}."
+            )
         return np.memmap(part.path, np.float32, "r", offset, shape)
-    except (OSError, KeyError, ValueError) as error:
-        raise ConvRNNError(
-            f"{part.path} is damaged ({error}); delete it, and it is computed again"
-        ) from error
 
 
 def view_order(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:

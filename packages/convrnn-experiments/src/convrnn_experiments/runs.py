@@ -18,6 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+import convrnn_model
 from convrnn_data.beside import (
     remove_dead_temporaries,
     remove_dead_temporaries_of,
@@ -29,6 +30,7 @@ from convrnn_data.locking import LOCK, locked
 from convrnn_data.workspace import contents
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_model.opening import READ_ERRORS, open_hdf5, unreadable
 
 REPORTED = ("convrnn-data", "convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numpy", "h5py")
 
@@ -228,6 +230,27 @@ def written_hdf5(path: Path) -> Iterator[h5py.File]:
         yield file
     with written(path) as beside:
         beside.write_bytes(whole.getvalue())
+
+
+@contextmanager
+def read_hdf5(path: Path, *, what: str, remedy: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file that `written_hdf5` wrote, on any disk.
+
+    Args:
+        path: the file.
+        what: what it should be, for messages, such as "a training checkpoint".
+        remedy: the way out where it is damaged, a sentence without its full stop.
+
+    Raises:
+        ConvRNNError: the file cannot be read, is being written, or is damaged, which may show within the context.
+    """
+    try:
+        with open_hdf5(path, what=what, remedy=remedy) as file:
+            yield file
+    except convrnn_model.ConvRNNError as error:
+        raise ConvRNNError(str(error)) from error
+    except (*READ_ERRORS, AttributeError) as error:  # a group in place of an array has no shape
+        raise ConvRNNError(str(unreadable(path, error, remedy=remedy))) from error
 
 
 def _put_on_disk(path: Path) -> None:

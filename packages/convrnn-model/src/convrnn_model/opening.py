@@ -15,11 +15,13 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 """Error numbers by which a disk says that it has no locks."""
 BUSY = (errno.EAGAIN, errno.EACCES)
 """Error numbers of a lock that another process holds, and of some disks that have no locks."""
+WEIGHTS = "a weights file"
+AGAIN = "Copy or download it again, or make it again"
 # TypeError: kinds of data that NumPy has no name for.
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
-def open_hdf5(path: Path, *, what: str = "a weights file") -> h5py.File:
+def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.File:
     """Open an HDF5 file for reading; on a disk without locks, without one.
 
     Files written here appear whole, by a rename, so that a lock only guards against other programs.
@@ -27,6 +29,7 @@ def open_hdf5(path: Path, *, what: str = "a weights file") -> h5py.File:
     Args:
         path: The file.
         what: What the file should be, for messages.
+        remedy: The way out where it is damaged, a sentence without its full stop.
 
     Raises:
         ConvRNNError: The file does not exist, is not HDF5, cannot be read, is being written, or is damaged.
@@ -36,16 +39,16 @@ def open_hdf5(path: Path, *, what: str = "a weights file") -> h5py.File:
         return h5py.File(path, "r")
     except READ_ERRORS as error:
         if not _is_about_locks(error):
-            raise unreadable(path, error) from error
+            raise unreadable(path, error, remedy=remedy) from error
         if error_number(error) in BUSY and _locks_work(path.parent):
             raise _busy(path) from error
     try:
         return h5py.File(path, "r", locking=False)
     except READ_ERRORS as error:
-        raise unreadable(path, error, unlocked=True) from error
+        raise unreadable(path, error, remedy=remedy, unlocked=True) from error
 
 
-def require_hdf5(path: Path, what: str = "a weights file") -> None:
+def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
     """Raise ConvRNNError where a path is not a file that begins as HDF5 does."""
     if "\0" in str(path):
         raise ConvRNNError(f"cannot read {str(path)!r}: a path has no null characters. Check the path.")
@@ -56,9 +59,8 @@ def require_hdf5(path: Path, what: str = "a weights file") -> None:
         os.stat(path)
     except FileNotFoundError as error:
         dead = f"{path} is a symbolic link to a file that does not exist" if path.is_symlink() else None
-        raise ConvRNNError(
-            f"{dead or f'{path} does not exist'}. Check the path; `convrnn-model fetch` gets published weights."
-        ) from error
+        fetch = "; `convrnn-model fetch` gets published weights" if what == WEIGHTS else ""
+        raise ConvRNNError(f"{dead or f'{path} does not exist'}. Check the path{fetch}.") from error
     except OSError as error:
         raise failed(f"cannot read {path}", error) from error
     if not is_file:
@@ -74,13 +76,16 @@ def require_hdf5(path: Path, what: str = "a weights file") -> None:
         raise failed(f"cannot read {path}", error) from error
 
 
-def unreadable(path: Path, error: BaseException, where: str = "", *, unlocked: bool = False) -> ConvRNNError:
+def unreadable(
+    path: Path, error: BaseException, where: str = "", *, remedy: str = AGAIN, unlocked: bool = False
+) -> ConvRNNError:
     """Return the error for an HDF5 file that failed to open or to be read: the system's, or damage.
 
     Args:
         path: The file.
         error: What h5py raised.
         where: The place in the file, such as " in kernel".
+        remedy: As for `open_hdf5`.
         unlocked: Whether the file was opened without a lock, so that it may be half written.
     """
     text = str(error).strip()
@@ -91,9 +96,7 @@ def unreadable(path: Path, error: BaseException, where: str = "", *, unlocked: b
     also = (
         ", or another process is writing it, which this disk without locks does not tell" if unlocked else ""
     )
-    return ConvRNNError(
-        f"{path} is damaged or cut short{where}{also}: HDF5 says {text!r}. Copy or download it again, or make it again."
-    )
+    return ConvRNNError(f"{path} is damaged or cut short{where}{also}: HDF5 says {text!r}. {remedy}.")
 
 
 def _busy(path: Path) -> ConvRNNError:
