@@ -83,7 +83,7 @@ def main(
     steps, kept = [softmax(t) for t in range(len(network.outputs))], relu(layer, time)
     seen = activations(network, [*steps, kept])
     batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    parts = [seen.predict(read(batch), verbose=0) for batch in batches]
+    parts = [seen.predict_on_batch(read(batch)) for batch in batches]
     answers = np.stack([np.concatenate([part[step] for part in parts]) for step in steps])
 
     best, doubt = answers.argmax(-1), entropy(answers)  # (time, photographs)

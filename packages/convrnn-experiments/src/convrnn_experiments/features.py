@@ -19,6 +19,7 @@ from convrnn_data.console import Report, silent
 from convrnn_data.engine import parse_task
 from convrnn_data.streams import Stream, generator
 from convrnn_experiments.config import Config
+from convrnn_experiments.datasets import without_autotuning
 from convrnn_experiments.dependencies import folder_of
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.extraction import Extractor
@@ -186,7 +187,8 @@ class KeptFeatures:
 
         columns = (rows.astype(np.int64), labels[rows].astype(np.int32))
         dataset = tf.data.Dataset.from_tensor_slices(columns).batch(batch_size)
-        return dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+        dataset = dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
+        return without_autotuning(dataset)
 
 
 def _mapped(part: Part) -> np.ndarray:

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
+from convrnn_data.engine import available_cores
 from convrnn_data.streams import Stream, generator
 from convrnn_experiments import squares
 from convrnn_experiments.config import require_split
+from convrnn_experiments.datasets import without_autotuning
 from convrnn_experiments.errors import ConvRNNError
 
 MADE_TOGETHER = 16  # images per call from TensorFlow: one thread's share
@@ -135,11 +137,9 @@ def batches(
 
     columns = (rows.astype(np.int64), pictures.labels[np.maximum(rows, 0)].astype(np.int32))
     dataset = tf.data.Dataset.from_tensor_slices(columns).batch(MADE_TOGETHER)
-    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(load, num_parallel_calls=available_cores(), deterministic=True)
     dataset = dataset.rebatch(batch_size).prefetch(2)
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = 0  # one for each processor, and none of those that compute
-    dataset = dataset.with_options(options)
+    dataset = without_autotuning(dataset, private_threads=True)
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
 
 
