@@ -6,7 +6,7 @@ from typing import Any
 
 from convrnn_data import human
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments import jatos, observers
+from convrnn_experiments import jatos, observers, trial_counts
 from fuzz import texts
 from fuzz.targets.making import REFUSALS, choice, demand, of_json, put
 
@@ -44,7 +44,14 @@ def _answers(data: bytes, folder: Path) -> None:
 
 def _observers(data: bytes, folder: Path) -> None:
     strict = choice(data, 4) == 1
-    table = observers.read_observers(put(folder / "jatos_results_1.txt", data), strict=strict)
+    path = put(folder / "jatos_results_1.txt", data)
+    table = observers.read_observers(path, strict=strict, all_trials=True, max_unreadable=1)
+    if choice(data, 16) == 1:
+        counts = trial_counts.count_trials(table)
+        demand(
+            counts["found"].sum() == len(table) + counts["unreadable"].sum(), "trials that were not counted"
+        )
+    table = observers.scored_trials(table)
     demand(set(table["category"]) <= set(CATEGORIES), "a category that is none")
     demand(set(table["response"].dropna()) <= set(CATEGORIES), "a response that is none")
     observers.is_simulated(table)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -244,6 +245,33 @@ def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, seen):
     answers.mkdir()
     text = (seen / "jatos_results_blur.txt").read_text()
     (answers / "jatos_results_1.txt").write_text(text + "[{]\n")
-    done = invoke(blur, "--human", answers, "--out", tmp_path / "out")
+    refused = invoke(blur, "--human", answers, "--out", tmp_path / "out")
+    assert refused.exit_code == 1
+    assert "1 of 5" in str(refused.exception)
+    assert not (tmp_path / "out").exists()
+    done = invoke(blur, "--human", answers, "--out", tmp_path / "out", "--max-unreadable", "0.2")
     assert done.exit_code == 0, done.output
-    assert "jatos_results_1.txt, line 5: is cut short or no JSON" in done.stderr
+    assert "jatos_results_1.txt, line 5: is cut short or not JSON" in done.stderr
+    said = (tmp_path / "out" / "comparison.md").read_text()
+    assert said.partition("Sessions left out")[2].startswith(": 1 unreadable, 0 repeated.")
+    assert "4 observers found, 0 excluded; 960 trials found, 0 unreadable, 0 of excluded observers" in said
+    assert "200 practice" in said
+    assert said.replace("\n", "") in done.stdout.replace("\n", "")
+
+
+def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):
+    """Half of the stimuli were lost in a download."""
+    half = tmp_path / "human"
+    shutil.copytree(seen, half)
+    lost = [path for path in half.glob("BlurSplit_color/*/*.JPEG") if int(path.name.split("_")[0]) % 2]
+    for path in lost:
+        path.unlink()
+    run = make_run(tmp_path / "blur", "blur", half)
+    people = read_people(seen)
+    (row,) = [row for row in tables.observers(people, read_evaluations([run])) if row["experiment"] == "blur"]
+    table = people.table[people.table["experiment"] == "blur"]
+    expected = sum(int(name.split("_")[0]) % 2 for name in table["file_name"])
+    assert 0 < expected == row["trials_without_stimulus"] == len(table) - row["trials_kept"]
+    trials = pd.DataFrame(tables.trials(people, read_evaluations([run])))
+    assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
+    assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0

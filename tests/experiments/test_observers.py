@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from answers_by_hand import SCREENS, five, practice, response, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,46 +21,6 @@ from convrnn_experiments.observers import (
     read_observers,
     with_misses,
 )
-
-SCREENS = list(jatos.BEEPS)
-
-
-def response(name, answer, duration, order=1, **more):
-    """A response row for a stimulus; `answer` None is a miss."""
-    *_, level, category = name.removesuffix(".JPEG").split("_")
-    row = {
-        "sender": "Stimulus & Response",
-        "filename": name,
-        "category": category,
-        "mode": level,
-        "order": order,
-    }
-    row |= {"correct": answer == category, "duration": duration, **more}
-    return row if answer is None else {**row, "response": answer}
-
-
-def three_rows(row):
-    return [row, {"sender": "inter-stimulus", "duration": 500}, {"sender": "Trial", "duration": 900}]
-
-
-def session(observer, blocks, tutorial=()):
-    """A line: `blocks` maps a block's number to its response rows."""
-    rows = [{"sender": "Welcome", "url": {"srid": observer}}, {"sender": "ScreenCategorizationTutorial"}]
-    for row in tutorial:
-        rows += three_rows(row)
-    for block, trials in blocks.items():
-        rows.append({"sender": SCREENS[block]})
-        for row in trials:
-            rows += three_rows(row)
-    return json.dumps(rows)
-
-
-def practice(order=1):
-    return [response(f"{i}_blur_3_bird.JPEG", "bird", 400.0, order) for i in range(10)]
-
-
-def five(trials=(), order=1):
-    return {block: [*practice(order), *trials] for block in range(5)}
 
 
 @pytest.fixture
@@ -100,6 +61,7 @@ def test_known_answers_come_back_exactly(write):
             "score": [1, 0, 1 / 16],
             "response_time": [512.5, 750.0, math.nan],
             "missed": [False, False, True],
+            "duration": [512.5, 750.0, 750.0],
             "practice": False,
             "in_time": True,
             "tutorial_accuracy": 0.5,
@@ -196,15 +158,16 @@ def test_broken_lines_and_foreign_files_are_reported_by_file_and_line(write, tmp
     )
     write("id,answer", "1,2", name="jatos_results_foreign.txt")
     (tmp_path / "jatos_results_binary.txt").write_bytes(b"\xff\xfe\x00[\x80\n")
-    table = read_observers(tmp_path)
+    table = read_observers(tmp_path, max_unreadable=1)
     assert len(table) == 5
+    assert table.attrs["sessions"] == {"found": 2, "unreadable": 1, "repeated": 0}
     said = problems(table)
     for line in (1, 4, 5, 6, 7, 8):
         assert sum(f"{path}, line {line}:" in problem for problem in said) == 1
     assert sum("foreign.txt" in problem for problem in said) == 2
     assert sum("binary.txt" in problem for problem in said) == 1
     assert len(said) == 9
-    with pytest.raises(ConvRNNError, match=r"line \d+: .*and 8 more"):
+    with pytest.raises(ConvRNNError, match=r"line 1: is not an array .*line 8: "):
         read_observers(tmp_path, strict=True)
 
 
@@ -233,21 +196,29 @@ def test_a_second_session_is_left_out_and_reported(write, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"filename": "picture.png"}, "is no stimulus' file name"),
-        ({"filename": None}, "is no stimulus' file name"),
+        ({"filename": "picture.png"}, "is not a stimulus's file name"),
+        ({"filename": None}, "is not a stimulus's file name"),
         ({"category": "dog"}, "category 'dog' is not that of"),
         ({"mode": "3"}, "mode '3' is not the level of"),
-        ({"response": "zebra"}, "response 'zebra' is none"),
-        ({"duration": "soon"}, "duration is no number"),
-        ({"duration": 10**400}, "duration is no number"),
+        ({"response": "zebra"}, "response 'zebra' is not one"),
+        ({"duration": "soon"}, "duration 'soon' is not a number"),
+        ({"duration": "6_34"}, "duration '6_34' is not a number"),
+        ({"duration": True}, "duration True is not a number"),
+        ({"duration": None}, "duration None is not a number"),
+        ({"response": None, "duration": "soon"}, "duration 'soon' is not a number"),
+        ({"response": ["cat"]}, "response ['cat'] is not one"),
+        ({"duration": 10**400}, "is not a number"),
         ({"order": 0}, "order 0 is neither"),
     ],
 )
 def test_trials_that_cannot_be_read_are_left_out_and_reported(write, change, said):
     wrong = {**response("50_blur_9_cat.JPEG", "cat", 450), **change}
     right = response("51_blur_9_cat.JPEG", "cat", 460)
-    table = read_observers(write(session("7", five([wrong, right]))))
+    path = write(session("7", five([wrong, right])))
+    table = read_observers(path, max_unreadable=1)
     assert table["trial"].unique().tolist() == [11]  # the trial's place is taken all the same
+    assert sum(table.attrs["unreadable"].values()) == 5
+    assert {experiment for experiment, _, _ in table.attrs["unreadable"]} == {"blur"}
     assert any(
         "line 1: observer 7: 5 trial(s): " in problem and said in problem for problem in problems(table)
     )
@@ -266,7 +237,7 @@ def test_trials_outside_blocks_repeated_blocks_and_mixed_experiments_are_reporte
     rows.insert(1, trial)
     rows += [{"sender": "Screen0"}, trial, "text", {"sender": ["list"]}]
     other = session("8", five([trial, response("51_noise_0_cat.JPEG", "cat", 450)]))
-    table = read_observers(write(json.dumps(rows), other))
+    table = read_observers(write(json.dumps(rows), other), max_unreadable=1)
     assert len(table) == 10
     said = " ".join(problems(table))
     assert "Screen0 starts a second time" in said
@@ -476,7 +447,7 @@ def test_no_row_breaks_the_reader(tmp_path_factory, odd):
     line = session("7", {0: [*practice(), response("50_blur_9_cat.JPEG", "cat", 450)]})
     path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
     path.write_text(json.dumps([*json.loads(line), *odd]) + "\n", encoding="utf-8")
-    table = read_observers(path, all_trials=True)
+    table = read_observers(path, all_trials=True, max_unreadable=1)
     assert table["file_name"].tolist()[10] == "50_blur_9_cat.JPEG"
     answered = sum(isinstance(row, dict) and row.get("sender") == "Stimulus & Response" for row in odd)
     assert len(table) == 11

@@ -86,7 +86,7 @@ def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
     for path in seen.glob("*.txt"):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
     text = text_of(report.write(runs[:1], tmp_path / "index.html", human=answers))
-    assert "imulated" not in text.partition("</style>")[2].replace("of them simulated", "")
+    assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
     assert "<title>Networks beside people</title>" in text
 
 

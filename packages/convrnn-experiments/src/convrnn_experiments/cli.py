@@ -268,6 +268,12 @@ MissesOption = Annotated[
         help="How a missed response is scored: as 1/16, as wrong, as a random category, or not at all.",
     ),
 ]
+MaxUnreadable = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Largest share of people's trials, and of sessions, that may be unreadable."
+    ),
+]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(help="A named set of observers to leave out, such as satbench; may be repeated."),
@@ -283,6 +289,7 @@ def compare(
     exits: ExitsOption = Exits.INDEX,
     misses: MissesOption = Misses.CHANCE,
     exclude: Exclude = None,
+    max_unreadable: MaxUnreadable = 0.01,
     seed: Seed = 0,
 ) -> None:
     """Write one table of networks, conditions and measures beside people, each with its 95 % interval."""
@@ -293,7 +300,9 @@ def compare(
     if out.exists() and not out.is_dir():
         raise ConvRNNError(f"{out} is a file; --out takes a folder")
     evaluations = results.read_evaluations(runs)
-    crowd = people.read_people(human, named=exclude or (), misses=misses.value, seed=seed)
+    crowd = people.read_people(
+        human, named=exclude or (), misses=misses.value, seed=seed, max_unreadable=max_unreadable
+    )
     rows = comparing.compare(evaluations, crowd, match=exits, seed=seed)
     for problem in crowd.table.attrs["problems"]:
         typer.echo(str(problem), err=True)
@@ -323,6 +332,7 @@ def report(
     exits: ExitsOption = Exits.INDEX,
     misses: MissesOption = Misses.CHANCE,
     exclude: Exclude = None,
+    max_unreadable: MaxUnreadable = 0.01,
     seed: Seed = 0,
 ) -> None:
     """Write one self-contained page on evaluated runs, with its pictures and tables beside it."""
@@ -336,6 +346,7 @@ def report(
             match=exits,
             misses=misses.value,
             named=exclude or (),
+            max_unreadable=max_unreadable,
             seed=seed,
             report=progress,
         )

@@ -1,8 +1,8 @@
 """Human answers (JATOS files of lab.js rows) as one tidy table.
 
 The files are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb) and the
-simulated ones of the drawn sample. Each line that starts with `[` is one observer: a JSON array of rows, in the order
-in which they were written.
+simulated ones of the drawn sample. Each JSON array is one observer's rows, in the order in which they were written; an
+array without an id that continues the blocks of the one before is a further piece of it.
 
 A row of the table is one trial:
 
@@ -20,14 +20,15 @@ A row of the table is one trial:
 | correct | response is category; False where it was missed |
 | score | what the trial adds to an accuracy: 1, 0, or, where it was missed, by the convention of `with_misses` |
 | response_time | ms; NaN where it was missed |
-| missed | no response came |
+| missed | no response was given |
+| duration | ms as recorded, also where it was missed; NaN where nothing was recorded |
 | practice | among the first 10 trials of the block |
-| in_time | missed, or 0 < response_time <= beep + 250 |
+| in_time | missed, or 0 < response_time <= beep + 250; what was recorded of a miss does not matter |
 | tutorial_accuracy | the observer's share of right answers in the tutorial; NaN without one |
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -36,28 +37,15 @@ import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import GRACE
+from convrnn_experiments.answer_files import answer_texts
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.jatos import BEEPS, Problem, Session, read_file
+from convrnn_experiments.exclusions import EXCLUSIONS as EXCLUSIONS
+from convrnn_experiments.exclusions import exclude as exclude
+from convrnn_experiments.jatos import BEEPS, Problem, Session, read_text
 
 PRACTICE_TRIALS = 10
-
-_LEFT_OUT_COLOR_GRAY = """
-    2406 2427 2432 2434 2436 2437 2446 2449 2460 2466 2477 2478 2487 2489 2490 2498 2513 2521
-"""
-_LEFT_OUT_NOISE = """
-    2784 2795 2805 2807 2821 2828 2809 2815 2855 2857 2869
-    2874 2877 2878 2880 2882 2893 2897 2906 2911 2918 2920
-"""
-_LEFT_OUT_BLUR = "2580 2581 2591 2615 2619"
-EXCLUSIONS: dict[str, dict[str, frozenset[str]]] = {
-    "satbench": {
-        "color_gray": frozenset(_LEFT_OUT_COLOR_GRAY.split()),
-        "noise": frozenset(_LEFT_OUT_NOISE.split()),
-        "blur": frozenset(_LEFT_OUT_BLUR.split()),
-    }
-}
-"""Named sets of observers to exclude, per experiment. `satbench`: those that its authors excluded in their notebooks
-(18 of 76 for color and gray, 22 of 67 for noise, 5 of 50 for blur), which leaves 148."""
+MAX_UNREADABLE = 0.01
+_MOST_LISTED = 10
 
 Misses = Literal["chance", "wrong", "random", "answered"]
 
@@ -86,6 +74,7 @@ _DTYPES = {
     "score": "float64",
     "response_time": "float64",
     "missed": "bool",
+    "duration": "float64",
     "practice": "bool",
     "in_time": "bool",
     "tutorial_accuracy": "float64",
@@ -94,7 +83,11 @@ COLUMNS = tuple(_DTYPES)
 
 
 def read_observers(
-    paths: str | Path | Iterable[str | Path], *, strict: bool = False, all_trials: bool = False
+    paths: str | Path | Iterable[str | Path],
+    *,
+    strict: bool = False,
+    all_trials: bool = False,
+    max_unreadable: float = MAX_UNREADABLE,
 ) -> pd.DataFrame:
     """Read human answers into one table, a row per trial; the module's text names the columns.
 
@@ -102,76 +95,99 @@ def read_observers(
     0 < response time <= beep + 250 ms. Missed trials have no time and stay; they score 1/16 until `with_misses`
     applies another convention. Rows are sorted by observer, experiment, block and trial.
 
-    What does not fit is left out or kept as each message says, and never in silence: `table.attrs["problems"]` lists
-    `Problem`s by file and line, `table.attrs["left_out"]` counts the trials left out as `practice` and `out_of_time`.
+    What does not fit is left out or kept as each message says, and never in silence; `table.attrs` has
 
-    * Left out: lines that are no observer's; trials that cannot be read; of two sessions of one observer in one
-      experiment the shorter, or the later of two that are equal.
-    * Kept: a session with fewer than five blocks, or with a block shorter than others in its file, as far as it goes.
+    * `problems`: a `Problem` for each, by file and line;
+    * `sessions`: how many sessions were `found`, of which `unreadable` and `repeated`;
+    * `unreadable`: (experiment, level, block) -> trials that could not be read, empty text and -1 for unknown;
+    * `left_out`: trials left out as `practice` and `out_of_time`.
+
+    Left out are records that cannot be read; trials that cannot be read, answered or not; of two sessions of one
+    observer in one experiment the shorter, or the later of two that are equal. A session with fewer than five blocks,
+    or with a block shorter than those of others in its experiment, is kept as far as it goes.
 
     Args:
-        paths: Files, or folders that hold `jatos_results_*.txt` at any depth.
+        paths: Files, JATOS archives, or folders that hold either at any depth.
         strict: Whether any problem is an error.
         all_trials: Whether practice and responses out of time stay in the table.
+        max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
 
     Raises:
-        ConvRNNError: If a path does not exist, a folder holds no such file, no observer is found, or, where `strict`,
-            anything does not fit.
+        ConvRNNError: If a path does not exist, a folder cannot be listed or holds no result, no observer is found, more
+            than `max_unreadable` cannot be read, or, where `strict`, anything does not fit.
     """
     sessions: list[Session] = []
     problems: list[Problem] = []
-    for path in _files(paths):
-        found, wrong = read_file(path)
+    for text in answer_texts(paths):
+        found, wrong = read_text(text)
         sessions += found
-        problems += wrong + _half_sessions(found)
-    sessions = _one_session_each(sessions, problems)
+        problems += wrong
+    unread, problems = problems, problems + _half_sessions(sessions)
     if strict and problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ConvRNNError(f"{problems[0]}{more}")
-    if not sessions:
+        raise ConvRNNError(_listed(problems))
+    counts = {"found": 0, "unreadable": sum(problem.lost for problem in problems), "repeated": 0}
+    readable = [session for session in sessions if session.rows]
+    counts["found"] = len(readable) + counts["unreadable"]
+    if not readable:
         because = f": {problems[0]}" if problems else "."
         raise ConvRNNError(f"{paths} holds no observer{because}")
-    table = _table(sessions)
-    kept = ~table["practice"] & table["in_time"]
+    _require_readable(sessions, counts, unread, max_unreadable)
+    kept = _one_session_each(readable, problems)
+    counts["repeated"] = len(readable) - len(kept)
+    unreadable: Counter[tuple[str, str, int]] = Counter()
+    for session in [*kept, *(one for one in sessions if not one.rows)]:
+        unreadable.update(session.unreadable)
+    table = _table(kept)
+    table.attrs = {"problems": problems, "sessions": counts, "unreadable": dict(unreadable)}
+    return table if all_trials else scored_trials(table)
+
+
+def scored_trials(table: pd.DataFrame) -> pd.DataFrame:
+    """The trials that count: no practice, and no response out of time. `attrs["left_out"]` counts the others."""
+    scored = ~table["practice"] & table["in_time"]
     left_out = {
         "practice": int(table["practice"].sum()),
-        "out_of_time": int((~table["practice"] & ~kept).sum()),
+        "out_of_time": int((~table["practice"] & ~scored).sum()),
     }
-    if not all_trials:
-        table = table[kept].reset_index(drop=True)
-    table.attrs = {"problems": problems, "left_out": dict.fromkeys(left_out, 0) if all_trials else left_out}
-    return table
+    rest = table[scored].reset_index(drop=True)
+    rest.attrs = {**table.attrs, "left_out": left_out}
+    return rest
 
 
-def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    files: dict[Path, Path] = {}
-    for path in map(Path, given):
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("jatos_results_*.txt") if p.is_file())
-            if not inside:
-                raise ConvRNNError(
-                    f"{path} holds no jatos_results_*.txt; give the folder of the human answers."
-                )
-        elif path.is_file():
-            inside = [path]
-        else:
-            raise ConvRNNError(f"{path} does not exist; give files of human answers, or their folder.")
-        for file in inside:
-            files.setdefault(file.resolve(), file)
-    return list(files.values())
+def _require_readable(
+    sessions: list[Session], counts: dict[str, int], problems: list[Problem], most: float
+) -> None:
+    trials = sum(session.found.total() for session in sessions)
+    unreadable = sum(session.unreadable.total() for session in sessions)
+    for what, lost, found in (
+        ("trials", unreadable, trials),
+        ("sessions", counts["unreadable"], counts["found"]),
+    ):
+        if lost > most * found:
+            raise ConvRNNError(
+                f"cannot read the answers: at most {most:.3g} of the {what} may be unreadable, got {lost} of {found}: "
+                f"{_listed(problems)} Mend the files, or raise --max-unreadable."
+            )
+
+
+def _listed(problems: list[Problem]) -> str:
+    more = f" (and {len(problems) - _MOST_LISTED} more)" if len(problems) > _MOST_LISTED else ""
+    return f"{' '.join(map(str, problems[:_MOST_LISTED]))}{more}"
 
 
 def _half_sessions(sessions: list[Session]) -> list[Problem]:
-    """Sessions without all five blocks, or with a block shorter than the longest in the file."""
+    """Sessions without all five blocks, or with a block shorter than the longest of their experiment."""
     problems = []
-    lengths = [Counter(row[2] for row in session.rows) for session in sessions]
-    full = max((max(length.values()) for length in lengths), default=0)
-    for session, length in zip(sessions, lengths, strict=True):
-        short = {block: length[block] for block in range(len(BEEPS)) if length[block] < full}
+    full: dict[str, int] = {}
+    for session in (one for one in sessions if one.rows):
+        experiment = session.key[1]
+        full[experiment] = max(full.get(experiment, 0), *session.found.values())
+    for session in (one for one in sessions if one.rows):
+        most = full[session.key[1]]
+        short = {block: session.found[block] for block in range(len(BEEPS)) if session.found[block] < most}
         if short:
             has = ", ".join(f"block {block} has {count}" for block, count in short.items())
-            what = f"observer {session.observer}: half a session: {has} of {full} trials; kept as far as it goes."
+            what = f"observer {session.observer}: half a session: {has} of {most} trials; kept as far as it goes."
             problems.append(Problem(session.path, session.line, what))
     return problems
 
@@ -208,53 +224,6 @@ def _table(sessions: list[Session]) -> pd.DataFrame:
 def is_simulated(table: pd.DataFrame) -> bool:
     """Whether any observer of the table is simulated: then every figure made of it has to say so."""
     return bool(table["observer"].str.startswith("simulated-").any())
-
-
-def exclude(
-    table: pd.DataFrame,
-    *,
-    named: Collection[str] = (),
-    tutorial_accuracy: float | None = None,
-    misses: float | None = None,
-) -> pd.DataFrame:
-    """Leave observers out, by named sets and by criteria; each observer and experiment is judged alone.
-
-    Args:
-        table: Of `read_observers`.
-        named: Names in `EXCLUSIONS`, such as "satbench".
-        tutorial_accuracy: Least share of right answers in the tutorial; who has no tutorial is left out too.
-        misses: Largest share of missed trials.
-
-    Returns:
-        The other observers' rows; `attrs["excluded"]` maps (observer, experiment) to the reason.
-
-    Raises:
-        ConvRNNError: If a set is not known, or a share is not between 0 and 1.
-    """
-    for name in named:
-        if name not in EXCLUSIONS:
-            raise ConvRNNError(f"there is no set of exclusions {name!r}; known: {', '.join(EXCLUSIONS)}.")
-    for what, share in (("tutorial_accuracy", tutorial_accuracy), ("misses", misses)):
-        if share is not None and not 0 <= share <= 1:
-            raise ConvRNNError(f"{what} is {share}; it is a share, from 0 to 1.")
-    people = table.groupby(["observer", "experiment"]).agg(
-        tutorial=("tutorial_accuracy", "first"), missed=("missed", "mean")
-    )
-    reasons: dict[tuple[str, str], str] = {}
-    for (observer, experiment), tutorial, missed in zip(
-        people.index, people.tutorial, people.missed, strict=True
-    ):
-        sets = [name for name in named if observer in EXCLUSIONS[name].get(experiment, ())]
-        if sets:
-            reasons[observer, experiment] = f"in {sets[0]}"
-        elif tutorial_accuracy is not None and not tutorial >= tutorial_accuracy:
-            reasons[observer, experiment] = f"tutorial accuracy {tutorial:.3f} < {tutorial_accuracy}"
-        elif misses is not None and missed > misses:
-            reasons[observer, experiment] = f"missed {missed:.3f} > {misses}"
-    out = pd.MultiIndex.from_frame(table[["observer", "experiment"]]).isin(list(reasons))
-    rest = table[~out].reset_index(drop=True)
-    rest.attrs = {**table.attrs, "excluded": {**table.attrs.get("excluded", {}), **reasons}}
-    return rest
 
 
 def _scores(table: pd.DataFrame, miss: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """People's side of a comparison: the observers' table, cut to a condition and laid beside a network's trials."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from convrnn_data.human import parse_name
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.jatos import BEEPS
 from convrnn_experiments.observers import (
+    MAX_UNREADABLE,
     Misses,
     by_image,
     correct_matrix,
@@ -21,9 +22,11 @@ from convrnn_experiments.observers import (
     is_simulated,
     observer_curves,
     read_observers,
+    scored_trials,
     with_misses,
 )
-from convrnn_experiments.results import Answers
+from convrnn_experiments.results import Answers, Evaluation
+from convrnn_experiments.trial_counts import count_observers, count_trials
 
 EXPERIMENTS = {
     Regime.COLOR: "color_gray",
@@ -71,12 +74,14 @@ class People:
         table: of `observers.read_observers`, after exclusions and with misses counted.
         misses: how they were counted.
         named: the sets of observers left out.
+        everything: of `observers.read_observers`, with practice, late and excluded trials.
     """
 
     folder: Path
     table: pd.DataFrame
     misses: str
     named: tuple[str, ...]
+    everything: pd.DataFrame
 
     @cached_property
     def simulated(self) -> bool:
@@ -87,6 +92,15 @@ class People:
     def noun(self) -> str:
         """What to call them in tables and pictures."""
         return "simulated observers" if self.simulated else "people"
+
+    def observer_counts(self) -> pd.DataFrame:
+        """Observers found, read, excluded and kept; see `trial_counts.count_observers`."""
+        return count_observers(self.everything, excluded=self.table.attrs["excluded"])
+
+    def trial_counts(self, evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+        """Trials found, lost and kept beside what was evaluated; see `trial_counts.count_trials`."""
+        stimuli = {key for one in evaluations if one.human for key in trial_keys(one.answers)}
+        return count_trials(self.everything, excluded=self.table.attrs["excluded"], stimuli=stimuli)
 
     def observers(self, regime: Regime) -> int:
         """How many took part in the regime's experiment."""
@@ -109,7 +123,12 @@ class People:
 
 
 def read_people(
-    folder: Path, *, named: Collection[str] = (), misses: Misses = "chance", seed: int = 0
+    folder: Path,
+    *,
+    named: Collection[str] = (),
+    misses: Misses = "chance",
+    seed: int = 0,
+    max_unreadable: float = MAX_UNREADABLE,
 ) -> People:
     """Read the answers below a folder.
 
@@ -118,12 +137,14 @@ def read_people(
         named: sets of observers to leave out, such as "satbench".
         misses: how missed trials are scored, see `observers.with_misses`.
         seed: of the random categories.
+        max_unreadable: largest share of trials, and of sessions, that may be unreadable.
 
     Raises:
-        ConvRNNError: there are no answers, or no such set.
+        ConvRNNError: there are no answers, too many cannot be read, or no such set is known.
     """
-    table = exclude(read_observers(folder), named=named)
-    return People(folder, with_misses(table, misses, seed=seed), misses, tuple(named))
+    everything = read_observers(folder, all_trials=True, max_unreadable=max_unreadable)
+    table = exclude(scored_trials(everything), named=named)
+    return People(folder, with_misses(table, misses, seed=seed), misses, tuple(named), everything)
 
 
 def trial_keys(answers: Answers) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
-from convrnn_experiments.observers import Misses
+from convrnn_experiments.observers import MAX_UNREADABLE, Misses
 from convrnn_experiments.page import FIGURES, TABLES, Figure, Section, render
 from convrnn_experiments.page_files import LIST, write_page
 from convrnn_experiments.people import People, read_people
@@ -66,6 +66,7 @@ def write(
     match: Exits = Exits.INDEX,
     misses: Misses = "chance",
     named: Collection[str] = (),
+    max_unreadable: float = MAX_UNREADABLE,
     seed: int = 0,
     report: Report = silent,
 ) -> Path:
@@ -79,6 +80,7 @@ def write(
         match: which exits go with which response times.
         misses: what a missed response counts as.
         named: sets of observers to leave out.
+        max_unreadable: largest share of trials, and of sessions, that may be unreadable.
         seed: of the resampling.
         report: called as pictures are made.
 
@@ -92,7 +94,11 @@ def write(
             f"{page} is the list of the files beside a page; --out takes another name, such as index.html"
         )
     evaluations = read_evaluations(paths)
-    people = None if human is None else read_people(human, named=named, misses=misses, seed=seed)
+    people = (
+        None
+        if human is None
+        else read_people(human, named=named, misses=misses, seed=seed, max_unreadable=max_unreadable)
+    )
     rows = [] if people is None else compare(evaluations, people, match=match, seed=seed)
     found = Findings(evaluations, people, rows, match)
     made = _tables(found)
@@ -144,7 +150,8 @@ def _tables(found: Findings) -> dict[str, Table]:
             "confusion_people": tables.people_confusions(found.whole, found.people),
             "consistency": tables.consistencies(found.whole, plots.consistency_of),
             "response_times_people": tables.people_times(found.whole, found.people),
-            "observers": tables.observers(found.people),
+            "observers": tables.observers(found.people, found.evaluations),
+            "trials": tables.trials(found.people, found.evaluations),
             "observer_problems": tables.problems(found.people),
             "digitised": tables.digitised(),
         }
@@ -284,7 +291,7 @@ def _provenance(found: Findings, made: dict[str, Table]) -> Section:
         _run(one, [other for other in found.evaluations if other.network == name])
         for name, one in networks.items()
     )
-    shown = [(made["observers"], 1, "observers")] if found.people else []
+    shown = [(tables.transposed(made["observers"], "experiment"), 1, "observers")] if found.people else []
     return Section(
         "What was run", [], [], shown, f"{_problems(made.get('observer_problems', []))}<dl>{told}</dl>"
     )

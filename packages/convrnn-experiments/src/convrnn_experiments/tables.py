@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments import digitised as published
@@ -15,7 +16,7 @@ from convrnn_experiments import measures
 from convrnn_experiments.compare import MEASURES, Measure, Row
 from convrnn_experiments.matching import MEANING, Exits, described
 from convrnn_experiments.observers import MISSES
-from convrnn_experiments.people import BEEP_TIMES, People
+from convrnn_experiments.people import BEEP_TIMES, EXPERIMENTS, People
 from convrnn_experiments.resampling import Estimate
 from convrnn_experiments.results import Evaluation
 
@@ -131,6 +132,7 @@ def notes(rows: Sequence[Row], people: People, match: Exits) -> list[str]:
     }
     return [
         f"Observers: {said}; {who}{left_out}; {MISSES[people.misses]}.",
+        *people_notes(people, [row.evaluation for row in rows]),
         f"Exits, '{match}': {MEANING[match]}{'. ' + '; '.join(where) if where else ''}.",
         "Brackets: 95 % bootstrap intervals, over images for networks, over observers for people, over both between "
         "them.",
@@ -321,28 +323,76 @@ def people_times(rows: Sequence[Row], people: People) -> Table:
     return table
 
 
-def observers(people: People) -> Table:
-    """Who took part: observers and trials of each experiment, and how many were left out and why."""
-    table = people.table
-    left_out, excluded = table.attrs.get("left_out", {}), table.attrs.get("excluded", {})
-    rows: Table = [
-        {
-            "experiment": experiment,
-            "observers": part["observer"].nunique(),
-            "of them simulated": int(
-                part.loc[part["observer"].str.startswith("simulated-"), "observer"].nunique()
-            ),
-            "left out": sum(1 for _, other in excluded if other == experiment),
-            "trials": len(part),
-            "missed": int(part["missed"].sum()),
-        }
-        for experiment, part in table.groupby("experiment")
+def observers(people: People, evaluations: Iterable[Evaluation]) -> Table:
+    """Observers and trials of each experiment: found, unreadable, excluded, missed, without stimulus, kept.
+
+    Sessions whose experiment is unknown, because they cannot be read, have a row of their own.
+    """
+    trials = people.trial_counts(evaluations).groupby("experiment").sum(numeric_only=True)
+    rows: Table = []
+    for row in people.observer_counts().to_dict("records"):
+        experiment = row["experiment"]
+        counts: dict[str, int] = {}
+        if experiment in trials.index:
+            counts = {name: int(trials.loc[experiment, name]) for name in _TRIALS}
+        scored = counts.get("kept", 0) + counts.get("without_stimulus", 0)
+        rows.append(
+            {"experiment": experiment or "unknown"}
+            | {f"observers_{name}": row[name] for name in _OBSERVERS}
+            | {"reasons": row["reasons"]}
+            | {f"trials_{name}": counts.get(name, 0) for name in _TRIALS}
+            | {"missed_percent": 100 * counts["missed"] / scored if scored else float("nan")}
+        )
+    return rows
+
+
+def transposed(table: Table, key: str) -> Table:
+    """A table for reading: a row for each column, and a column for each row, named by its `key`."""
+    return [
+        {key: name.replace("_", " ")} | {str(row[key]): _rounded(row[name]) for row in table}
+        for name in (table[0] if table else ())
+        if name != key
     ]
-    whole = {
-        "practice trials": left_out.get("practice", 0),
-        "answers out of time": left_out.get("out_of_time", 0),
-    }
-    return [row | {f"{name}, all experiments": count for name, count in whole.items()} for row in rows]
+
+
+def _rounded(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value or "–")
+
+
+_OBSERVERS = ("found", "unreadable", "repeated", "excluded", "kept", "simulated")
+_TRIALS = ("found", "unreadable", "excluded", "practice", "late", "without_stimulus", "kept", "missed")
+
+
+def trials(people: People, evaluations: Iterable[Evaluation]) -> Table:
+    """What became of people's trials, by experiment, level and block; see `trial_counts.count_trials`."""
+    return [
+        {str(name): "" if value is pd.NA else value for name, value in row.items()}
+        for row in people.trial_counts(evaluations).to_dict("records")
+    ]
+
+
+def people_notes(people: People, evaluations: Sequence[Evaluation]) -> list[str]:
+    """A sentence for each experiment of the evaluations, and one for what could not be read at all."""
+    wanted = {EXPERIMENTS[one.regime] for one in evaluations if one.human}
+    said = []
+    for row in observers(people, evaluations):
+        if row["experiment"] == "unknown":
+            said.append(
+                f"Sessions left out: {row['observers_unreadable']} unreadable, {row['observers_repeated']} repeated."
+            )
+        elif row["experiment"] in wanted:
+            why = f" ({row['reasons']})" if row["reasons"] else ""
+            said.append(
+                f"Answers, {row['experiment']}: {row['observers_found']:,} observers found, "
+                f"{row['observers_excluded']:,} excluded{why}; {row['trials_found']:,} trials found, "
+                f"{row['trials_unreadable']:,} unreadable, {row['trials_excluded']:,} of excluded observers, "
+                f"{row['trials_practice']:,} practice, {row['trials_late']:,} out of time, "
+                f"{row['trials_without_stimulus']:,} without a stimulus here, {row['trials_kept']:,} kept; "
+                f"{row['missed_percent']:.1f} % missed."
+            )
+    return said
 
 
 def problems(people: People) -> Table:
