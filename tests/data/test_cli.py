@@ -91,7 +91,7 @@ WRONG = [
     (
         "prepare nowhere set",
         1,
-        "nowhere: No such file or directory; ImageNet is looked for there as train/<wnid>",
+        "nowhere: No such file or directory. ImageNet is looked for there as <wnid>/",
     ),
     ("prepare empty set", 1, "empty is not ImageNet: .* the folder is empty"),
     ("prepare note.txt set", 1, "note.txt is not a tar: got a text file"),

@@ -203,5 +203,5 @@ def test_names_that_make_no_key_are_rejected(name):
 def test_two_images_with_one_key_are_refused(own_folders, make_jpeg):
     (own_folders / "train" / "n02690373" / "n02690373_1.jpg").write_bytes(make_jpeg(1))
     listing = list_images(find_source(own_folders), shipped_lists().categories)
-    with pytest.raises(ConvRNNError, match=r"same name as another \(the first: n02690373_1\)"):
+    with pytest.raises(ConvRNNError, match=r"got n02690373_1 from .*/n02690373_1\.JPEG and .*/n02690373_1\.jpg"):
         make_plan(listing, shipped_lists(), Settings(images="all"))

@@ -110,7 +110,7 @@ def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path, thro
             "n02690373/n02690373_105.JPEG",
             "it cannot be decoded: no JPEG, PNG, GIF, BMP, TIFF, WEBP is found in it",
         ),
-        ("n02690373/notes.txt", "not the name of an image (.JPEG, .jpg, .png)"),
+        ("n02690373/notes.txt", "not the name of an image (.JPEG, .jpg, .png, .webp)"),
     ]
     assert len(samples) == 6 * 19 + 2
 

@@ -55,7 +55,7 @@ def test_a_position_outside_the_table_is_an_index_error(path):
 
 @pytest.mark.parametrize("most_open", [256, 1, 0])
 def test_many_threads_may_read_at_once(path, originals, monkeypatch, most_open):
-    monkeypatch.setattr(prepared_module, "MOST_OPEN", most_open)
+    monkeypatch.setattr(prepared_module, "most_open", lambda: most_open)
     table = open_set(path).table("train")
     orders = [np.random.default_rng(seed).permutation(len(table)) for seed in range(16)]
     with ThreadPoolExecutor(8) as pool:

@@ -55,7 +55,7 @@ def test_a_file_that_is_no_image_is_foreign(own_folders):
     (own_folders / "train" / "n02690373" / "notes.txt").write_text("x")
     listing = list_images(find_source(own_folders), WANTED)
     assert [one.foreign for one in listing.classes if one.foreign] == [
-        (("notes.txt", "not the name of an image (.JPEG, .jpg, .png)"),)
+        (("notes.txt", "not the name of an image (.JPEG, .jpg, .png, .webp)"),)
     ]
 
 

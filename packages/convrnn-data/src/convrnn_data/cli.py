@@ -1,5 +1,6 @@
 """The command `convrnn-data`: parse, call, show."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -57,7 +58,7 @@ def prepare_command(
         Path,
         typer.Argument(
             metavar="IMAGENET",
-            help="Class folders, class tars, or ILSVRC2012_img_train.tar; read in place.",
+            help="Class folders, class tars, or one tar of either, also within Kaggle's folders; read in place.",
             show_default=False,
         ),
     ],
@@ -119,6 +120,7 @@ def prepare_command(
             address=address,
             task=task,
             report=report,
+            notice=lambda line: print(line, file=sys.stderr, flush=True),
         )
     _say_prepared(prepared)
 

@@ -1,6 +1,8 @@
 """One shard's task: read its images from the source, make them ready, write them. Runs on any worker."""
 
+import errno
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +13,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.images import BadImage, make_ready
 from convrnn_data.plan import Member
-from convrnn_data.reading import pread, read
+from convrnn_data.reading import most_open, pread, read
 from convrnn_data.shards import Rejected, Sample, write_shard
 
 
@@ -79,13 +81,15 @@ def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:
 
 
 class Reader:
-    """Reads images where they lie, and refuses those that are no longer as they were listed.
+    """Reads images from their source, and refuses those that have changed since they were listed.
 
-    Tars stay open until the end, since a shard takes its images from all over them; single files do not.
+    A shard takes its images from tars all over the source, so tars stay open: as many as the system's limit of open
+    files allows, the longest unused one is closed for the next.
     """
 
     def __init__(self) -> None:
-        self._tars: dict[str, int] = {}
+        self._tars: OrderedDict[str, int] = OrderedDict()
+        self._most = most_open()
 
     def __enter__(self) -> Self:
         return self
@@ -93,17 +97,20 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._tars.values():
-            os.close(file)
+        self._close_down_to(0)
+
+    def _close_down_to(self, count: int) -> None:
+        while len(self._tars) > count:
+            os.close(self._tars.popitem(last=False)[1])
 
     def read(self, member: Member) -> bytes:
-        """The bytes of one image.
+        """Read one image.
 
         Raises:
             ConvRNNError: its file cannot be read, or has changed since it was listed.
         """
         try:
-            data = self._from_tar(member) if member.offset else _from_file(member)
+            data = self._from_tar(member) if member.offset else self._from_file(member)
         except OSError as error:
             otherwise = "The source must stay as it is while it is copied"
             raise ConvRNNError(
@@ -119,19 +126,31 @@ class Reader:
     def _from_tar(self, member: Member) -> bytes | None:
         file = self._tars.get(member.path)
         if file is None:
-            file = os.open(member.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._close_down_to(self._most - 1)
+            file = self._open(member.path)
             self._tars[member.path] = file
             if os.fstat(file).st_mtime_ns != member.stamp:
                 return None
+        self._tars.move_to_end(member.path)
         return pread(file, member.size, member.offset)
 
+    def _from_file(self, member: Member) -> bytes | None:
+        file = self._open(member.path)
+        try:
+            if os.fstat(file).st_mtime_ns != member.stamp:
+                return None
+            # One byte more than listed, so that a file that has grown shows.
+            return read(file, member.size + 1)
+        finally:
+            os.close(file)
 
-def _from_file(member: Member) -> bytes | None:
-    file = os.open(member.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if os.fstat(file).st_mtime_ns != member.stamp:
-            return None
-        # One byte more than listed, so that a file that has grown shows.
-        return read(file, member.size + 1)
-    finally:
-        os.close(file)
+    def _open(self, path: str) -> int:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.EMFILE or not self._tars:
+                raise
+        # Others in this process have opened more than expected: go on with half as many.
+        self._most = max(1, len(self._tars) // 2)
+        self._close_down_to(self._most - 1)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

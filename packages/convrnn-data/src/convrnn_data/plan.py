@@ -12,7 +12,7 @@ import numpy as np
 from convrnn_data.categories import CATEGORIES, ImageLists
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
-from convrnn_data.sources import ClassListing, Listing
+from convrnn_data.listing import ClassListing, Listing, key_of, stated_synsets
 from convrnn_data.splits import SPLITS, assign, ranks
 
 FORMAT = 1
@@ -36,7 +36,6 @@ COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "
 """The plan's columns, one entry for each image."""
 
 _KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
-_SYNSET = re.compile(rb"n\d{8}_")
 
 
 @dataclass(frozen=True)
@@ -196,11 +195,11 @@ def make_plan(
         ConvRNNError: nothing is left, images are missing, or two have the same key.
     """
     chosen = [_choose(one, lists, settings.images) for one in listing.classes]
-    rejected = [entry for _, entries in chosen for entry in entries]
-    listed = np.repeat(np.arange(len(chosen)), [len(rows) for rows, _ in chosen])
-    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in chosen)])
-    names = [one.names[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)]
-    keys = _keys(np.concatenate([np.zeros(0, dtype="S1"), *names]))
+    rejected = [entry for one in chosen for entry in one.rejected]
+    listed = np.repeat(np.arange(len(chosen)), [len(one.rows) for one in chosen])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in chosen)])
+    keys = np.concatenate([np.zeros(0, dtype="S1"), *(one.keys for one in chosen)])
+    _refuse_clashes(keys, listing, listed, rows)
     _refuse_empty(keys, listing, settings)
     if settings.images == "listed":
         rejected += _missing(listing, lists, keys, allow_missing)
@@ -212,7 +211,7 @@ def make_plan(
         rejected += absent
     offsets, sizes, stamps = (
         np.concatenate(
-            [getattr(one, name)[rows] for one, (rows, _) in zip(listing.classes, chosen, strict=True)]
+            [getattr(one, name)[taken.rows] for one, taken in zip(listing.classes, chosen, strict=True)]
         )
         for name in ("offsets", "sizes", "stamps")
     )
@@ -221,47 +220,61 @@ def make_plan(
     columns = dict(zip(COLUMNS, (column[order] for column in everything), strict=True))
     shards = _cut(columns["splits"], settings.shard_size)
     left_out = tuple(sorted(set(rejected)))
-    digest = _digest(settings, columns, shards, left_out)
+    digest = _digest(settings, columns, shards, left_out, listing.classes)
     return Plan(settings, **columns, classes=listing.classes, shards=shards, rejected=left_out, hash=digest)
 
 
-def _choose(
-    listing: ClassListing, lists: ImageLists, images: str
-) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """The rows of one class that are wanted, and what does not fit, with the reason."""
+class _Chosen(NamedTuple):
+    """The wanted rows of one class, their keys, and (source, reason) of what does not fit."""
+
+    rows: np.ndarray
+    keys: np.ndarray
+    rejected: list[tuple[str, str]]
+
+
+def _choose(listing: ClassListing, lists: ImageLists, images: str) -> _Chosen:
     synset = listing.container.synset
     rejected = [(f"{synset}/{name}", reason) for name, reason in listing.foreign]
-    if images == "listed":
-        wanted = np.array(lists.names(synset), dtype=bytes)
-        return np.flatnonzero(np.isin(listing.names, wanted)), rejected
+    keys = [key_of(name) for name in listing.names.tolist()]
+    wanted = (
+        {name.rpartition(".")[0].encode() for name in lists.names(synset)} if images == "listed" else None
+    )
     rows = []
-    for row, name in enumerate(listing.names.tolist()):
-        reason = _misfit(name, synset.encode())
-        if reason:
+    for row, (name, key) in enumerate(zip(listing.names.tolist(), keys, strict=True)):
+        if wanted is not None and key not in wanted:
+            continue
+        if reason := _misfit(name, key, synset.encode()):
             rejected.append((f"{synset}/{name.decode(errors='replace')}", reason))
         else:
             rows.append(row)
-    return np.array(rows, dtype=np.int64), rejected
+    taken = np.array([keys[row] for row in rows], dtype=bytes if rows else "S1")
+    return _Chosen(np.array(rows, dtype=np.int64), taken, rejected)
 
 
-def _misfit(name: bytes, synset: bytes) -> str | None:
-    if not _KEY.fullmatch(name.rpartition(b".")[0]):
+def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
+    if not _KEY.fullmatch(key):
         return "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _"
-    if _SYNSET.match(name) and not name.startswith(synset):
+    if stated_synsets(name) - {synset}:
         return "the name says another synset than the class it lies in"
     return None
 
 
-def _keys(names: np.ndarray) -> np.ndarray:
-    keys = np.array([name.rpartition(b".")[0] for name in names.tolist()], dtype=bytes)
-    ordered = np.sort(keys)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(twice):
-        raise ConvRNNError(
-            f"{len(twice)} image(s) have the same name as another (the first: {twice[0].decode()}); the file name "
-            "without its ending is the key, so every image needs its own"
-        )
-    return keys
+def _refuse_clashes(keys: np.ndarray, listing: Listing, listed: np.ndarray, rows: np.ndarray) -> None:
+    """Refuse two files of one key: which of them is meant is ambiguous, whatever their endings and folders."""
+    order = np.argsort(keys, kind="stable")
+    twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    if not len(twice):
+        return
+    first, second = (_path_of(listing, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
+    raise ConvRNNError(
+        f"{len(twice)} image(s) have the key of another: a key, the file name without its ending, must be unique, got "
+        f"{keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two"
+    )
+
+
+def _path_of(listing: Listing, listed: np.ndarray, rows: np.ndarray, at: int) -> str:
+    one = listing.classes[listed[at]]
+    return f"{one.container.path}{':' if one.container.end else '/'}{one.names[rows[at]].decode(errors='replace')}"
 
 
 def _refuse_empty(keys: np.ndarray, listing: Listing, settings: Settings) -> None:
@@ -277,7 +290,7 @@ def _refuse_empty(keys: np.ndarray, listing: Listing, settings: Settings) -> Non
             f"none of the images in {root} is in the lists; --images all takes every image of the categories' synsets"
         )
     raise ConvRNNError(
-        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png)"
+        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png, .webp)"
     )
 
 
@@ -333,12 +346,17 @@ def _digest(
     columns: dict[str, np.ndarray],
     shards: tuple[ShardPlan, ...],
     rejected: tuple[tuple[str, str], ...],
+    classes: tuple[ClassListing, ...],
 ) -> str:
     state = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(settings), rejected, shards]).encode())
     # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
     state.update(columns["keys"].tobytes())
     for name in ("labels", "splits", "sizes"):
         state.update(columns[name].astype("<i8").tobytes())
+    # Samples note the file's name: names other than ImageNet's own make other bytes, so another plan.
+    places = zip(columns["keys"].tolist(), columns["listed"].tolist(), columns["rows"].tolist(), strict=True)
+    named = ((key, classes[at].names[row]) for key, at, row in places)
+    state.update(b"".join(b"%b=%b\n" % one for one in named if one[1] != one[0] + b".JPEG"))
     return state.hexdigest()
 
 

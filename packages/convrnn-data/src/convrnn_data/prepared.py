@@ -15,7 +15,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
 from convrnn_data.plan import FORMAT, SHARD_NAME
-from convrnn_data.reading import pread, require_posix
+from convrnn_data.reading import most_open, pread, require_posix
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import read_index
 
@@ -32,9 +32,6 @@ _MANIFEST = {
     # Names that stay within the folder.
     "files": {re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}"): {"bytes": COUNT, "sha256": str}},
 }
-
-MOST_OPEN = 256
-"""Shards kept open by a table; further ones are opened for each read, since the system limits open files."""
 
 
 class PreparedSet:
@@ -171,7 +168,8 @@ class SampleTable:
                 f"cannot read {self.shards[shard]}: {advice.describe(error, self.shards[shard], otherwise)}"
             ) from error
         with self._lock:
-            kept = len(self._files) < MOST_OPEN and self._files.setdefault(shard, file) == file
+            # Further shards are opened for each read, since the system limits open files.
+            kept = len(self._files) < most_open() and self._files.setdefault(shard, file) == file
         try:
             return pread(file, size, offset)
         finally:

@@ -18,6 +18,7 @@ from convrnn_data.reading import require_posix
 from convrnn_data.shards import is_whole
 from convrnn_data.sources import find_source, list_images
 from convrnn_data.splits import format_split, read_split
+from convrnn_data.unpacking import Notice, Unpacker
 from convrnn_data.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
 
 OVERHEAD = 2800
@@ -70,11 +71,13 @@ def prepare(
     address: str | None = None,
     task: str | None = None,
     report: Report = silent,
+    notice: Notice | None = None,
 ) -> Prepared:
     """Prepare a set, or go on with one: whole shards that are there are kept.
 
     Args:
-        imagenet: class folders, class tars, or the official tar of tars; read in place.
+        imagenet: class folders, class tars, or one tar of either; read in place. What is compressed is unpacked first,
+            into a hidden folder beside `out` that is removed at the end.
         out: the set's folder; made if it is not there.
         images: "listed" or "all"; see `Settings`.
         image_names: a folder of other lists; Geirhos' by default.
@@ -92,6 +95,7 @@ def prepare(
         address: of the Ray or Dask cluster.
         task: "I/N" does the I-th of N parts, 1 <= I <= N, and leaves completing to `verify`.
         report: told of classes listed and shards written.
+        notice: called with lines that should be read before a long step.
 
     Raises:
         ConvRNNError: for anything wrong with the input; no shard is ever left half written.
@@ -105,13 +109,14 @@ def prepare(
     if out.exists() and not out.is_dir():
         raise ConvRNNError(f"{out} is a file; the prepared set needs a folder, so give another name")
     lists = shipped_lists() if image_names is None else read_lists(image_names)
-    listing = list_images(find_source(imagenet), lists.categories, report)
-    plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
 
     def run(jobs: Iterator[ShardJob], total: int) -> Generator[Outcome, None, None]:
         return run_jobs(copy_shard, jobs, total, engine=engine, workers=workers, address=address)
 
-    return _carry_out(plan, out, listing.summary, part, strict, run, report)
+    with Unpacker(out, report, notice) as unpack:
+        listing = list_images(find_source(imagenet, unpack), lists.categories, report, unpack)
+        plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
+        return _carry_out(plan, out, listing.summary, part, strict, run, report)
 
 
 def _digest(assigned: dict[bytes, int]) -> str:

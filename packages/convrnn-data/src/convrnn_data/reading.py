@@ -6,6 +6,9 @@ import sys
 from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 
+MOST_OPEN = 256
+"""Files that one reader keeps open where the system allows more."""
+
 
 def pread(fd: int, size: int, offset: int) -> bytes:
     """Read `size` bytes at `offset`; fewer only where the file ends."""
@@ -31,6 +34,14 @@ def read(fd: int, size: int) -> bytes:
         pieces.append(piece)
         got += len(piece)
     return b"".join(pieces)
+
+
+def most_open() -> int:
+    """Return how many files one reader may keep open: a quarter of the system's limit, at most 256."""
+    import resource  # Absent on Windows, where importing the package still works.
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_OPEN if soft == resource.RLIM_INFINITY else max(4, min(MOST_OPEN, soft // 4))
 
 
 def is_hidden(name: str) -> bool:

@@ -1,255 +1,232 @@
-"""ImageNet as it lies on a disk: class folders, per-class tars, or the official tar of tars, read in place."""
+"""ImageNet as people have it on disk: class folders, class tars, or one tar of either; read in place where possible."""
 
-import collections
-import io
 import os
-import re
+import stat
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
-
+from convrnn_data import advice
+from convrnn_data.archives import (
+    CLASS_TAR,
+    IMAGES_FOLDER,
+    OFFICIAL,
+    TAR_OF_FOLDERS,
+    list_class_tar,
+    list_folders_in_tar,
+    source_in_tar,
+)
 from convrnn_data.console import Report, silent
 from convrnn_data.errors import ConvRNNError
-from convrnn_data.tarwalk import walk
+from convrnn_data.listing import (
+    IMAGES,
+    SYNSETS,
+    WNID,
+    ClassListing,
+    Container,
+    Listing,
+    Row,
+    Source,
+    class_listing,
+    is_image,
+    require_unique,
+)
+from convrnn_data.reading import names_in
+from convrnn_data.unpacking import Unpacker
 
-SYNSETS, IMAGES = 1000, 1_281_167
-"""What all of ImageNet's training set holds."""
+__all__ = [
+    "IMAGES",
+    "OFFICIAL",
+    "SYNSETS",
+    "ClassListing",
+    "Container",
+    "Listing",
+    "Source",
+    "find_source",
+    "list_images",
+]
 
-OFFICIAL = "ILSVRC2012_img_train.tar"
+FORMS = (
+    f"<wnid>/*.JPEG, <wnid>/images/*.JPEG, <wnid>.tar, {OFFICIAL} or a tar of <wnid>/ folders, tars also compressed "
+    "(.tar.gz), in that folder, in train/ or in ILSVRC/Data/CLS-LOC/train/ (a <wnid> is a name such as n02690373)"
+)
+"""The layouts that are looked for in a folder, in words."""
 
-FORMS = f"train/<wnid>/*.JPEG, <wnid>/*.JPEG, <wnid>.tar or {OFFICIAL} (a <wnid> is a name such as n02690373)"
-"""What is looked for in a folder, in words."""
+_ABOVE = ("train", "ILSVRC2012_img_train", "ILSVRC", "Data", "CLS-LOC")
+"""Folders that stand above the classes: Kaggle's copy has ILSVRC/Data/CLS-LOC/train."""
 
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
+_ONE_TAR = tuple(
+    f"{name}.{ending}"
+    for name in ("ILSVRC2012_img_train", "train")
+    for ending in ("tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
+)
+"""Tars of all classes that are found in their folder."""
 
 THREADS = 8
 """Classes listed at once: on a network disk listing waits for answers, not for the processor."""
 
-LONGEST_NAME = 255
-"""Letters of a file name, as on any disk. Names are kept as wide as the widest: one could fill the memory."""
-
-_WNID = re.compile(r"n[0-9]{8}")
+_OF_IMAGENET = f"ImageNet is looked for there as {FORMS}"
 
 
-@dataclass(frozen=True)
-class Container:
-    """One class of a source: a folder, a tar, or the part of the outer tar that is the inner one.
-
-    Attributes:
-        synset: the class's wnid.
-        path: the folder or the tar.
-        start: where the class's tar begins in `path`, in bytes; 0 for a folder.
-        end: where it ends, exclusive; 0 for a folder.
-    """
-
-    synset: str
-    path: Path
-    start: int = 0
-    end: int = 0
-
-    @cached_property
-    def absolute(self) -> str:
-        """The path as any process finds it, whatever folder it stands in."""
-        return os.path.abspath(self.path)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A place where ImageNet was found, before anything in it is listed."""
-
-    kind: str
-    root: Path
-    containers: tuple[Container, ...]
-
-
-@dataclass(frozen=True)
-class ClassListing:
-    """The images of one class, in the order of their names.
-
-    Attributes:
-        container: where they lie.
-        names: file names, (images,) fixed-width bytes.
-        offsets: first byte in the container's tar, (images,) int64; 0 for folders.
-        sizes: bytes, (images,) int64.
-        stamps: time of last change of the file that holds each image, nanoseconds, (images,) int64.
-        foreign: what is not an image: (name, reason).
-    """
-
-    container: Container
-    names: np.ndarray
-    offsets: np.ndarray
-    sizes: np.ndarray
-    stamps: np.ndarray
-    foreign: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The wanted classes of a source, image by image, and what the source holds in all."""
-
-    source: Source
-    classes: tuple[ClassListing, ...]
-    images: int
-
-    @property
-    def summary(self) -> str:
-        """What was found, in one line."""
-        synsets = len(self.source.containers)
-        whole = (synsets, self.images) == (SYNSETS, IMAGES)
-        part = (
-            "all of ImageNet's training set" if whole else f"a part of ImageNet's {SYNSETS:,} and {IMAGES:,}"
-        )
-        return f"{self.source.kind}: {synsets:,} synsets, {self.images:,} images ({part})"
-
-
-def find_source(root: Path) -> Source:
+def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
     """Look at a path and find ImageNet in it.
 
+    Args:
+        root: a folder or an archive.
+        unpack: unpacks an archive that is compressed as a whole; without, it is refused.
+
     Raises:
-        ConvRNNError: there is nothing there, or nothing that is ImageNet; the message says what was looked for.
+        ConvRNNError: nothing there, or nothing that is ImageNet; the message says what was looked for.
     """
     try:
-        if root.is_file():
-            return Source("tar of tars", root, _inner_tars(root))
-        entries = {entry.name: entry for entry in os.scandir(root)}
-        if "train" in entries and entries["train"].is_dir():
-            root = root / "train"
-            entries = {entry.name: entry for entry in os.scandir(root)}
+        mode = os.stat(root).st_mode
+        if stat.S_ISDIR(mode):
+            return _in_folder(root, unpack, depth=len(_ABOVE))
+        if not stat.S_ISREG(mode):
+            raise ConvRNNError(f"{root} is neither a folder nor a file. {_OF_IMAGENET}")
+        return source_in_tar(root, unpack)
     except OSError as error:
-        raise ConvRNNError(f"{root}: {error.strerror}; ImageNet is looked for there as {FORMS}") from error
-    return _in_folder(root, entries)
+        raise ConvRNNError(f"cannot read {root}: {advice.describe(error, root, _OF_IMAGENET)}") from error
 
 
-def _in_folder(root: Path, entries: dict[str, os.DirEntry[str]]) -> Source:
-    folders = sorted(name for name in entries if _WNID.fullmatch(name) and entries[name].is_dir())
-    tars = sorted(
-        name for name in entries if _WNID.fullmatch(name.removesuffix(".tar")) and entries[name].is_file()
-    )
-    if folders and tars:
-        raise ConvRNNError(
-            f"{root} holds {len(folders)} class folders and {len(tars)} class tars, which looks like an unfinished "
-            "extraction; leave one kind there, or give the original tar"
-        )
-    if folders:
-        return Source("class folders", root, tuple(Container(name, root / name) for name in folders))
-    if tars:
-        return Source("class tars", root, tuple(_tar(root / name) for name in tars))
-    if OFFICIAL in entries:
-        return Source("tar of tars", root / OFFICIAL, _inner_tars(root / OFFICIAL))
-    found = ", ".join(sorted(entries)[:4]) + (", …" if len(entries) > 4 else "")
+def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
+    names = names_in(root, _OF_IMAGENET)
+    for name in _ABOVE if depth else ():
+        if name in names and stat.S_ISDIR(_mode(root / name)):
+            return _in_folder(root / name, unpack, depth - 1)
+    classes = [_class(root / name) for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
+    if classes:
+        return _of_classes(root, classes)
+    for name in _ONE_TAR:
+        if name in names and stat.S_ISREG(_mode(root / name)):
+            return source_in_tar(root / name, unpack)
+    raise ConvRNNError(_nothing_found(root, names))
+
+
+def _mode(path: Path) -> int:
+    """The mode of what a path leads to; a dead link is an error that names it."""
+    try:
+        return os.stat(path).st_mode
+    except OSError as error:
+        otherwise = "Every class must be readable"
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
+
+
+def _class(path: Path) -> Container:
+    mode, match = _mode(path), CLASS_TAR.fullmatch(path.name)
+    if stat.S_ISDIR(mode) and match is None:
+        return Container(path.name, path)
+    kind = advice.kind_of_file(path) if stat.S_ISREG(mode) else None
+    size = path.stat().st_size
+    if stat.S_ISREG(mode) and size and (match or (kind and kind.name in ("tar", "gzip", "bzip2", "xz"))):
+        return Container(match[1] if match else path.name, path, 0, size)
+    got = kind or ("a folder" if stat.S_ISDIR(mode) else "something else")
     raise ConvRNNError(
-        f"{root} is not ImageNet: looked for {FORMS}; found {found or 'nothing, the folder is empty'}"
+        f"{path} is neither a class folder nor a class tar: got {got}. Restore the class, or remove that entry"
     )
 
 
-def _tar(path: Path) -> Container:
-    return Container(path.stem, path, 0, path.stat().st_size)
+def _of_classes(root: Path, classes: list[Container]) -> Source:
+    tars = [container for container in classes if container.end]
+    if 0 < len(tars) < len(classes):
+        raise ConvRNNError(
+            f"{root} holds {len(classes) - len(tars)} class folders and {len(tars)} class tars, which looks like an "
+            "unfinished extraction. Leave one kind there, or give the original tar"
+        )
+    require_unique([container.synset for container in classes], root)
+    classes.sort(key=lambda container: container.synset)
+    return Source("class tars" if tars else "class folders", root, tuple(classes))
 
 
-def _inner_tars(path: Path) -> tuple[Container, ...]:
-    containers = []
-    with open(path, "rb") as file:
-        for entry in walk(file.fileno(), path):
-            synset, suffix = PurePosixPath(entry.name).stem, PurePosixPath(entry.name).suffix
-            if suffix != ".tar" or not _WNID.fullmatch(synset):
-                raise ConvRNNError(
-                    f"{path} is not {OFFICIAL}: a tar of tars named <wnid>.tar is looked for, and it "
-                    f"holds {entry.name!r}. For the tar of a single class give the folder that it lies in"
-                )
-            containers.append(Container(synset, path, entry.offset, entry.offset + entry.size))
-    if not containers:
-        raise ConvRNNError(f"{path} is an empty tar; {OFFICIAL} is looked for")
-    _once([container.synset for container in containers], path)
-    return tuple(sorted(containers, key=lambda container: container.synset))
+_SHOWN = 4
+_NAMED_FIRST = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd", "7z", "rar")
 
 
-def list_images(source: Source, wanted: Collection[str], report: Report = silent) -> Listing:
+def _nothing_found(root: Path, names: list[str]) -> str:
+    """Say what was looked for and what is there; archives and tables of images are named with the way out."""
+    start = f"{root} is not ImageNet: looked for {FORMS}; "
+    if not names:
+        return f"{start}found nothing, the folder is empty. Give the folder that holds the classes"
+    for name in names[:50]:
+        kind = advice.kind_of_file(root / name)
+        if kind is not None and kind.name in _NAMED_FIRST:
+            way = (
+                f"Give {root / name} itself"
+                if kind.name == "tar"
+                else kind.way_out.replace("FILE", str(root / name))
+            )
+            return f"{start}found {name}, {kind}. {way}"
+    found = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"{start}found {found}. Give the folder that holds the classes"
+
+
+def list_images(
+    source: Source, wanted: Collection[str], report: Report = silent, unpack: Unpacker | None = None
+) -> Listing:
     """List the images of the wanted synsets, and count those of all others.
 
     Args:
         source: where to look, from `find_source`.
         wanted: the synsets to list.
         report: told of every class.
+        unpack: unpacks class tars that are compressed; without, they are refused.
 
     Raises:
         ConvRNNError: something cannot be read, or a tar is damaged.
     """
+    if source.kind.startswith(TAR_OF_FOLDERS):
+        return list_folders_in_tar(source, wanted, report)
 
     def one(container: Container) -> tuple[ClassListing | None, int]:
-        listed = _list_class(container) if container.synset in wanted else None
-        return listed, len(listed.names) if listed else _count(container)
+        if container.end:
+            return list_class_tar(container, container.synset in wanted, unpack)
+        return _list_class_folder(container, container.synset in wanted)
 
     classes, images = [], 0
-    with ThreadPoolExecutor(THREADS) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         for done, (listed, count) in enumerate(pool.map(one, source.containers), start=1):
             images += count
             classes += [listed] if listed else []
             report("Listing classes", done, len(source.containers))
+    except BaseException:
+        if unpack is not None:
+            unpack.stop()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+    if unpack is not None and unpack.used and not source.kind.endswith("compressed"):
+        source = replace(source, kind=f"{source.kind}, compressed")
     return Listing(source, tuple(classes), images)
 
 
-def _count(container: Container) -> int:
-    if container.end:
-        return sum(1 for name, _, _, _ in _in_tar(container) if _is_image(name))
-    return sum(1 for name in _names(container.path) if _is_image(name))
+def _list_class_folder(container: Container, wanted: bool) -> tuple[ClassListing | None, int]:
+    names = names_in(container.path, "Every class folder must be readable")
+    beside: list[Row] = []
+    if IMAGES_FOLDER in names and stat.S_ISDIR(_mode(container.path / IMAGES_FOLDER)):
+        if images := [name for name in names if is_image(name)]:
+            raise ConvRNNError(
+                f"{container.path} holds images, such as {images[0]}, and a folder {IMAGES_FOLDER}/: images must be in "
+                "one of the two. Move them together"
+            )
+        beside = [Row(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
+        container = Container(container.synset, container.path / IMAGES_FOLDER)
+        names = names_in(container.path, "Every class folder must be readable")
+    if not wanted:
+        return None, sum(1 for name in names if is_image(name))
+    listed = class_listing(container, [*beside, *_rows(container.path, names)])
+    return listed, len(listed.names)
 
 
-def _list_class(container: Container) -> ClassListing:
-    rows = sorted(_in_tar(container) if container.end else _in_class_folder(container.path))
-    images = [row for row in rows if _is_image(row[0])]
-    foreign = [
-        (row[0][:LONGEST_NAME], "not the name of an image (.JPEG, .jpg, .png)")
-        for row in rows
-        if not _is_image(row[0])
-    ]
-    _once([name for name, _, _, _ in images], container.path)
-    names = np.array([os.fsencode(name) for name, _, _, _ in images], dtype=bytes)
-    columns = np.array([row[1:] for row in images], dtype=np.int64).reshape(-1, 3)
-    offsets, sizes, stamps = columns.T.copy()
-    return ClassListing(container, names, offsets, sizes, stamps, tuple(foreign))
-
-
-def _is_image(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if not name.startswith(".")]
-    except OSError as error:
-        raise ConvRNNError(f"{folder}: {error.strerror}; every class folder must be readable") from error
-
-
-def _in_class_folder(folder: Path) -> Iterable[tuple[str, int, int, int]]:
-    for name in _names(folder):
+def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
+    for name in names:
+        path = os.path.join(folder, name)
         try:
-            stat = os.stat(os.path.join(folder, name))
+            found = os.stat(path)
         except OSError as error:
-            raise ConvRNNError(f"{folder / name}: {error.strerror}; every image must be readable") from error
-        yield name, 0, stat.st_size, stat.st_mtime_ns
-
-
-def _in_tar(container: Container) -> Iterable[tuple[str, int, int, int]]:
-    with _opened(container.path) as file:
-        stamp = os.fstat(file.fileno()).st_mtime_ns
-        for entry in walk(file.fileno(), container.path, container.start, container.end):
-            name = entry.name.rpartition("/")[2]
-            if not name.startswith("."):
-                yield name, entry.offset, entry.size, stamp
-
-
-def _opened(path: Path) -> io.FileIO:
-    try:
-        return io.FileIO(path)
-    except OSError as error:
-        raise ConvRNNError(f"{path}: {error.strerror}; every class must be readable") from error
-
-
-def _once(names: list[str], path: Path) -> None:
-    if len(set(names)) != len(names):
-        twice = collections.Counter(names).most_common(1)[0][0]
-        raise ConvRNNError(f"{path} holds {twice!r} twice; every name may be there once")
+            otherwise = "Every image must be readable"
+            raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
+        if is_image(name) and not stat.S_ISREG(found.st_mode):
+            raise ConvRNNError(f"{path} is named like an image and is not a file. Remove or rename it")
+        yield Row(name, 0, found.st_size, found.st_mtime_ns)

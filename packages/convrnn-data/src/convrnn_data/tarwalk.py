@@ -68,7 +68,8 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         position = data + padded(size)
         if position > end:
             raise ConvRNNError(
-                f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}"
+                f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}. "
+                "Copy or download it again"
             )
         if kind in _EXTENDING:
             told.hear(kind, pread(fd, size, data), at)
