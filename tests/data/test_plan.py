@@ -11,7 +11,7 @@ from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
 from convrnn_data.plan import Settings, describe, differences, make_plan
 from convrnn_data.sources import ClassListing, Container, Listing, Source, find_source, list_images
-from convrnn_data.splits import SPLITS, assign, format_split, read_split
+from convrnn_data.splits import SPLITS, assign, format_split, read_split, share_of, smallest_share
 
 KEYS = st.lists(st.integers(0, 10**6), min_size=1, max_size=80, unique=True)
 
@@ -205,3 +205,14 @@ def test_two_images_with_one_key_are_refused(own_folders, make_jpeg):
     listing = list_images(find_source(own_folders), shipped_lists().categories)
     with pytest.raises(ConvRNNError, match=r"got n02690373_1 from .*/n02690373_1\.JPEG and .*/n02690373_1\.jpg"):
         make_plan(listing, shipped_lists(), Settings(images="all"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"),
+    [([4] * 16, 0.13), ([4, 100], 0.13), ([2, 1000], 0.25), ([1000], 0.01), ([3], 0.17), ([1, 50], None), ([], 0.01)],
+)
+def test_the_smallest_share_gives_every_category_an_image(counts, share):
+    assert smallest_share(counts) == share
+    if share is not None:
+        assert all(1 <= share_of(count, share) < count for count in counts)
+        assert share == 0.01 or any(share_of(count, share - 0.01) < 1 for count in counts)

@@ -10,15 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES, ImageLists
+from convrnn_data.choosing import choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
-from convrnn_data.listing import ClassListing, Listing, key_of, stated_synsets
-from convrnn_data.splits import SPLITS, assign, ranks
+from convrnn_data.listing import ClassListing, Listing
+from convrnn_data.splits import SPLITS, advise_share, assign, ranks
 
 FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
-
-NOT_THERE = "listed, but not in the source"
 
 SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
 
@@ -34,8 +33,6 @@ PLAN_FORM: dict[str, Any] = {
 
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
 """The plan's columns, one entry for each image."""
-
-_KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
 
 
 @dataclass(frozen=True)
@@ -194,15 +191,15 @@ def make_plan(
     Raises:
         ConvRNNError: nothing is left, images are missing, or two have the same key.
     """
-    chosen = [_choose(one, lists, settings.images) for one in listing.classes]
+    chosen = [choose(one, lists, settings.images) for one in listing.classes]
     rejected = [entry for one in chosen for entry in one.rejected]
     listed = np.repeat(np.arange(len(chosen)), [len(one.rows) for one in chosen])
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in chosen)])
     keys = np.concatenate([np.zeros(0, dtype="S1"), *(one.keys for one in chosen)])
-    _refuse_clashes(keys, listing, listed, rows)
-    _refuse_empty(keys, listing, settings)
+    refuse_clashes(keys, listing, listed, rows)
+    refuse_empty(keys, listing, settings.images)
     if settings.images == "listed":
-        rejected += _missing(listing, lists, keys, allow_missing)
+        rejected += missing(listing, lists, keys, allow_missing)
     labels = np.array([lists.label(one.container.synset) for one in listing.classes])[listed]
     if assigned is None:
         splits = assign(keys, labels, val=settings.val, test=settings.test, seed=settings.seed)
@@ -224,88 +221,23 @@ def make_plan(
     return Plan(settings, **columns, classes=listing.classes, shards=shards, rejected=left_out, hash=digest)
 
 
-class _Chosen(NamedTuple):
-    """The wanted rows of one class, their keys, and (source, reason) of what does not fit."""
-
-    rows: np.ndarray
-    keys: np.ndarray
-    rejected: list[tuple[str, str]]
-
-
-def _choose(listing: ClassListing, lists: ImageLists, images: str) -> _Chosen:
-    synset = listing.container.synset
-    rejected = [(f"{synset}/{name}", reason) for name, reason in listing.foreign]
-    keys = [key_of(name) for name in listing.names.tolist()]
-    wanted = (
-        {name.rpartition(".")[0].encode() for name in lists.names(synset)} if images == "listed" else None
-    )
-    rows = []
-    for row, (name, key) in enumerate(zip(listing.names.tolist(), keys, strict=True)):
-        if wanted is not None and key not in wanted:
+def thin_splits(plan: Plan) -> list[str]:
+    """Name the shares that leave categories without an image in a split, and one that does not."""
+    totals = np.bincount(plan.labels, minlength=len(CATEGORIES))
+    lines = []
+    for code, split in enumerate(SPLITS):
+        share = getattr(plan.settings, split, 0)
+        if not share:
             continue
-        if reason := _misfit(name, key, synset.encode()):
-            rejected.append((f"{synset}/{name.decode(errors='replace')}", reason))
-        else:
-            rows.append(row)
-    taken = np.array([keys[row] for row in rows], dtype=bytes if rows else "S1")
-    return _Chosen(np.array(rows, dtype=np.int64), taken, rejected)
-
-
-def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
-    if not _KEY.fullmatch(key):
-        return "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _"
-    if stated_synsets(name) - {synset}:
-        return "the name says another synset than the class it lies in"
-    return None
-
-
-def _refuse_clashes(keys: np.ndarray, listing: Listing, listed: np.ndarray, rows: np.ndarray) -> None:
-    """Refuse two files of one key: which of them is meant is ambiguous, whatever their endings and folders."""
-    order = np.argsort(keys, kind="stable")
-    twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-    if not len(twice):
-        return
-    first, second = (_path_of(listing, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
-    raise ConvRNNError(
-        f"{len(twice)} image(s) have the key of another: a key, the file name without its ending, must be unique, got "
-        f"{keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two"
-    )
-
-
-def _path_of(listing: Listing, listed: np.ndarray, rows: np.ndarray, at: int) -> str:
-    one = listing.classes[listed[at]]
-    return f"{one.container.path}{':' if one.container.end else '/'}{one.names[rows[at]].decode(errors='replace')}"
-
-
-def _refuse_empty(keys: np.ndarray, listing: Listing, settings: Settings) -> None:
-    if len(keys):
-        return
-    root, found = listing.source.root, len(listing.source.containers)
-    if not listing.classes:
-        raise ConvRNNError(
-            f"none of the {found} classes in {root} belongs to one of the 16 categories; is it ImageNet's training set?"
-        )
-    if settings.images == "listed" and any(len(one.names) for one in listing.classes):
-        raise ConvRNNError(
-            f"none of the images in {root} is in the lists; --images all takes every image of the categories' synsets"
-        )
-    raise ConvRNNError(
-        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png, .webp)"
-    )
-
-
-def _missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool) -> list[tuple[str, str]]:
-    wanted = [f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)]
-    if len(wanted) == len(keys):
-        return []
-    there = set(keys.astype(str).tolist())
-    absent = [name for name in wanted if name[10:-5] not in there]
-    if not allowed:
-        raise ConvRNNError(
-            f"{len(absent):,} of the {len(wanted):,} listed images are not in {listing.source.root} (the first: "
-            f"{absent[0]}); --allow-missing goes on without them, --images all takes what is there"
-        )
-    return [(name, NOT_THERE) for name in absent]
+        there = np.bincount(plan.labels[plan.splits == code], minlength=len(CATEGORIES))
+        without = np.flatnonzero((totals > 0) & (there == 0))
+        if len(without):
+            first = without[0]
+            lines.append(
+                f"--{split} {share:g} gives no image of {len(without)} of {np.count_nonzero(totals)} categories to "
+                f"{split!r} ({CATEGORIES[first]} has {totals[first]} in all). {advise_share(split, totals.tolist())}"
+            )
+    return lines
 
 
 def _assigned_splits(

@@ -18,6 +18,7 @@ from convrnn_data.plan import FORMAT, SHARD_NAME
 from convrnn_data.reading import most_open, pread, require_posix
 from convrnn_data.sealed import unseal
 from convrnn_data.shards import read_index
+from convrnn_data.splits import SPLITS, advise_share
 
 MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "rejected.csv"
 
@@ -66,11 +67,32 @@ class PreparedSet:
             ConvRNNError: there is no such split, or an index is missing or damaged.
         """
         if split not in self.splits:
-            raise ConvRNNError(f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}")
+            raise ConvRNNError(
+                f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}{self._why(split)}"
+            )
         shards = [
             self.path / f"{name}.tar" for name in self.manifest["shards"] if name.startswith(f"{split}/")
         ]
         return SampleTable(shards, [read_index(shard, self.plan_hash) for shard in shards])
+
+    def why_empty(self, split: str) -> str:
+        """Say why a split holds no images, and the way out."""
+        return f"{self.path} has no images in its {split!r} split{self._why(split)}"
+
+    def _why(self, split: str) -> str:
+        settings = self.manifest["settings"]
+        if split not in SPLITS or split not in settings:
+            return ""
+        if settings.get("split_file") is not None:
+            return f": its split file names none. Prepare it again with a split file that names images of {split!r}"
+        counts = self.manifest["counts"].values()
+        totals = [sum(row[category] for row in counts) for category in CATEGORIES]
+        share = settings[split]
+        if not share:
+            why = f"it was prepared with --{split} 0"
+        else:
+            why = f"--{split} {share:g} of the largest category's {max(totals):,} images rounds to none"
+        return f": {why}. Prepare it again, into another folder: {advise_share(split, totals)}"
 
 
 def open_set(path: str | os.PathLike[str]) -> PreparedSet:

@@ -13,7 +13,7 @@ from convrnn_data.console import Report, silent
 from convrnn_data.copying import Outcome, ShardJob, copy_shard
 from convrnn_data.engine import check_engine, parse_task, run_jobs
 from convrnn_data.errors import ConvRNNError
-from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan
+from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan, thin_splits
 from convrnn_data.reading import require_posix
 from convrnn_data.shards import is_whole
 from convrnn_data.sources import find_source, list_images
@@ -95,7 +95,7 @@ def prepare(
         address: of the Ray or Dask cluster.
         task: "I/N" does the I-th of N parts, 1 <= I <= N, and leaves completing to `verify`.
         report: told of classes listed and shards written.
-        notice: called with lines that should be read before a long step.
+        notice: called with lines that a user should read before the work begins.
 
     Raises:
         ConvRNNError: for anything wrong with the input; no shard is ever left half written.
@@ -116,6 +116,9 @@ def prepare(
     with Unpacker(out, report, notice) as unpack:
         listing = list_images(find_source(imagenet, unpack), lists.categories, report, unpack)
         plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
+        if notice is not None and assigned is None:
+            for line in thin_splits(plan):
+                notice(line)
         return _carry_out(plan, out, listing.summary, part, strict, run, report)
 
 

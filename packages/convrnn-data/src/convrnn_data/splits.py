@@ -6,7 +6,7 @@ to test. So the split depends on no order, no machine and no other category.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,37 @@ def ranks(keys: Sequence[bytes], purpose: str, seed: int) -> np.ndarray:
     return np.frombuffer(bytes(digests), dtype="<u8")
 
 
+def share_of(count: int, share: float) -> int:
+    """Return a share of `count` images: rounded to whole images, halves up."""
+    return int(count * share + 0.5)
+
+
+def smallest_share(counts: Iterable[int]) -> float | None:
+    """Return the smallest share, in hundredths, that takes at least one image of every category and leaves one.
+
+    Args:
+        counts: images of each category.
+
+    Returns:
+        The share; None where there is none, as with a category of a single image.
+    """
+    totals = list(counts)
+    for hundredths in range(1, 100):
+        if all(1 <= share_of(count, hundredths / 100) < count for count in totals):
+            return hundredths / 100
+    return None
+
+
+def advise_share(split: str, counts: Iterable[int]) -> str:
+    """Say which share gives every category an image in a split."""
+    totals = [count for count in counts if count]
+    share = smallest_share(totals)
+    if share is not None:
+        return f"--{split} {share:g} gives at least one image a category"
+    least = min(totals, default=0)
+    return f"No share gives every category an image, as the smallest has {least}: add images, or give a --split-file"
+
+
 def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, seed: int) -> np.ndarray:
     """Split images, category by category.
 
@@ -56,8 +87,8 @@ def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, see
     order = np.lexsort((keys, ranks(keys.tolist(), "split", seed)))
     for label in np.unique(labels):
         mine = order[labels[order] == label]
-        first = int(len(mine) * val + 0.5)
-        second = min(first + int(len(mine) * test + 0.5), len(mine))
+        first = share_of(len(mine), val)
+        second = min(first + share_of(len(mine), test), len(mine))
         splits[mine[:first]] = 1
         splits[mine[first:second]] = 2
     return splits

@@ -221,6 +221,4 @@ def weights_file(weights: str, report: Report = silent) -> Path:
 def require_split(data: PreparedSet, split: str) -> None:
     """Raises ConvRNNError where a prepared set has no such split, or an empty one."""
     if split not in data.splits or not len(data.table(split)):
-        raise ConvRNNError(
-            f"{data.path} has no images in its {split!r} split; prepare it with `--val 0.1` (or another share)"
-        )
+        raise ConvRNNError(data.why_empty(split))
