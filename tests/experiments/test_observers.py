@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from answers_by_hand import SCREENS, five, practice, response, session
+from answers_by_hand import SCREENS, five, practice, response, session, session_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +43,8 @@ def test_known_answers_come_back_exactly(write):
         response("11_blur_0_dog.JPEG", "bear", 750.0),
         response("12_blur_3_oven.JPEG", None, 750),
     ]
-    tutorial = [response("0_blur_0_cat.JPEG", "cat", 2000), response("1_blur_0_car.JPEG", None, 2000)]
+    first = [response("0_blur_0_cat.JPEG", "dog", 2000)] * 10
+    tutorial = [*first, response("0_blur_0_cat.JPEG", "cat", 2000), response("1_blur_0_car.JPEG", None, 2000)]
     table = read_observers(write(session(2406, {0: [*practice(), *trials]}, tutorial)))
     expected = pd.DataFrame(
         {
@@ -256,6 +257,27 @@ def test_paths_that_hold_nothing_are_errors(tmp_path, write):
         read_observers([])
 
 
+def test_rows_between_blocks_do_not_matter(write):
+    """58 of the 76 color files have three more rows between the 500 and the 900 ms block, 18 do not."""
+    order = {1: five([response("50_blur_9_cat.JPEG", "cat", 450)]), -1: dict(reversed(five().items()))}
+    more = [{"sender": "Break"}, {"sender": "Instructions", "duration": "long"}, {"sender": "inter-stimulus"}]
+    for blocks in order.values():
+        plain = session_rows("7", blocks)
+        starts = [i for i, row in enumerate(plain) if row["sender"] in SCREENS[:2]]
+        with_more = [*plain[: starts[1]], *more, *plain[starts[1] :]]
+        (here, there) = (
+            read_observers(write(json.dumps(rows)), strict=True, all_trials=True)
+            for rows in (plain, with_more)
+        )
+        pd.testing.assert_frame_equal(here, there)
+
+
+def test_one_block_with_a_trial_more_does_not_make_the_others_short(write):
+    hit = response("50_blur_9_cat.JPEG", "cat", 450)
+    table = read_observers(write(session("7", {**five([hit]), 0: [*practice(), hit, hit]})), strict=True)
+    assert len(table) == 6
+
+
 def people(tmp_path, count=3):
     text, _ = simulate(count)
     for experiment, lines in text.items():
@@ -282,8 +304,11 @@ def test_named_exclusions_are_those_of_the_authors(write):
 
 def test_own_criteria_leave_observers_out_and_say_why(write):
     def tutorial(right):
-        rows = [response(f"{i}_blur_0_cat.JPEG", "cat" if i < right else "dog", 900) for i in range(10)]
-        return rows
+        first = [response("0_blur_0_cat.JPEG", "dog", 900)] * 10
+        return [
+            *first,
+            *(response(f"{i}_blur_0_cat.JPEG", "cat" if i < right else "dog", 900) for i in range(10)),
+        ]
 
     hit, miss = response("50_blur_9_cat.JPEG", "cat", 450), response("51_blur_9_cat.JPEG", None, 450)
     table = read_observers(

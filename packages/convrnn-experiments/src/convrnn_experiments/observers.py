@@ -24,7 +24,7 @@ A row of the table is one trial:
 | duration | ms as recorded, also where it was missed; NaN where nothing was recorded |
 | practice | among the first 10 trials of the block |
 | in_time | missed, or 0 < response_time <= beep + 250; what was recorded of a miss does not matter |
-| tutorial_accuracy | the observer's share of right answers in the tutorial; NaN without one |
+| tutorial_accuracy | the observer's share of correct answers in the tutorial, without its first 10; NaN without one |
 """
 
 from collections import Counter
@@ -44,6 +44,8 @@ from convrnn_experiments.exclusions import exclude as exclude
 from convrnn_experiments.jatos import BEEPS, Problem, Session, read_text
 
 PRACTICE_TRIALS = 10
+"""First trials of each block, and of the tutorial, that count for nothing."""
+
 MAX_UNREADABLE = 0.01
 _MOST_LISTED = 10
 
@@ -176,18 +178,19 @@ def _listed(problems: list[Problem]) -> str:
 
 
 def _half_sessions(sessions: list[Session]) -> list[Problem]:
-    """Sessions without all five blocks, or with a block shorter than the longest of their experiment."""
+    """Sessions without all five blocks, or with a block shorter than most of their experiment."""
     problems = []
-    full: dict[str, int] = {}
-    for session in (one for one in sessions if one.rows):
-        experiment = session.key[1]
-        full[experiment] = max(full.get(experiment, 0), *session.found.values())
-    for session in (one for one in sessions if one.rows):
-        most = full[session.key[1]]
-        short = {block: session.found[block] for block in range(len(BEEPS)) if session.found[block] < most}
+    lengths: dict[str, Counter[int]] = {}
+    readable = [session for session in sessions if session.rows]
+    for session in readable:
+        lengths.setdefault(session.key[1], Counter()).update(session.found.values())
+    usual = {name: max(found, key=lambda length: (found[length], length)) for name, found in lengths.items()}
+    for session in readable:
+        full = usual[session.key[1]]
+        short = {block: session.found[block] for block in range(len(BEEPS)) if session.found[block] < full}
         if short:
             has = ", ".join(f"block {block} has {count}" for block, count in short.items())
-            what = f"observer {session.observer}: half a session: {has} of {most} trials; kept as far as it goes."
+            what = f"observer {session.observer}: half a session: {has} of {full} trials; kept as far as it goes."
             problems.append(Problem(session.path, session.line, what))
     return problems
 
@@ -210,7 +213,7 @@ def _table(sessions: list[Session]) -> pd.DataFrame:
     names = [name for name in COLUMNS if name not in computed]
     columns = zip(*(row for session in sessions for row in session.rows), strict=True)
     table = pd.DataFrame(dict(zip(names, columns, strict=True)))
-    tutorial = [float(np.mean(session.tutorial or np.nan)) for session in sessions]
+    tutorial = [float(np.mean(session.tutorial[PRACTICE_TRIALS:] or np.nan)) for session in sessions]
     table["tutorial_accuracy"] = np.repeat(np.array(tutorial), [len(session.rows) for session in sessions])
     table["correct"] = ~table["missed"] & (table["response"] == table["category"])
     table["score"] = _scores(table, CHANCE)
