@@ -49,6 +49,10 @@ LOCK := pip compile --quiet --universal --generate-hashes --python-version 3.11 
 ANSWERS ?= $(or $(HUMAN),$(wildcard $(SAMPLE)/human))
 EVALUATED = $(patsubst %/evaluation,%,$(wildcard $(RUNS)/*/evaluation))
 
+# ILSVRC's validation images, without those that people were shown where these are at hand.
+VALIDATION_FLAGS = $(if $(VALIDATION),--validation $(VALIDATION) $(if $(VALIDATION_LABELS),--validation-labels $(VALIDATION_LABELS)) \
+	$(if $(HUMAN),--exclude-stimuli $(HUMAN)))
+
 # Said before anything is installed or read.
 ifneq ($(filter train evaluate,$(MAKECMDGOALS)),)
 ifeq ($(filter $(REGIMES),$(PERTURB)),)
@@ -70,6 +74,14 @@ ifeq ($(wildcard $(IMAGENET)),)
 $(error IMAGENET=$(IMAGENET) does not exist; give the folder or the tar that holds ILSVRC2012's training images)
 endif
 endif
+ifneq ($(VALIDATION),)
+ifeq ($(IMAGENET),)
+$(error VALIDATION=$(VALIDATION) goes with IMAGENET=/path/to/ILSVRC2012, the training images)
+endif
+ifeq ($(wildcard $(VALIDATION)),)
+$(error VALIDATION=$(VALIDATION) does not exist; give ILSVRC2012_img_val.tar, a folder of its images, or class folders of them)
+endif
+endif
 ifneq ($(HUMAN),)
 ifeq ($(wildcard $(HUMAN)),)
 $(error HUMAN=$(HUMAN) does not exist; give the folder that OSF project 2cpmb was downloaded to)
@@ -81,7 +93,7 @@ endif
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
-	@echo "  With real data:  make data IMAGENET=/path/to/ILSVRC2012 HUMAN=/path/to/osf"
+	@echo "  With real data:  make data IMAGENET=/path/to/ILSVRC2012 VALIDATION=/path/to/ILSVRC2012_img_val.tar HUMAN=/path/to/osf"
 	@echo "                   make train PERTURB=noise   then   make evaluate PERTURB=noise   and   make report"
 
 setup: $(READY) ## Install everything into .venv/ (every other target does it when needed)
@@ -102,7 +114,7 @@ $(READY): requirements.lock pyproject.toml CITATION.cff $(PACKAGES:%=packages/co
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .tools/uv.txt
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .tools/uv.txt
 
-data: $(READY) ## Prepare IMAGENET=... and HUMAN=...; without them, draw a sample and prepare that
+data: $(READY) ## Prepare IMAGENET=..., VALIDATION=... and HUMAN=...; without them, draw a sample and prepare that
 ifeq ($(IMAGENET)$(HUMAN),)
 	@echo "Neither IMAGENET= nor HUMAN= was given: this is the DRAWN sample, with SIMULATED observers."
 	@test -d $(SAMPLE) || $(BIN)/convrnn-data sample $(SAMPLE)
@@ -110,7 +122,7 @@ ifeq ($(IMAGENET)$(HUMAN),)
 	@test -d $(HUMAN_SET) || $(BIN)/convrnn-data reformat $(SAMPLE)/human $(HUMAN_SET)
 else
 ifneq ($(IMAGENET),)
-	@$(BIN)/convrnn-data prepare $(IMAGENET) $(DATA) $(PREPARE_FLAGS)
+	@$(BIN)/convrnn-data prepare $(IMAGENET) $(DATA) $(VALIDATION_FLAGS) $(PREPARE_FLAGS)
 endif
 ifneq ($(HUMAN),)
 	@if test -d $(HUMAN_SET); then echo "$(HUMAN_SET) is there and stays as it is"; \

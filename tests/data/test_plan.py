@@ -115,6 +115,8 @@ OTHERS = {
     "check": "decode",
     "resize": 9,
     "images": "listed",
+    "validation": "val",
+    "stimuli": "0" * 64,
 }
 
 
@@ -129,6 +131,12 @@ def test_each_setting_that_changes_bytes_changes_the_hash_and_is_named(name):
     assert plans[0].hash != plans[1].hash
     said = differences(describe(plans[0]), describe(plans[1]))
     assert said == f"{name} {getattr(base, name)} there, {OTHERS[name]} now"
+
+
+def test_sets_made_before_validation_images_could_be_given_are_gone_on_with():
+    """Their plans have neither of the settings, and keep their hash."""
+    plan = make_plan(listing_of((20, 20)), shipped_lists(), Settings(images="all"))
+    assert plan.hash == "33a808ae9524c9a0c886913a5d500990e8b25adae7ad0fa68d01aaad8385919d"
 
 
 def test_a_changed_image_changes_the_hash(own_folders):

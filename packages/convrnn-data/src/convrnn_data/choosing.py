@@ -1,6 +1,7 @@
 """Which images of a source a plan takes, by their keys, and what is missing, foreign or ambiguous."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,21 +51,23 @@ def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
     return None
 
 
-def refuse_clashes(keys: np.ndarray, listing: Listing, listed: np.ndarray, rows: np.ndarray) -> None:
+def refuse_clashes(
+    keys: np.ndarray, classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray
+) -> None:
     """Refuse two files of one key: which of them is meant is ambiguous, whatever their endings and folders."""
     order = np.argsort(keys, kind="stable")
     twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
     if not len(twice):
         return
-    first, second = (_path_of(listing, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
+    first, second = (_path_of(classes, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
     raise ConvRNNError(
         f"{len(twice)} image(s) have the key of another: a key, the file name without its ending, must be unique, got "
         f"{keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two"
     )
 
 
-def _path_of(listing: Listing, listed: np.ndarray, rows: np.ndarray, at: int) -> str:
-    one = listing.classes[listed[at]]
+def _path_of(classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray, at: int) -> str:
+    one = classes[listed[at]]
     return f"{one.container.path}{':' if one.container.end else '/'}{one.names[rows[at]].decode(errors='replace')}"
 
 

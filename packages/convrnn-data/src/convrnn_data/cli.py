@@ -35,6 +35,7 @@ Which = StrEnum("Which", ["listed", "all"])
 Check = StrEnum("Check", ["header", "decode"])
 Engine = StrEnum("Engine", ["local", "ray", "dask"])
 Layout = StrEnum("Layout", ["folders", "shards"])
+ValidationSplit = StrEnum("ValidationSplit", ["val", "test"])
 
 Set = Annotated[Path, typer.Argument(help="A prepared set.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same bytes.")]
@@ -69,8 +70,35 @@ def prepare_command(
     image_names: Annotated[
         Path | None, typer.Option(help="A folder of other lists, airplane.txt to truck.txt.")
     ] = None,
-    val: Annotated[float | None, typer.Option(help="Share for validation.", show_default="0.1")] = None,
+    val: Annotated[
+        float | None,
+        typer.Option(help="Share for validation.", show_default="0.1; 0 where --validation gives them"),
+    ] = None,
     test: Annotated[float | None, typer.Option(help="Share for testing.", show_default="0")] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="ILSVRC's validation images as a split: ILSVRC2012_img_val.tar, a folder, or class folders.",
+        ),
+    ] = None,
+    validation_labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Their synsets: the devkit, LOC_val_solution.csv, or one synset a line.",
+            show_default="looked for beside them",
+        ),
+    ] = None,
+    validation_split: Annotated[ValidationSplit, typer.Option(help="The split they become.")] = (
+        ValidationSplit.val
+    ),
+    exclude_stimuli: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="HUMAN", help="Human stimuli whose near-duplicates are left out of the validation images."
+        ),
+    ] = None,
     seed: Seed = 0,
     split_file: Annotated[
         Path | None, typer.Option(help="Follow this split.json instead of drawing a split.")
@@ -106,8 +134,12 @@ def prepare_command(
             out,
             images=images,
             image_names=image_names,
-            val=0.1 if val is None else val,
+            val=val,
             test=0.0 if test is None else test,
+            validation=validation,
+            validation_labels=validation_labels,
+            validation_split=validation_split,
+            exclude_stimuli=exclude_stimuli,
             seed=seed,
             split_file=split_file,
             shard_size=shard_size,
@@ -127,6 +159,9 @@ def prepare_command(
 
 def _say_prepared(prepared: Prepared) -> None:
     print(f"Found {prepared.source}.")
+    if prepared.validation is not None:
+        print(f"Found {prepared.validation}.")
+        print(_compared(prepared.near_duplicates))
     sums = {split: sum(row.values()) for split, row in prepared.counts.items()}
     images = ", ".join(f"{count:,} {split}" for split, count in sums.items())
     if not prepared.complete:
@@ -141,6 +176,18 @@ def _say_prepared(prepared: Prepared) -> None:
         else "complete already, nothing to do"
     )
     print(f"{prepared.path}: {sum(sums.values()):,} images ({images}); {done}.")
+
+
+def _compared(counts: dict[str, int] | None) -> str:
+    if counts is None:
+        return (
+            "Not checked against the human stimuli, which are ILSVRC validation images themselves; "
+            "--exclude-stimuli HUMAN leaves their near-duplicates out."
+        )
+    return (
+        f"{counts['left_out']:,} near-duplicates of the human stimuli are left out; {counts['matched']:,} of "
+        f"{counts['stimuli']:,} stimuli have one."
+    )
 
 
 @app.command("verify")

@@ -147,6 +147,15 @@ def without_exif(data: bytes) -> bytes:
     return b"".join([*kept, data[scan:]])
 
 
+def decode(data: bytes) -> Image.Image:
+    """Decode a picture of any of `FORMATS`.
+
+    Raises:
+        BadImage: the picture is cut, damaged, or none.
+    """
+    return _decoded(without_exif(data) if data[:2] == b"\xff\xd8" else data)
+
+
 def _decoded(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,10 +15,13 @@ from convrnn_data.choosing import choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
 from convrnn_data.listing import ClassListing, Listing
-from convrnn_data.splits import SPLITS, advise_share, assign, ranks
+from convrnn_data.splits import SPLITS, advise_share, assign, follow, ranks
 
 FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
+
+IMAGENET = "imagenet"
+"""The kind of a set of ImageNet, as opposed to one of human stimuli."""
 
 SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
 
@@ -48,6 +52,8 @@ class Settings:
         shard_size: at most so many samples in a shard.
         check: "header" finds cut files, "decode" decodes every image.
         resize: pixels of the shorter side that larger images are shrunk to; None leaves the bytes as they are.
+        validation: split that ILSVRC's validation images go to; None where there are none.
+        stimuli: sha256 of the human stimuli whose near-duplicates are left out; None where there are none.
     """
 
     images: str = "listed"
@@ -58,6 +64,17 @@ class Settings:
     shard_size: int = 1000
     check: str = "header"
     resize: int | None = None
+    validation: str | None = None
+    stimuli: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings for files and hashes; the newest ones only where used, so that older plans stay valid."""
+        newest = ("validation", "stimuli")
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in newest or value is not None
+        }
 
     def __post_init__(self) -> None:
         rules = (
@@ -76,6 +93,10 @@ class Settings:
                 self.resize is None or self.resize >= 1,
                 f"--resize is {self.resize}; the shorter side has at least 1 pixel",
             ),
+            (
+                self.validation in (None, "val", "test"),
+                f"--validation-split must be val or test, got {self.validation!r}",
+            ),
         )
         for right, message in rules:
             if not right:
@@ -93,6 +114,18 @@ class Member(NamedTuple):
     offset: int
     size: int
     stamp: int
+
+
+def members_of(listing: ClassListing) -> list[Member]:
+    """Return a class's images as they are read, before a plan gives them keys and labels."""
+    container = listing.container
+    columns = (listing.names, listing.offsets, listing.sizes, listing.stamps)
+    members = []
+    for encoded, *where in zip(*(column.tolist() for column in columns), strict=True):
+        name = encoded.decode()
+        path = container.absolute if container.end else f"{container.absolute}/{name}"
+        members.append(Member("", name, container.synset, 0, path, *where))
+    return members
 
 
 class ShardPlan(NamedTuple):
@@ -122,6 +155,7 @@ class Plan:
         shards: the shards, train first.
         rejected: (source, reason) of what the plan leaves out.
         hash: sha256 over settings, keys, labels, sizes and their places.
+        near_duplicates: counts of near-duplicates of human stimuli; None where nothing was compared.
     """
 
     settings: Settings
@@ -137,6 +171,7 @@ class Plan:
     shards: tuple[ShardPlan, ...]
     rejected: tuple[tuple[str, str], ...]
     hash: str
+    near_duplicates: dict[str, int] | None = None
 
     def members(self, shard: ShardPlan) -> list[Member]:
         """The images of one shard, in order."""
@@ -178,6 +213,7 @@ def make_plan(
     *,
     assigned: dict[bytes, int] | None = None,
     allow_missing: bool = False,
+    validation: Sequence[ClassListing] = (),
 ) -> Plan:
     """Decide everything: which images, which split, which shard, in which order.
 
@@ -187,38 +223,45 @@ def make_plan(
         settings: what decides the bytes.
         assigned: the split of every key, from `read_split`; drawn by hash if None.
         allow_missing: leave out what is listed but not there, instead of refusing.
+        validation: ILSVRC's validation images, all of which are wanted; they go to `settings.validation` as a whole,
+            unless `assigned` names them.
 
     Raises:
         ConvRNNError: nothing is left, images are missing, or two have the same key.
     """
+    classes = (*listing.classes, *validation)
     chosen = [choose(one, lists, settings.images) for one in listing.classes]
+    chosen += [choose(one, lists, "all") for one in validation]
     rejected = [entry for one in chosen for entry in one.rejected]
     listed = np.repeat(np.arange(len(chosen)), [len(one.rows) for one in chosen])
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in chosen)])
     keys = np.concatenate([np.zeros(0, dtype="S1"), *(one.keys for one in chosen)])
-    refuse_clashes(keys, listing, listed, rows)
-    refuse_empty(keys, listing, settings.images)
+    drawn = listed < len(listing.classes)
+    refuse_clashes(keys, classes, listed, rows)
+    refuse_empty(keys[drawn], listing, settings.images)
     if settings.images == "listed":
-        rejected += missing(listing, lists, keys, allow_missing)
-    labels = np.array([lists.label(one.container.synset) for one in listing.classes])[listed]
+        rejected += missing(listing, lists, keys[drawn], allow_missing)
+    labels = np.array([lists.label(one.container.synset) for one in classes])[listed]
+    splits = np.full(len(keys), -1, dtype=np.int8)
+    splits[~drawn] = SPLITS.index(settings.validation or SPLITS[0])
     if assigned is None:
-        splits = assign(keys, labels, val=settings.val, test=settings.test, seed=settings.seed)
+        splits[drawn] = assign(
+            keys[drawn], labels[drawn], val=settings.val, test=settings.test, seed=settings.seed
+        )
     else:
-        splits, absent = _assigned_splits(keys, assigned, allow_missing)
+        splits, absent = follow(assigned, keys, splits, allow_missing)
         rejected += absent
     offsets, sizes, stamps = (
-        np.concatenate(
-            [getattr(one, name)[taken.rows] for one, taken in zip(listing.classes, chosen, strict=True)]
-        )
+        np.concatenate([getattr(one, name)[taken.rows] for one, taken in zip(classes, chosen, strict=True)])
         for name in ("offsets", "sizes", "stamps")
     )
     order = np.lexsort((keys, ranks(keys.tolist(), "shard", settings.seed), splits))
     everything = (keys, labels, splits, offsets, sizes, stamps, listed, rows)
-    columns = dict(zip(COLUMNS, (column[order] for column in everything), strict=True))
+    columns: dict[str, Any] = dict(zip(COLUMNS, (column[order] for column in everything), strict=True))
     shards = _cut(columns["splits"], settings.shard_size)
     left_out = tuple(sorted(set(rejected)))
-    digest = _digest(settings, columns, shards, left_out, listing.classes)
-    return Plan(settings, **columns, classes=listing.classes, shards=shards, rejected=left_out, hash=digest)
+    digest = _digest(settings, columns, shards, left_out, classes)
+    return Plan(settings, **columns, classes=classes, shards=shards, rejected=left_out, hash=digest)
 
 
 def thin_splits(plan: Plan) -> list[str]:
@@ -238,25 +281,6 @@ def thin_splits(plan: Plan) -> list[str]:
                 f"{split!r} ({CATEGORIES[first]} has {totals[first]} in all). {advise_share(split, totals.tolist())}"
             )
     return lines
-
-
-def _assigned_splits(
-    keys: np.ndarray, assigned: dict[bytes, int], allowed: bool
-) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    unassigned = [key for key in keys.tolist() if key not in assigned]
-    if unassigned:
-        raise ConvRNNError(
-            f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
-            f"{unassigned[0].decode()}); it was made with other --images or from another source"
-        )
-    absent = sorted(assigned.keys() - set(keys.tolist()))
-    if absent and not allowed:
-        raise ConvRNNError(
-            f"the split file names {len(absent):,} images that are not there (the first: {absent[0].decode()}); "
-            "--allow-missing goes on without them"
-        )
-    splits = np.array([assigned[key] for key in keys.tolist()], dtype=np.int8)
-    return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
 
 
 def _cut(splits: np.ndarray, shard_size: int) -> tuple[ShardPlan, ...]:
@@ -280,7 +304,7 @@ def _digest(
     rejected: tuple[tuple[str, str], ...],
     classes: tuple[ClassListing, ...],
 ) -> str:
-    state = hashlib.sha256(json.dumps([FORMAT, dataclasses.asdict(settings), rejected, shards]).encode())
+    state = hashlib.sha256(json.dumps([FORMAT, settings.described(), rejected, shards]).encode())
     # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
     state.update(columns["keys"].tobytes())
     for name in ("labels", "splits", "sizes"):
@@ -296,12 +320,13 @@ def describe(plan: Plan) -> dict[str, Any]:
     """The plan as `plan.json` keeps it while shards are written: no paths, no dates, nothing of this machine."""
     return {
         "format": FORMAT,
-        "kind": "imagenet",
+        "kind": IMAGENET,
         "plan": plan.hash,
-        "settings": dataclasses.asdict(plan.settings),
+        "settings": plan.settings.described(),
         "counts": plan.counts,
         "shards": {shard.name: shard.stop - shard.start for shard in plan.shards},
         "rejected": [list(entry) for entry in plan.rejected],
+        **({} if plan.near_duplicates is None else {"near_duplicates": plan.near_duplicates}),
     }
 
 
@@ -312,7 +337,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
             return f"{name} {old.get(name)} there, {new[name]} now"
     before, now = old["settings"], new["settings"]
     changed = [
-        f"{name} {before.get(name)} there, {now[name]} now" for name in now if before.get(name) != now[name]
+        f"{name} {before.get(name)} there, {now.get(name)} now"
+        for name in {**now, **before}
+        if before.get(name) != now.get(name)
     ]
     if changed or old["plan"] == new["plan"]:
         return "; ".join(changed)

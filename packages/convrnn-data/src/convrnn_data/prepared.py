@@ -13,7 +13,7 @@ import numpy as np
 from convrnn_data import advice
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
-from convrnn_data.forms import COUNT
+from convrnn_data.forms import COUNT, misfit
 from convrnn_data.plan import FORMAT, SHARD_NAME
 from convrnn_data.reading import most_open, pread, require_posix
 from convrnn_data.sealed import unseal
@@ -33,6 +33,13 @@ _MANIFEST = {
     # Names that stay within the folder.
     "files": {re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}"): {"bytes": COUNT, "sha256": str}},
 }
+
+
+_PROVENANCE: dict[str, Any] = {
+    "origins": {re.compile(r"[a-z_]{1,40}"): {re.compile(r"training|validation"): COUNT}},
+    "near_duplicates": (dict.fromkeys(("left_out", "stimuli", "matched"), COUNT), type(None)),
+}
+"""Entries that manifests of ImageNet have since ILSVRC's validation images can be in a set."""
 
 
 class PreparedSet:
@@ -57,8 +64,22 @@ class PreparedSet:
         if not manifest.is_file():
             raise ConvRNNError(_why_not(self.path))
         self.manifest: dict[str, Any] = unseal(manifest, _MANIFEST)
+        self._provenance = {name: self.manifest[name] for name in _PROVENANCE if name in self.manifest}
+        if wrong := misfit(self._provenance, {name: _PROVENANCE[name] for name in self._provenance}):
+            raise ConvRNNError(f"{manifest} is not as this version writes it: {wrong}. Make the set again")
         self.plan_hash: str = self.manifest["plan"]
         self.splits: tuple[str, ...] = tuple(self.manifest["counts"])
+
+    def origins(self, split: str) -> dict[str, int]:
+        """Count a split's images from each of ILSVRC's sets, "training" and "validation"."""
+        everything = {"training": sum(self.manifest["counts"].get(split, {}).values())}
+        return dict(self._provenance.get("origins", {}).get(split, everything))
+
+    @property
+    def near_duplicates(self) -> dict[str, int] | None:
+        """Counts of near-duplicates: images left out, stimuli, stimuli matched by one; None if not compared."""
+        counts: dict[str, int] | None = self._provenance.get("near_duplicates")
+        return counts
 
     def table(self, split: str) -> "SampleTable":
         """The samples of one split.

@@ -5,24 +5,30 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from convrnn_data.categories import read_lists, shipped_lists
 from convrnn_data.console import Report, silent
 from convrnn_data.copying import Outcome, ShardJob, copy_shard
-from convrnn_data.engine import check_engine, parse_task, run_jobs
+from convrnn_data.engine import Job, Result, check_engine, parse_task, run_jobs
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.near_duplicates import hash_images, hash_stimuli, leave_out
 from convrnn_data.plan import Plan, Settings, ShardPlan, describe, make_plan, thin_splits
 from convrnn_data.reading import require_posix
 from convrnn_data.shards import is_whole
 from convrnn_data.sources import find_source, list_images
 from convrnn_data.splits import format_split, read_split
 from convrnn_data.unpacking import Notice, Unpacker
+from convrnn_data.validation import find_validation
 from convrnn_data.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
 
 OVERHEAD = 2800
 """Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
+
+DEFAULT_VAL = 0.1
+"""Share of each category for validation, where no other images are."""
 
 Run = Callable[[Iterator[ShardJob], int], Generator[Outcome, None, None]]
 """Does jobs, of which there are so many, on some engine."""
@@ -40,6 +46,8 @@ class Prepared:
         written: shards written by this run.
         kept: shards that were there already.
         complete: whether the set is; after one task of several it is not.
+        validation: the validation images that were found, in one line; None where none were asked for.
+        near_duplicates: of human stimuli, `near_duplicates.COUNTS`; None where nothing was compared.
     """
 
     path: Path
@@ -49,6 +57,8 @@ class Prepared:
     written: int
     kept: int
     complete: bool
+    validation: str | None = None
+    near_duplicates: dict[str, int] | None = None
 
 
 def prepare(
@@ -57,8 +67,12 @@ def prepare(
     *,
     images: str = "listed",
     image_names: Path | None = None,
-    val: float = 0.1,
+    val: float | None = None,
     test: float = 0.0,
+    validation: Path | None = None,
+    validation_labels: Path | None = None,
+    validation_split: str = "val",
+    exclude_stimuli: Path | None = None,
     seed: int = 0,
     split_file: Path | None = None,
     shard_size: int = 1000,
@@ -81,8 +95,13 @@ def prepare(
         out: the set's folder; made if it is not there.
         images: "listed" or "all"; see `Settings`.
         image_names: a folder of other lists; Geirhos' by default.
-        val: share of each category for validation.
-        test: share of each category for testing.
+        val: share of each category of `imagenet` for validation; by default 0.1, or 0 where `validation` is used for
+            that.
+        test: share of each category of `imagenet` for testing.
+        validation: ILSVRC's validation images, as a split of their own; see `find_validation`.
+        validation_labels: their synsets; see `read_ground_truth`.
+        validation_split: the split that they become, "val" or "test".
+        exclude_stimuli: human stimuli, in any layout, whose near-duplicates among `validation` are left out.
         seed: of split and order.
         split_file: a `split.json` to be followed instead of `val` and `test`.
         shard_size: at most so many samples in a shard.
@@ -105,21 +124,40 @@ def prepare(
     part = parse_task(task)
     assigned = None if split_file is None else read_split(split_file)
     digest = None if assigned is None else _digest(assigned)
-    settings = Settings(images, val, test, seed, digest, shard_size, check, resize)
+    if val is None:
+        val = 0.0 if validation is not None and validation_split == "val" else DEFAULT_VAL
+    given = None if validation is None else validation_split
+    settings = Settings(images, val, test, seed, digest, shard_size, check, resize, given)
     if out.exists() and not out.is_dir():
         raise ConvRNNError(f"{out} is a file; the prepared set needs a folder, so give another name")
+    if validation is None and (validation_labels or exclude_stimuli):
+        raise ConvRNNError("--validation-labels and --exclude-stimuli go with --validation; give it too")
     lists = shipped_lists() if image_names is None else read_lists(image_names)
 
-    def run(jobs: Iterator[ShardJob], total: int) -> Generator[Outcome, None, None]:
-        return run_jobs(copy_shard, jobs, total, engine=engine, workers=workers, address=address)
+    def run(
+        function: Callable[[Job], Result], jobs: Iterator[Job], total: int
+    ) -> Generator[Result, None, None]:
+        return run_jobs(function, jobs, total, engine=engine, workers=workers, address=address)
 
     with Unpacker(out, report, notice) as unpack:
         listing = list_images(find_source(imagenet, unpack), lists.categories, report, unpack)
-        plan = make_plan(listing, lists, settings, assigned=assigned, allow_missing=allow_missing)
+        found = counts = None
+        if validation is not None:
+            found = find_validation(validation, lists.categories, validation_labels, unpack)
+        if found is not None and exclude_stimuli is not None:
+            stimuli = hash_stimuli(exclude_stimuli, report)
+            kept, counts = leave_out(found.classes, stimuli, partial(run, hash_images), report)
+            found, settings = replace(found, classes=kept), replace(settings, stimuli=stimuli.digest)
+        others = found.classes if found else ()
+        plan = make_plan(
+            listing, lists, settings, assigned=assigned, allow_missing=allow_missing, validation=others
+        )
         if notice is not None and assigned is None:
             for line in thin_splits(plan):
                 notice(line)
-        return _carry_out(plan, out, listing.summary, part, strict, run, report)
+        plan = replace(plan, near_duplicates=counts)
+        prepared = _carry_out(plan, out, listing.summary, part, strict, partial(run, copy_shard), report)
+    return replace(prepared, validation=found.summary if found else None, near_duplicates=counts)
 
 
 def _digest(assigned: dict[bytes, int]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.sealed import seal, unseal
+from convrnn_data.validation import origins
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
@@ -94,10 +95,45 @@ def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, see
     return splits
 
 
+def follow(
+    assigned: dict[bytes, int], keys: np.ndarray, default: np.ndarray, allow_missing: bool
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Split images as a split file says.
+
+    Args:
+        assigned: from `read_split`.
+        keys: (images,) fixed-width bytes, each once.
+        default: positions in `SPLITS` of images that the file does not name, -1 where it must, (images,).
+        allow_missing: report images that only the file has, instead of refusing.
+
+    Returns:
+        (images,) int8, positions in `SPLITS`; and (key, reason) of each image that only the file has.
+
+    Raises:
+        ConvRNNError: the file and the images do not fit.
+    """
+    pairs = zip(keys.tolist(), default.tolist(), strict=True)
+    splits = np.array([assigned.get(key, code) for key, code in pairs], dtype=np.int8)
+    unassigned = keys[splits < 0].tolist()
+    if unassigned:
+        raise ConvRNNError(
+            f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
+            f"{unassigned[0].decode()}); it was made with other --images or from another source"
+        )
+    absent = sorted(assigned.keys() - set(keys.tolist()))
+    if absent and not allow_missing:
+        raise ConvRNNError(
+            f"the split file names {len(absent):,} images that are not there (the first: {absent[0].decode()}); "
+            "--allow-missing goes on without them"
+        )
+    return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
+
+
 def format_split(keys: np.ndarray, splits: np.ndarray) -> bytes:
-    """The bytes of `split.json`: per split its keys, sorted."""
+    """The bytes of `split.json`: per split its keys, sorted, and how many of them each of ILSVRC's sets has."""
     named = {name: np.sort(keys[splits == code]).astype(str).tolist() for code, name in enumerate(SPLITS)}
-    return seal({"format": FORMAT, **named}, indent=0)
+    sources = {name: origins(its) for name, its in named.items() if its}
+    return seal({"format": FORMAT, "origins": sources, **named}, indent=0)
 
 
 def read_split(path: Path) -> dict[bytes, int]:

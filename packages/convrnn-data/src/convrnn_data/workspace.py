@@ -14,10 +14,11 @@ from convrnn_data.beside import TEMPORARY, write_file
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK, locked
-from convrnn_data.plan import PLAN_FORM, differences
+from convrnn_data.plan import IMAGENET, PLAN_FORM, differences
 from convrnn_data.prepared import MANIFEST, PLAN, REJECTED, SPLIT
 from convrnn_data.sealed import seal, unseal
 from convrnn_data.shards import index_path, is_whole, read_index
+from convrnn_data.validation import origins
 
 _KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}
 
@@ -145,6 +146,7 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
         **{name: plan[name] for name in ("format", "kind", "plan", "settings")},
         "categories": list(CATEGORIES),
         "counts": _counts(indexes),
+        **_provenance(plan, indexes),
         "shards": {name: index["count"] for name, index in indexes.items()},
         "rejected": len(rejected),
         "files": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in sorted(files.items())},
@@ -153,6 +155,19 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
     write_file(out / MANIFEST, seal(manifest, indent=1))
     (out / PLAN).unlink()
     return manifest
+
+
+def _provenance(plan: dict[str, Any], indexes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Which of ILSVRC's sets each split comes from, and whether it was compared with the human stimuli."""
+    if plan["kind"] != IMAGENET:
+        return {}
+    keys: dict[str, list[str]] = {}
+    for name, index in indexes.items():
+        keys.setdefault(name.partition("/")[0], []).extend(index["samples"]["keys"])
+    return {
+        "origins": {split: origins(its) for split, its in keys.items()},
+        "near_duplicates": plan.get("near_duplicates"),
+    }
 
 
 def _counts(indexes: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:

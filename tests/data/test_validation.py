@@ -1,0 +1,356 @@
+"""ILSVRC's validation images as a split: every form of images and labels, and what a set says of where they are from."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+import scipy.io
+from typer.testing import CliRunner
+
+from convrnn_data import ConvRNNError, open_set, prepare, verify
+from convrnn_data.categories import shipped_lists
+from convrnn_data.cli import app
+from convrnn_data.ground_truth import read_ground_truth
+from convrnn_data.validation import find_validation
+
+WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
+OUTSIDE = "n01440764"
+SYNSETS = [(*WANTED, OUTSIDE)[number % 5] for number in range(20)]
+LABELS = dict(enumerate(SYNSETS, start=1))
+ALL = {"images": "all", "workers": 1}
+
+
+def name_of(number):
+    return f"ILSVRC2012_val_{number:08d}.JPEG"
+
+
+@pytest.fixture(scope="module")
+def photographs(make_jpeg):
+    return {name_of(number): make_jpeg(5000 + number, (30 + number, 40)) for number in LABELS}
+
+
+def tar_of(path, members):
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(scope="module")
+def archive(photographs, tmp_path_factory):
+    return tar_of(tmp_path_factory.mktemp("val") / "ILSVRC2012_img_val.tar", photographs)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    path = tmp_path_factory.mktemp("labels") / "synsets.txt"
+    path.write_text("\n".join(SYNSETS) + "\n")
+    return path
+
+
+def devkit(folder):
+    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
+    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
+    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
+    folder.mkdir(parents=True)
+    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
+    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
+    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
+
+
+@pytest.fixture(params=["text", "ids", "folder", "tar.gz", "csv", "words"])
+def labels(request, tmp_path, lines):
+    if request.param == "text":
+        return lines
+    if request.param == "csv":
+        rows = [f"{name_of(n)[:-5]},{synset} 85 1 499 272 {synset} 1 2 3 4" for n, synset in LABELS.items()]
+        (tmp_path / "solution.csv").write_text("\n".join(["ImageId,PredictionString", *reversed(rows)]) + "\n")
+        return tmp_path / "solution.csv"
+    if request.param == "words":
+        (tmp_path / "val.txt").write_text("".join(f"{name_of(n)} {synset}\n" for n, synset in LABELS.items()))
+        return tmp_path / "val.txt"
+    kit = tmp_path / "ILSVRC2012_devkit_t12"
+    devkit(kit / "data")
+    if request.param == "tar.gz":
+        with tarfile.open(tmp_path / "devkit.tar.gz", "w:gz") as tar:
+            tar.add(kit, kit.name)
+        return tmp_path / "devkit.tar.gz"
+    return kit if request.param == "folder" else kit / "data" / "ILSVRC2012_validation_ground_truth.txt"
+
+
+def test_every_form_of_labels_says_the_same(labels):
+    assert read_ground_truth(labels) == LABELS
+
+
+@pytest.fixture(params=["archive", "archive's folder", "flat", "val", "kaggle", "class folders", "class tar", "suffix", "tar.gz"])
+def images(request, tmp_path, photographs, archive):
+    """The same images in every form; those that give synsets by themselves are given no labels."""
+    if request.param.startswith("archive"):
+        return (archive if request.param == "archive" else archive.parent), False
+    root = tmp_path / "images"
+    if request.param == "tar.gz":
+        (tmp_path / "val_images.tar.gz").write_bytes(gzip.compress(archive.read_bytes()))
+        return tmp_path / "val_images.tar.gz", False
+    below = {"val": "val", "kaggle": "ILSVRC/Data/CLS-LOC/val"}.get(request.param, "")
+    own = request.param in ("class folders", "class tar", "suffix")
+    if request.param == "class tar":
+        root.mkdir()
+        members = {f"val/{LABELS[int(name[15:23])]}/{name}": data for name, data in photographs.items()}
+        return tar_of(root / "val.tar", members), own
+    for name, data in photographs.items():
+        synset = LABELS[int(name[15:23])]
+        path = root / below / (synset if request.param == "class folders" else "") / name
+        if request.param == "suffix":
+            path = path.with_stem(f"{path.stem}_{synset}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return root, own
+
+
+def test_every_form_of_images_gives_the_same_shards(
+    images, archive, lines, class_folders, tmp_path, through_webdataset, photographs
+):
+    source, own = images
+    out = tmp_path / "set"
+    prepare(class_folders, out, validation=source, validation_labels=None if own else lines, **ALL)
+    samples = {sample["__key__"]: sample for sample in through_webdataset(out, "val")}
+    wanted = {number for number, synset in LABELS.items() if synset in WANTED}
+    assert samples.keys() == {name_of(number)[:-5] for number in wanted}
+    for key, sample in samples.items():
+        notes = json.loads(sample["json"])
+        assert sample["jpg"] == photographs[f"{key}.JPEG"]
+        assert notes["synset"] == LABELS[int(key[-8:])]
+        assert int(sample["cls"]) == shipped_lists().label(notes["synset"])
+        assert notes["split"] == "val"
+    reference = tmp_path / "reference"
+    prepare(class_folders, reference, validation=archive, validation_labels=lines, **ALL)
+    with_synset = any("_n0" in path.name for path in source.rglob("*.JPEG"))  # Shards note the file's name.
+    assert (open_set(out).plan_hash == open_set(reference).plan_hash) == (not with_synset)
+
+
+@pytest.mark.parametrize("name", ["ILSVRC2012_devkit_t12", "LOC_val_solution.csv"])
+def test_labels_beside_the_images_are_found(name, archive, tmp_path):
+    shutil.copy(archive, tmp_path)
+    if name.endswith(".csv"):
+        (tmp_path / name).write_text("".join(f"{name_of(n)[:-5]},{s} 1 2 3 4\n" for n, s in LABELS.items()))
+    else:
+        devkit(tmp_path / name / "data")
+    for path in (tmp_path, tmp_path / archive.name):
+        found = find_validation(path, WANTED)
+        assert found.summary == (
+            "validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's 50,000 validation images, "
+            f"labels from {name})"
+        )
+
+
+@pytest.fixture
+def common(archive, lines):
+    return {"validation": archive, "validation_labels": lines, **ALL}
+
+
+def test_training_images_are_then_not_split_unless_asked(class_folders, tmp_path, common):
+    counts = prepare(class_folders, tmp_path / "default", **common).counts
+    assert sum(counts["train"].values()) == 6 * 19
+    assert sum(counts["val"].values()) == 16
+    prepare(class_folders, tmp_path / "both", val=0.5, **common)
+    assert open_set(tmp_path / "both").origins("val") == {"training": 3 * 19, "validation": 16}
+    prepare(class_folders, tmp_path / "test", validation_split="test", **common)
+    prepared = open_set(tmp_path / "test")
+    assert prepared.splits == ("train", "val", "test")
+    plain = prepare(class_folders, tmp_path / "plain", **ALL)
+    assert prepared.origins("val") == {"training": sum(plain.counts["val"].values())}
+    assert prepared.origins("test") == {"validation": 16}
+
+
+def test_a_set_says_where_its_splits_come_from(class_folders, tmp_path, common):
+    prepare(class_folders, tmp_path / "set", **common)
+    prepared = open_set(tmp_path / "set")
+    assert prepared.manifest["origins"] == {"train": {"training": 114}, "val": {"validation": 16}}
+    assert prepared.manifest["settings"]["validation"] == "val"
+    assert prepared.near_duplicates is None
+    split = json.loads((tmp_path / "set/split.json").read_text())
+    assert split["origins"] == prepared.manifest["origins"]
+    assert verify(tmp_path / "set").problems == ()
+
+
+def test_a_set_of_an_older_version_is_read(class_folders, tmp_path):
+    """Its manifest has no origins; all of its images are training images."""
+    from convrnn_data.sealed import seal
+
+    prepare(class_folders, tmp_path / "set", val=0.5, **ALL)
+    manifest = dict(open_set(tmp_path / "set").manifest)
+    for name in ("origins", "near_duplicates", "sha256"):
+        manifest.pop(name, None)
+    (tmp_path / "set/manifest.json").write_bytes(seal(manifest, indent=1))
+    prepared = open_set(tmp_path / "set")
+    assert prepared.origins("val") == {"training": 57}
+    assert prepared.near_duplicates is None
+    assert prepare(class_folders, tmp_path / "set", val=0.5, **ALL).written == 0
+
+
+def test_the_same_bytes_with_workers_tasks_and_interruptions(class_folders, tmp_path, common, digests):
+    prepare(class_folders, tmp_path / "one", shard_size=10, **common)
+    prepare(class_folders, tmp_path / "two", shard_size=10, **{**common, "workers": 2})
+    for task in ("1/2", "2/2"):
+        prepare(class_folders, tmp_path / "tasks", shard_size=10, task=task, **common)
+    verify(tmp_path / "tasks")
+    (tmp_path / "two/val/000000.tar").unlink()
+    assert prepare(class_folders, tmp_path / "two", shard_size=10, **common).written == 1
+    assert digests(tmp_path / "one") == digests(tmp_path / "two") == digests(tmp_path / "tasks")
+
+
+def test_a_split_file_decides_where_it_names_an_image(class_folders, tmp_path, common):
+    prepare(class_folders, tmp_path / "first", val=0.5, **common)
+    split = tmp_path / "first/split.json"
+    prepare(class_folders, tmp_path / "again", split_file=split, **common)
+    assert json.loads((tmp_path / "again/split.json").read_text()) == json.loads(split.read_text())
+    prepare(class_folders, tmp_path / "plain", val=0.5, **ALL)
+    prepare(class_folders, tmp_path / "joined", split_file=tmp_path / "plain/split.json", **common)
+    assert open_set(tmp_path / "joined").origins("val") == {"training": 57, "validation": 16}
+    with pytest.raises(ConvRNNError, match="names 16 images that are not there"):
+        prepare(class_folders, tmp_path / "without", split_file=split, **ALL)
+
+
+def test_a_bad_validation_image_is_left_out_with_the_reason(class_folders, tmp_path, photographs, lines):
+    broken = {**photographs, name_of(1): photographs[name_of(1)][:-30], name_of(2): b""}
+    archive = tar_of(tmp_path / "val.tar", broken)
+    out = tmp_path / "set"
+    prepare(class_folders, out, validation=archive, validation_labels=lines, **ALL)
+    with open(out / "rejected.csv", newline="") as file:
+        assert list(csv.reader(file))[1:] == [
+            [f"n02132136/{name_of(2)}", "the file is empty"],
+            [f"n02690373/{name_of(1)}", "the JPEG is cut: it has no end"],
+        ]
+    assert open_set(out).origins("val") == {"validation": 14}
+
+
+def test_another_validation_split_is_another_plan(class_folders, tmp_path, common):
+    prepare(class_folders, tmp_path / "set", val=0, **common)
+    with pytest.raises(ConvRNNError, match="another plan: validation val there, test now"):
+        prepare(class_folders, tmp_path / "set", val=0, validation_split="test", **common)
+    with pytest.raises(ConvRNNError, match="another plan: validation val there, None now"):
+        prepare(class_folders, tmp_path / "set", val=0, **ALL)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def kit_of(folder, meta, truth="1\n"):
+    write(folder / "meta.mat", meta)
+    return write(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
+
+
+BAD_LABELS = {
+    "missing": (lambda root: root / "none.txt", "No such file"),
+    "binary": (lambda root: write(root / "l", b"\xff\xfe\x00"), "not text"),
+    "empty": (lambda root: write(root / "l", ""), "names no image such as"),
+    "Caffe's numbers after names": (lambda root: write(root / "l", f"{name_of(1)} 65\n"), "names no image"),
+    "a line of another form": (
+        lambda root: write(root / "l", f"{name_of(1)},n02690373\nnothing\n"),
+        "line 2 must name an image and its synset, got 'nothing'",
+    ),
+    "two synsets for an image": (
+        lambda root: write(root / "l", f"{name_of(1)},n02690373\n{name_of(1)},n02132136\n"),
+        "has two synsets, n02690373 and n02132136",
+    ),
+    "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
+    "no meta.mat": (lambda root: write(root / "l", "1\n2\n"), r"meta\.mat beside it"),
+    "another meta.mat": (lambda root: kit_of(root, b"no matlab file"), r"meta\.mat is not the devkit's"),
+    "a damaged archive": (lambda root: write(root / "l.tar.gz", b"\x1f\x8b\x08\x00damaged"), "is damaged"),
+    "another archive": (lambda root: _archive(root), "has no ILSVRC2012_validation_ground_truth.txt"),
+    "an empty folder": (lambda root: root, "No such file"),
+}
+
+
+def _archive(root):
+    write(root / "readme", "x")
+    with tarfile.open(root / "other.tar.gz", "w:gz") as tar:
+        tar.add(root / "readme", "readme")
+    return root / "other.tar.gz"
+
+
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
+    make, says = BAD_LABELS[case]
+    with pytest.raises(ConvRNNError, match=says) as caught:
+        read_ground_truth(make(tmp_path))
+    assert "Give ILSVRC2012_devkit_t12" in str(caught.value)
+
+
+def test_an_id_without_synset_is_named(tmp_path):
+    devkit(tmp_path / "data")
+    truth = tmp_path / "data/ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("1\n7\n")
+    with pytest.raises(ConvRNNError, match=r"line 2 must be an ILSVRC2012_ID that meta\.mat has, got '7'"):
+        read_ground_truth(truth)
+
+
+BAD_IMAGES = {
+    "nothing there": (lambda root, _: root / "none", "No such file"),
+    "an empty folder": (lambda root, _: root, "holds no validation images.*got nothing"),
+    "other images": (lambda root, _: write(root / "a.JPEG", b"x").parent, r"got a\.JPEG"),
+    "no tar": (lambda root, _: write(root / "val.tar", b"x" * 2000), "is not a tar"),
+    "a cut tar": (lambda root, tar: write(root / "val.tar", tar.read_bytes()[:20_000]), "is cut"),
+    "none of the categories": (
+        lambda root, _: write(root / OUTSIDE / name_of(5), b"x").parents[1],
+        "no validation image of the 16 categories, among 1 images",
+    ),
+    "one image twice": (
+        lambda root, _: [write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED][0],
+        "holds ILSVRC2012_val_00000001.JPEG 4 times",
+    ),
+    "folder and labels differ": (
+        lambda root, _: write(root / "n02132136" / name_of(1), b"x").parents[1],
+        "two synsets: n02132136 by its folder or name, n02690373 by",
+    ),
+    "more images than labels": (
+        lambda root, _: write(root / name_of(21), b"x").parent,
+        "no label for ILSVRC2012_val_00000021.JPEG in .*; it has 20, the highest for image 00000020",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_images_of_another_form_are_one_clear_error(case, tmp_path, archive, lines, class_folders):
+    make, says = BAD_IMAGES[case]
+    root = tmp_path / "images"
+    root.mkdir()
+    with pytest.raises(ConvRNNError, match=says):
+        prepare(
+            class_folders, tmp_path / "set", validation=make(root, archive), validation_labels=lines, **ALL
+        )
+    assert not (tmp_path / "set").exists()
+
+
+def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
+    with pytest.raises(ConvRNNError, match=r"are not known: no labels beside them\. Give --validation-labels"):
+        prepare(class_folders, tmp_path / "set", validation=archive, **ALL)
+
+
+@pytest.mark.parametrize("option", ["validation_labels", "exclude_stimuli"])
+def test_options_that_need_validation_images_say_so(option, class_folders, tmp_path):
+    with pytest.raises(ConvRNNError, match="go with --validation; give it too"):
+        prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
+
+
+def test_the_command_says_what_was_found_and_what_is_not_known(archive, lines, class_folders, tmp_path):
+    command = ["prepare", str(class_folders), str(tmp_path / "set"), "--images", "all", "--workers", "1"]
+    command += ["--validation", str(archive), "--validation-labels", str(lines)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    said = done.output.splitlines()
+    assert said[1].startswith("Found validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's")
+    assert said[2].startswith("Not checked against the human stimuli")
+    assert re.search(r"114 train, 16 val", said[-1])
