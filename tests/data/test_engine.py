@@ -1,11 +1,13 @@
 """Independent tasks: what goes wrong with workers is one clear line, whatever the engine."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,7 +83,7 @@ def dask_address():
 
         def start(workers: int) -> str:
             cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0"
             )
             return stack.enter_context(cluster).scheduler_address
 
@@ -112,10 +114,61 @@ def test_a_scheduler_without_workers(dask_address, monkeypatch):
 def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch):
     address = dask_address(1)
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(distributed.Client, "run", lambda *args, **how: {"tcp://there:1": found})
+
+    async def run(*args, **how):
+        return {"tcp://there:1": found}
+
+    monkeypatch.setattr(distributed.Client, "_run", run)
     jobs = engine.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
     with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}; install convrnn-data"):
         list(jobs)
+
+
+def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
+    address = dask_address(1)
+    distributed = pytest.importorskip("distributed")
+
+    async def run(*args, **how):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(distributed.Client, "_run", run)
+    monkeypatch.setattr(engine, "LOST", 0.5)
+    with pytest.raises(ConvRNNError, match="a Dask worker does not answer"):
+        list(engine.run_jobs(of_the_package, range(3), 3, engine="dask", address=address))
+
+
+def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(engine, "LOST", 0.5)
+    monkeypatch.setattr(engine, "WAIT", 2)
+    for lose, message in (
+        (lose_workers, "has lost all workers"),
+        (lose_scheduler, "scheduler at .* is gone"),
+    ):
+        with distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster:
+            jobs = engine.run_jobs(
+                slowly, range(1000), 1000, engine="dask", address=cluster.scheduler_address
+            )
+            next(jobs)
+            lose(cluster)
+            with pytest.raises(ConvRNNError, match=message) as caught:
+                list(jobs)
+            assert len(str(caught.value).splitlines()) == 1
+
+
+def slowly(number):
+    time.sleep(0.01)
+    return number
+
+
+def lose_workers(cluster):
+    cluster.scale(0)
+
+
+def lose_scheduler(cluster):
+    cluster.close()
 
 
 @pytest.mark.slow

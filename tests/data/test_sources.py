@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 
 import pytest
@@ -49,6 +50,13 @@ def test_half_an_extraction_is_refused(class_tars, tmp_path):
     (tmp_path / "n02085782.tar").write_bytes((class_tars / "n02085782.tar").read_bytes())
     with pytest.raises(ConvRNNError, match="1 class folders and 1 class tars"):
         find_source(tmp_path)
+
+
+def test_a_pipe_among_images_is_not_opened(own_folders):
+    """Opening one waits until somebody writes into it."""
+    os.mkfifo(own_folders / "train" / "n02690373" / "n02690373_1.png")
+    with pytest.raises(ConvRNNError, match=r"n02690373_1\.png is named like an image and is not a file"):
+        list_images(find_source(own_folders), WANTED)
 
 
 def test_a_file_that_is_no_image_is_foreign(own_folders):

@@ -195,7 +195,7 @@ def test_dask(workers: tuple[int, int], config: Config, tmp_path: Path, undistur
         "if __name__ == '__main__':\n"
         "    config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
         "    count, threads = map(int, sys.argv[3:])\n"
-        "    with LocalCluster(n_workers=count, threads_per_worker=threads, dashboard_address=None) as cluster:\n"
+        '    with LocalCluster(n_workers=count, threads_per_worker=threads, dashboard_address=":0") as cluster:\n'
         "        where = Where('dask', None, cluster.scheduler_address)\n"
         "        kept = features.keep(None, config, PreparedSet(config.data), Path(sys.argv[2]), where=where)\n"
         "        assert kept.computed == len(kept.parts)\n"

@@ -13,7 +13,7 @@ import numpy as np
 import pooch
 import pytest
 
-from convrnn_model import ConvRNNError, b_net, bl_net, fetch_weights, inspect_weights
+from convrnn_model import ConvRNNError, b_net, bl_net, fetch_weights, inspect_weights, pretrained
 from convrnn_model.pretrained import PRETRAINED, source_url
 
 # pooch leaves the connections of failed downloads to the garbage collector, which Python warns of.
@@ -51,7 +51,11 @@ def published(tmp_path_factory):
 
 @pytest.fixture
 def server(published):
-    """A server of those files; `server.breaks` answers are cut short first, `server.asked` lists requests."""
+    """A server of those files; `server.breaks` answers are cut short first, `server.asked` lists requests.
+
+    With `server.stalls` it sends the half of each file, and then nothing.
+    """
+    released = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -64,19 +68,24 @@ def server(published):
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
+            if server.stalls:
+                data = data[: len(data) // 2]
             if server.breaks:
                 server.breaks -= 1
                 data = data[: len(data) // 2]
             self.wfile.write(data)
+            if server.stalls:
+                released.wait()
 
         def log_message(self, *_):
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.breaks = [], 0
+    server.asked, server.breaks, server.stalls = [], 0, False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
+    released.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -123,6 +132,20 @@ def test_broken_answers_are_tried_again(server, published):
     path = fetch_weights("b_imagenet")
     assert path.read_bytes() == (published / "b_imagenet.h5").read_bytes()
     assert len(server.asked) == 3
+
+
+def test_a_server_that_stops_sending_is_given_up(server, monkeypatch):
+    server.stalls = True
+    monkeypatch.setattr(pretrained, "SILENCE", 0.2)
+    with pytest.raises(ConvRNNError, match="Read timed out"):
+        fetch_weights("b_imagenet")
+
+
+@pytest.mark.parametrize("url", ["https://a.org/b.h5", "ftp://a.org/b.h5"])
+def test_every_protocol_has_a_limit(url):
+    downloader = pooch.downloaders.choose_downloader(url)
+    pretrained._limit(downloader)
+    assert 30 in (getattr(downloader, "timeout", None), getattr(downloader, "kwargs", {}).get("timeout"))
 
 
 def test_giving_up_leaves_nothing_and_says_where_to_put_the_file(server, tmp_path):

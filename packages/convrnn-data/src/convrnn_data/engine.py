@@ -7,7 +7,9 @@ import logging
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
@@ -23,6 +25,8 @@ WAVE = 4
 """Jobs per worker that Ray is given at once."""
 WAIT = 20
 """Seconds in which a Dask cluster has to answer, and to have a worker."""
+LOST = 60
+"""Seconds that a Dask cluster may be without workers while there are jobs."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -92,7 +96,7 @@ def run_jobs(
             yield from map(function, jobs)
             return
     if engine == "dask":
-        with _dask(workers, address) as client, _losses_said(engine):
+        with _silent_client(), _dask(workers, address) as client, _losses_said(engine):
             _require_package(client, function.__module__.partition(".")[0].replace("_", "-"))
             yield from _by_dask(client, function, jobs, workers if address else None)
         return
@@ -182,31 +186,103 @@ def _require_package(client: Any, package: str) -> None:
         own = version(package)
     except PackageNotFoundError:  # a function of somebody else's
         return
-    for worker, found in client.run(version, package, on_error="return").items():
+    for worker, found in _versions(client, package).items():
         if found != own:
             has = f"has {package} {found}" if isinstance(found, str) else f"lacks {package}"
             raise ConvRNNError(f"the Dask worker {worker} {has}; install {package} {own} where it runs")
+
+
+def _versions(client: Any, package: str) -> dict[str, Any]:
+    """The package's version on each worker, or the error there, by the worker's address."""
+    try:
+        # `client.run` itself would wait for ever for a worker that is there and does not answer.
+        return client.sync(client._run, version, package, on_error="return", callback_timeout=LOST)
+    except TimeoutError as error:
+        raise ConvRNNError(
+            f"a Dask worker does not answer: none may take longer than {LOST} s. Restart the workers of the cluster"
+        ) from error
 
 
 def _by_dask(
     client: Any, function: Callable[[Job], Result], jobs: Iterable[Job], most: int | None
 ) -> Iterator[Result]:
     """A few jobs per worker at a time, or `most` in all; joblib's own backend waits for ever where a worker dies."""
-    from distributed import as_completed
-
     jobs = iter(jobs)
-    running = as_completed()
+    pending: list[Any] = []
     try:
         while True:
-            allowed = most or 2 * max(1, sum(client.nthreads().values()))
-            for job in itertools.islice(jobs, max(0, allowed - running.count())):
-                # Not pure: a job that was done before is done again where its file is gone.
-                running.add(client.submit(function, job, pure=False))
-            if running.is_empty():
+            allowed = most or 2 * max(1, sum(_threads(client).values()))
+            free = max(0, allowed - len(pending))
+            # Not pure: a job that was done before is done again where its file is gone.
+            pending += [client.submit(function, job, pure=False) for job in itertools.islice(jobs, free)]
+            if not pending:
                 return
-            yield next(running).result()
+            future, result = _first_done(client, pending)
+            pending.remove(future)
+            yield result
     finally:
-        client.cancel(list(running.futures))
+        with contextlib.suppress(OSError, CancelledError):  # the scheduler is gone
+            client.cancel(pending)
+
+
+def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
+    """Wait for any of Dask's futures, and return it with its result; as long as the cluster has workers.
+
+    Raises:
+        ConvRNNError: it has had none for `LOST` seconds.
+    """
+    from distributed import wait
+
+    since = None
+    while True:
+        try:
+            done = wait(pending, timeout=LOST / 10, return_when="FIRST_COMPLETED").done
+            future = next(future for future in pending if future in done)
+            # A result that is lost with its worker is waited for once more.
+            return future, future.result(timeout=LOST / 10)
+        except TimeoutError:
+            if any(future.status == "error" for future in pending):
+                raise  # of the job
+        except CancelledError as error:
+            raise _no_scheduler(client) from error
+        if _threads(client):
+            since = None
+        elif since is None:
+            since = time.monotonic()
+        elif time.monotonic() - since > LOST:
+            raise ConvRNNError(
+                f"the Dask cluster has lost all workers: none is left after {LOST} s. Finished files are kept; start "
+                "workers and run the same command again to resume"
+            )
+
+
+def _threads(client: Any) -> dict[str, int]:
+    """The threads of each of Dask's workers, by its address."""
+    try:
+        return dict(client.nthreads())
+    except (OSError, CancelledError) as error:
+        raise _no_scheduler(client) from error
+
+
+def _no_scheduler(client: Any) -> ConvRNNError:
+    return ConvRNNError(
+        f"the Dask scheduler at {client.scheduler.address} is gone: it no longer answers. Finished files are kept; "
+        "start a cluster and run the same command again to resume"
+    )
+
+
+@contextlib.contextmanager
+def _silent_client() -> Iterator[None]:
+    """Keep Dask from logging the traceback of a connection that is lost, which is an error of ours."""
+    import distributed  # noqa: F401 - sets the levels of its loggers
+
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -217,7 +293,7 @@ def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
     if address is None:
         with (
             LocalCluster(
-                n_workers=workers or available_cores(), threads_per_worker=1, dashboard_address=None
+                n_workers=workers or available_cores(), threads_per_worker=1, dashboard_address=":0"
             ) as cluster,
             Client(cluster) as client,
         ):

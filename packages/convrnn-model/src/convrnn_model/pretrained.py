@@ -17,6 +17,8 @@ CACHE_VARIABLE = "CONVRNN_CACHE"
 MIRROR_VARIABLE = "CONVRNN_MIRROR"
 URL_VARIABLE = "CONVRNN_URL_{}"
 RETRIES = 2
+SILENCE = 30
+"""Seconds after which a server that sends nothing is given up."""
 
 Report = Callable[[str, int, int], None]
 """Called as `report(what, done, total)`, in bytes, while a file comes."""
@@ -112,7 +114,9 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
 
     def get(url: str, output: str, caller: Any) -> None:
         bar = _Bar(entry.name, report) if report else False
-        pooch.downloaders.choose_downloader(url, progressbar=bar)(url, output, caller)
+        downloader = pooch.downloaders.choose_downloader(url, progressbar=bar)
+        _limit(downloader)
+        downloader(url, output, caller)
         # The file still has a temporary name: what fails the check never gets its own.
         _check(Path(output), entry, record=_record(path), source=f"What {url} sent")
 
@@ -133,6 +137,14 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
             f"{entry.name} could not be had from {url} ({error}). Try again, or put the file by hand at {path}; "
             f"{MIRROR_VARIABLE} names the URL of a folder that has {entry.file_name}, if there is a mirror."
         ) from error
+
+
+def _limit(downloader: Any) -> None:
+    """End the wait for a server that has stopped sending, which not every version and protocol of pooch ends."""
+    if hasattr(downloader, "kwargs"):
+        downloader.kwargs.setdefault("timeout", SILENCE)
+    elif getattr(downloader, "timeout", SILENCE) is None:
+        downloader.timeout = SILENCE
 
 
 def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
