@@ -72,7 +72,7 @@ def test_11_no_copy_error_is_swallowed(where, class_folders, tmp_path, monkeypat
         raise OSError(5, "Input/output error")
 
     if where == "read":
-        monkeypatch.setattr("convrnn_data.copying._from_file", fail)
+        monkeypatch.setattr("convrnn_data.copying.Reader._from_file", fail)
     else:
         monkeypatch.setattr("convrnn_data.shards.os.replace", fail)
     with pytest.raises(ConvRNNError, match="Input/output error"):

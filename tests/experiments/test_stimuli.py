@@ -3,7 +3,9 @@
 import csv
 import io
 import shutil
+import tarfile
 from collections import Counter
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from convrnn_data import list_stimuli
+from convrnn_data import list_stimuli, prepare
 from convrnn_experiments import stimuli
 from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.cli import app
@@ -168,6 +170,54 @@ def test_folders_and_lists_of_labels(tmp_path, drawn, made):
     assert Counter(listed.labels.tolist()) == Counter(source.labels.tolist())
 
 
+@pytest.fixture(scope="module")
+def unseen(drawn, tmp_path_factory):
+    """The drawn pictures once more, as ILSVRC's validation archive, with labels beside it."""
+    root = tmp_path_factory.mktemp("validation")
+    labels = []
+    with tarfile.open(root / "ILSVRC2012_img_val.tar", "w") as tar:
+        for number, path in enumerate(sorted((drawn / "imagenet/train").glob("*/*.JPEG")), start=1):
+            tar.add(path, f"ILSVRC2012_val_{number:08d}.JPEG")
+            labels.append(path.parent.name)
+    (root / "imagenet_2012_validation_synset_labels.txt").write_text("\n".join(labels) + "\n")
+    return root
+
+
+def test_pictures_come_from_ilsvrcs_validation_set(unseen, drawn, tmp_path):
+    archive = unseen / "ILSVRC2012_img_val.tar"
+    unpacked = tmp_path / "unpacked"
+    with tarfile.open(archive) as tar:
+        tar.extractall(unpacked, filter="data")
+    labels = unseen / "imagenet_2012_validation_synset_labels.txt"
+    shutil.copy(labels, unpacked)
+    prepared = []
+    for split, val in (
+        ("val", 0.0),
+        ("test", 0.34),
+        ("val", 0.34),
+    ):  # alone, beside and among training images
+        prepared.append(tmp_path / f"{split}-{val}")
+        options = {"images": "all", "workers": 1, "validation": archive, "validation_split": split}
+        prepare(drawn / "imagenet", prepared[-1], val=val, **options)
+    first, *others = (
+        stimuli.find_source(*given)
+        for given in ((archive,), (unseen,), (archive, labels), (unpacked,), *((path,) for path in prepared))
+    )
+    assert len(first.names) == 16 * 3
+    for other in others:
+        assert [Path(name).stem for name in other.names] == [Path(name).stem for name in first.names]
+        assert other.labels.tolist() == first.labels.tolist()
+        assert [other.read(row) for row in (0, 40, 7)] == [first.read(row) for row in (0, 40, 7)]
+
+
+def test_stimuli_are_made_of_the_archive(unseen, tmp_path):
+    stimuli.make(unseen / "ILSVRC2012_img_val.tar", tmp_path / "new", per_block=16, size=16)
+    with (tmp_path / "new/stimuli.csv").open(newline="") as file:
+        sources = {row["source"] for row in csv.DictReader(file)}
+    assert len(sources) == 16 * 3
+    assert all(name.startswith("ILSVRC2012_val_") for name in sources)
+
+
 def test_other_levels():
     assert stimuli.levels_of((0.0, 0.1), (1.5,))["noise"] == ("0", "0.1")
     assert stimuli.levels_of((0.0,), (1.5,))["blur"] == ("1.5",)
@@ -186,7 +236,7 @@ def test_errors_leave_nothing(tmp_path, prepared):
         (prepared.path, tmp_path / "full", "there already"),
         (tmp_path / "few", tmp_path / "new", "no validation image of: airplane, bear"),
         (tmp_path / "empty", tmp_path / "new", "no images of the 16 categories"),
-        (tmp_path / "nowhere", tmp_path / "new", "is no folder"),
+        (tmp_path / "nowhere", tmp_path / "new", "does not exist"),
     ):
         with pytest.raises(ConvRNNError, match=says):
             stimuli.make(validation, out)

@@ -250,6 +250,8 @@ def evaluate(
         with convrnn_data.console.progress() as report:
             measures = evaluation.evaluate(found, trials, report=report)
         typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")
+        if trials.origin is not None:
+            typer.echo(f"  images: {trials.origin}")
         by_level = measures["accuracy_by_level"]
         for level, accuracy in {
             "all": measures["accuracy"],
@@ -358,12 +360,18 @@ def stimuli(
     validation: Annotated[
         Path,
         typer.Argument(
-            help="A prepared set, folders named by synset, or a folder of images.", metavar="VALIDATION"
+            help="ILSVRC2012_img_val.tar, a prepared set (its ILSVRC validation images, else its split val), folders "
+            "named by synset, or a folder of images.",
+            metavar="VALIDATION",
         ),
     ],
     out: Annotated[Path, typer.Argument(help="A new folder.", metavar="OUT")],
     labels: Annotated[
-        Path | None, typer.Option(help="CSV of image names and synsets, such as LOC_val_solution.csv.")
+        Path | None,
+        typer.Option(
+            help="LOC_val_solution.csv or another CSV of image names and synsets; the devkit; or one synset a line.",
+            show_default="looked for beside ILSVRC's images",
+        ),
     ] = None,
     noise_sd: Annotated[str, typer.Option(help="Noise levels.")] = "0,0.04,0.16",
     blur_sd: Annotated[str, typer.Option(help="Blur levels, px.")] = "0,3,9",

@@ -71,6 +71,7 @@ def _described(trials: Trials, network: keras.Model, config: Config) -> dict[str
         "test_set": trials.name,
         "kind": trials.kind,
         "source": str(trials.source),
+        **({} if trials.origin is None else {"origin": trials.origin}),
         "network": network.name,
         "parameters": network.count_params(),
         "multiply_adds": list(multiply_adds(network, side).cumulative),

@@ -13,6 +13,7 @@ from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.importing import quiet_import
 from convrnn_experiments.parts import HERE, Where
+from convrnn_experiments.provenance import describe_images
 from convrnn_experiments.runs import Run, remove_leftovers, require_startable, start
 
 if TYPE_CHECKING:
@@ -94,8 +95,11 @@ def train(
         team = _joined(place)
         said = say if team.writes else mute
         network = networks.prepare_network(config, said)
+        images = describe_images(data, "val")
+        if config.weights != "none":
+            said(f"validation images: {images}")
         if team.writes:
-            run = start(folder, config, resume=resume, force=force)
+            run = start(folder, config, resume=resume, force=force, facts={"validation_images": images})
         team.together("the run's folder is made")
         with progress() as report:
             training.train(

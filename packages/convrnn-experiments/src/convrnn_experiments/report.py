@@ -307,7 +307,7 @@ def _run(one: Evaluation, ours: Sequence[Evaluation]) -> str:
         f"multiply-adds an image; {_count(len(one.run.history()), 'epoch')}",
         *(
             f"{other.name}: {_count(other.measures['images'], 'image')} ({other.measures['kind']}) from "
-            f"{other.measures['source']}"
+            f"{other.measures['source']}{other.origin}"
             for other in ours
         ),
         ", ".join(config),

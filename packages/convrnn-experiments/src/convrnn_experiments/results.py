@@ -100,6 +100,12 @@ class Evaluation:
         return str(read_json(path, _ENVIRONMENT)["command"]) if path.is_file() else "not known"
 
     @property
+    def origin(self) -> str:
+        """Where the images of a split come from, to follow its name; "" for human stimuli and older results."""
+        found = self.measures.get("origin")
+        return f": {found}" if isinstance(found, str) else ""
+
+    @property
     def human(self) -> bool:
         """Whether these are the stimuli of the human experiments."""
         return bool((self.answers.blocks >= 0).all())

@@ -134,8 +134,18 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
     return run
 
 
-def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
-    """Make a run's folder, or find the one to go on with; raises as `require_startable` does."""
+def start(
+    path: Path, config: Config, *, resume: bool, force: bool, facts: Mapping[str, Any] | None = None
+) -> Run:
+    """Make a run's folder, or find the one to resume; raises as `require_startable` does.
+
+    Args:
+        path: the folder.
+        config: the run's.
+        resume: whether an unfinished run is resumed.
+        force: whether a run is replaced.
+        facts: further entries of `environment.json`.
+    """
     run = require_startable(path, config, resume=resume, force=force)
     if path.is_dir():
         remove_dead_temporaries(path)
@@ -145,7 +155,7 @@ def start(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
     if not (path / "config.json").is_file():
         write_json(path / "config.json", config.to_json())
     if not (path / "environment.json").is_file():
-        write_json(path / "environment.json", environment())
+        write_json(path / "environment.json", environment() | dict(facts or {}))
     run.checkpoint.parent.mkdir(exist_ok=True)
     return run
 

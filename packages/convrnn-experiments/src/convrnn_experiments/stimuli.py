@@ -14,9 +14,13 @@ from convrnn_data import CATEGORIES, PreparedSet
 from convrnn_data.beside import require_new, written_folder
 from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
+from convrnn_data.copying import Reader
 from convrnn_data.human import BLOCKS, StimulusName
+from convrnn_data.plan import members_of
+from convrnn_data.prepared import MANIFEST
 from convrnn_data.sample import FOLDERS
 from convrnn_data.streams import Stream, generator
+from convrnn_data.validation import find_validation, origin
 from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
@@ -90,10 +94,12 @@ def make(
     made of which image. The same images, settings and seed give the same files.
 
     Args:
-        validation: a prepared set with a validation split; a folder of folders named by synset or category; or a
-            folder of images, with `labels`.
+        validation: a prepared set, of which ILSVRC's validation images are taken where it has any, else the split
+            `val`; ILSVRC's validation archive or a folder of its images; a folder of folders named by synset or
+            category; or any folder of images, with `labels`.
         out: a new folder.
-        labels: CSV of image name and synset or category, such as ILSVRC's `LOC_val_solution.csv`.
+        labels: CSV of image name and synset or category, such as ILSVRC's `LOC_val_solution.csv`; of ILSVRC's
+            validation images also the devkit, or text with one synset a line.
         levels: experiment -> levels; noise SD in units of [0, 1], blur SD in pixels; c and g of `color_gray`.
         per_block: images in each block.
         size: side, in pixels.
@@ -237,27 +243,56 @@ def _square(source: Source, row: int, size: int) -> np.ndarray:
 
 
 def find_source(folder: Path, labels: Path | None = None) -> Source:
-    """The validation images of a folder, by name; see `make`.
+    """Find validation images by name; see `make`.
 
     Raises:
-        ConvRNNError: it holds none of the 16 categories.
+        ConvRNNError: there are none of the 16 categories.
     """
-    if not folder.is_dir():
-        raise ConvRNNError(f"{folder} is no folder; give a prepared set or a folder of validation images")
-    if labels is None and (folder / "manifest.json").is_file():
-        table = PreparedSet(folder).table("val")
-        order = np.argsort(table.keys)
-        names = [f"{key}.jpg" for key in table.keys[order]]
-        return Source(names, table.labels[order], lambda row: table.read([int(order[row])])[0])
+    if not folder.exists():
+        raise ConvRNNError(f"{folder} does not exist; give a prepared set, or validation images")
+    if labels is None and (folder / MANIFEST).is_file():
+        return _in_set(PreparedSet(folder))
+    if folder.is_file() or (labels is not None and labels.suffix != ".csv"):
+        return _in_ilsvrc(folder, labels)
     named = _in_folders(folder) if labels is None else _by_list(folder, labels)
+    if not named and labels is None and next(folder.rglob("ILSVRC2012_*val*"), None) is not None:
+        return _in_ilsvrc(folder, None)
     if not named:
         raise ConvRNNError(
-            f"{folder} holds no images of the 16 categories: give a prepared set, folders named by synset or "
-            "category, or --labels with a CSV of image names and synsets"
+            f"{folder} holds no images of the 16 categories: give a prepared set, ILSVRC's validation images, folders "
+            "named by synset or category, or --labels with a CSV of image names and synsets"
         )
     paths = sorted(named)
     labels_of = np.array([LABELS[named[path]] for path in paths])
     return Source([path.name for path in paths], labels_of, lambda row: paths[row].read_bytes())
+
+
+def _in_set(prepared: PreparedSet) -> Source:
+    """Images of a prepared set: ILSVRC's validation images where it has any, else those of its split `val`."""
+    unseen = [name for name in ("val", "test") if prepared.origins(name).get("validation")]
+    table = prepared.table(unseen[0] if unseen else "val")
+    order = np.argsort(table.keys)
+    if unseen:
+        order = order[[origin(key) == "validation" for key in table.keys[order].tolist()]]
+    names = [f"{key}.jpg" for key in table.keys[order]]
+    return Source(names, table.labels[order], lambda row: table.read([int(order[row])])[0])
+
+
+def _in_ilsvrc(path: Path, labels: Path | None) -> Source:
+    """ILSVRC's validation images as they are distributed, in the order of their names."""
+    categories = shipped_lists().categories
+    found = find_validation(path, categories, labels)
+    images = sorted(
+        (member.name, LABELS[categories[member.synset]], member)
+        for one in found.classes
+        for member in members_of(one)
+    )
+
+    def read(row: int) -> bytes:
+        with Reader() as reader:
+            return reader.read(images[row][2])
+
+    return Source([image[0] for image in images], np.array([image[1] for image in images]), read)
 
 
 def _in_folders(folder: Path) -> dict[Path, str]:

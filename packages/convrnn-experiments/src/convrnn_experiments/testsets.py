@@ -11,6 +11,7 @@ from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.pipeline import Frame, Pictures, pictures_of
+from convrnn_experiments.provenance import describe_images
 
 HUMAN, SPLIT = "human stimuli", "validation images"
 
@@ -32,6 +33,7 @@ class Trials:
         names: of the files: the same for the same stimulus in every layout.
         levels: as written in the file names; None is drawn when the image is shown.
         blocks: response-time block 0..4 of a human stimulus, else -1.
+        origin: where the images of a split come from, in words; None for human stimuli.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Trials:
     names: list[str]
     levels: list[str] | None
     blocks: np.ndarray
+    origin: str | None = None
 
     @property
     def perturbed(self) -> bool:
@@ -140,4 +143,5 @@ def split_trials(
         names=[f"{key}.jpg" for key in keys],
         levels=None,
         blocks=np.full(len(keys), -1),
+        origin=describe_images(data, split),
     )

@@ -1,0 +1,82 @@
+"""A run, an evaluation and a report say where validation images come from, and whether a backbone has seen them."""
+
+import json
+
+import keras
+import pytest
+from typer.testing import CliRunner
+
+from convrnn_data import PreparedSet, prepare
+from convrnn_experiments import launching, report, tables
+from convrnn_experiments.cli import app
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.config import Config
+from convrnn_experiments.networks import build_network
+from convrnn_experiments.provenance import describe_images
+from convrnn_experiments.results import read_evaluations
+from convrnn_experiments.runs import write_json
+from convrnn_model import save_weights
+
+SEEN = "16 from ImageNet's training set, seen by a backbone that was trained on it, so accuracy flatters"
+SMALL = {"width": 0.03, "timesteps": 1, "image_size": 64, "resize": 73, "trainable": "all", "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def unseen(drawn, tmp_path_factory):
+    """A set whose validation split is of ILSVRC's validation images and a share of the training images."""
+    root = tmp_path_factory.mktemp("unseen")
+    (root / "images").mkdir()
+    for number, path in enumerate(sorted((drawn / "imagenet/train").glob("*/*.JPEG")), start=1):
+        folder = root / "images" / path.parent.name
+        folder.mkdir(exist_ok=True)
+        (folder / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(path.read_bytes())
+    options = {"images": "all", "workers": 1, "validation": root / "images"}
+    prepare(drawn / "imagenet", root / "only", **options)
+    prepare(drawn / "imagenet", root / "both", val=0.34, **options)
+    prepare(drawn / "imagenet", root / "compared", exclude_stimuli=drawn / "human", **options)
+    return root
+
+
+def test_splits_in_words(prepared, unseen):
+    validation = "48 from ILSVRC's validation set, new to the backbone, not compared with the human stimuli"
+    assert describe_images(prepared, "val") == SEEN
+    assert describe_images(PreparedSet(unseen / "only"), "val") == validation
+    assert describe_images(PreparedSet(unseen / "both"), "val") == f"{SEEN}; {validation}"
+    data = PreparedSet(unseen / "compared")
+    left_out = data.near_duplicates["left_out"]
+    assert describe_images(data, "val") == (
+        f"{48 - left_out} from ILSVRC's validation set, new to the backbone, without {left_out} near-duplicates of the "
+        "human stimuli"
+    )
+
+
+def test_a_run_says_what_it_validates_on_where_a_backbone_is_given(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr("convrnn_experiments.training.train", lambda *args, **kwargs: None)
+    config = Config(str(prepared.path), Regime.COLOR, **SMALL)
+    save_weights(build_network(config), tmp_path / "start.h5")
+    for weights, says in (("none", False), (str(tmp_path / "start.h5"), True)):
+        said = []
+        folder = tmp_path / ("with" if says else "without")
+        asked = Config(str(prepared.path), Regime.COLOR, weights=weights, **SMALL)
+        launching.train(asked, folder, say=said.append)
+        assert (f"validation images: {SEEN}" in said) == says
+        assert json.loads((folder / "environment.json").read_text())["validation_images"] == SEEN
+
+
+def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
+    config = Config(str(prepared.path), Regime.COLOR, **SMALL)
+    run = tmp_path / "run"
+    write_json(run / "config.json", config.to_json())
+    write_json(run / "environment.json", {"command": "convrnn train", "versions": {}})
+    keras.utils.set_random_seed(0)
+    save_weights(build_network(config), run / "weights.h5")
+    done = CliRunner().invoke(app, ["evaluate", str(run), str(prepared.path)])
+    assert done.exit_code == 0, done.output
+    assert f"images: {SEEN}" in done.output
+    assert json.loads((run / "evaluation/val-color/measures.json").read_text())["origin"] == SEEN
+    (one,) = read_evaluations([run])
+    assert {"images from": SEEN}.items() <= {
+        row["what"]: row["value"] for row in tables.provenance([one])
+    }.items()
+    page = report.write([run], tmp_path / "page/index.html")
+    assert "16 from ImageNet&#x27;s training set, seen by a backbone" in page.read_text()
