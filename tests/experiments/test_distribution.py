@@ -152,6 +152,28 @@ def test_processes_read_every_row_once(count: int, share: int, processes: int, s
         np.testing.assert_array_equal(np.sort(shown[shown >= 0]), np.sort(rows[start : start + size]))
 
 
+def test_a_process_that_nobody_joins() -> None:
+    pytest.importorskip("jax", reason="training over processes runs on JAX")
+    code = (
+        "from convrnn_experiments import distribution\n"
+        "distribution.JOIN = 0.5\n"
+        "distribution.join('127.0.0.1:9', 1, 2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(
+        "convrnn: error: training did not start: process 1 of 2 waited 0.5 s for the others"
+    )
+
+
 def test_batches_that_cannot_be_shared() -> None:
     with pytest.raises(ConvRNNError, match="multiple"):
         rows_of_process(np.arange(9), 10, index=0, count=3)

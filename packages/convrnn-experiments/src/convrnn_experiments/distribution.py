@@ -1,5 +1,10 @@
 """Where training runs: one device, several of one machine, or several processes."""
 
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -8,6 +13,9 @@ import keras
 import tensorflow as tf
 
 from convrnn_experiments.errors import ConvRNNError
+
+JOIN = 240
+"""Seconds in which all processes that train together have to be there."""
 
 
 @cache
@@ -75,6 +83,26 @@ class Processes:
             multihost_utils.sync_global_devices(what)
 
 
+@contextlib.contextmanager
+def _ended_after(seconds: float, message: str) -> Iterator[None]:
+    """End this process where what is within takes longer: JAX itself aborts after 300 s, with a C++ stack trace."""
+
+    def end() -> None:
+        way_out = (
+            "Start every process with the same --coordinator, within that time, and let its port through"
+        )
+        print(f"convrnn: error: training did not start: {message}. {way_out}.", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def join(coordinator: str, index: int, count: int) -> Processes:
     """Become one of several processes, on one machine or more, that split every batch between them.
 
@@ -100,6 +128,7 @@ def join(coordinator: str, index: int, count: int) -> Processes:
 
     # Without it, processes on CPUs alone cannot add their gradients.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    keras.distribution.initialize(coordinator, count, index)
+    with _ended_after(JOIN, f"process {index} of {count} waited {JOIN} s for the others at {coordinator}"):
+        keras.distribution.initialize(coordinator, count, index)
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
     return Processes(index, count)
