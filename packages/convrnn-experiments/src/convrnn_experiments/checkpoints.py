@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import keras
-
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.runs import Run, read_hdf5, written_hdf5
+from convrnn_model.backend import keras
 
 REMEDY = "Start the run over with --force"
 

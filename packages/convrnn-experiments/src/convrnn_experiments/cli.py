@@ -241,11 +241,13 @@ def evaluate(
     found.require_finished()
     config = found.config()
     with quiet_import():
-        from convrnn_experiments import evaluation, testsets
+        from convrnn_experiments import devices, evaluation, testsets
     sets = [
         testsets.find_trials(testset, regime, config, split=split, name=name)
         for regime in condition or [config.perturb]
     ]
+    if notice := devices.idle_gpu():
+        typer.echo(notice)
     for trials in sets:
         with convrnn_data.console.progress() as report:
             measures = evaluation.evaluate(found, trials, report=report)

@@ -6,9 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from convrnn_experiments.config import Config
+from convrnn_experiments.devices import computing_device, numerics
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.extraction import BATCH
 from convrnn_experiments.runs import write_json
@@ -17,8 +16,14 @@ from convrnn_experiments.squares import libraries
 DEPENDS_ON = "depends_on.json"
 
 
-def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
-    """Everything that the kept features are a function of; the views themselves are counted in the file names."""
+def dependencies(config: Config, weights_sha256: str, device: str | None = None) -> dict[str, Any]:
+    """Return everything that features are a function of; the views are counted in the file names.
+
+    Args:
+        config: from `checked`.
+        weights_sha256: of the weights file.
+        device: what computes, from `devices`; this process' own where not given.
+    """
     levels = config.condition.levels
     names = ("network", "width", "timesteps", "image_size", "resize", "seed", "mixed_precision", "data_plan")
     versions = {
@@ -31,14 +36,15 @@ def dependencies(config: Config, weights_sha256: str) -> dict[str, Any]:
         "levels": list(levels),
         "weights_sha256": weights_sha256,
         "batch": BATCH,
-        "backend": keras.backend.backend(),
+        "device": device or computing_device(),
+        "numerics": numerics(),
         "versions": versions | libraries(),
     }
 
 
-def folder_of(root: Path, config: Config, weights_sha256: str) -> Path:
+def folder_of(root: Path, config: Config, weights_sha256: str, device: str | None = None) -> Path:
     """The folder below `root` whose name is a hash of all that the features depend on; says so in a file within."""
-    depends = dependencies(config, weights_sha256)
+    depends = dependencies(config, weights_sha256, device)
     name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     folder = root / name
     if not (folder / DEPENDS_ON).is_file():
@@ -70,5 +76,5 @@ def require_folder(folder: Path, config: Config) -> None:
     if differing:
         raise ConvRNNError(
             f"features of {folder} cannot be computed here: {'; '.join(differing)}. Give every worker the same "
-            "versions and settings"
+            "kind of processor, versions and settings"
         )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_model.backend import keras
 
 JOIN = 240
 """Seconds in which all processes that train together have to be there."""
@@ -34,6 +34,8 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads pictures then
         return tf.distribute.get_strategy()
+    if devices and all(device.startswith("CPU") for device in devices):
+        tf.config.set_visible_devices([], "GPU")  # the default strategy would take the first GPU
     there = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     if missing := [device for device in devices if device not in there]:
         raise ConvRNNError(f"--devices names {', '.join(missing)}; this machine has {', '.join(there)}")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -26,6 +25,7 @@ from convrnn_experiments.runs import Run, environment, write_json, written
 from convrnn_experiments.squares import decode
 from convrnn_experiments.testsets import Trials
 from convrnn_model import entropy, load_weights, multiply_adds
+from convrnn_model.backend import keras
 
 BATCH = 16
 """Images answered at a time, whatever the run was trained with: more is no faster, and takes more memory."""

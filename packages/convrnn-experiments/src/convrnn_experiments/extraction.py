@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, pictures_of, unreadable
 from convrnn_experiments.runs import written_hdf5
 from convrnn_model import activations
+from convrnn_model.backend import keras
 
 BATCH = 16
 """Images that the network sees together: what is drawn depends on it, so it is not the readout's batch size."""
@@ -70,7 +70,7 @@ class Extractor:
         self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
     ) -> None:
         shape = (config.image_size, config.image_size, 3)
-        pictures, perturbed = keras.Input(shape, dtype="uint8"), keras.Input(shape)
+        pictures, perturbed = keras.Input(shape, dtype="uint8"), keras.Input(shape, dtype="float32")
         self._perturbation = Perturb(config.condition, seed=config.seed, dtype="float32")
         # What draws is a model of its own, since its batches have to come one after another.
         self._perturb = keras.Model(pictures, self._perturbation(pictures))

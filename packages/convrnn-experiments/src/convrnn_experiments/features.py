@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,11 +20,13 @@ from convrnn_data.streams import Stream, generator
 from convrnn_experiments.config import Config
 from convrnn_experiments.datasets import without_autotuning
 from convrnn_experiments.dependencies import folder_of
+from convrnn_experiments.devices import computing_device, processor
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.extraction import Extractor
 from convrnn_experiments.parts import HERE, Part, Where
 from convrnn_experiments.runs import read_hdf5
 from convrnn_experiments.workers import spread
+from convrnn_model.backend import keras
 
 REMEDY = "Delete it, and it is computed again"
 
@@ -93,7 +94,9 @@ def keep(
         ConvRNNError: an image cannot be decoded, a worker failed, or no cluster answers.
     """
     share = parse_task(task)
-    folder = folder_of(root, config, config.weights_sha256)
+    # Workers compute on processor cores.
+    device = computing_device() if where.here else processor()
+    folder = folder_of(root, config, config.weights_sha256, device)
     remove_dead_temporaries(folder)
     parts = plan(data, config, folder)
     mine = parts if share is None else parts[share[0] - 1 :: share[1]]
@@ -113,7 +116,8 @@ def _computed(
 ) -> Iterator[Part]:
     if not missing:
         return
-    if not where.here and (where.engine != "local" or len(missing) > 1):
+    one_here = where.engine == "local" and len(missing) == 1 and computing_device() == processor()
+    if not where.here and not one_here:
         yield from spread(missing, config, where)
         return
     extractor = Extractor(network(), config, data)

@@ -89,11 +89,13 @@ def train(
     # The first of several processes writes for all; one at a time in a folder.
     with held(folder) if place.process == 0 else nullcontext():
         with quiet_import():
-            from convrnn_experiments import extraction, networks, training
+            from convrnn_experiments import devices, extraction, networks, training
         if config.trainable == "readout":
             extraction.one_thread_each()
         team = _joined(place)
         said = say if team.writes else mute
+        if notice := devices.idle_gpu(devices=config.devices):
+            said(notice)
         network = networks.prepare_network(config, said)
         images = describe_images(data, "val")
         if config.weights != "none":
@@ -134,8 +136,10 @@ def keep_features(
     parse_task(task)
     config, data = _checked(config, progress)
     with quiet_import():
-        from convrnn_experiments import extraction, features, networks
+        from convrnn_experiments import devices, extraction, features, networks
     extraction.one_thread_each()
+    if notice := devices.idle_gpu(workers=not where.here):
+        say(notice)
     with progress() as report:
         return features.keep(
             lambda: networks.prepare_network(config, say),

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import keras
-
 import convrnn_model
 from convrnn_data import CATEGORIES
 from convrnn_experiments.config import Config, weights_file
 from convrnn_experiments.distribution import strategy
 from convrnn_model import inspect_weights, load_weights
+from convrnn_model.backend import keras
 
 
 def build_network(config: Config) -> keras.Model:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from convrnn_data import CATEGORIES
+from convrnn_model.backend import keras, ops
 
 
 class TimeAveragedCrossentropy(keras.losses.Loss):

@@ -6,13 +6,12 @@ so a graph traced once draws anew for each batch.
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from convrnn_data.streams import Stream, seed_sequence
 from convrnn_experiments.conditions import Condition
 from convrnn_experiments.distribution import ReplicaSeeds
+from convrnn_model.backend import keras, ops
 
 LUMA = (0.2989, 0.587, 0.114)
 """ITU-R BT.601 luma weights of red, green and blue."""

@@ -197,13 +197,16 @@ def _require_same(run: Run, config: Config, resume: bool) -> None:
 
 def environment() -> dict[str, Any]:
     """What made a run: command, versions, machine."""
-    import keras  # takes seconds, which a mistyped option should not cost
+    # Importing Keras takes seconds, which a mistyped option should not cost.
+    from convrnn_experiments.devices import computing_device, numerics, processor_model
 
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "versions": {name: version(name) for name in REPORTED} | {"python": platform.python_version()},
-        "backend": keras.backend.backend(),
+        **numerics(),
+        "device": computing_device(),
         "platform": platform.platform(),
+        "processor": processor_model(),
         "processors": os.cpu_count(),
     }
 

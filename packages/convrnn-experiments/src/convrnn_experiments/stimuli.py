@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -26,6 +25,7 @@ from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.perturbations import perturb, set_stream
 from convrnn_experiments.results import plain_level
+from convrnn_model.backend import keras
 
 SIZE = 224
 PER_BLOCK = 210

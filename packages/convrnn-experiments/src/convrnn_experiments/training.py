@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from convrnn_data import PreparedSet
 from convrnn_data.console import Report, silent
@@ -41,6 +39,7 @@ from convrnn_experiments.pipeline import (
 from convrnn_experiments.runs import Run, written
 from convrnn_model import ConvRNNError as WeightsError
 from convrnn_model import load_weights, save_weights
+from convrnn_model.backend import keras, ops
 
 ALONE = Processes()
 Say = Callable[[str], None]
@@ -103,7 +102,7 @@ def readout_task(
     labels, held_labels = (data.table(split).labels for split in ("train", "val"))
     training = KeptFeatures(there.of("train"), len(labels))
     validation = KeptFeatures(there.of("val"), len(held_labels))
-    pooled = keras.Input(training.shape, name="pooled")
+    pooled = keras.Input(training.shape, dtype="float32", name="pooled")
     model = keras.Model(pooled, _logits(network, config, pooled))
 
     def shown(epoch: int) -> tf.data.Dataset:

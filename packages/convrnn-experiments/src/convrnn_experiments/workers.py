@@ -85,10 +85,12 @@ def _environment() -> dict[str, str]:
 
     A worker has one core of a machine, so it leaves the GPU to others.
     """
-    import keras
+    from convrnn_experiments.devices import VARIABLES
+    from convrnn_model.backend import keras
 
-    named = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-    return {**named, "KERAS_BACKEND": keras.backend.backend(), "CUDA_VISIBLE_DEVICES": ""}
+    names = dict.fromkeys((*SETTINGS, *VARIABLES))
+    named = {name: os.environ[name] for name in names if name in os.environ}
+    return {**named, "KERAS_BACKEND": keras.config.backend(), "CUDA_VISIBLE_DEVICES": ""}
 
 
 _ONE_AT_A_TIME = threading.Lock()

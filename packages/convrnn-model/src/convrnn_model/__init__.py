@@ -74,7 +74,7 @@ _HOMES = (
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    _import_keras()
+    import_module(f"{__name__}.backend")
     for home in _HOMES:
         # A name found where it is only imported is the same object.
         found = vars(import_module(f"{__name__}.{home}"))
@@ -85,18 +85,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _import_keras() -> None:
-    try:
-        import_module("keras")
-    except ModuleNotFoundError as error:
-        # Keras itself fails so, with its backend's name alone.
-        raise MissingBackendError(
-            f"Keras found no {error.name}: it computes through TensorFlow, JAX or PyTorch, and takes the "
-            'first unless told. Install one: pip install "convrnn-model[tensorflow]", or [jax] or [torch] and '
-            "set KERAS_BACKEND=jax or torch before Python starts."
-        ) from error
 
 
 if "keras" in sys.modules:

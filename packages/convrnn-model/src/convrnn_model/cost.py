@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import accumulate
 
-import keras
-
+from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.graph import applications
 

@@ -11,8 +11,8 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
-from keras import ops
 
+from convrnn_model.backend import ops
 from convrnn_model.tiles import Axis, Plan, left
 
 LARGEST_TILE = 48

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from convrnn_model import names
+from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 
 

@@ -5,9 +5,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Literal
 
-import keras
-from keras import ops
-
+from convrnn_model.backend import keras, ops
 from convrnn_model.compiled import Compiled, CompiledFourier, CompiledWinograd
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.fourier import FourierPlan

@@ -4,15 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-from keras import layers
-
 from convrnn_model import names
+from convrnn_model.backend import keras, layers, precision
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, MaxPooling2D, Method, ReLU, SameConv2D
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
+# Said, so that no setting of Keras can change what the weights mean.
+NORMALISATION: dict[str, Any] = {"axis": -1, "momentum": 0.99, "epsilon": 1e-3}
 
 
 def bl_net(
@@ -92,19 +92,21 @@ def _build(
 ) -> keras.Model:
     _check(classes, width, convolution)
     image = _as_input(input_tensor, variant)
+    dtype = precision()
     times = [None] if n_timesteps is None else list(range(n_timesteps))
-    pooled = _unroll(variant, image, times, width, convolution)
+    pooled = _unroll(variant, image, times, width, convolution, dtype)
     readout = layers.Dense(
         classes,
         kernel_initializer="glorot_uniform",
         kernel_regularizer=keras.regularizers.L2(REGULARISATION),
+        dtype=dtype,
         name=names.READOUT,
     )
     answers = [readout(features) for features in pooled]
     if cumulative_readout:
-        answers = _running_sums(answers)
+        answers = _running_sums(answers, dtype)
     softmax = [
-        layers.Activation("softmax", name=names.softmax(time))(answer)
+        layers.Activation("softmax", dtype=dtype, name=names.softmax(time))(answer)
         for time, answer in zip(times, answers, strict=True)
     ]
     outputs = softmax if variant.recurrent else softmax[0]
@@ -112,14 +114,16 @@ def _build(
 
 
 def _unroll(
-    variant: Variant, image: Any, times: Sequence[int | None], width: float, convolution: Method
+    variant: Variant, image: Any, times: Sequence[int | None], width: float, convolution: Method, dtype: str
 ) -> list[Any]:
     """The globally pooled last layer, (batch, filters), at each time step."""
     table = variant.convolutions(width)
     name = names.bottom_up if variant.recurrent else names.conv
-    bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution) for n, c in enumerate(table)]
-    lateral = [_convolution(c.filters, c.kernel, names.lateral(n), convolution) for n, c in enumerate(table)]
-    sums = [ConvSum(name=names.conv_sum(n)) for n in range(len(table))]
+    bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution, dtype) for n, c in enumerate(table)]
+    lateral = [
+        _convolution(c.filters, c.kernel, names.lateral(n), convolution, dtype) for n, c in enumerate(table)
+    ]
+    sums = [ConvSum(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
     pooled_after = [stage.pool for stage in table[1:]] + [False]
     # The image does not change, so its convolution is computed once and reused at every time step.
     from_image = bottom_up[0](image)
@@ -129,40 +133,43 @@ def _unroll(
         x = image
         for n, stage in enumerate(table):
             if stage.pool:
-                x = MaxPooling2D(name=names.max_pool(n, time))(x)
+                x = MaxPooling2D(dtype=dtype, name=names.max_pool(n, time))(x)
             x = bottom_up[n](x) if n else from_image
             if variant.recurrent:
                 x = sums[n]([x] if before[n] is None else [x, lateral[n](before[n])])
-            x = BatchNormalization(name=names.batch_norm(n, time))(x)
-            x = before[n] = ReLU(pooled=pooled_after[n], name=names.relu(n, time))(x)
-        average = layers.GlobalAveragePooling2D(data_format="channels_last", name=names.global_pool(time))
+            x = BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
+            x = before[n] = ReLU(pooled=pooled_after[n], dtype=dtype, name=names.relu(n, time))(x)
+        average = layers.GlobalAveragePooling2D(
+            data_format="channels_last", dtype=dtype, name=names.global_pool(time)
+        )
         pooled.append(average(x))
     return pooled
 
 
-def _convolution(filters: int, kernel: int, name: str, convolution: Method) -> SameConv2D:
+def _convolution(filters: int, kernel: int, name: str, convolution: Method, dtype: str) -> SameConv2D:
     return SameConv2D(
         filters,
         kernel,
         convolution=convolution,
         kernel_initializer="glorot_uniform",
         kernel_regularizer=keras.regularizers.L2(REGULARISATION),
+        dtype=dtype,
         name=name,
     )
 
 
-def _running_sums(answers: Sequence[Any]) -> list[Any]:
+def _running_sums(answers: Sequence[Any], dtype: str) -> list[Any]:
     """Each (batch, classes) with all before it added."""
     sums: list[Any] = []
     for time, answer in enumerate(answers):
         terms = [sums[-1], answer] if sums else [answer]
-        sums.append(layers.Add(name=names.cumulative(time))(terms))
+        sums.append(layers.Add(dtype=dtype, name=names.cumulative(time))(terms))
     return sums
 
 
 def _as_input(input_tensor: Any, variant: Variant) -> Any:
     if not hasattr(input_tensor, "shape"):
-        input_tensor = keras.Input(tuple(input_tensor))
+        input_tensor = keras.Input(tuple(input_tensor), dtype="float32")
     shape = tuple(input_tensor.shape)
     if len(shape) != 4 or shape[3] is None:
         raise ConvRNNError(f"{variant.name} takes images (batch, height, width, channels); {shape} came.")

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import keras
 import numpy as np
+
+from convrnn_model.backend import keras
 
 
 def preprocess_image(image: Any) -> Any:

@@ -5,9 +5,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import keras
 import numpy as np
 
+from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 
 CLASS_NAMES = {"imagenet": "imagenet_categories.txt", "ecoset": "ecoset_categories.txt"}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from convrnn_model.backend import ops
 from convrnn_model.tiles import Plan, joined
 
 # The attribute of a traced graph of TensorFlow's that holds the spectra of its kernels.

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import keras
 import numpy as np
-from keras import ops
+
+from convrnn_model.backend import keras, ops
 
 # Measured on AVX2 cores: floating-point operations of a large matrix product in the time of one byte read or
 # written, what an operation of a transform costs in those of a product, and the images of a batch, among which

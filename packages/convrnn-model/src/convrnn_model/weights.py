@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from convrnn_model import hdf5, names
+from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inspection import PathLike, Shape, identify, n_timesteps
 

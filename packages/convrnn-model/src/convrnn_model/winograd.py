@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, Self
 
 import numpy as np
-from keras import ops
 
+from convrnn_model.backend import ops
 from convrnn_model.tiles import Axis, Plan
 
 STEP, KERNEL = 4, 3

@@ -1,0 +1,136 @@
+"""What computes: the processor or GPU, and the settings that change the bytes of what is computed."""
+
+import os
+import platform
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_model.backend import keras
+
+INSTRUCTIONS = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "asimd", "sve")
+"""Instruction sets by which oneDNN, Eigen and numba choose their code, as Linux names them."""
+VARIABLES = (
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
+    *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "NVIDIA_TF32_OVERRIDE"),
+    *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "TF_XLA_FLAGS", "XLA_FLAGS"),
+    *("JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME"),
+    *("NUMBA_CPU_FEATURES",),
+)
+"""Environment variables that change the last bits of what is computed, or more."""
+ONEDNN_FEATURES = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
+"""Features of x86 processors any of which makes TensorFlow take oneDNN unless told otherwise."""
+
+
+def numerics() -> dict[str, Any]:
+    """Return the settings on which the bytes of computed arrays depend."""
+    return {
+        "backend": keras.config.backend(),
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "image_data_format": keras.config.image_data_format(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1" if ONEDNN_FEATURES & _flags() else "0"),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+@cache
+def processor() -> str:
+    """Return the kind of this machine's processor, as far as results depend on it: `x86_64 avx512f avx2 ...`."""
+    flags = _flags()
+    return " ".join([platform.machine(), *(name for name in INSTRUCTIONS if name in flags)])
+
+
+def processor_model() -> str:
+    """Return the model name of this machine's processor, for people to read."""
+    match = re.search(r"^model name\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _flags() -> set[str]:
+    match = re.search(r"^(?:flags|Features)\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    return set(match[1].split()) if match else set()
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def computing_device() -> str:
+    """Return what computes in this process: the names of its GPUs, or the kind of its processor.
+
+    Raises:
+        ConvRNNError: a GPU is found but does not work.
+    """
+    return ", ".join(_gpus()) or processor()
+
+
+def _gpus() -> list[str]:
+    """Return the names of the GPUs that the backend computes on."""
+    try:
+        if keras.config.backend() == "jax":
+            import jax
+
+            return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
+        import tensorflow as tf
+
+        if keras.config.backend() != "tensorflow" or not tf.config.list_logical_devices("GPU"):
+            return []
+        found = tf.config.get_visible_devices("GPU")
+        return [
+            str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found
+        ]
+    except (RuntimeError, ValueError) as error:
+        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConvRNNError(
+            f"cannot compute on the GPU of this machine: {first}. End other programs that use it, or set "
+            "CUDA_VISIBLE_DEVICES=-1 to compute on the processor"
+        ) from error
+
+
+def idle_gpu(*, workers: bool = False, devices: tuple[str, ...] = ()) -> str | None:
+    """Return a line for the user where a GPU is in the machine and the processor computes instead.
+
+    Args:
+        workers: whether other processes compute, each on cores of the processor.
+        devices: the devices that the user named.
+    """
+    found = _gpus_of_machine()
+    named = bool(devices) and all(device.upper().startswith("CPU") for device in devices)
+    if not found or not (workers or named or not _gpus()):
+        return None
+    if workers:
+        reason = "workers compute on processor cores; leave --workers and --engine out to use it"
+    else:
+        reason = f"--devices {','.join(devices)} leaves it out" if named else _why_idle()
+    return f"device: processor ({processor()}), though this machine has a GPU ({found}): {reason}"
+
+
+def _why_idle() -> str:
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("HIP_VISIBLE_DEVICES"))
+    if hidden is not None and not hidden.strip().strip("-1,"):
+        return f"CUDA_VISIBLE_DEVICES={hidden!r} hides it"
+    if keras.config.backend() == "jax":
+        return 'this JAX does not use it; `pip install "jax[cuda12]"` does'
+    import tensorflow as tf
+
+    if not tf.test.is_built_with_gpu_support():
+        return 'this TensorFlow was built without GPU support; `pip install "tensorflow[and-cuda]"` brings it'
+    return (
+        'TensorFlow cannot load CUDA or its driver; `pip install "tensorflow[and-cuda]"` brings the libraries, and '
+        "`nvidia-smi` shows whether the driver works"
+    )
+
+
+def _gpus_of_machine() -> str:
+    """Return what says that this machine has a GPU, whether it can be used or not; empty where nothing does."""
+    nodes = [str(path) for pattern in ("nvidia[0-9]*", "kfd") for path in sorted(Path("/dev").glob(pattern))]
+    if nodes:
+        return ", ".join(nodes)
+    return shutil.which("nvidia-smi") or ""

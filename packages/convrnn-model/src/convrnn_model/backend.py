@@ -1,0 +1,47 @@
+"""Keras, imported in one place, with a clear error where it cannot start."""
+
+from convrnn_model.backend_choice import require_backend, settings_file, wanted_backend
+from convrnn_model.errors import MissingBackendError
+
+__all__ = ["keras", "layers", "ops", "precision"]
+
+INSTALL = 'pip install "convrnn-model[{}]"'
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+"""Precisions of a network: weights are float32 in each."""
+
+
+def _cannot_start(error: Exception) -> MissingBackendError:
+    """Return the error for an import of Keras that failed."""
+    name, source = wanted_backend()
+    if isinstance(error, ModuleNotFoundError) and error.name == "keras":
+        return MissingBackendError(
+            f"Keras is not installed. Install it with one backend: {INSTALL.format('tensorflow')}."
+        )
+    if isinstance(error, ModuleNotFoundError):
+        others = ", or ".join(INSTALL.format(other) for other in ("tensorflow", "jax", "torch"))
+        return MissingBackendError(
+            f"Keras cannot compute: its backend {name!r} (from {source}) needs {error.name}, which is not installed. "
+            f"Install one of {others}, and name it by KERAS_BACKEND before Python starts."
+        )
+    first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+    return MissingBackendError(
+        f"Keras cannot be imported with backend {name!r} (from {source}): {type(error).__name__}: {first} Correct or "
+        f"delete {settings_file()}, check the variables KERAS_*, or install the backend again."
+    )
+
+
+def precision() -> str:
+    """Return the precision of a network that is built now: Keras' policy if its weights are float32, else float32.
+
+    A `floatx` from `keras.json` would otherwise change the weights' own type, and with it what is loaded and saved.
+    """
+    name = str(keras.config.dtype_policy().name)
+    return name if name in POLICIES else "float32"
+
+
+require_backend()
+try:
+    import keras
+    from keras import layers, ops
+except Exception as failed:
+    raise _cannot_start(failed) from failed
