@@ -91,7 +91,7 @@ WRONG = [
     (
         "prepare nowhere set",
         1,
-        "nowhere: No such file or directory. ImageNet is looked for there as <wnid>/",
+        "nowhere does not exist. ImageNet is looked for there as <wnid>/",
     ),
     ("prepare empty set", 1, "empty is not ImageNet: .* the folder is empty"),
     ("prepare note.txt set", 1, "note.txt is not a tar: got a text file"),
@@ -140,7 +140,7 @@ WRONG = [
         "no prepared set, and no human stimuli either: other is not the human test set",
     ),
     ("preview other a.jpg", 1, "ends in .png"),
-    ("reformat nowhere new", 1, "nowhere: No such file or directory"),
+    ("reformat nowhere new", 1, "nowhere does not exist"),
     ("reformat empty new", 1, "the folder is empty"),
     ("reformat other note.txt", 1, "note.txt is there already"),
     ("frobnicate", 2, "No such command 'frobnicate'"),

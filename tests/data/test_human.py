@@ -1,5 +1,6 @@
 import collections
 import csv
+import os
 import shutil
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, open_set, reformat, verify
-from convrnn_data.human import CONDITIONS, StimulusName, parse_name, scan_stimuli
+from convrnn_data.human import CONDITIONS, StimulusName, incomplete_blocks, parse_name, scan_stimuli
 
 LEVELS = {"color_gray": ["c", "g"], "noise": ["0", "0.04", "0.16"], "blur": ["0", "3", "9"]}
 
@@ -189,13 +190,116 @@ def test_a_stimulus_in_the_wrong_folder_is_named(stimuli, tmp_path):
         list_stimuli(tmp_path / "new")
 
 
-def test_nothing_is_overwritten_by_a_name_clash(own, tmp_path):
-    path = next((own / "BlurSplit_color" / "0").glob("*.JPEG"))
-    shutil.copytree(own / "BlurSplit_color" / "0", own / "Copy" / "0")
-    with pytest.raises(ConvRNNError, match=r"would both become \S+_exit0\.JPEG; rename or remove one"):
-        reformat(own, tmp_path / "new")
-    assert path.exists()
+@pytest.mark.parametrize("copy", ["experiment", "block", "other ending", "link"])
+def test_a_name_that_occurs_twice_in_a_block_is_an_error(own, tmp_path, copy):
+    """A copied folder would count its images twice, in evaluation and in comparison."""
+    first = next((own / "BlurSplit_color" / "0").glob("*.JPEG"))
+    second = {
+        "experiment": own / "BlurSplit_color 2" / "0" / first.name,
+        "block": own / "Copy" / "0" / first.name,
+        "other ending": first.with_suffix(".jpg"),
+        "link": own / "Linked" / "0" / first.name,
+    }[copy]
+    if copy == "experiment":
+        shutil.copytree(own / "BlurSplit_color", own / "BlurSplit_color 2")
+    elif copy == "link":
+        (own / "Linked").symlink_to(own / "BlurSplit_color")
+    else:
+        second.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(first, second)
+    for refused in (list_stimuli, lambda folder: reformat(folder, tmp_path / "new")):
+        with pytest.raises(ConvRNNError, match="a name may occur once in a response-time block, got ") as error:
+            refused(own)
+        for path in (first, second) if copy != "experiment" and copy != "link" else (second.parents[1],):
+            assert str(path) in str(error.value)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["old"]
+
+
+def test_the_same_name_in_another_block_is_another_stimulus(own):
+    """As in the real set, where every block has an image 0."""
+    path = next((own / "BlurSplit_color" / "0").glob("*.JPEG"))
+    target = own / "BlurSplit_color" / "1" / path.name
+    before = len(list_stimuli(own))
+    more = not target.exists()
+    shutil.copy(path, target)
+    assert len(list_stimuli(own)) == before + more
+
+
+HIDDEN = ["._1_blur_3_car.JPEG", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir/1_blur_3_car.JPEG"]
+
+
+@pytest.mark.parametrize("layout", ["osf", "folders"])
+def test_hidden_files_are_left_out_everywhere(own, tmp_path, layout):
+    folder = own
+    if layout == "folders":
+        reformat(own, tmp_path / "folders")
+        folder = tmp_path / "folders"
+    before = list_stimuli(folder)
+    for place in [path for path in folder.rglob("*") if path.is_dir()] + [folder]:
+        for name in HIDDEN:
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_bytes(b"\0\5\26\7")
+    scan = scan_stimuli(folder)
+    assert list(scan.stimuli) == before
+    assert scan.misfits == ()
+    assert not [path for path in scan.aside if path.name in HIDDEN or path.name == "@eaDir"]
+
+
+@pytest.mark.parametrize("place", ["lost+found", "BlurSplit_color/3", "NoiseSplit_gray_contrast0.2"])
+def test_a_folder_that_cannot_be_listed_is_an_error(own, tmp_path, place, monkeypatch):
+    """Root may list every folder, so the refusal is made here."""
+    (own / place).mkdir(exist_ok=True)
+    listdir = os.listdir
+
+    def refuse(path):
+        if str(path) == str(own / place):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(ConvRNNError, match="cannot list .*Permission denied") as error:
+        list_stimuli(own)
+    assert str(own / place) in str(error.value)
+    with pytest.raises(ConvRNNError, match="cannot list "):
+        reformat(own, tmp_path / "new")
+
+
+@pytest.mark.parametrize("place", ["Missing", "BlurSplit_color/4", "BlurSplit_color/2/9_blur_3_car.JPEG"])
+def test_a_dead_link_is_named(own, place):
+    if (own / place).is_dir():
+        shutil.rmtree(own / place)
+    (own / place).symlink_to("/nowhere")
+    with pytest.raises(ConvRNNError, match=r"do not fit, the first: \S+: it links to nothing"):
+        list_stimuli(own)
+
+
+def test_a_complete_set_has_no_incomplete_block(stimuli, tmp_path):
+    for layout in ("folders", "shards"):
+        assert reformat(stimuli, tmp_path / layout, layout).incomplete == ()
+        assert incomplete_blocks(list_stimuli(tmp_path / layout)) == []
+
+
+@pytest.mark.parametrize(
+    ("lost", "named"),
+    [
+        (lambda one: one.experiment == "blur" and one.block == 2 and one.index < 2, ["blur, block 2: 4 of 6 images"]),
+        (lambda one: one.experiment == "noise" and one.block == 4, ["noise, block 4: 0 of 6 images"]),
+        # Half of each block is lost: their numbers tell.
+        (
+            lambda one: one.experiment == "blur" and one.index % 2 == 0,
+            [f"blur, block {block}: 3 of 6 images" for block in range(5)],
+        ),
+        # One condition alone is a choice, and the holes in its numbers are the other's.
+        (lambda one: one.regime == "grayscale", []),
+        (lambda one: one.experiment == "blur", []),
+    ],
+)
+def test_incomplete_blocks_are_named(own, tmp_path, lost, named):
+    for one in list_stimuli(own):
+        if lost(one):
+            one.path.unlink()
+    assert incomplete_blocks(list_stimuli(own)) == named
+    assert reformat(own, tmp_path / "new").incomplete == tuple(named)
 
 
 def test_what_is_there_is_not_overwritten(stimuli, tmp_path):

@@ -162,14 +162,14 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "jatos_results_1.txt").write_text("\n".join(LINES))
-    scandir = os.scandir
+    listdir = os.listdir
 
     def refuse(path):
         if str(path).endswith("/b"):
             raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
+        return listdir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(ConvRNNError, match=r"cannot list \S+/b: .*Permission denied"):
         read_observers(tmp_path)
 

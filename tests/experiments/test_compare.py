@@ -18,6 +18,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.matching import Exits
 from convrnn_experiments.people import read_people, trial_keys
 from convrnn_experiments.results import condition_name, plain_level, read_evaluations
+from convrnn_experiments.stimulus_checks import missing_stimuli
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +258,32 @@ def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, seen):
     assert "4 observers found, 0 excluded; 960 trials found, 0 unreadable, 0 of excluded observers" in said
     assert "200 practice" in said
     assert said.replace("\n", "") in done.stdout.replace("\n", "")
+
+
+def test_what_a_test_set_lacks_is_said_before_it_is_evaluated(tmp_path, seen):
+    whole = missing_stimuli(seen, Regime.BLUR)
+    assert whole == []
+    half = tmp_path / "human"
+    shutil.copytree(seen, half)
+    for block, kept in ((0, 30), (3, 0)):
+        for path in sorted((half / "BlurSplit_color" / str(block)).iterdir())[kept:]:
+            path.unlink()
+    incomplete, missing = "incomplete: blur, block 0: 30 of 48 images", "missing: "
+    said = missing_stimuli(half, Regime.BLUR)
+    assert said[:2] == [incomplete, "incomplete: blur, block 3: 0 of 48 images"]
+    # Of the 66 images lost, those that somebody was shown after practice.
+    table = read_people(seen).table
+    blur = table[table["experiment"] == "blur"]
+    here = {(one.block, one.name) for one in list_stimuli(half)}
+    keys = list(zip(blur["block"], blur["file_name"], strict=True))
+    lost = [key for key in keys if key not in here]
+    assert said[2:] == [
+        f"{missing}{len(set(lost))} images, which people were shown in {len(lost)} of {len(blur)} trials"
+    ]
+    assert missing_stimuli(half, Regime.NOISE) == []
+    for path in half.glob("jatos*"):
+        path.unlink()
+    assert missing_stimuli(half, Regime.BLUR) == said[:2]
 
 
 def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 import tarfile
 from collections import Counter
@@ -154,6 +155,64 @@ def test_plan_is_a_function_of_labels_settings_and_seed():
     labels = np.repeat(np.arange(16), 30)
     first, second, other = (stimuli.plan(labels, stimuli.LEVELS, 48, seed) for seed in (0, 0, 1))
     assert first == second != other
+
+
+def sources(drawn, tmp_path, *, labelled):
+    """Drawn images in class folders, or flat in subfolders with a list of labels."""
+    folder = tmp_path / "images"
+    rows = []
+    for path in sorted((drawn / "imagenet/train").glob("*/*.JPEG")):
+        target = folder / (path.parent.name if not labelled else str(len(rows) % 2)) / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+        rows.append(f"{path.name},{path.parent.name}")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(rows))
+    return folder, labels if labelled else None
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_hidden_files_are_no_sources(drawn, tmp_path, labelled):
+    folder, labels = sources(drawn, tmp_path, labelled=labelled)
+    before = stimuli.find_source(folder, labels).names
+    for path in list(folder.glob("*/*.JPEG")):
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\26\7")
+        (path.parent / "@eaDir").mkdir(exist_ok=True)
+        shutil.copy(path, path.parent / "@eaDir" / path.name)
+    assert stimuli.find_source(folder, labels).names == before
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_source_folders_that_cannot_be_listed_or_are_gone_are_errors(drawn, tmp_path, labelled, monkeypatch):
+    folder, labels = sources(drawn, tmp_path, labelled=labelled)
+    victim = (
+        next(folder.iterdir()) if labelled else next(p for p in folder.iterdir() if p.name == "n02690373")
+    )
+    listdir = os.listdir
+
+    def refuse(path):
+        if str(path) == str(victim):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        with pytest.raises(ConvRNNError, match=f"cannot list {victim}: Permission denied"):
+            stimuli.find_source(folder, labels)
+    if not labelled:
+        shutil.rmtree(victim)
+        victim.symlink_to("/nowhere")
+        with pytest.raises(ConvRNNError, match="got a link to nothing"):
+            stimuli.find_source(folder, labels)
+
+
+def test_a_listed_image_that_occurs_twice_is_an_error(drawn, tmp_path):
+    folder, labels = sources(drawn, tmp_path, labelled=True)
+    stem = next(path for path in folder.glob("*/*.JPEG") if path.name.startswith("n02690373"))
+    (folder / "copy").mkdir()
+    shutil.copy(stem, folder / "copy" / stem.name)
+    with pytest.raises(ConvRNNError, match=f"a listed name may occur once, got .*{stem.name}"):
+        stimuli.find_source(folder, labels)
 
 
 def test_folders_and_lists_of_labels(tmp_path, drawn, made):

@@ -276,6 +276,8 @@ def _say_reformatted(done: Reformatted) -> None:
         print(f"left out: {len(done.misfits) - 20} more, see {done.path / REJECTED}")
     for name in done.aside:
         print(f"not copied, being no stimulus: {name}")
+    for block in done.incomplete:
+        print(f"incomplete: {block}")
     print(
         f"{done.path}: {done.images:,} images, {len(done.misfits)} left out; all counts in {done.path / 'counts.csv'}."
     )

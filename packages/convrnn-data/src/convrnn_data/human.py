@@ -2,14 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from convrnn_data import advice
 from convrnn_data.categories import CATEGORIES, LABELS
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.prepared import MANIFEST, PreparedSet, SampleTable
+from convrnn_data.reading import names_in
+from convrnn_data.walking import is_dead_link
 
 CONDITIONS: dict[str, str] = {
     "color": "color",
@@ -164,22 +168,27 @@ def scan_stimuli(folder: Path) -> Scan:
     """Look at a folder: its stimuli, what does not fit, and what lies beside.
 
     Raises:
-        ConvRNNError: no layout is recognised, or there is no stimulus in it.
+        ConvRNNError: no layout is recognised, there is no stimulus in it, a folder cannot be listed, or two stimuli of
+            one block have the same name.
     """
-    try:
-        entries = _entries(folder)
-    except OSError as error:
-        raise ConvRNNError(
-            f"{folder}: {error.strerror}; the human test set is looked for there as {LAYOUTS}"
-        ) from error
+    if not folder.is_dir():
+        state = "is not a directory" if folder.exists() else "does not exist"
+        raise ConvRNNError(f"{folder} {state}; the human test set is looked for there as {LAYOUTS}")
+    entries = names_in(folder)
     if MANIFEST in entries:
-        found = [*_in_shards(folder)]
+        layout = _in_shards
     elif any(name in CONDITIONS.values() for name in entries):
-        found = [*_in_conditions(folder)]
+        layout = _in_conditions
     elif any(name in BLOCKS for name in entries):
-        found = [*_in_experiment(folder)]
+        layout = _in_experiment
     else:
-        found = [*_in_osf(folder)]
+        layout = _in_osf
+    try:
+        found = [*layout(folder)]
+    except OSError as error:  # a folder may be listed and yet not let anybody look at what it lists
+        raise ConvRNNError(
+            f"cannot list the stimuli: {advice.describe(error, error.filename or folder)}"
+        ) from error
     stimuli = [one for one in found if isinstance(one, Stimulus)]
     misfits = [one for one in found if isinstance(one, tuple)]
     aside = [one for one in found if isinstance(one, Path)]
@@ -188,6 +197,7 @@ def scan_stimuli(folder: Path) -> Scan:
             ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "nothing, the folder is empty"
         )
         raise ConvRNNError(f"{folder} is not the human test set: looked for {LAYOUTS}; found {listed}")
+    _refuse_duplicates(stimuli)
     return Scan(folder, tuple(sorted(stimuli, key=_order)), tuple(sorted(misfits)), tuple(sorted(aside)))
 
 
@@ -199,38 +209,88 @@ def _order(stimulus: Stimulus) -> tuple[int, int, int, str, str]:
     return (REGIMES.index(stimulus.regime), stimulus.block, stimulus.index, stimulus.name, str(stimulus.path))
 
 
-def _entries(folder: Path) -> list[str]:
-    """Sorted names, without hidden ones such as .DS_Store."""
-    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+def _refuse_duplicates(stimuli: Iterable[Stimulus]) -> None:
+    places: dict[str, Path] = {}
+    for stimulus in stimuli:
+        first = places.setdefault(str(stimulus.parsed), stimulus.path)
+        if first != stimulus.path:
+            raise ConvRNNError(
+                f"cannot list the stimuli: a name may occur once in a response-time block, got {first} and "
+                f"{stimulus.path}. Remove one of them, or the folder that holds the copy"
+            )
+
+
+_HOLES = 2.5
+"""Numbers of file names count as positions in a block where the largest is at most so many times a block's images."""
+
+
+def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
+    """Name the response-time blocks that lack images.
+
+    A block is complete if it has as many images as the largest of its experiment, and, where file names number the
+    images of a block from 0, as the largest number says. An experiment of which one condition alone is present, such as
+    color without grayscale, has holes in its numbers that mean nothing.
+
+    Returns:
+        Sentences such as "blur, block 0: 20 of 40 images".
+    """
+    counts: Counter[tuple[str, int]] = Counter()
+    largest: dict[str, int] = {}
+    regimes: dict[str, set[str]] = {}
+    for one in stimuli:
+        counts[one.experiment, one.block] += 1
+        largest[one.experiment] = max(largest.get(one.experiment, 0), one.index + 1)
+        regimes.setdefault(one.experiment, set()).add(one.regime)
+    said = []
+    for experiment in EXPERIMENTS:
+        sizes = [counts[experiment, int(block)] for block in BLOCKS]
+        full = max(sizes)
+        whole = experiment != "color_gray" or len(regimes.get(experiment, ())) == 2
+        if whole and full < largest.get(experiment, 0) <= _HOLES * full:
+            full = largest[experiment]
+        said += [
+            f"{experiment}, block {block}: {size} of {full} images"
+            for block, size in enumerate(sizes)
+            if size < full
+        ]
+    return said
+
+
+_DEAD = "it links to nothing"
 
 
 def _in_osf(folder: Path) -> Iterator[Found]:
-    for path in (folder / name for name in _entries(folder)):
-        if path.is_dir() and any(name in BLOCKS for name in _entries(path)):
+    for path in (folder / name for name in names_in(folder)):
+        if path.is_dir() and any(name in BLOCKS for name in names_in(path)):
             yield from _in_experiment(path)
+        elif is_dead_link(path):
+            yield path, _DEAD
         else:
             yield path
 
 
 def _in_experiment(folder: Path) -> Iterator[Found]:
-    for path in (folder / name for name in _entries(folder)):
+    for path in (folder / name for name in names_in(folder)):
         if path.is_dir() and path.name in BLOCKS:
-            for name in _entries(path):
+            for name in names_in(path):
                 yield _stimulus(path / name, int(path.name))
         elif path.is_dir() and path.name == TRAINING:
             yield path
         else:
-            yield path, "it lies beside the blocks 0 to 4"
+            yield path, _DEAD if is_dead_link(path) else "it lies beside the blocks 0 to 4"
 
 
 def _in_conditions(folder: Path) -> Iterator[Found]:
-    for path in (folder / name for name in _entries(folder)):
+    for path in (folder / name for name in names_in(folder)):
         if path.name not in CONDITIONS.values():
             yield path
             continue
-        for inner in (path / name for name in _entries(path)):
+        if not path.is_dir():
+            yield path, _DEAD if is_dead_link(path) else "it is not a folder of images"
+            continue
+        for inner in (path / name for name in names_in(path)):
             if inner.is_dir() and inner.name in LABELS:
-                for name in _entries(inner):
+                for name in names_in(inner):
                     yield _stimulus(inner / name, None)
             else:
                 yield inner, "only folders named after the 16 categories belong here"
@@ -239,6 +299,8 @@ def _in_conditions(folder: Path) -> Iterator[Found]:
 def _stimulus(path: Path, block: int | None) -> Found:
     """The stimulus of a file in block folder `block`, or, if that is None, in the layout of conditions."""
     parsed = parse_name(path.name)
+    if is_dead_link(path):
+        return path, _DEAD
     if parsed is None or not path.is_file():
         return path, "it is not named {index}_{experiment}_{level}_{category}.JPEG"
     if block is not None:

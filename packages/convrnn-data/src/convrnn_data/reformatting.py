@@ -15,7 +15,7 @@ from typing import Any
 
 from convrnn_data.console import Report, silent
 from convrnn_data.errors import ConvRNNError
-from convrnn_data.human import CONDITIONS, Scan, Stimulus, key_of, scan_stimuli
+from convrnn_data.human import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
 from convrnn_data.images import BadImage, Picture, make_ready
 from convrnn_data.locking import LOCK
 from convrnn_data.plan import FORMAT
@@ -41,12 +41,14 @@ class Reformatted:
         counts: (condition, level, block, category, images), sorted.
         misfits: (file, reason) of what was left out; also in `rejected.csv`.
         aside: what lay beside and is no test data.
+        incomplete: response-time blocks that lack images, of `human.incomplete_blocks`.
     """
 
     path: Path
     counts: tuple[tuple[str, str, int, str, int], ...]
     misfits: tuple[tuple[str, str], ...]
     aside: tuple[str, ...]
+    incomplete: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -79,26 +81,20 @@ def reformat(
     if new.exists() and (not new.is_dir() or any(new.iterdir())):
         raise ConvRNNError(f"{new} is there already; choose another name, or remove it first")
     scan = scan_stimuli(old)
-    _refuse_clashes(scan)
+    _require_stimuli(scan)
     write = _write_folders if layout == "folders" else _write_shards
     with _beside(new) as folder:
         misfits = [(str(path.relative_to(old)), reason) for path, reason in scan.misfits]
         counts, bad = write(scan, folder, misfits, report)
     aside = tuple(str(path.relative_to(old)) for path in scan.aside)
-    return Reformatted(new, counts, tuple(sorted(misfits + bad)), aside)
+    incomplete = tuple(incomplete_blocks(scan.stimuli))
+    return Reformatted(new, counts, tuple(sorted(misfits + bad)), aside, incomplete)
 
 
-def _refuse_clashes(scan: Scan) -> None:
+def _require_stimuli(scan: Scan) -> None:
     if not scan.stimuli:
         path, reason = scan.misfits[0]
         raise ConvRNNError(f"none of {len(scan.misfits)} files fits, the first: {path}: {reason}")
-    places: dict[str, Path] = {}
-    for stimulus in scan.stimuli:
-        first = places.setdefault(str(stimulus.parsed), stimulus.path)
-        if first != stimulus.path:
-            raise ConvRNNError(
-                f"{first} and {stimulus.path} would both become {stimulus.parsed}; rename or remove one"
-            )
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ all of these alike.
 
 import codecs
 import json
-import os
 import re
 import zipfile
 import zlib
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from convrnn_data.reading import is_hidden
+from convrnn_data.walking import files_below, is_dead_link
 from convrnn_experiments.errors import ConvRNNError
 
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
@@ -136,30 +137,15 @@ def _files(path: Path) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Result files at any depth. Links to folders are followed, each folder is listed once, hidden names are not."""
-    listed: set[Path] = set()
-    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
-        real = Path(place).resolve()
-        if real in listed:
-            folders.clear()
-            continue
-        listed.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
-            if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
-                yield path
-            elif not path.suffix and path.is_symlink() and not path.exists():
-                raise ConvRNNError(
-                    f"cannot read answers: {path} must link to a file or folder, got a link to nothing. "
-                    "Mount what it links to, or remove it."
-                )
-
-
-def _refuse(error: OSError) -> None:
-    raise ConvRNNError(
-        f"cannot list {error.filename}: every folder of answers must be readable, got "
-        f"{error.strerror}. Make it readable, or give another folder."
-    ) from error
+    """Result files at any depth."""
+    for path in files_below(folder, "every folder of answers must be readable; give another folder"):
+        if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
+            yield path
+        elif not path.suffix and is_dead_link(path):
+            raise ConvRNNError(
+                f"cannot read answers: {path} must link to a file or folder, got a link to nothing. "
+                "Mount what it links to, or remove it."
+            )
 
 
 def _is_result(name: str) -> bool:
@@ -189,14 +175,9 @@ def _members(path: Path, *, strict: bool) -> list[str]:
                 f"cannot read {path}: it must be a whole zip archive, got {error}. Download it again."
             ) from error
         return []
-    visible = (name for name in names if not any(part[:1] == "." for part in PurePosixPath(name).parts))
+    found = (name for name in names if _is_result(PurePosixPath(name).name) and not is_hidden(name))
     return sorted(
-        (
-            name
-            for name in visible
-            if "__MACOSX" not in name and _is_result(PurePosixPath(name).name) and not name.endswith("/")
-        ),
-        key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)],
+        found, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
     )
 
 

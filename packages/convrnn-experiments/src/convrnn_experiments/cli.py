@@ -242,6 +242,7 @@ def evaluate(
     config = found.config()
     with quiet_import():
         from convrnn_experiments import devices, evaluation, testsets
+        from convrnn_experiments.stimulus_checks import missing_stimuli
     sets = [
         testsets.find_trials(testset, regime, config, split=split, name=name)
         for regime in condition or [config.perturb]
@@ -249,6 +250,8 @@ def evaluate(
     if notice := devices.idle_gpu():
         typer.echo(notice)
     for trials in sets:
+        for said in missing_stimuli(testset, trials.regime) if trials.perturbed else ():
+            typer.echo(f"{testset}, {trials.regime}: {said}", err=True)
         with convrnn_data.console.progress() as report:
             measures = evaluation.evaluate(found, trials, report=report)
         typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")

@@ -17,9 +17,11 @@ from convrnn_data.copying import Reader
 from convrnn_data.human import BLOCKS, StimulusName
 from convrnn_data.plan import members_of
 from convrnn_data.prepared import MANIFEST
+from convrnn_data.reading import names_in
 from convrnn_data.sample import FOLDERS
 from convrnn_data.streams import Stream, generator
 from convrnn_data.validation import find_validation, origin
+from convrnn_data.walking import files_below, is_dead_link
 from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
@@ -296,13 +298,18 @@ def _in_ilsvrc(path: Path, labels: Path | None) -> Source:
 
 
 def _in_folders(folder: Path) -> dict[Path, str]:
-    return {
-        path: category
-        for inner in sorted(folder.iterdir())
-        if inner.is_dir() and (category := _category(inner.name))
-        for path in inner.iterdir()
-        if path.suffix.lower() in _SUFFIXES
-    }
+    named: dict[Path, str] = {}
+    for inner in (folder / name for name in names_in(folder)):
+        if category := _category(inner.name):
+            if is_dead_link(inner):
+                raise ConvRNNError(
+                    f"cannot read the images of {category}: {inner} must link to a folder, got a link to nothing. "
+                    "Mount what it links to, or remove it"
+                )
+            if inner.is_dir():
+                paths = (inner / name for name in names_in(inner))
+                named |= {path: category for path in paths if path.suffix.lower() in _SUFFIXES}
+    return named
 
 
 def _by_list(folder: Path, labels: Path) -> dict[Path, str]:
@@ -315,11 +322,16 @@ def _by_list(folder: Path, labels: Path) -> dict[Path, str]:
     wanted = {Path(row[0]).stem: category for row in rows if (category := _category(row[1].split()[0]))}
     if not wanted:
         raise ConvRNNError(f"{labels} names no image of the 16 categories; its columns are name and synset")
-    return {
-        path: wanted[path.stem]
-        for path in folder.rglob("*")
-        if path.stem in wanted and path.suffix.lower() in _SUFFIXES
-    }
+    found: dict[str, Path] = {}
+    for path in files_below(folder):
+        if path.stem in wanted and path.suffix.lower() in _SUFFIXES:
+            first = found.setdefault(path.stem, path)
+            if first != path:
+                raise ConvRNNError(
+                    f"cannot tell the images of {folder} apart: a listed name may occur once, got {first} and {path}. "
+                    "Remove one of them"
+                )
+    return {path: wanted[stem] for stem, path in found.items()}
 
 
 def _category(name: str) -> str | None:
