@@ -63,6 +63,7 @@ def test_the_set_says_nothing_of_this_machine(class_folders, tmp_path):
         assert str(class_folders) not in text
         assert str(tmp_path) not in text
     assert sorted(path.name for path in (tmp_path / "set").iterdir()) == [
+        "README.md",
         "manifest.json",
         "rejected.csv",
         "split.json",

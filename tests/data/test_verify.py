@@ -1,10 +1,12 @@
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convrnn_data import ConvRNNError, prepare, verify
+from convrnn_data import ConvRNNError, open_set, prepare, verify
+from convrnn_data.sealed import seal, unseal
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,20 @@ FILES = (
     "split.json",
     "manifest.json",
     "rejected.csv",
+    "README.md",
 )
+
+
+def test_sets_of_earlier_versions_may_have_a_card_or_none(whole, tmp_path):
+    old = Path(shutil.copytree(whole, tmp_path / "old"))
+    manifest = unseal(old / "manifest.json")
+    del manifest["files"]["README.md"]
+    (old / "manifest.json").write_bytes(seal(manifest, indent=1))
+    (old / "README.md").write_text("# a card of somebody's own")
+    assert problems(old) == ()
+    (old / "README.md").unlink()
+    assert problems(old) == ()
+    assert len(open_set(old).table("train")) == len(open_set(whole).table("train"))
 
 
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(0, 7))

@@ -42,7 +42,7 @@ _LFS = Kind("git-lfs", "a Git LFS pointer, not the file itself", "Fetch the file
 _ZIP = Kind("zip", "a zip archive", "Unpack it with `unzip FILE -d FOLDER` and give the folder")
 _NPZ = Kind("npz", "a NumPy archive (.npz)", "Export its arrays: `numpy.load` reads them")
 _TORCH = Kind(
-    "pytorch", "a PyTorch checkpoint", "Export its tensors by name, as the page on weights describes for HDF5"
+    "pytorch", "a PyTorch checkpoint", "Export its tensors by name, as docs/weights.md describes for HDF5"
 )
 _KERAS = Kind(
     "keras",
@@ -53,7 +53,7 @@ _TAR = Kind("tar", "a tar archive", "Unpack it with `tar -xf FILE`")
 _PARQUET = Kind(
     "parquet",
     "a Parquet file, as Hugging Face data sets have it",
-    "Export the images to class folders first, as the page on file formats shows, or take the original tar",
+    "Export the images to class folders first, as docs/reading-shards.md shows, or take the original tar",
 )
 _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x1f\x8b", Kind("gzip", "a gzip archive", "Unpack it with `gunzip FILE`")),

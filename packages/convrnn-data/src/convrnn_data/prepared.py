@@ -31,7 +31,12 @@ _MANIFEST = {
     "shards": {SHARD_NAME: COUNT},
     "rejected": COUNT,
     # Names that stay within the folder.
-    "files": {re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}"): {"bytes": COUNT, "sha256": str}},
+    "files": {
+        re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}|README\.md"): {
+            "bytes": COUNT,
+            "sha256": str,
+        }
+    },
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data import advice
+from convrnn_data.card import CARD
 from convrnn_data.console import Report, silent
 from convrnn_data.engine import available_cores
 from convrnn_data.errors import ConvRNNError
@@ -93,8 +94,9 @@ def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
 
 
 def _foreign(path: Path, known: Iterable[str]) -> list[str]:
+    # Sets of earlier versions have no card, and people and Hugging Face add one.
     there = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
-    return [f"{path / name} does not belong to the set" for name in sorted(there - set(known) - {LOCK})]
+    return [f"{path / name} does not belong to the set" for name in sorted(there - set(known) - {LOCK, CARD})]
 
 
 def _unfinished(path: Path, report: Report) -> list[str]:

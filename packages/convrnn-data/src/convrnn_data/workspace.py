@@ -11,6 +11,7 @@ from typing import Any
 
 from convrnn_data import advice
 from convrnn_data.beside import TEMPORARY, write_file
+from convrnn_data.card import CARD, format_card
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.locking import LOCK, locked
@@ -125,7 +126,7 @@ def abandon(out: Path, plan: dict[str, Any]) -> None:
 
 
 def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Write `rejected.csv` and, last of all, `manifest.json`; all shards are there. Only under an exclusive lock.
+    """Write `rejected.csv`, the card and, last of all, `manifest.json`. Needs an exclusive lock and all shards.
 
     Args:
         out: the set.
@@ -138,8 +139,10 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
     indexes = {name: read_index(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]}
     rejected = plan["rejected"] + [entry for index in indexes.values() for entry in index["rejected"]]
     write_file(out / REJECTED, format_rejected(rejected))
+    splits = dict.fromkeys(name.partition("/")[0] for name in plan["shards"])
+    write_file(out / CARD, format_card(plan["kind"], splits))
     files = {f"{name}.tar": (index["bytes"], index["sha256 of the tar"]) for name, index in indexes.items()}
-    for name in (*(f"{name}.json" for name in plan["shards"]), SPLIT, REJECTED, *also):
+    for name in (*(f"{name}.json" for name in plan["shards"]), SPLIT, REJECTED, CARD, *also):
         data = (out / name).read_bytes()
         files[name] = (len(data), hashlib.sha256(data).hexdigest())
     manifest = {
