@@ -1,13 +1,15 @@
-"""The lists of images, airplane.txt to truck.txt."""
+"""The lists of images, airplane.txt to truck.txt, and the labels of ILSVRC's validation images."""
 
 import atexit
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from convrnn_data.categories import CATEGORIES, read_lists
+from convrnn_data.ground_truth import GROUND_TRUTH, META, read_ground_truth
 from fuzz import mutations
 from fuzz.runner import Target, fast_folder
 from fuzz.targets.making import CSV_TOKENS, REFUSALS, Parse, demand, put
@@ -61,4 +63,37 @@ NUMBERS = (
 )
 
 
-TARGETS = (Target("lists", lambda: {"sound": LISTS["bear"]}, _break_lists, _listing, REFUSALS),)
+LABELS = {
+    "synsets": b"n02690374\nn02690373\nn02690388\n",
+    "table": b"ImageId,PredictionString\nILSVRC2012_val_00000002,n02690373 1 2 3 4 \nILSVRC2012_val_00000001,n02690374 1\n",
+    "words": b"ILSVRC2012_val_00000001.JPEG n02690374\nILSVRC2012_val_00000003.JPEG n02690388\n",
+}
+
+
+def _labels(data: bytes, folder: Path) -> None:
+    (folder / META).unlink(missing_ok=True)
+    found = read_ground_truth(put(folder / GROUND_TRUTH, data))
+    demand(
+        all(number >= 0 and re.fullmatch(r"n\d{8}", synset) for number, synset in found.items()), "no label"
+    )
+    demand(
+        all(str(number) in data.decode() or number <= len(data.decode().splitlines()) for number in found),
+        "more labels",
+    )
+
+
+def _break_labels(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Cells changed, or text broken."""
+    data = rng.choice(list(LABELS.values()))
+    if rng.random() < 0.5:
+        return mutations.broken_text(
+            rng, data, seeds, (*CSV_TOKENS, b"n02690374", b"ILSVRC2012_val_", b"\x1f\x8b")
+        )
+    cells = (*mutations.CELLS[:20], "n02690374", "ILSVRC2012_val_00000001", "1000", "1001", "0")
+    return mutations.broken_rows(rng, data, cells, rng.choice(", "))
+
+
+TARGETS = (
+    Target("lists", lambda: {"sound": LISTS["bear"]}, _break_lists, _listing, REFUSALS),
+    Target("labels", lambda: dict(LABELS), _break_labels, lambda: _labels, REFUSALS),
+)

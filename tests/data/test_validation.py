@@ -267,7 +267,7 @@ BAD_LABELS = {
     ),
     "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
     "no meta.mat": (lambda root: write(root / "l", "1\n2\n"), r"meta\.mat beside it"),
-    "another meta.mat": (lambda root: kit_of(root, b"no matlab file"), r"meta\.mat is not the devkit's"),
+    "another meta.mat": (lambda root: kit_of(root, b"no matlab file"), r"meta\.mat is damaged, or not the devkit's"),
     "a damaged archive": (lambda root: write(root / "l.tar.gz", b"\x1f\x8b\x08\x00damaged"), "is damaged"),
     "another archive": (lambda root: _archive(root), "has no ILSVRC2012_validation_ground_truth.txt"),
     "an empty folder": (lambda root: root, "No such file"),
@@ -287,6 +287,21 @@ def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
     with pytest.raises(ConvRNNError, match=says) as caught:
         read_ground_truth(make(tmp_path))
     assert "Give ILSVRC2012_devkit_t12" in str(caught.value)
+
+
+@pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])
+def test_a_damaged_file_that_scipy_crashes_or_hangs_on_is_one_clear_error(changed, tmp_path, monkeypatch):
+    """Both were found by fuzzing; with SciPy 1.17 the first ends the process, and the second takes minutes."""
+    monkeypatch.setattr("convrnn_data.devkit.SECONDS", 3)
+    synsets = ("n02690374", "n02690373", "n02690388", "n00001740")
+    rows = [(number, synset, "word") for number, synset in zip((1, 2, 3, 1001), synsets, strict=True)]
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")]
+    scipy.io.savemat(tmp_path / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
+    meta = bytearray((tmp_path / "meta.mat").read_bytes())
+    for place, value in changed.items():
+        meta[place] = value
+    with pytest.raises(ConvRNNError, match=r"meta\.mat is damaged, or not the devkit's"):
+        read_ground_truth(kit_of(tmp_path / "kit", bytes(meta)))
 
 
 def test_an_id_without_synset_is_named(tmp_path):

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from convrnn_data.devkit import UnreadableError, read_synsets
 from convrnn_data.errors import ConvRNNError
 
 GROUND_TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
@@ -25,9 +26,6 @@ FORMS = "ILSVRC2012_devkit_t12 (.tar.gz or folder), LOC_val_solution.csv, or tex
 
 LARGEST = 1 << 24
 """Bytes of a file of labels; the largest in use, Kaggle's CSV, has 3 MB."""
-
-SYNSETS = 1000
-"""ILSVRC2012_IDs from 1 to this are classes; the devkit gives higher ones to their ancestors."""
 
 _WNID = re.compile(r"n\d{8}", re.ASCII)
 _ROW = re.compile(r'"?(?:[^,\s"]*/)?ILSVRC2012_val_(\d{8})(?:\.\w+)?"?[,\s]\s*"?(n\d{8})\b.*', re.ASCII)
@@ -137,15 +135,10 @@ def _from_numbers(path: Path, lines: list[str], read_meta: Callable[[], bytes]) 
 
 
 def _synsets_by_id(path: Path, meta: bytes) -> dict[int, str]:
-    """Read the devkit's order of synsets: ILSVRC2012_ID -> synset."""
-    import scipy.io  # slow to import, and few commands need it
-
     try:
-        table = scipy.io.loadmat(io.BytesIO(meta), squeeze_me=True, variable_names=["synsets"])["synsets"]
-        pairs = zip(table["ILSVRC2012_ID"].tolist(), table["WNID"].tolist(), strict=True)
-        synsets = {int(number): str(synset) for number, synset in pairs if int(number) <= SYNSETS}
-    except Exception as error:  # the reader of MATLAB files raises almost any kind for a damaged one
-        raise _unreadable(path, f"{META} is not the devkit's ({type(error).__name__}: {error})") from error
+        synsets = read_synsets(meta)
+    except UnreadableError as error:
+        raise _unreadable(path, f"{META} is damaged, or not the devkit's ({error})") from error
     if not synsets or not all(_WNID.fullmatch(synset) for synset in synsets.values()):
         raise _unreadable(path, f"{META} names no synsets")
     return synsets
