@@ -1,0 +1,213 @@
+"""Confidence intervals from estimates and their sampling covariance, corrected for the bias that sampling noise adds.
+
+A distance of two noisy curves is too large and a correlation of two noisy profiles is too small, in expectation. Both
+are corrected by the covariance of the estimates (`sampling_error`), and their intervals are found by inverting tests:
+the interval holds every true value under which the observed one is not among the outer 5 %. `benchmarks/coverage.py`
+simulates the whole design and counts how often each interval holds the truth.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+_DRAWS = 2000
+_STEPS = 24
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with the ends of its 95 % confidence interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def normal_interval(value: float, variance: float, freedom: float, *, level: float = LEVEL) -> Estimate:
+    """Student's interval of an unbiased estimate; no interval where its variance is unknown."""
+    if not (math.isfinite(value) and math.isfinite(variance)):
+        return Estimate(value, float("nan"), float("nan"))
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(max(variance, 0.0))
+    return Estimate(value, value - half, value + half)
+
+
+def proportion_interval(
+    percent: float, variance: float, freedom: float, units: float, *, level: float = LEVEL
+) -> Estimate:
+    """Wilson's interval of a percentage, by the effective number of trials behind its variance.
+
+    The effective number of trials is p (1 - p) / variance, the number of independent trials that would have this
+    variance (Franco et al. 2019, J Surv Stat Methodol 7, 334-364), and Student's quantile takes the place of the
+    normal one. At 0 and 100 %, where the variance is estimated as 0, the number of trials is `units`, so the interval
+    has a width.
+
+    Args:
+        percent: the estimate, 0 to 100.
+        variance: of the estimate, in squared percent.
+        freedom: degrees of freedom of the variance.
+        units: images or observers that were drawn: the number of trials at 0 and at 100 %.
+        level: coverage.
+    """
+    if not (math.isfinite(percent) and math.isfinite(variance)) or units < 1:
+        return Estimate(percent, float("nan"), float("nan"))
+    p = min(max(percent / 100, 0.0), 1.0)
+    trials = p * (1 - p) / (variance / 1e4) if variance > 0 and 0 < p < 1 else units
+    square = float(stats.t.ppf((1 + level) / 2, freedom)) ** 2
+    centre = (p + square / (2 * trials)) / (1 + square / trials)
+    half = math.sqrt(square * (p * (1 - p) / trials + square / (4 * trials**2))) / (1 + square / trials)
+    return Estimate(percent, 100 * max(centre - half, 0.0), 100 * min(centre + half, 1.0))
+
+
+def rmse(differences: np.ndarray, covariance: np.ndarray) -> float:
+    """Root mean square of true differences, the sampling noise of their estimates taken out; 0 at least."""
+    excess = float(np.mean(differences**2) - np.trace(covariance) / len(differences))
+    return math.sqrt(max(excess, 0.0))
+
+
+def rmse_interval(
+    differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
+) -> Estimate:
+    """The corrected root mean square of differences, with an interval by inverting the test of each true value.
+
+    A true value r stands for differences r u, where u is the direction of the observed differences with a root mean
+    square of 1. Noise has the covariance given, over Student's degrees of freedom. Where no distance fits the data
+    worse than 0, the lower end is 0, and the upper end is a one-sided bound.
+
+    Args:
+        differences: (k,) estimated differences.
+        covariance: (k, k) of the estimates.
+        freedom: degrees of freedom of the covariance along the differences.
+        level: coverage.
+    """
+    value = rmse(differences, covariance)
+    size = float(np.sqrt(np.mean(differences**2)))
+    if not (math.isfinite(size) and np.isfinite(covariance).all()):
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    direction = differences / size if size > 0 else np.ones(len(differences))
+    noise = _noise(covariance, freedom)
+    along, square = (noise @ direction) / len(direction), (noise**2).mean(axis=1)
+
+    def share_below(true: float) -> float:
+        return float(np.mean(true**2 + 2 * true * along + square <= size**2))
+
+    tail, most = (1 - level) / 2, 4 * (size + math.sqrt(float(square.max(initial=0.0)))) + 1e-9
+    # Larger true values leave a smaller share of samples below the observed one.
+    low = _root(lambda true: share_below(true) - (1 - tail), 0.0, most)
+    high = _root(lambda true: share_below(true) - tail, 0.0, most)
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def correlation(covariances: tuple[float, float, float]) -> float:
+    """Pearson's r from the variances of a and b and their covariance; NaN where a variance is not positive."""
+    a, b, both = covariances
+    return both / math.sqrt(a * b) if a > 0 and b > 0 else float("nan")
+
+
+def corrected_moments(values: np.ndarray, covariance: np.ndarray) -> tuple[float, float, float]:
+    """Variances of two profiles over their categories and their covariance, sampling noise taken out.
+
+    Args:
+        values: (2, k) profiles.
+        covariance: (2 k, 2 k) sampling covariance, the first profile's k before the second's.
+    """
+    k = values.shape[1]
+    centring = np.eye(k) - 1 / k
+    centred = values @ centring
+    noise = [
+        np.trace(centring @ covariance[i * k : (i + 1) * k, j * k : (j + 1) * k])
+        for i, j in ((0, 0), (1, 1), (0, 1))
+    ]
+    moments = (centred[0] @ centred[0], centred[1] @ centred[1], centred[0] @ centred[1])
+    a, b, both = ((moment - part) / (k - 1) for moment, part in zip(moments, noise, strict=True))
+    return a, b, both
+
+
+def correlation_interval(
+    values: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
+) -> Estimate:
+    """Pearson's r over categories, disattenuated, with an interval by inverting the test of each true r."""
+    moments = corrected_moments(values, covariance)
+    value = correlation(moments)
+    k = values.shape[1]
+    if (
+        not (np.isfinite(values).all() and np.isfinite(covariance).all())
+        or moments[0] <= 0
+        or moments[1] <= 0
+    ):
+        return Estimate(float("nan"), -1.0, 1.0)
+    centred = values - values.mean(axis=1, keepdims=True)
+    raw = float(centred[0] @ centred[1] / math.sqrt((centred[0] @ centred[0]) * (centred[1] @ centred[1])))
+    first = _standardized(centred[0])
+    other = _standardized(centred[1] - first * (first @ centred[1]) / k)
+    scale = np.sqrt(np.array(moments[:2]) * (k - 1) / k)
+    noise = _noise(covariance, freedom).reshape(-1, 2, k)
+    noise = noise - noise.mean(axis=2, keepdims=True)
+    # One profile is the first direction, the other lies between it and the second; both with noise. What does not
+    # depend on the true r is computed once.
+    a, b = scale[0] * first + noise[:, 0], noise[:, 1]
+    a_first, a_other, a_noise = scale[1] * (a @ first), scale[1] * (a @ other), (a * b).sum(axis=1)
+    b_first, b_other, b_noise = scale[1] * (b @ first), scale[1] * (b @ other), (b * b).sum(axis=1)
+    size_a, size_b = (a * a).sum(axis=1), k * scale[1] ** 2
+
+    def share_below(true: float) -> float:
+        rest = math.sqrt(max(1 - true**2, 0))
+        both = true * a_first + rest * a_other + a_noise
+        square = size_b + 2 * (true * b_first + rest * b_other) + b_noise
+        return float(np.mean(both <= raw * np.sqrt(size_a * square)))
+
+    tail = (1 - level) / 2
+    low = _root(lambda true: share_below(true) - (1 - tail), -1.0, 1.0)
+    high = _root(lambda true: share_below(true) - tail, -1.0, 1.0)
+    value = min(max(value, -1.0), 1.0)
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _standardized(profile: np.ndarray) -> np.ndarray:
+    """A centred profile with a mean square of 1; zeros where it is constant."""
+    size = math.sqrt(float(np.mean(profile**2)))
+    return profile / size if size else profile
+
+
+def difference_interval(one: Estimate, other: Estimate, correlation: float) -> Estimate:
+    """Interval of a difference from the intervals of its parts (Zou & Donner 2008, Stat Med 27, 1693-1702).
+
+    Args:
+        one: the estimate from which the other is subtracted.
+        other: the estimate subtracted.
+        correlation: of the two estimates' sampling errors.
+    """
+    value = one.value - other.value
+    below, above = one.value - one.low, one.high - one.value
+    other_below, other_above = other.value - other.low, other.high - other.value
+    low = value - math.sqrt(max(below**2 + other_above**2 - 2 * correlation * below * other_above, 0))
+    high = value + math.sqrt(max(above**2 + other_below**2 - 2 * correlation * above * other_below, 0))
+    return Estimate(value, low, high)
+
+
+def _noise(covariance: np.ndarray, freedom: float) -> np.ndarray:
+    """(draws, k) fixed draws of Student's multivariate t with this scale, the same in every call."""
+    values, vectors = np.linalg.eigh(covariance)
+    rng = np.random.default_rng(20250104)
+    normal = rng.standard_normal((_DRAWS, len(values)))
+    normal = np.concatenate([normal, -normal])
+    spread = rng.chisquare(freedom, _DRAWS) / freedom if math.isfinite(freedom) else np.ones(_DRAWS)
+    return (normal * np.sqrt(np.maximum(values, 0))) @ vectors.T / np.sqrt(np.tile(spread, 2))[:, None]
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function crosses 0; the nearer end where it does not."""
+    if falling(low) <= 0:
+        return low
+    if falling(high) >= 0:
+        return high
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2

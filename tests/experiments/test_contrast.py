@@ -1,0 +1,105 @@
+"""A network and people on the same images: what is estimated, and what it is corrected by."""
+
+import numpy as np
+import pytest
+
+from convrnn_experiments import contrast, measures
+from convrnn_experiments.contrast import Contrast
+
+BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
+
+
+def made(seed=0, observers=6, images=96, levels=1, network=None):
+    rng = np.random.default_rng(seed)
+    blocks = np.tile(np.repeat(np.arange(5), images), levels)
+    labels = np.tile(np.arange(16), len(blocks) // 16)
+    codes = np.repeat(np.arange(levels), 5 * images)
+    ease = np.linspace(-0.2, 0.2, 16)[labels] + 0.12 * blocks
+    scores = (rng.random((observers, len(blocks))) < 0.25 + ease).astype(float)
+    scores[rng.random(scores.shape) < 0.3] = 1 / 16
+    exits = rng.random((len(blocks), 5)) < (0.4 + ease)[:, None] if network is None else network
+    return Contrast(labels, codes, blocks, exits[np.arange(len(blocks)), blocks].astype(float), exits, scores)
+
+
+def test_raw_values_are_those_of_the_measures():
+    both = made()
+    network = [100 * both.network[both.blocks == block].mean() for block in range(5)]
+    people = [100 * both.scores[:, both.blocks == block].mean() for block in range(5)]
+    assert both.raw_rmse() == pytest.approx(measures.sat_rmse(network, people))
+    categories = [
+        [100 * values[..., both.labels == label].mean() for label in range(16)]
+        for values in (both.network, both.scores)
+    ]
+    assert both.raw_correlation() == pytest.approx(measures.category_correlation(*categories))
+    slope = both.network_steepness().values[0]
+    assert slope == pytest.approx(measures.steepness(np.arange(5), 100 * both.exits.mean(axis=0)))
+    assert both.people_steepness(BEEPS).values[0] == pytest.approx(measures.steepness(BEEPS, people))
+
+
+def test_the_rmse_of_several_levels_is_over_levels_and_blocks():
+    both = made(levels=3)
+    cells = both.levels * 5 + both.blocks
+    gaps = [
+        100 * (both.network[cells == cell].mean() - both.scores[:, cells == cell].mean())
+        for cell in range(15)
+    ]
+    assert both.raw_rmse() == pytest.approx(np.sqrt(np.mean(np.square(gaps))))
+    # A level with images in some blocks alone counts with these.
+    part = both.levels * 5 + both.blocks != 7
+    fewer = Contrast(*(getattr(both, name)[part] for name in ("labels", "levels", "blocks", "network", "exits")),
+                     both.scores[:, part])  # fmt: skip
+    assert len(fewer.differences.values) == 14
+    assert np.isfinite(fewer.rmse().value)
+
+
+def test_corrections_go_the_right_way():
+    both = made()
+    assert both.rmse().value < both.raw_rmse()
+    assert abs(both.correlation().value) > abs(both.raw_correlation())
+    assert both.rmse().low <= both.rmse().value <= both.rmse().high
+
+
+def test_accuracies_of_0_and_100_percent_have_an_interval():
+    both = made(network=np.ones((480, 5), dtype=bool))
+    network = both.network_accuracies(both.curves[0], both.blocks)
+    assert all(one.value == one.high == 100 and one.low < 97 for one in network)
+    silent = Contrast(both.labels, both.levels, both.blocks, both.network, both.exits, 0 * both.scores)
+    assert all(
+        one.value == one.low == 0 and one.high > 10 for one in silent.people_accuracies(silent.curves[1])
+    )
+
+
+def test_halves_of_people():
+    rng = np.random.default_rng(3)
+    alike = made()
+    same = Contrast(alike.labels, alike.levels, alike.blocks, alike.network, alike.exits,
+                    np.tile(alike.scores[0], (6, 1)))  # fmt: skip
+    found = contrast.split_halves(same, rng)
+    assert found.rmse == pytest.approx(0)
+    assert found.correlation == pytest.approx(1)
+    real = contrast.split_halves(made(observers=20), rng)
+    assert 1 < real.rmse < 10
+    assert 0.5 < real.correlation < 1
+    assert np.isnan(contrast.split_halves(made(observers=3), rng).rmse)
+
+
+def test_a_network_differs_from_itself_by_nothing():
+    both = made()
+    for found in (contrast.rmse_difference(both, both), contrast.correlation_difference(both, both)):
+        assert found.value == pytest.approx(0)
+        assert found.low <= 0 <= found.high
+    # The same images and observers on both sides.
+    apart, alone = contrast.rmse_difference(both, both), both.rmse()
+    assert apart.high - apart.low < 0.5 * (alone.high - alone.low)
+    other = made(network=np.random.default_rng(9).random((480, 5)) < 0.05)
+    apart = contrast.rmse_difference(other, Contrast(other.labels, other.levels, other.blocks, both.network,
+                                                     both.exits, other.scores))  # fmt: skip
+    assert apart.low > 0
+
+
+def test_one_exit_has_no_steepness():
+    single = made()
+    single = Contrast(
+        single.labels, single.levels, single.blocks, single.network, single.exits[:, :1], single.scores
+    )
+    assert np.isnan(single.network_steepness().values[0])
