@@ -1,8 +1,9 @@
-"""Networks beside people: hand-made results with known answers, and the table that is written of them."""
+"""Networks and people: hand-made results with known answers, and the table that is written of them."""
 
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from convrnn_data import list_stimuli
-from convrnn_experiments import matching, measures, tables
+from convrnn_experiments import comparison_tables, matching, measures, tables
 from convrnn_experiments.cli import app
-from convrnn_experiments.compare import MEASURES, compare
+from convrnn_experiments.compare import MEASURES, compare, differences, mean_time_estimates, miss_rates
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.matching import Exits
@@ -33,31 +34,47 @@ def rows(blur, seen):
 
 def test_a_row_for_each_level_and_one_for_all(rows):
     assert [row.condition for row in rows] == ["blur 0", "blur 3", "blur 9", "blur (all levels)"]
-    assert [row.whole for row in rows] == [False, False, False, True]
+    assert [row.pooled for row in rows] == [False, False, False, True]
     assert all(set(row.estimates) == {measure.key for measure in MEASURES} for row in rows)
 
 
 def test_values_are_those_of_the_measures(rows):
-    """The fast path by matrix products gives what the plain definitions give."""
+    """What is computed with covariances gives what the plain definitions give."""
     for row in rows[:3]:
         answers, crowd = row.answers, row.crowd
         ours = [answers.right[answers.blocks == block, block].mean() * 100 for block in range(5)]
-        theirs = crowd.curves.mean(axis=0)
+        theirs = [
+            100
+            * measures.mean_over(
+                np.array([_mean(scores[answers.blocks == block]) for scores in crowd.scores])
+            )
+            for block in range(5)
+        ]
         np.testing.assert_allclose([one.value for one in row.network], ours)
         np.testing.assert_allclose([one.value for one in row.people], theirs)
+        np.testing.assert_allclose([one.value for one in row.difference], np.subtract(ours, theirs))
         found = {name: estimate.value for name, estimate in row.estimates.items()}
-        assert found["sat_rmse"] == pytest.approx(measures.sat_rmse(ours, theirs))
-        assert found["steepness_network"] == pytest.approx(
-            measures.steepness(np.arange(8), 100 * answers.right.mean(axis=0))
+        assert found["sat_rmse_raw"] == pytest.approx(measures.sat_rmse(ours, theirs))
+        assert found["sat_rmse"] <= found["sat_rmse_raw"]
+        slopes = (
+            measures.steepness(np.arange(8), 100 * answers.right.mean(axis=0)),
+            measures.steepness([500, 900, 1100, 1300, 1500], theirs),
         )
-        assert found["steepness_people"] == pytest.approx(
-            measures.steepness([500, 900, 1100, 1300, 1500], theirs)
-        )
+        assert found["steepness_network"] == pytest.approx(slopes[0])
+        assert found["steepness_people"] == pytest.approx(slopes[1])
+        assert found["steepness_difference"] == pytest.approx(slopes[0] - slopes[1])
         at_exit = answers.right[np.arange(len(answers.labels)), answers.blocks]
-        by_category = [100 * at_exit[answers.labels == label].mean() for label in range(16)]
-        assert found["category_correlation"] == pytest.approx(
-            measures.category_correlation(by_category, measures.mean_over(crowd.categories))
-        )
+        profiles = [
+            [100 * at_exit[answers.labels == label].mean() for label in range(16)],
+            [
+                100
+                * measures.mean_over(
+                    np.array([_mean(scores[answers.labels == label]) for scores in crowd.scores])
+                )
+                for label in range(16)
+            ],
+        ]
+        assert found["category_correlation_raw"] == pytest.approx(measures.category_correlation(*profiles))
         kappas = []
         for observer in crowd.correct:
             by_block = []
@@ -68,11 +85,83 @@ def test_values_are_those_of_the_measures(rows):
         assert found["error_consistency"] == pytest.approx(float(measures.mean_over(kappas)))
 
 
+def _mean(scores):
+    known = scores[~np.isnan(scores)]
+    return known.mean() if len(known) else np.nan
+
+
 def test_intervals_hold_their_values(rows):
+    without = {measure.key for measure in MEASURES if not measure.interval}
     for row in rows:
         for name, found in row.estimates.items():
-            if name != "sat_rmse" and np.isfinite(found.value):  # an error only grows with noise
+            if name in without:
+                assert np.isnan([found.low, found.high]).all(), name
+            elif np.isfinite(found.value):
                 assert found.low <= found.value <= found.high, name
+
+
+def half_answered(seen, tmp_path, right_half):
+    """A color run that is right on half of the images, and observers who were shown that half alone."""
+    stimuli = sorted(
+        (s for s in list_stimuli(seen) if s.regime == "color"), key=lambda s: (s.label, str(s.parsed))
+    )
+    half = np.arange(len(stimuli)) % 2 == 0
+    shown = {(one.block, one.name) for one, there in zip(stimuli, half, strict=True) if there}
+    people = read_people(seen)
+    table = people.table
+    keys = zip(table["block"], table["file_name"], strict=True)
+    kept = table[[key in shown for key in keys]]
+    kept.attrs = table.attrs
+    return replace(people, table=kept), np.repeat((half if right_half else ~half)[:, None], 8, axis=1)
+
+
+@pytest.mark.parametrize(("right_half", "percent"), [(True, 100), (False, 0)])
+def test_only_images_that_people_answered_enter_either_side(seen, make_run, tmp_path, right_half, percent):
+    people, right = half_answered(seen, tmp_path, right_half)
+    (one,) = read_evaluations([make_run(tmp_path / "color", "color", seen, right=right)])
+    (row,) = compare([one], people)
+    assert [block.value for block in row.network] == [percent] * 5
+    assert row.shared.not_shown >= len(right) / 2
+    assert row.images + row.shared.not_shown + row.shared.not_answered == len(right)
+    people_curve = [block.value for block in row.people]
+    assert row.estimates["sat_rmse_raw"].value == pytest.approx(
+        measures.sat_rmse([percent] * 5, people_curve)
+    )
+
+
+def test_an_image_that_everybody_missed_enters_neither_side(seen, make_run, tmp_path):
+    people = read_people(seen)
+    table = people.table.copy()
+    image = table[(table["level"] == "c") & (table["block"] == 2)]["file_name"].iloc[0]
+    here = (table["file_name"] == image) & (table["block"] == 2)
+    table.loc[here, ["missed", "correct"]] = [True, False]
+    table.loc[here, "response"] = None
+    table.loc[here, "response_time"] = np.nan
+    table.loc[here, "score"] = 1 / 16
+    table.attrs = people.table.attrs
+    evaluations = read_evaluations([make_run(tmp_path / "color", "color", seen)])
+    (before,), (after,) = (compare(evaluations, one) for one in (people, replace(people, table=table)))
+    assert after.images == before.images - 1
+    assert after.shared.not_answered == before.shared.not_answered + 1
+
+
+def test_a_level_that_nobody_was_shown_enters_neither_side(seen, blur):
+    people = read_people(seen)
+    table = people.table[people.table["level"] != "9"]
+    table.attrs = people.table.attrs
+    rows = compare(read_evaluations([blur]), replace(people, table=table))
+    assert [row.condition for row in rows] == ["blur 0", "blur 3", "blur (all levels)"]
+    assert "9" not in rows[-1].answers.levels
+    assert rows[-1].cells == 10
+    single = compare(
+        read_evaluations([blur]), replace(people, table=_with_attrs(table[table["level"] != "3"], table))
+    )
+    assert [(row.condition, row.pooled) for row in single] == [("blur 0", True)]
+
+
+def _with_attrs(table, other):
+    table.attrs = other.attrs
+    return table
 
 
 def test_a_network_that_answers_as_people_do(tmp_path, make_run, seen):
@@ -84,12 +173,11 @@ def test_a_network_that_answers_as_people_do(tmp_path, make_run, seen):
     stimuli = sorted(
         (s for s in list_stimuli(seen) if s.regime == "color"), key=lambda s: (s.label, str(s.parsed))
     )
-    table = read_people(alone).table.set_index(["block", "file_name"])["correct"]
+    table = read_people(alone, misses="wrong").table.set_index(["block", "file_name"])["correct"]
     right = np.array([[bool(table.get((s.block, s.name), False))] * 5 for s in stimuli])
     run = make_run(tmp_path / "copy", "color", seen, steps=5, right=right)
-    (row,) = compare(read_evaluations([run]), read_people(alone))
-    shown = ~np.isnan(row.crowd.correct[0])
-    assert (row.crowd.correct[0][shown] == right[shown, 0]).all()
+    (row,) = compare(read_evaluations([run]), read_people(alone, misses="wrong"))
+    assert (row.crowd.correct[0] == row.answers.right[:, 0]).all()
     assert row.estimates["error_consistency"].value == pytest.approx(1)
     assert np.isnan(row.estimates["error_consistency_people"].value)  # one observer has no pair
     assert np.isnan(row.estimates["error_consistency"].low)  # nor an interval
@@ -107,7 +195,8 @@ def test_order_of_rows_does_not_matter(tmp_path, blur, seen, rows):
     again = compare(read_evaluations([shuffled]), read_people(seen))
     for before, after in zip(rows, again, strict=True):
         for name in before.estimates:
-            if name != "response_time_correlation":  # its halves are of positions
+            # Halves of images are of their positions in the file.
+            if not name.startswith("response_time") and name != "sat_rmse_affine":
                 np.testing.assert_allclose(before.estimates[name].value, after.estimates[name].value)
 
 
@@ -123,35 +212,6 @@ def test_every_condition_has_one_name(rows, seen):
     assert names == expected
     assert {row.condition for row in rows} <= {*names, "blur (all levels)"}
     assert condition_name(Regime.BLUR, plain_level("3.0")) == "blur 3"
-
-
-@pytest.mark.parametrize("match", list(Exits))
-def test_positions_lie_on_the_exits(match):
-    for exits in (1, 3, 5, 8):
-        if match == Exits.LINEAR:
-            where = matching.fit_positions(np.zeros((1, 5, exits)), np.zeros((1, 5)))
-        else:
-            where = matching.positions(exits, match)
-        assert where.shape == (5,)
-        assert 0 <= where.min() <= where.max() <= exits - 1
-        assert (np.diff(where) >= 0).all()
-
-
-def test_the_best_linear_map_is_found():
-    curve = np.array([5.0, 9, 20, 33, 35, 36, 50, 70])
-    people = np.interp([1, 2.25, 3.5, 4.75, 6], np.arange(8), curve)
-    where = matching.fit_positions(np.tile(curve, (1, 5, 1)), people[None])
-    np.testing.assert_allclose(where, [1, 2.25, 3.5, 4.75, 6])
-
-
-def test_all_exits_and_a_feedforward_network():
-    np.testing.assert_allclose(matching.positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
-    np.testing.assert_allclose(matching.positions(1, Exits.INDEX), 0)
-    right = np.array([[True, False], [True, False]])
-    where = np.array([0.25, 1, 1, 1, 1])
-    np.testing.assert_allclose(matching.per_image(right, np.array([0, 4]), where), [0.75, 0])
-    assert matching.nearest(right, np.array([0, 4]), where).tolist() == [True, False]
-    assert matching.described(where) == "RT 1-5 with steps 1.25, 2, 2, 2, 2"
 
 
 def invoke(*arguments):
@@ -171,6 +231,7 @@ def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
     page = (out / "comparison.md").read_text()
     assert "simulated observers" in page
     assert f"Exits, '{match}': {matching.MEANING[match]}" in done.output
+    assert "Missed trials" in page
     assert "random category" in page
     first = {name: (out / name).read_bytes() for name in ("comparison.csv", "comparison.md")}
     invoke(blur, "--human", seen, "--out", out, "--exits", match, "--misses", "random")
@@ -200,7 +261,7 @@ def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):
     answers.mkdir()
     text = (seen / "jatos_results_blur.txt").read_text()
     (answers / "jatos_results_1.txt").write_text(text)
-    with pytest.raises(ConvRNNError, match="shown none of the images tested"):
+    with pytest.raises(ConvRNNError, match="answered none of these images"):
         compare(read_evaluations([run]), read_people(answers))
 
 
@@ -302,3 +363,39 @@ def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):
     trials = pd.DataFrame(tables.trials(people, read_evaluations([run])))
     assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
     assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0
+
+
+def test_two_networks_differ_with_an_interval(tmp_path, make_run, seen):
+    runs = [make_run(tmp_path / name, "blur", seen, seed=seed) for seed, name in enumerate(("one", "other"))]
+    found = differences(compare(read_evaluations(runs), read_people(seen)))
+    assert len(found) == 4 * 3
+    assert {(one.one, one.other) for one in found} == {("one", "other")}
+    for one in found:
+        assert one.estimate.low <= one.estimate.value <= one.estimate.high or np.isnan(one.estimate.value)
+    table = comparison_tables.differences_wide(found)
+    assert [row["networks"] for row in table] == ["one − other"] * 4
+
+
+def test_networks_on_other_images_have_no_paired_difference(tmp_path, make_run, seen):
+    rows = compare(
+        read_evaluations(
+            [make_run(tmp_path / "color", "color", seen), make_run(tmp_path / "blur", "blur", seen)]
+        ),
+        read_people(seen),
+    )
+    assert differences(rows) == []
+
+
+def test_mean_times_and_misses_are_of_observers_first(rows):
+    crowd = rows[0].crowd
+    for block, (time, miss) in enumerate(zip(mean_time_estimates(crowd), miss_rates(crowd), strict=True)):
+        here = crowd.blocks == block
+        own = [np.nanmean(times[here]) for times in crowd.times if np.isfinite(times[here]).any()]
+        assert time.value == pytest.approx(np.mean(own))
+        assert time.low < time.value < time.high
+        trials = ~np.isnan(crowd.scores[:, here]) | crowd.missed[:, here]
+        shares = [
+            100 * missed[here][shown].mean() for missed, shown in zip(crowd.missed, trials, strict=True)
+        ]
+        assert miss.value == pytest.approx(np.mean(shares))
+        assert miss.low < miss.high

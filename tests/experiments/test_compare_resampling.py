@@ -25,9 +25,13 @@ def test_every_sample_is_measured_as_if_it_were_the_data(seed, units):
     others[rng.random(others.shape) < 0.2] = np.nan
     steps, times = rng.integers(0, 4, units).astype(float), rng.normal(size=units)
     steps[0] = np.nan
-    weights = resampling.counts(np.zeros(units), seed=seed, samples=5)
+    weights = np.vstack([np.ones(units), rng.multinomial(units, np.full(units, 1 / units), size=5)]).astype(
+        float
+    )
     kappas = resampling.kappas(right, others, weights)
     rho = resampling.rank_correlations(steps, times, weights)
+    each = resampling.rank_correlations(steps, np.tile(times, (6, 1)), weights)
+    np.testing.assert_allclose(each, rho)
     for sample, weight in enumerate(weights):
         a, b = drawn(weight, right, others)
         expected = measures.consistency_matrix(a[None], b)[0]
@@ -45,7 +49,8 @@ def test_against_scipy_and_scikit_learn():
     assert kappa == pytest.approx(cohen_kappa_score(a, b))
     x, y = rng.integers(0, 5, 60).astype(float), rng.normal(size=60)
     assert resampling.rank_correlations(x, y, ones)[0] == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert resampling.correlations(x[None], y[None])[0] == pytest.approx(stats.pearsonr(x, y).statistic)
+    found = resampling.weighted_correlations(x[None], y[None], ones)[0]
+    assert found == pytest.approx(stats.pearsonr(x, y).statistic)
 
 
 def test_pairs_of_people():
@@ -60,19 +65,35 @@ def test_pairs_of_people():
 
 
 def test_strata_keep_their_size_and_seeds_repeat():
-    strata = np.array(["a"] * 7 + ["b"] * 3)
-    counts = resampling.counts(strata, seed=[0, 1], samples=50)
-    assert (counts[0] == 1).all()
-    assert (counts[:, :7].sum(axis=1) == 7).all()
-    np.testing.assert_array_equal(counts, resampling.counts(strata, seed=[0, 1], samples=50))
-    assert not np.array_equal(counts, resampling.counts(strata, seed=[0, 2], samples=50))
+    strata = np.array(["a"] * 7 + ["b"] * 3 + ["c"])
+    first, again, other = (
+        resampling.draws(strata, np.random.default_rng(seed), samples=50) for seed in (1, 1, 2)
+    )
+    assert (first[0] == 1).all()
+    np.testing.assert_allclose(first[:, :7].sum(axis=1), 7)
+    np.testing.assert_allclose(first[:, 7:10].sum(axis=1), 3)
+    assert (first[:, 10] == 1).all()
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("size", [2, 4, 30])
+def test_the_variance_of_a_mean_is_unbiased_however_small_the_strata(size):
+    """The plain bootstrap of strata of 2 would halve it."""
+    rng = np.random.default_rng(size)
+    values = rng.normal(size=60)
+    strata = np.repeat(np.arange(60 // size), size)
+    weights = resampling.draws(strata, rng, samples=20_000)
+    replicates = (weights[1:] @ values) / 60
+    expected = sum(values[strata == code].var(ddof=1) for code in set(strata)) * size / 60**2
+    assert replicates.var() == pytest.approx(expected, rel=0.05)
 
 
 def test_means_leave_out_what_is_not_known():
     values = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, 4.0]])
     np.testing.assert_allclose(resampling.means(values, np.ones((1, 3))), [[2, 4]])
-    grouped = resampling.grouped_means(np.array([1.0, 2, 6]), np.array([0, 0, 2]), 3, np.ones((1, 3)))
-    np.testing.assert_allclose(grouped, [[1.5, np.nan, 6]])
+    weighted = resampling.weighted_mean(np.array([1.0, np.nan, 6]), np.array([[1.0, 1, 1], [2, 1, 0]]))
+    np.testing.assert_allclose(weighted, [3.5, 1])
 
 
 def test_constant_ranks_have_no_correlation():
@@ -81,13 +102,27 @@ def test_constant_ranks_have_no_correlation():
     assert np.isnan(resampling.rank_correlations(np.array([np.nan] * 3 + [1]), np.arange(4.0), ones)).all()
 
 
-def test_intervals_cover_a_known_difference():
-    """A curve error's inputs, means of strata, are held in about 95 of 100 cases."""
+def test_intervals_cover_a_known_mean():
+    """A mean of few units is held in about 95 of 100 cases."""
     held = 0
-    for case in range(200):
+    for case in range(300):
         rng = np.random.default_rng(case)
-        values = rng.random(60) < 0.4
-        weights = resampling.counts(np.zeros(60), seed=case, samples=400)
-        found = resampling.estimate(resampling.means(100.0 * values[:, None], weights)[:, 0], 60)
-        held += found.low <= 40 <= found.high
-    assert 180 <= held <= 199  # binomial, 95 %: 190 +- 3 SD
+        values = rng.normal(size=8)
+        weights = resampling.draws(np.zeros(8), rng, samples=400)
+        found = resampling.estimate(weights @ values / 8, 7)
+        held += found.low <= 0 <= found.high
+    assert 270 <= held <= 297  # binomial, 95 %: 285 +- 4 SD
+
+
+def test_degrees_of_freedom_follow_the_larger_component():
+    rng = np.random.default_rng(0)
+    large, small = rng.normal(size=500), 0.01 * rng.normal(size=500)
+    assert resampling.freedom([(large, 7), (small, 500)]) == pytest.approx(7, rel=0.1)
+    assert resampling.freedom([(small, 7), (large, 500)]) == pytest.approx(500, rel=0.1)
+
+
+def test_a_measure_that_is_mostly_undefined_has_no_interval():
+    replicates = np.concatenate([[0.5], np.full(50, np.nan), np.linspace(0, 1, 50)])
+    found = resampling.estimate(replicates, 10)
+    assert found.value == 0.5
+    assert np.isnan([found.low, found.high]).all()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from convrnn_data.simulated import CURVES
-from convrnn_experiments import digitised, figures, plots
+from convrnn_experiments import digitised, figures, sat_plots
 from convrnn_experiments.examples import examples, read_image
 from convrnn_experiments.results import read_evaluations
 
@@ -73,13 +73,11 @@ def test_only_curves_of_the_same_convention_are_comparable(misses, expected):
 
 
 @pytest.mark.parametrize(("misses", "people"), [("chance", 0), ("wrong", 1)])
-def test_the_plot_draws_the_notebook_only_where_misses_are_wrong(tmp_path, seen, make_run, misses, people):
+def test_the_plot_draws_the_notebook_only_where_misses_are_wrong(misses, people):
     """The first two blocks of blur 0 were not read: the line has a gap, not a zero."""
-    found = read_evaluations([make_run(tmp_path / "blur", "blur", seen)])
-    (panel,) = [one for one in plots.panels_of(found, []) if one.condition == "blur 0"]
     with figures.style():
         axis = figures.Sheet(1, (2, 2), columns=1).axes(0, figures.Margins())
-        plots._published(axis, panel, misses)
+        sat_plots._published(axis, "blur 0", misses, np.arange(1.0, 6))
     assert len(axis.lines) == people
     for line in axis.lines:
         assert np.isnan(line.get_ydata()[:2]).all()
@@ -106,9 +104,9 @@ def test_images_are_found_in_files_and_in_tars(tmp_path, prepared):
 
 def test_curves_of_a_feedforward_network_and_without_people(tmp_path, seen, make_run):
     found = read_evaluations([make_run(tmp_path / "color", "color", seen, steps=1)])
-    panels = plots.panels_of(found, [])
+    panels = sat_plots.panels_of(found, [])
     with figures.style():
         colours = figures.colour_of(["color"])
         for cost in (False, True):
-            picture = plots.sat_curves(panels, colours, "people", cost=cost, reference=None)
+            picture = sat_plots.sat_curves(panels, colours, "people", cost=cost, misses=None)
             assert len(picture.panels) == 1

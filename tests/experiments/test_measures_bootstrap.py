@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from convrnn_experiments import bootstrap
@@ -64,14 +62,6 @@ def test_without_widening_few_people_cover_too_seldom():
     accuracy = rng.binomial(200, rng.beta(12, 8, (8, 400))) / 200
     low, high = bootstrap_interval(accuracy, seed=1, samples=1000, expand=False)
     assert ((low <= 0.6) & (high >= 0.6)).mean() < 0.93
-
-
-@settings(deadline=None)
-@given(st.floats(0.001, 0.999), st.integers(1, 200))
-def test_students_quantile_is_scipys(share, freedom):
-    assert bootstrap._student_quantile(share, freedom) == pytest.approx(
-        stats.t.ppf(share, freedom), rel=1e-6, abs=1e-9
-    )
 
 
 def test_units_of_several_arrays_are_drawn_together():

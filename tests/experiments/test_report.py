@@ -74,7 +74,7 @@ def test_sections_figures_and_names(page):
 def test_simulated_observers_are_called_so(page):
     text = text_of(page)
     assert "SIMULATED" in text[: text.index("<nav>")]
-    assert "<title>Networks beside simulated observers</title>" in text
+    assert "<title>Networks and simulated observers</title>" in text
     for name in ("comparison", "curves", "categories", "confusion_people", "response_times_people"):
         with (page.parent / f"tables/{name}.csv").open(newline="") as file:
             assert {row["simulated_observers"] for row in csv.DictReader(file)} == {"True"}
@@ -87,7 +87,7 @@ def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
     text = text_of(report.write(runs[:1], tmp_path / "index.html", human=answers))
     assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
-    assert "<title>Networks beside people</title>" in text
+    assert "<title>Networks and people</title>" in text
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):

@@ -7,12 +7,11 @@ measures of the same people are paired differences.
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cache
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from convrnn_experiments.errors import ConvRNNError
 
@@ -89,7 +88,7 @@ def percentile_interval(
         return undefined, undefined.copy()
     tail = (1 - level) / 2
     if units is not None:
-        tail = NormalDist().cdf(math.sqrt(units / (units - 1)) * _student_quantile(tail, units - 1))
+        tail = float(stats.norm.cdf(math.sqrt(units / (units - 1)) * stats.t.ppf(tail, units - 1)))
     low, high = _quantiles(drawn, (tail, 1 - tail))
     return low, high
 
@@ -172,30 +171,3 @@ def _quantiles(drawn: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
         low, high = (np.take_along_axis(ordered, i[None], axis=0)[0] for i in (below, above))
         found.append(low + (high - low) * (at - below))
     return np.where(number >= _LEAST_DEFINED * len(drawn), np.array(found), np.nan)
-
-
-@cache
-def _student_quantile(share: float, freedom: int) -> float:
-    """Student's t quantile: exact for 1 and 2 degrees of freedom, else by inverting its distribution numerically."""
-    if freedom == 1:
-        return math.tan(math.pi * (share - 0.5))
-    if freedom == 2:
-        return (2 * share - 1) / math.sqrt(2 * share * (1 - share))
-    low, high = -1e3, 1e3
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _student_cdf(middle, freedom) < share else (low, middle)
-    return (low + high) / 2
-
-
-def _student_cdf(t: float, freedom: int) -> float:
-    """The finite series for whole degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine, odd = math.cos(angle), freedom % 2
-    term = cosine if odd else 1.0
-    total = term if freedom > 1 else 0.0
-    for k in range(2 + odd, freedom, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    area = 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
-    return 0.5 + area / 2

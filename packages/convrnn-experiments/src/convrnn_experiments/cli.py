@@ -299,9 +299,9 @@ def compare(
     max_unreadable: MaxUnreadable = 0.01,
     seed: Seed = 0,
 ) -> None:
-    """Write one table of networks, conditions and measures beside people, each with its 95 % interval."""
+    """Compare networks with people in one table of conditions and measures, each with its 95 % interval."""
     from convrnn_experiments import compare as comparing
-    from convrnn_experiments import people, results, tables
+    from convrnn_experiments import comparison_tables, people, results, tables
     from convrnn_experiments import runs as folders
 
     if out.exists() and not out.is_dir():
@@ -313,9 +313,13 @@ def compare(
     rows = comparing.compare(evaluations, crowd, match=exits, seed=seed)
     for problem in crowd.table.attrs["problems"]:
         typer.echo(str(problem), err=True)
-    page = tables.comparison_markdown(rows, crowd, exits)
+    differences = comparing.differences(rows)
+    page = comparison_tables.comparison_markdown(rows, crowd, exits, differences)
     for name, data in {
-        "comparison.csv": tables.as_csv(tables.comparison(rows, crowd, exits)),
+        "comparison.csv": tables.as_csv(comparison_tables.comparison(rows, crowd, exits)),
+        "differences.csv": tables.as_csv(comparison_tables.differences(differences)),
+        "misses.csv": tables.as_csv(comparison_tables.misses(rows, crowd)),
+        "compared.csv": tables.as_csv(comparison_tables.compared(rows)),
         "comparison.md": page.encode("utf-8"),
     }.items():
         with folders.written(out / name) as beside:

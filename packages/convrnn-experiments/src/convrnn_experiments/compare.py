@@ -1,25 +1,32 @@
-"""Networks beside people: one table of networks, conditions and measures, each with its 95 % interval.
+"""Networks and people: one table of networks, conditions and measures, each with its 95 % confidence interval.
 
-Images are resampled for networks, within each level and response-time block; observers for people; both, independently,
-for measures between the two. An error such as the SAT-curve RMSE grows with the noise of both curves, so its interval
-reaches further up than down.
+Only images that somebody answered, and levels that people were shown, enter either side. Images and observers are both
+drawn from populations, and images jointly for networks and people.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from convrnn_experiments import matching, measures, resampling
+from convrnn_data.streams import Stream, generator
+from convrnn_experiments import agreement, contrast, matching
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.contrast import Contrast, student
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.matching import Exits
-from convrnn_experiments.people import BEEP_TIMES, Crowd, People
-from convrnn_experiments.resampling import NOTHING, Estimate, divided, estimate
+from convrnn_experiments.intervals import NOTHING, Estimate, normal_interval, proportion_interval
+from convrnn_experiments.matching import Exits, Match, Trials
+from convrnn_experiments.people import (
+    BEEP_TIMES,
+    Crowd,
+    People,
+    Shared,
+    mean_times,
+    observer_mean_times,
+    trial_keys,
+)
 from convrnn_experiments.results import Answers, Evaluation
-
-SAMPLES = 1000
-SPLITS = 5
-_IMAGES, _OBSERVERS, _HALVES = 1, 2, 3  # streams of the seed
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Measure:
     unit: str
     digits: int
     meaning: str
+    interval: bool = True
 
 
 MEASURES = (
@@ -39,14 +47,56 @@ MEASURES = (
         "SAT-curve RMSE",
         "percentage points",
         1,
-        "distance of the two curves; 0 is the same curve",
+        "distance of the two curves, corrected for sampling noise; 0 is the same curve. Where its interval begins at "
+        "0, the upper end is a one-sided bound",
+    ),
+    Measure(
+        "sat_rmse_raw",
+        "RMSE, raw",
+        "percentage points",
+        1,
+        "the same without the correction: sampling noise makes it too large, so it has no interval",
+        interval=False,
+    ),
+    Measure(
+        "sat_rmse_floor",
+        "RMSE, noise floor",
+        "percentage points",
+        1,
+        "raw RMSE of two random halves of the people on the same images, over 100 splits",
+        interval=False,
+    ),
+    Measure(
+        "sat_rmse_affine",
+        "RMSE, affine time",
+        "percentage points",
+        1,
+        "corrected RMSE where time steps are mapped to people's mean response times by a speed and a delay, fitted on "
+        "one half of the images and scored on the other",
     ),
     Measure(
         "category_correlation",
         "category correlation",
         "Pearson's r",
         2,
-        "whether the same categories are easy for both",
+        "whether the same categories are easy for both, corrected for sampling noise",
+    ),
+    Measure(
+        "category_correlation_raw",
+        "r, raw",
+        "Pearson's r",
+        2,
+        "the same without the correction: sampling noise makes it too small, so it has no interval",
+        interval=False,
+    ),
+    Measure(
+        "category_correlation_ceiling",
+        "r, ceiling",
+        "Pearson's r",
+        2,
+        "raw r of two random halves of the people on the same images, stepped up to all of them by Spearman and "
+        "Brown's formula, over 100 splits",
+        interval=False,
     ),
     Measure(
         "steepness_network",
@@ -63,12 +113,19 @@ MEASURES = (
         "slope of accuracy over the beeps, time taken from 0 to 1",
     ),
     Measure(
+        "steepness_difference",
+        "steepness, difference",
+        "points",
+        1,
+        "the network's less people's",
+    ),
+    Measure(
         "error_consistency",
         "error consistency",
         "Cohen's kappa",
         2,
-        "whether network and person err on the same images; by level and response-time "
-        "block, then the mean over these and over observers",
+        "whether network and person err on the same images; by level and response-time block, then the mean over these "
+        "and over observers",
     ),
     Measure(
         "error_consistency_people",
@@ -82,35 +139,65 @@ MEASURES = (
         "response times",
         "Spearman's rho",
         2,
-        "network's (entropy threshold, fitted on one half of the images, tested on the other) with people's, by image",
+        "network's (entropy threshold, fitted on one half of the images, tested on the other; images that never reach "
+        "it count as slowest) with people's, by image. Within a block the beep drives people's times, so they are "
+        "standardised within observer and block",
+    ),
+    Measure(
+        "response_time_correlation_correct",
+        "response times, correct",
+        "Spearman's rho",
+        2,
+        "the same with people's times of correct answers alone",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network beside people in one condition.
+    """A network and people in one condition.
 
     Attributes:
         evaluation: the network on the test set.
         condition: its name.
-            images, observers: how many.
-        where: (blocks,) positions on the exits that go with the response-time blocks.
-        network: (blocks,) the network's accuracy there, in percent; `people`: theirs; both with intervals.
+        answers: the network's, on the images that somebody answered.
+        shared: the people on the same images, and the counts of what neither side includes.
+        match: exits that go with the response-time blocks.
+        contrast: both sides as arrays.
+        network, people: (blocks,) accuracies in percent.
+        difference: (blocks,) the network's less people's, in points.
         network_categories, people_categories: (16,) accuracies in percent, over all blocks.
         estimates: measure -> value and interval.
+        pooled: whether this is the comparison over all levels of the regime.
+        affine: the match of time steps to milliseconds.
+        affine_score: (images,) the network's score at affine matches fitted without the image, 0 to 1.
     """
 
     evaluation: Evaluation
     condition: str
     answers: Answers
-    crowd: Crowd
-    where: np.ndarray
+    shared: Shared
+    match: Match
+    contrast: Contrast
     network: list[Estimate]
     people: list[Estimate]
+    difference: list[Estimate]
     network_categories: list[Estimate]
     people_categories: list[Estimate]
     estimates: dict[str, Estimate]
+    pooled: bool
+    affine: Match
+    affine_score: np.ndarray
+
+    @property
+    def crowd(self) -> Crowd:
+        """People in this condition."""
+        return self.shared.crowd
+
+    @property
+    def where(self) -> np.ndarray:
+        """(blocks,) positions on the exits that go with the response-time blocks."""
+        return self.match.where
 
     @property
     def images(self) -> int:
@@ -123,210 +210,258 @@ class Row:
         return len(self.crowd.observers)
 
     @property
-    def whole(self) -> bool:
-        """Whether this is all that the network was tested on under the regime."""
-        return self.images == len(self.evaluation.answers.labels)
+    def cells(self) -> int:
+        """How many pairs of level and response-time block the RMSE is over."""
+        return len(self.contrast.differences.values)
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """A condition's trials: the network's answers, people on the same, and the drawn samples of both."""
+class _Part:
+    """One condition of an evaluation, before anything is estimated."""
 
+    condition: str
     answers: Answers
-    crowd: Crowd
-    where: np.ndarray
-    image_weights: np.ndarray
-    observer_weights: np.ndarray
-
-    @property
-    def units(self) -> int:
-        return min(len(self.answers.labels), len(self.crowd.observers))
-
-    def network_curve(self) -> np.ndarray:
-        """(samples, blocks) percent."""
-        right = 100 * matching.per_image(self.answers.right, self.answers.blocks, self.where)
-        return resampling.grouped_means(right, self.answers.blocks, matching.BLOCKS, self.image_weights)
-
-    def people_curve(self) -> np.ndarray:
-        """(samples, blocks) percent."""
-        return resampling.means(self.crowd.curves, self.observer_weights)
+    shared: Shared
+    rows: np.ndarray
+    pooled: bool
 
 
 def compare(
     evaluations: Sequence[Evaluation], people: People, *, match: Exits = Exits.INDEX, seed: int = 0
 ) -> list[Row]:
-    """Every network in every condition that people were shown as well.
+    """Compare every network with people in every condition that both have answers to.
 
     Args:
-        evaluations: those on other images than people saw are passed over.
+        evaluations: those on other images than people were shown are left out.
         people: their answers.
         match: which exits go with which response times.
-        seed: of the resampling and of the halves of images.
+        seed: of the resampling and of the halves of images and observers.
 
     Raises:
-        ConvRNNError: no evaluation is on images that these people saw.
+        ConvRNNError: no evaluation is on images that these people answered.
     """
     rows = [row for one in evaluations if one.human for row in _rows(one, people, match, seed)]
     if not rows:
         tested = ", ".join(sorted({f"{one.network} on {one.name}" for one in evaluations}))
         raise ConvRNNError(
-            f"the observers of {people.folder} were shown none of the images tested ({tested}); "
-            "evaluate on the stimuli of their experiments"
+            f"cannot compare {tested} with the observers of {people.folder}: they answered none of these images. "
+            "Evaluate on the stimuli of their experiments"
         )
     return rows
 
 
 def _rows(evaluation: Evaluation, people: People, match: Exits, seed: int) -> Iterator[Row]:
-    answers = evaluation.answers
-    crowds = {
-        name: people.beside(evaluation.regime, answers.of(mask))
-        for name, mask in evaluation.conditions.items()
-    }
-    shared = {name: crowd for name, crowd in crowds.items() if crowd is not None}
-    if not shared:
+    parts = list(_parts(evaluation, people))
+    if not parts:
         return
-    where = _positions(evaluation, shared, match)
-    strata = np.array(
-        [f"{level}/{block}" for level, block in zip(answers.levels, answers.blocks, strict=True)]
-    )
-    weights = resampling.counts(strata, seed=[seed, _IMAGES], samples=SAMPLES)
-    pairs = {
-        name: _Pair(
-            answers.of(evaluation.conditions[name]),
-            crowd,
-            where,
-            weights[:, evaluation.conditions[name]],
-            resampling.counts(np.zeros(len(crowd.observers)), seed=[seed, _OBSERVERS], samples=SAMPLES),
-        )
-        for name, crowd in shared.items()
+    whole = parts[-1]
+    levels = {level: code for code, level in enumerate(sorted(set(whole.answers.levels.tolist())))}
+    base = _contrast(whole, np.zeros(whole.answers.right.shape[0]), levels)
+    trials = Trials(whole.answers.right, whole.shared.crowd.scores, base.levels, base.blocks, base.strata)
+    maps = {
+        kind: _matched(kind, trials, evaluation, whole.shared.crowd, seed) for kind in {match, Exits.AFFINE}
     }
-    for name, pair in pairs.items():
-        parts = list(pairs.values())[:-1] if len(pairs) > 1 and pair is list(pairs.values())[-1] else [pair]
-        yield _row(evaluation, name, pair, parts, seed)
+    for part in parts:
+        rows = np.searchsorted(whole.rows, part.rows)
+        yield _row(
+            evaluation,
+            part,
+            {kind: (at, score[rows]) for kind, (at, score) in maps.items()},
+            match,
+            levels,
+            seed,
+        )
 
 
-def _positions(evaluation: Evaluation, crowds: dict[str, Crowd], match: Exits) -> np.ndarray:
-    exits = evaluation.answers.answers.shape[1]
-    if match != Exits.LINEAR:
-        return matching.positions(exits, match)
-    single = [name for name in crowds if len(crowds) == 1 or not name.endswith("(all levels)")]
-    network = []
-    for name in single:
-        answers = evaluation.answers.of(evaluation.conditions[name])
-        codes = np.repeat(answers.blocks, exits), np.tile(np.arange(exits), len(answers.blocks))
-        network.append(measures.grouped_mean(100.0 * answers.right.ravel(), codes, (matching.BLOCKS, exits)))
-    return matching.fit_positions(network, [measures.mean_over(crowds[name].curves) for name in single])
+def _parts(evaluation: Evaluation, people: People) -> Iterator[_Part]:
+    """The conditions that people have answers to: one for each level, then all levels where there are several."""
+    answers = evaluation.answers
+    shared = people.shared_with(evaluation.regime, answers)
+    if shared is None:
+        return
+    answered = shared.images
+    masks = {name: mask for name, mask in evaluation.conditions.items() if (mask & answered).any()}
+    single = [name for name, mask in masks.items() if not mask.all() or len(masks) == 1]
+    for name, mask in masks.items():
+        pooled = mask.all()
+        if pooled and len(single) == 1 and name not in single:
+            continue  # one level alone: its own comparison says all
+        found = shared if pooled else people.shared_with(evaluation.regime, answers.of(mask))
+        if found is not None:
+            rows = np.flatnonzero(mask)[found.images]
+            yield _Part(name, answers.of(rows), found, rows, bool(pooled) or len(single) == 1)
 
 
-def _row(evaluation: Evaluation, name: str, pair: _Pair, parts: list[_Pair], seed: int) -> Row:
-    images, observers = len(pair.answers.labels), len(pair.crowd.observers)
-    network, people = pair.network_curve(), pair.people_curve()
-    by_category = _network_categories(pair), resampling.means(pair.crowd.categories, pair.observer_weights)
+def _contrast(part: _Part, score: np.ndarray, levels: dict[str, int]) -> Contrast:
+    answers = part.answers
+    return Contrast(
+        labels=answers.labels,
+        levels=np.array([levels[level] for level in answers.levels.tolist()]),
+        blocks=answers.blocks,
+        network=score,
+        exits=answers.right,
+        scores=part.shared.crowd.scores,
+    )
+
+
+def _matched(
+    kind: Exits, trials: Trials, evaluation: Evaluation, crowd: Crowd, seed: int
+) -> tuple[Match, np.ndarray]:
+    """Where blocks are on the exits, and the network's score on each image there, (images,)."""
+    if kind not in matching.FITTED:
+        found = Match(matching.positions(trials.right.shape[1], kind))
+        return found, matching.per_image(trials.right, trials.blocks, found.where)
+    axis = matching.axis_of(kind, evaluation.multiply_adds, _rising(crowd.mean_times))
+    found = trials.match(np.arange(len(trials.blocks)), axis)
+    return found, matching.cross_fitted(trials, axis, generator(seed, Stream.EXIT_HALVES))
+
+
+def _rising(times: np.ndarray) -> np.ndarray:
+    """Mean response times, or the beeps where times of few answers do not rise from block to block."""
+    return times if (np.diff(times) > 0).all() else BEEP_TIMES
+
+
+def _row(
+    evaluation: Evaluation,
+    part: _Part,
+    maps: dict[Exits, tuple[Match, np.ndarray]],
+    match: Exits,
+    levels: dict[str, int],
+    seed: int,
+) -> Row:
+    where, score = maps[match]
+    both = _contrast(part, score, levels)
+    affine = _contrast(part, maps[Exits.AFFINE][1], levels)
+    curves, categories = both.curves, both.categories
+    apart = contrast.difference(*curves)
     return Row(
         evaluation=evaluation,
-        condition=name,
-        answers=pair.answers,
-        crowd=pair.crowd,
-        where=pair.where,
-        network=[estimate(column, images) for column in network.T],
-        people=[estimate(column, observers) for column in people.T],
-        network_categories=[estimate(column, images) for column in by_category[0].T],
-        people_categories=[estimate(column, observers) for column in by_category[1].T],
-        estimates={
-            "sat_rmse": estimate(_curve_errors(parts), pair.units),
-            "category_correlation": estimate(resampling.correlations(*by_category), pair.units),
-            "steepness_network": _steepness_of_network(pair),
-            "steepness_people": estimate(_slopes(BEEP_TIMES, people), observers),
-            "error_consistency": _consistency(pair),
-            "error_consistency_people": _ceiling(pair),
-            "response_time_correlation": _response_times(pair, seed),
-        },
+        condition=part.condition,
+        answers=part.answers,
+        shared=part.shared,
+        match=where,
+        contrast=both,
+        network=both.network_accuracies(curves[0], both.blocks),
+        people=both.people_accuracies(curves[1]),
+        difference=[student(apart.taken([block])) for block in range(contrast.BLOCKS)],
+        network_categories=both.network_accuracies(categories[0], both.labels),
+        people_categories=both.people_accuracies(categories[1]),
+        estimates=_estimates(part, both, affine, where, seed),
+        pooled=part.pooled,
+        affine=maps[Exits.AFFINE][0],
+        affine_score=maps[Exits.AFFINE][1],
     )
 
 
-def _network_categories(pair: _Pair) -> np.ndarray:
-    right = 100 * matching.per_image(pair.answers.right, pair.answers.blocks, pair.where)
-    return resampling.grouped_means(right, pair.answers.labels, measures.CLASSES, pair.image_weights)
+def _estimates(part: _Part, both: Contrast, affine: Contrast, where: Match, seed: int) -> dict[str, Estimate]:
+    answers, crowd = part.answers, part.shared.crowd
+    halves = contrast.split_halves(both, generator(seed, Stream.OBSERVER_HALVES))
+    slopes = both.network_steepness(), both.people_steepness(BEEP_TIMES)
+    drawn = agreement.resample(both.strata, len(crowd.observers), seed)
+    right = matching.nearest(answers.right, answers.blocks, where.where)
+    time = {
+        correct: agreement.response_times(answers.entropy, crowd, drawn, correct=correct, seed=seed)
+        for correct in (False, True)
+    }
+    several = answers.right.shape[1] > 1
+    return {
+        "sat_rmse": both.rmse(),
+        "sat_rmse_raw": _alone(both.raw_rmse()),
+        "sat_rmse_floor": _alone(halves.rmse),
+        "sat_rmse_affine": affine.rmse() if several else NOTHING,
+        "category_correlation": both.correlation(),
+        "category_correlation_raw": _alone(both.raw_correlation()),
+        "category_correlation_ceiling": _alone(halves.correlation),
+        "steepness_network": student(slopes[0]),
+        "steepness_people": student(slopes[1]),
+        "steepness_difference": student(contrast.difference(*slopes)),
+        "error_consistency": agreement.error_consistency(right, answers, crowd, drawn),
+        "error_consistency_people": agreement.ceiling(answers, crowd, drawn),
+        "response_time_correlation": time[False],
+        "response_time_correlation_correct": time[True],
+    }
 
 
-def _curve_errors(parts: list[_Pair]) -> np.ndarray:
-    """(samples,) `measures.sat_rmse` over conditions and response times."""
-    network = np.stack([pair.network_curve() for pair in parts], axis=1)
-    people = np.stack([pair.people_curve() for pair in parts], axis=1)
-    return np.sqrt(((network - people) ** 2).mean(axis=(1, 2)))
+def _alone(value: float) -> Estimate:
+    """A value that has no interval of its own."""
+    return Estimate(value, float("nan"), float("nan"))
 
 
-def _slopes(times: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
-    """(samples,) `measures.steepness` of (samples, times); NaN where any accuracy is."""
-    span = times.max() - times.min()
-    if not span:
-        return np.full(len(accuracy), np.nan)
-    x = (times - times.mean()) / span
-    return accuracy @ x / (x @ x)
+@dataclass(frozen=True)
+class Difference:
+    """Two networks on the same images and observers: how much larger a measure is for the first."""
+
+    condition: str
+    one: str
+    other: str
+    measure: str
+    estimate: Estimate
 
 
-def _steepness_of_network(pair: _Pair) -> Estimate:
-    right = pair.answers.right
-    curve = resampling.means(100.0 * right, pair.image_weights)
-    return estimate(_slopes(np.arange(right.shape[1], dtype=float), curve), len(right))
-
-
-def _consistency(pair: _Pair) -> Estimate:
-    right = matching.nearest(pair.answers.right, pair.answers.blocks, pair.where).astype(float)
-    cells = [
-        resampling.kappas(right[here], pair.crowd.correct[:, here], pair.image_weights[:, here])
-        for here in like_trials(pair.answers)
-    ]
-    mean = measures.mean_over(np.stack(cells))
-    known = (~np.isnan(mean)) * pair.observer_weights
-    return estimate(divided((known * np.nan_to_num(mean)).sum(axis=1), known.sum(axis=1)), pair.units)
-
-
-def like_trials(answers: Answers) -> list[np.ndarray]:
-    """Masks of the trials of one level and block. Error consistency is computed in each, then averaged.
-
-    Otherwise what everybody gains with time, and loses with noise or blur, would count as agreement. This project's
-    choice; Geirhos et al. (2020) likewise compute it for each condition.
-    """
-    cells = sorted(set(zip(answers.levels.tolist(), answers.blocks.tolist(), strict=True)))
-    return [(answers.levels == level) & (answers.blocks == block) for level, block in cells]
-
-
-def consistency(answers: Answers, crowd: Crowd, right: np.ndarray) -> np.ndarray:
-    """Error consistency of each with each: networks first, then observers.
-
-    Args:
-        answers: of one of the networks, for levels and blocks.
-        crowd: people on the same trials.
-        right: (networks, images) 1 or 0.
-
-    Returns:
-        (networks + observers, networks + observers): the mean over levels and blocks; NaN where undefined.
-    """
-    raters = np.concatenate([right, crowd.correct])
-    return measures.mean_over(
-        np.stack([measures.consistency_matrix(raters[:, here]) for here in like_trials(answers)])
-    )
-
-
-def _ceiling(pair: _Pair) -> Estimate:
-    matrix = consistency(pair.answers, pair.crowd, np.zeros((0, len(pair.answers.labels))))
-    return estimate(resampling.pair_means(matrix, pair.observer_weights), len(pair.crowd.observers))
-
-
-def _response_times(pair: _Pair, seed: int) -> Estimate:
-    """`measures.cross_validated_response_times`, with the same thresholds in every resampled set of images."""
-    times, entropy = pair.crowd.response_times, pair.answers.entropy
-    known = np.flatnonzero(~np.isnan(times))
-    if len(known) < 4 or entropy.shape[1] < 2:
-        return NOTHING
-    rng = np.random.default_rng([seed, _HALVES])
+def differences(rows: Sequence[Row]) -> list[Difference]:
+    """Paired differences of every two networks in each condition in which they share all images."""
     found = []
-    for _ in range(SPLITS):
-        order = rng.permutation(known)
-        halves = order[: len(order) // 2], order[len(order) // 2 :]
-        for fitted, tested in (halves, halves[::-1]):
-            threshold = measures.fit_threshold(entropy[fitted], times[fitted])
-            steps = measures.entropy_response_times(entropy[tested], threshold)
-            found.append(resampling.rank_correlations(steps, times[tested], pair.image_weights[:, tested]))
-    return estimate(measures.mean_over(np.stack(found)), len(known))
+    for one, other in combinations(rows, 2):
+        if one.condition != other.condition or not (pair := _aligned(one, other)):
+            continue
+        a, b = pair
+        names = one.condition, one.evaluation.network, other.evaluation.network
+        found.append(Difference(*names, "sat_rmse", contrast.rmse_difference(a, b)))
+        found.append(Difference(*names, "category_correlation", contrast.correlation_difference(a, b)))
+        slopes = contrast.difference(a.network_steepness(), b.network_steepness())
+        found.append(Difference(*names, "steepness_network", student(slopes)))
+    return found
+
+
+def _aligned(one: Row, other: Row) -> tuple[Contrast, Contrast] | None:
+    """Both contrasts with the second's images in the first's order; None where the images differ."""
+    place = {key: row for row, key in enumerate(trial_keys(other.answers))}
+    keys = trial_keys(one.answers)
+    if set(keys) != set(place) or len(keys) != len(place):
+        return None
+    order = np.array([place[key] for key in keys])
+    b = other.contrast
+    return one.contrast, Contrast(
+        b.labels[order],
+        b.levels[order],
+        b.blocks[order],
+        b.network[order],
+        b.exits[order],
+        b.scores[:, order],
+    )
+
+
+def mean_time_estimates(crowd: Crowd) -> list[Estimate]:
+    """(blocks,) people's mean response times in ms, with Student's intervals over observers."""
+    own = observer_mean_times(crowd)
+    found = []
+    for mean, column in zip(mean_times(crowd), own.T, strict=True):
+        known = column[~np.isnan(column)]
+        found.append(_student_mean(float(mean), known))
+    return found
+
+
+def _student_mean(mean: float, values: np.ndarray) -> Estimate:
+    if len(values) < 2:
+        return Estimate(mean, float("nan"), float("nan"))
+    return normal_interval(mean, float(values.var(ddof=1)) / len(values), len(values) - 1)
+
+
+def miss_rates(crowd: Crowd) -> list[Estimate]:
+    """(blocks,) share of trials missed in percent: of each observer, then over observers; with Wilson's interval."""
+    trials = ~np.isnan(crowd.scores) | crowd.missed
+    member = (crowd.blocks[:, None] == np.arange(contrast.BLOCKS)).astype(float)
+    number, missed = trials @ member, crowd.missed @ member
+    found = []
+    for block in range(contrast.BLOCKS):
+        has = number[:, block] > 0
+        own = 100 * missed[has, block] / number[has, block]
+        variance = float(own.var(ddof=1)) / len(own) if len(own) > 1 else float("nan")
+        mean = float(own.mean()) if len(own) else float("nan")
+        found.append(proportion_interval(mean, variance, max(len(own) - 1, 1), len(own)))
+    return found
+
+
+def regimes(rows: Sequence[Row]) -> list[Regime]:
+    """The regimes compared, in the order of the rows."""
+    return list(dict.fromkeys(row.evaluation.regime for row in rows))

@@ -13,10 +13,10 @@ from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.images import BadImage
 from convrnn_data.streams import Stream
-from convrnn_experiments.bootstrap import bootstrap_interval
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.config import Config, exits
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.evaluation_accuracy import accuracy_estimates, as_lists
 from convrnn_experiments.networks import build_network
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import batches
@@ -176,7 +176,7 @@ def _lines(trials: Trials, rows: np.ndarray, softmax: np.ndarray, levels: np.nda
 
 
 def summary(right: np.ndarray, labels: np.ndarray, levels: np.ndarray, blocks: np.ndarray) -> dict[str, Any]:
-    """Accuracy in percent by time step, with 95 % bootstrap intervals over images.
+    """Accuracy in percent by time step, with 95 % intervals over images.
 
     Args:
         right: (images, time) whether each answer was right.
@@ -189,32 +189,23 @@ def summary(right: np.ndarray, labels: np.ndarray, levels: np.ndarray, blocks: n
         of `percent`, `low`, `high` (one value per time step) and `images`. `diagonal_by_level` scores block i at
         exit i, as SATBench does, where there are blocks and exits for them.
     """
-    by_level = {level: right[levels == level] for level in sorted(set(levels), key=level_order)}
-    by_category = {name: right[labels == label] for label, name in enumerate(CATEGORIES)}
+
+    def accuracy(rows: np.ndarray, exits: slice = slice(None)) -> dict[str, Any]:
+        found = accuracy_estimates(right[rows, exits], levels[rows], blocks[rows], labels[rows])
+        return as_lists(found, int(rows.sum()))
+
+    by_level = {level: levels == level for level in sorted(set(levels), key=level_order)}
+    by_category = {name: labels == label for label, name in enumerate(CATEGORIES)}
     found = {
         "images": len(right),
-        "accuracy": accuracy(right),
-        "accuracy_by_level": {level: accuracy(chosen) for level, chosen in by_level.items()},
-        "accuracy_by_category": {
-            name: accuracy(chosen) for name, chosen in by_category.items() if len(chosen)
-        },
+        "accuracy": accuracy(np.ones(len(right), dtype=bool)),
+        "accuracy_by_level": {level: accuracy(rows) for level, rows in by_level.items()},
+        "accuracy_by_category": {name: accuracy(rows) for name, rows in by_category.items() if rows.any()},
     }
     count = int(blocks.max(initial=-1)) + 1
     if 0 < count <= right.shape[1]:
         found["diagonal_by_level"] = {
-            level: [
-                accuracy(right[(levels == level) & (blocks == block), block : block + 1])
-                for block in range(count)
-            ]
-            for level in by_level
+            level: [accuracy(rows & (blocks == block), slice(block, block + 1)) for block in range(count)]
+            for level, rows in by_level.items()
         }
     return found
-
-
-def accuracy(right: np.ndarray) -> dict[str, Any]:
-    """Percent right per time step, (images, time) -> `percent`, `low`, `high`, each a list over time."""
-    if not len(right):
-        nothing = [float("nan")] * right.shape[1]
-        return {"percent": nothing, "low": nothing, "high": nothing, "images": 0}
-    low, high = bootstrap_interval(100.0 * right, seed=0)
-    return {"percent": 100.0 * right.mean(axis=0), "low": low, "high": high, "images": len(right)}

@@ -18,7 +18,6 @@ from convrnn_experiments.resampling import divided
 
 CLASSES = 16
 
-_LEAST_REACHED = 0.5
 _HIGHEST_CANDIDATES = 50
 
 
@@ -167,12 +166,23 @@ def consistency_matrix(correct: ArrayLike, others: ArrayLike | None = None) -> n
     b = a if others is None else _right_or_wrong(others)
     if a.shape[1] != b.shape[1]:
         raise ConvRNNError(f"consistency is over the same trials; {a.shape[1]} and {b.shape[1]} came.")
+    return _kappas(a, b, np.ones(a.shape[1]))
+
+
+def weighted_consistency(correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`consistency_matrix` with each trial counted `weights` (trials,) times, as in a bootstrap sample."""
+    return _kappas(correct, correct, weights)
+
+
+def _kappas(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
     has_a, has_b = ((~np.isnan(x)).astype(float) for x in (a, b))
-    right_a, right_b = np.nan_to_num(a), np.nan_to_num(b)
-    shared, both = has_a @ has_b.T, right_a @ right_b.T
-    only_a, only_b = right_a @ has_b.T, has_a @ right_b.T
-    # All counts, so that "undefined" is decided exactly: kappa = 2 (n both - a b) / (a (n - b) + b (n - a)).
+    right_a, right_b = np.nan_to_num(a) * weights, np.nan_to_num(b)
+    shared, both = (has_a * weights) @ has_b.T, right_a @ right_b.T
+    only_a, only_b = right_a @ has_b.T, (has_a * weights) @ right_b.T
+    # Counts where weights are whole, so that "undefined" is decided exactly; fractional weights leave rounding:
+    # kappa = 2 (n both - a b) / (a (n - b) + b (n - a)).
     chance = only_a * (shared - only_b) + only_b * (shared - only_a)
+    chance = np.where(chance > 1e-9 * shared**2, chance, 0)
     return divided(2 * (shared * both - only_a * only_b), chance)
 
 
@@ -265,11 +275,20 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     return _pearson(_ranks(x[known]), _ranks(y[known]))
 
 
-def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | None = None) -> float:
-    """The entropy threshold whose response times go best with people's. This project's definition.
+def response_order(entropy: ArrayLike, threshold: float) -> np.ndarray:
+    """`entropy_response_times` for ranking: an image that never reaches the threshold is slower than the last step.
 
-    Of the candidates under which at least half of the images (of those with a human time) get a response time, the
-    one with the highest `rank_correlation`; the lowest of equals.
+    Returns:
+        (images,): time steps from 0; the number of time steps for an image whose entropy never falls to the threshold.
+    """
+    steps = entropy_response_times(entropy, threshold)
+    return np.where(np.isnan(steps), np.shape(entropy)[1], steps)
+
+
+def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | None = None) -> float:
+    """The entropy threshold that best predicts human response times. This project's definition.
+
+    The candidate with the highest `rank_correlation` of `response_order` with people's times; the lowest of equals.
 
     Args:
         entropy: Of the readout, (images, times).
@@ -291,10 +310,7 @@ def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | 
         candidates = np.quantile(finite, np.linspace(0, 1, _HIGHEST_CANDIDATES)) if finite.size else []
     best, chosen = -np.inf, float("nan")
     for threshold in np.unique(np.asarray(candidates, dtype=float)):
-        steps = entropy_response_times(values, threshold)
-        if not np.isnan(steps).mean() <= 1 - _LEAST_REACHED:
-            continue
-        rho = rank_correlation(steps, times)
+        rho = rank_correlation(response_order(values, threshold), times)
         if rho > best:
             best, chosen = rho, float(threshold)
     return chosen
@@ -341,7 +357,7 @@ def cross_validated_response_times(
             threshold = fit_threshold(values[fitted], times[fitted])
             steps = entropy_response_times(values[tested], threshold)
             thresholds.append(threshold)
-            correlations.append(rank_correlation(steps, times[tested]))
+            correlations.append(rank_correlation(response_order(values[tested], threshold), times[tested]))
             reached.append(float((~np.isnan(steps)).mean()) if len(steps) else float("nan"))
     return ResponseTimeFit(float(mean_over(correlations)), float(mean_over(reached)), tuple(thresholds))
 

@@ -1,10 +1,9 @@
-"""People's side of a comparison: the observers' table, cut to a condition and laid beside a network's trials."""
+"""People's side of a comparison: the observers' table, restricted to a condition and aligned with a network's."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,16 +15,14 @@ from convrnn_experiments.jatos import BEEPS
 from convrnn_experiments.observers import (
     MAX_UNREADABLE,
     Misses,
-    by_image,
     correct_matrix,
     exclude,
     is_simulated,
-    observer_curves,
     read_observers,
     scored_trials,
     with_misses,
 )
-from convrnn_experiments.results import Answers, Evaluation
+from convrnn_experiments.results import Answers, Evaluation, plain_level
 from convrnn_experiments.trial_counts import count_observers, count_trials
 
 EXPERIMENTS = {
@@ -42,27 +39,112 @@ BEEP_TIMES = np.array(list(BEEPS.values()), dtype=float)
 
 @dataclass(frozen=True)
 class Crowd:
-    """People in one condition; observers in the order of their ids.
+    """People in one condition; rows are observers in the order of their ids, columns the network's images.
 
     Attributes:
         observers: ids.
-        curves: (observers, blocks) accuracy in percent; NaN where an observer has no trial.
-        categories: (observers, 16) accuracy in percent, all blocks together.
-        correct: (observers, images) 1, 0, or NaN where the observer was not shown the image or gave no answer to
-            score, see `observers.correct_matrix`; columns are the network's rows.
-        response_times: (images,) mean z-score within observer and block; NaN where nobody answered.
-        confusions: (blocks, 16, 16) counts: rows are true categories, columns answers.
-        times: (trials,) response times in ms, and `blocks`, (trials,), their blocks.
+        scores: (observers, images) 0 to 1, missed trials by their convention; NaN without a trial.
+        correct: (observers, images) 1, 0, or NaN where there is no answer to score.
+        times: (observers, images) response times in ms; NaN without an answer.
+        answers: (observers, images) the category answered, 0 to 15; -1 without an answer.
+        missed: (observers, images) whether the trial was missed; False without a trial.
+        blocks: (images,) response-time block of each image.
     """
 
     observers: list[str]
-    curves: np.ndarray
-    categories: np.ndarray
+    scores: np.ndarray
     correct: np.ndarray
-    response_times: np.ndarray
-    confusions: np.ndarray
     times: np.ndarray
+    answers: np.ndarray
+    missed: np.ndarray
     blocks: np.ndarray
+
+    def of(self, images: np.ndarray) -> "Crowd":
+        """The observers on some of the images, by mask; an observer without a trial on them is left out."""
+        columns = {
+            name: getattr(self, name)[:, images]
+            for name in ("scores", "correct", "times", "answers", "missed")
+        }
+        took_part = ~np.isnan(columns["scores"]).all(axis=1) | columns["missed"].any(axis=1)
+        return Crowd(
+            [name for name, there in zip(self.observers, took_part, strict=True) if there],
+            **{name: column[took_part] for name, column in columns.items()},
+            blocks=self.blocks[images],
+        )
+
+    @cached_property
+    def mean_times(self) -> np.ndarray:
+        """(blocks,) mean response time in ms: of each observer, then over observers; the beep where nobody answered."""
+        return np.where(np.isnan(found := mean_times(self)), BEEP_TIMES, found)
+
+    def standardized_times(self, *, correct: bool = False) -> np.ndarray:
+        """(observers, images) response times standardised within observer and block; NaN without a time.
+
+        Standardising takes out that observers differ in speed, and that the beep sets the pace of a block (this
+        project's definition).
+
+        Args:
+            correct: whether to keep the times of correct answers alone.
+        """
+        times = np.where(self.correct == 1, self.times, np.nan) if correct else self.times
+        found = np.full(times.shape, np.nan)
+        for block in range(len(BEEPS)):
+            here = self.blocks == block
+            values = times[:, here]
+            known = ~np.isnan(values)
+            number = known.sum(axis=1, keepdims=True)
+            mean = np.where(known, values, 0).sum(axis=1, keepdims=True) / np.maximum(number, 1)
+            left = np.where(known, values - mean, np.nan)
+            spread = np.sqrt(np.nansum(left**2, axis=1, keepdims=True) / np.maximum(number - 1, 1))
+            found[:, here] = np.divide(left, spread, out=np.full(left.shape, np.nan), where=spread > 0)
+        return found
+
+    def confusions(self, labels: np.ndarray) -> np.ndarray:
+        """(blocks, 16, 16) counts of answers: rows are the true categories `labels` (images,), columns the answers."""
+        counts = np.zeros((len(BEEPS), len(CATEGORIES), len(CATEGORIES)), dtype=np.int64)
+        observers, images = np.nonzero(self.answers >= 0)
+        np.add.at(counts, (self.blocks[images], labels[images], self.answers[observers, images]), 1)
+        return counts
+
+
+def mean_times(crowd: Crowd) -> np.ndarray:
+    """(blocks,) mean response time in ms, of each observer and then over observers; NaN where nobody answered."""
+    own = observer_mean_times(crowd)
+    known = ~np.isnan(own)
+    number = known.sum(axis=0)
+    total = np.where(known, own, 0).sum(axis=0)
+    return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+
+
+def observer_mean_times(crowd: Crowd) -> np.ndarray:
+    """(observers, blocks) mean response time in ms of each observer; NaN without an answer."""
+    known = ~np.isnan(crowd.times)
+    member = (crowd.blocks[:, None] == np.arange(len(BEEPS))).astype(float)
+    number = known @ member
+    total = np.where(known, crowd.times, 0) @ member
+    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a network and the people have in common, and what enters neither side.
+
+    Attributes:
+        images: (images,) whether each image of the network was answered by somebody.
+        crowd: the people on these images.
+        not_shown: images of the network that nobody was shown.
+        not_answered: images of the network that were shown and that everybody missed.
+        trials: people's trials on shared images, missed ones included.
+        trials_elsewhere: people's trials in the regime on images that the network was not tested on, or that
+            everybody missed.
+    """
+
+    images: np.ndarray
+    crowd: Crowd
+    not_shown: int
+    not_answered: int
+    trials: int
+    trials_elsewhere: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +152,7 @@ class People:
     """Everybody's answers, with what was decided about them.
 
     Attributes:
-        folder: where the answers lie.
+        folder: where the answers are.
         table: of `observers.read_observers`, after exclusions and with misses counted.
         misses: how they were counted.
         named: the sets of observers left out.
@@ -110,16 +192,39 @@ class People:
         table = self.table[self.table["experiment"] == EXPERIMENTS[regime]]
         return table[table["level"] == _OWN_LEVEL[regime]] if regime in _OWN_LEVEL else table
 
-    def beside(self, regime: Regime, answers: Answers) -> Crowd | None:
-        """People on the trials of a network's answers; None where they saw none of them."""
+    def shared_with(self, regime: Regime, answers: Answers) -> Shared | None:
+        """People and a network on the images that both have answers to; None where there are none.
+
+        An image counts where at least one observer answered it; a level that people were not shown has no image that
+        counts.
+        """
         table = self._of(regime)
-        keys = trial_keys(answers)
-        wanted = set(keys)
-        here = [pair in wanted for pair in zip(table["block"], table["file_name"], strict=True)]
-        table = table[here]
-        if table.empty:
+        keys = pd.MultiIndex.from_tuples(trial_keys(answers), names=["block", "file_name"])
+        tested = pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(keys)
+        here = table[tested]
+        if here.empty:
             return None
-        return _crowd(table, keys)
+        crowd = _crowd(here, keys, answers.blocks)
+        shown = ~np.isnan(crowd.scores).all(axis=0) | crowd.missed.any(axis=0)
+        answered: np.ndarray = np.asarray((crowd.answers >= 0).any(axis=0))
+        if not answered.any():
+            return None
+        kept = crowd.of(answered)
+        trials = int((~np.isnan(kept.scores) | kept.missed).sum())
+        return Shared(
+            answered,
+            kept,
+            int((~shown).sum()),
+            int((shown & ~answered).sum()),
+            trials,
+            len(table[self._levels(table, answers)]) - trials,
+        )
+
+    @staticmethod
+    def _levels(table: pd.DataFrame, answers: Answers) -> pd.Series:
+        if table["level"].isin(list(_OWN_LEVEL.values())).all():
+            return pd.Series(True, index=table.index)
+        return table["level"].map(plain_level).isin(set(answers.levels.tolist()))
 
 
 def read_people(
@@ -156,30 +261,27 @@ def trial_keys(answers: Answers) -> list[tuple[int, str]]:
     return list(zip(answers.blocks.tolist(), names, strict=True))
 
 
-def _crowd(table: pd.DataFrame, keys: list[tuple[int, str]]) -> Crowd:
-    curves = observer_curves(table, by=None).sort_index()
-    observers = curves.index.get_level_values("observer")
-    categories = 100 * table.groupby(["observer", "category"])["score"].mean().unstack("category")
-    columns = pd.MultiIndex.from_tuples(keys, names=["block", "file_name"])
-    correct = correct_matrix(table).droplevel("experiment", axis="columns")
-    images = by_image(table).set_index(["block", "file_name"])["response_time_z"]
-    answered = table[table["response"].notna()]
-    timed = table[table["response_time"].notna()]
-    return Crowd(
-        observers=observers.tolist(),
-        curves=curves.to_numpy(dtype=float),
-        categories=categories.reindex(index=observers, columns=list(CATEGORIES)).to_numpy(dtype=float),
-        correct=correct.reindex(index=observers, columns=columns).to_numpy(dtype=float),
-        response_times=images.reindex(columns).to_numpy(dtype=float),
-        confusions=_confusions(answered),
-        times=timed["response_time"].to_numpy(dtype=float),
-        blocks=timed["block"].to_numpy(),
+def _crowd(table: pd.DataFrame, keys: pd.MultiIndex, blocks: np.ndarray) -> Crowd:
+    observers = sorted(table["observer"].unique())
+    table = table.assign(
+        answer=pd.Categorical(table["response"].where(~table["missed"]), CATEGORIES).codes.astype(float),
+        was_missed=table["missed"].astype(float),
     )
+    columns = ["block", "file_name"]
+    cells = table.groupby(["observer", *columns])[["score", "response_time", "answer", "was_missed"]].first()
 
+    def matrix(frame: pd.DataFrame) -> np.ndarray:
+        found: np.ndarray = frame.reindex(index=observers, columns=keys).to_numpy(dtype=float)
+        return found
 
-def _confusions(table: pd.DataFrame) -> np.ndarray:
-    codes: list[Any] = [table["block"].to_numpy()]
-    codes += [pd.Categorical(table[name], CATEGORIES).codes for name in ("category", "response")]
-    counts = np.zeros((len(BEEPS), len(CATEGORIES), len(CATEGORIES)), dtype=np.int64)
-    np.add.at(counts, tuple(codes), 1)
-    return counts
+    score, time, answer, missed = (matrix(cells[name].unstack(columns)) for name in cells.columns)
+    correct = matrix(correct_matrix(table).droplevel("experiment", axis="columns"))
+    return Crowd(
+        observers,
+        scores=score,
+        correct=correct,
+        times=time,
+        answers=np.nan_to_num(answer, nan=-1).astype(np.int64),
+        missed=missed == 1,
+        blocks=blocks,
+    )

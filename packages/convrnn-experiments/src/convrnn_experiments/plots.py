@@ -1,166 +1,27 @@
-"""The pictures of a report: networks and people together, with 95 % intervals and units."""
+"""The pictures of a report beside its speed-accuracy curves (`sat_plots`)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments import digitised, measures
-from convrnn_experiments.compare import Row, consistency
+from convrnn_experiments import measures
+from convrnn_experiments.agreement import consistency, consistency_errors, resample
+from convrnn_experiments.compare import Row
 from convrnn_experiments.examples import Example
-from convrnn_experiments.figures import CHANCE, PEOPLE, Margins, Picture, Sheet
+from convrnn_experiments.figures import Margins, Picture, Sheet
 from convrnn_experiments.matching import nearest
-from convrnn_experiments.people import BEEP_TIMES
+from convrnn_experiments.people import BEEP_TIMES, Crowd
 from convrnn_experiments.results import Answers, Evaluation
 
 Colours = Mapping[str, tuple[str, str]]
 _BLOCKS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9b400")
 """Response-time blocks, fastest to slowest: viridis, its yellow darkened for white paper."""
 _RIGHT, _WRONG = "#0072B2", "#D55E00"
-_SAMPLES = 1000
-_KEY = {"fontsize": 7.2, "handlelength": 1.5, "columnspacing": 0.9, "handletextpad": 0.5}
 _MOST_NAMED = 24  # raters whose names can be read beside a heatmap
-
-
-@dataclass(frozen=True)
-class Line:
-    """A network's curve in one condition: (time,) each, accuracy in percent."""
-
-    network: str
-    percent: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    multiply_adds: np.ndarray
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One condition: the curves of networks, and, where people were shown it, a comparison with them."""
-
-    title: str
-    condition: str
-    lines: list[Line]
-    row: Row | None
-
-
-def panels_of(evaluations: Sequence[Evaluation], rows: Sequence[Row]) -> list[Panel]:
-    """A panel for each condition of the human stimuli and each other test set, in the order of evaluations."""
-    panels: dict[tuple[bool, str], Panel] = {}
-    for one in evaluations:
-        for condition, mask in one.conditions.items():
-            if one.human and len(one.levels) > 1 and mask.all():
-                continue
-            title = (
-                condition
-                if one.human
-                else f"{condition.removesuffix(' (all levels)')}, {one.measures['kind']}"
-            )
-            panel = panels.setdefault((one.human, condition), Panel(title, condition, [], None))
-            panel.lines.append(_line(one, mask))
-    return [_with_people(panel, rows) if human else panel for (human, _), panel in panels.items()]
-
-
-def _with_people(panel: Panel, rows: Sequence[Row]) -> Panel:
-    """The comparison of the network with most exits says where people's response times lie."""
-    found = [row for row in rows if row.condition == panel.condition]
-    most = max(found, key=lambda row: row.answers.answers.shape[1], default=None)
-    return Panel(panel.title, panel.condition, panel.lines, most)
-
-
-def _line(evaluation: Evaluation, mask: np.ndarray) -> Line:
-    right = 100.0 * evaluation.answers.right[mask]
-    low, high = measures.bootstrap_interval(right, seed=0, samples=_SAMPLES)
-    return Line(evaluation.network, right.mean(axis=0), low, high, evaluation.multiply_adds)
-
-
-def sat_curves(
-    panels: Sequence[Panel], colours: Colours, people: str, *, cost: bool, reference: str | None
-) -> Picture:
-    """Speed-accuracy curves: accuracy over time steps, or over multiply-adds, a panel for each condition.
-
-    Args:
-        panels: of `panels_of`.
-        colours: of the networks.
-        people: what to call them.
-        cost: whether time is in multiply-adds instead of steps.
-        reference: how people's missed trials are scored, which decides the published curves that are drawn beside
-            them; None draws none.
-    """
-    entries = [len(panel.lines) + (panel.row is not None) for panel in panels]
-    rows = -(-(max(entries) + 2 * (reference is not None)) // 2)
-    sheet = Sheet(len(panels), (3.3, 2.62 + 0.16 * rows), columns=3)
-    largest = max(float(line.multiply_adds.max()) for panel in panels for line in panel.lines)
-    scale, unit = (1e9, "billions") if largest >= 1e9 else (1e6, "millions")
-    for cell, panel in enumerate(panels):
-        axis = sheet.axes(cell, Margins(top=0.34 + 0.16 * rows))
-        axis.grid(visible=True)
-        for line in panel.lines:
-            x = line.multiply_adds / scale if cost else np.arange(1, len(line.percent) + 1)
-            colour, marker = colours[line.network]
-            axis.plot(
-                x, line.percent, color=colour, marker=marker, markersize=4, label=f"network {line.network}"
-            )
-            axis.fill_between(x, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
-        if panel.row is not None:
-            _people_curve(axis, panel.row, people, scale if cost else None)
-        if reference is not None and not cost:
-            _published(axis, panel, reference)
-        _time_axis(axis, f"Multiply-adds ({unit})" if cost else "Time step", panel if not cost else None)
-        axis.set_title(panel.title, pad=7 + 11.5 * rows)
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **_KEY)
-    return sheet.picture("curves_multiply_adds" if cost else "curves_steps")
-
-
-def _time_axis(axis: Axes, label: str, steps: Panel | None) -> None:
-    axis.axhline(CHANCE, color="0.55", linestyle=(0, (1, 2)), linewidth=1)
-    axis.annotate(
-        "chance", (1, CHANCE), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", color="0.4", fontsize=7,
-    )  # fmt: skip
-    axis.set(ylim=(0, 100), xlabel=label, ylabel="Accuracy (%)")
-    longest = max((len(line.percent) for line in steps.lines), default=1) if steps else 0
-    if 0 < longest <= 12:
-        axis.set_xticks(range(1, max(longest, 5) + 1))
-    else:
-        axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
-    axis.set_xlim(left=0.7 if steps else 0)
-
-
-def _people_curve(axis: Axes, row: Row, people: str, scale: float | None) -> None:
-    x = row.where + 1
-    if scale is not None:
-        macs = row.evaluation.multiply_adds / scale
-        x = np.interp(row.where, np.arange(len(macs)), macs)
-    value, low, high = (
-        np.array([getattr(one, end) for one in row.people]) for end in ("value", "low", "high")
-    )
-    axis.plot(x, value, color=PEOPLE, marker="o", markersize=4, label=people)
-    axis.fill_between(x, low, high, color=PEOPLE, alpha=0.15, linewidth=0)
-
-
-def _published(axis: Axes, panel: Panel, misses: str) -> None:
-    """SATBench's people where people are drawn, its network at its steps 1 to 5."""
-    for curve in digitised.comparable(panel.condition, misses):
-        people = curve.who == digitised.PEOPLE
-        steps = np.arange(1.0, len(curve.percent) + 1)
-        if people and panel.row is not None:
-            steps = panel.row.where + 1
-        line, marker = ("--", "o") if people else (":", "s")
-        axis.plot(
-            steps,
-            curve.percent,
-            color="0.62",
-            linestyle=line,
-            marker=marker,
-            markersize=3,
-            linewidth=1,
-            label=curve.label,
-        )
 
 
 def category_scatter(rows: Sequence[Row], colours: Colours, people: str) -> Picture:
@@ -241,7 +102,8 @@ def confusions(row: Row | None, evaluation: Evaluation, people: str) -> Picture:
     steps = sorted({0, (len(counts) - 1) // 3, len(counts) - 1})
     shown = [(f"{evaluation.network}: step {step + 1}", counts[step]) for step in steps]
     if row is not None:
-        shown += [(f"{people}: RT {block + 1}", row.crowd.confusions[block]) for block in (0, 2, 4)]
+        theirs = row.crowd.confusions(answers.labels)
+        shown += [(f"{people}: RT {block + 1}", theirs[block]) for block in (0, 2, 4)]
     sheet = Sheet(len(shown), (3.3, 3.35), columns=3)
     for cell, (title, matrix) in enumerate(shown):
         axis = sheet.axes(cell, Margins(left=0.72, bottom=0.72, right=0.5, top=0.32))
@@ -287,9 +149,21 @@ def consistency_heatmaps(rows: Sequence[Row], people: str) -> Picture:
 
 def consistency_of(group: Sequence[Row]) -> np.ndarray:
     """(networks + observers, networks + observers) of the networks of one condition."""
+    return consistency(group[0].answers, group[0].crowd, _rights(group))
+
+
+def consistency_errors_of(group: Sequence[Row]) -> np.ndarray:
+    """Standard errors of `consistency_of` over images, of the same shape."""
     first = group[0]
-    right = [nearest(row.answers.right, row.answers.blocks, row.where).astype(float) for row in group]
-    return consistency(first.answers, first.crowd, np.stack(right))
+    return consistency_errors(
+        first.answers, first.crowd, _rights(group), resample(first.contrast.strata, 1, 0).images
+    )
+
+
+def _rights(group: Sequence[Row]) -> np.ndarray:
+    """(networks, images) whether each network is right at the exits matched to people's blocks."""
+    found = [nearest(row.answers.right, row.answers.blocks, row.where).astype(float) for row in group]
+    return np.stack(found)
 
 
 def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[float, ...]) -> None:
@@ -317,9 +191,12 @@ def response_times(
             continue
         axis = sheet.axes(cell, Margins(top=0.5))
         for block, colour in enumerate(_BLOCKS):
-            times = row.crowd.times[row.crowd.blocks == block]
             axis.hist(
-                times, bins=list(range(0, 1801, 50)), histtype="step", color=colour, label=f"RT {block + 1}"
+                block_times(row.crowd, block),
+                bins=list(range(0, 1801, 50)),
+                histtype="step",
+                color=colour,
+                label=f"RT {block + 1}",
             )
             axis.axvline(BEEP_TIMES[block], color=colour, linewidth=0.8, linestyle=":")
         axis.set(xlabel="Response time (ms); dotted: the beep", ylabel="Trials", xlim=(0, 1800))
@@ -327,6 +204,12 @@ def response_times(
         axis.set_title(f"{one.name}: {people}", pad=17)
         cell += 1
     return sheet.picture("response_times")
+
+
+def block_times(crowd: Crowd, block: int) -> np.ndarray:
+    """Every response time of a block, in ms."""
+    times = crowd.times[:, crowd.blocks == block]
+    return times[~np.isnan(times)]
 
 
 def network_times(evaluation: Evaluation, row: Row | None) -> tuple[np.ndarray, float]:
@@ -350,9 +233,10 @@ def _network_times(axis: Axes, evaluation: Evaluation, row: Row | None, colour: 
 
 
 def entropy_threshold(answers: Answers, row: Row | None) -> float:
-    """That which goes best with people's times; without people, that which half of the images reach."""
+    """The threshold that best predicts people's response times; without people, one that half of the images reach."""
     if row is not None:
-        fitted = measures.fit_threshold(answers.entropy, row.crowd.response_times)
+        times = measures.mean_over(row.crowd.standardized_times())
+        fitted = measures.fit_threshold(answers.entropy, times)
         if np.isfinite(fitted):
             return fitted
     return float(np.median(answers.entropy.min(axis=1)))

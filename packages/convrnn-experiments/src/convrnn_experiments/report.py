@@ -9,20 +9,20 @@ import numpy as np
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.console import Report, silent
-from convrnn_experiments import figures, plots, tables
-from convrnn_experiments.compare import Row, compare
+from convrnn_experiments import comparison_tables, figures, plots, sat_plots, tables
+from convrnn_experiments.compare import Difference, Row, compare, differences
 from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.examples import examples
 from convrnn_experiments.matching import MEANING, Exits
-from convrnn_experiments.observers import MAX_UNREADABLE, Misses
+from convrnn_experiments.observers import MAX_UNREADABLE, MISSES, Misses
 from convrnn_experiments.page import FIGURES, TABLES, Figure, Section, render
 from convrnn_experiments.page_files import LIST, write_page
 from convrnn_experiments.people import People, read_people
 from convrnn_experiments.results import Evaluation, read_evaluations
 from convrnn_experiments.tables import Table
 
-BANDS = "Bands and bars are 95 % bootstrap intervals, over images for networks and over observers for people."
+BANDS = "Bands and bars are 95 % confidence intervals: over images for networks, over images and observers for people."
 SIMULATED = (
     "The observers of this page are SIMULATED, and the images that they were shown are drawn by a program. "
     "No person answered: figures here show that everything works, and say nothing about people or photographs."
@@ -41,12 +41,13 @@ class Findings:
     evaluations: list[Evaluation]
     people: People | None
     rows: list[Row]
+    differences: list[Difference]
     match: Exits
 
     @property
     def whole(self) -> list[Row]:
         """The comparisons over all levels."""
-        return [row for row in self.rows if row.whole]
+        return [row for row in self.rows if row.pooled]
 
     @property
     def noun(self) -> str:
@@ -100,7 +101,7 @@ def write(
         else read_people(human, named=named, misses=misses, seed=seed, max_unreadable=max_unreadable)
     )
     rows = [] if people is None else compare(evaluations, people, match=match, seed=seed)
-    found = Findings(evaluations, people, rows, match)
+    found = Findings(evaluations, people, rows, differences(rows), match)
     made = _tables(found)
     sections = _sections(found, made, report)
     text = render(_title(found), _lead(found), SIMULATED if people and people.simulated else "", sections)
@@ -113,7 +114,7 @@ def write(
 
 
 def _title(found: Findings) -> str:
-    return f"Networks beside {found.noun}" if found.rows else "Networks over time"
+    return f"Networks and {found.noun}" if found.rows else "Networks over time"
 
 
 def _lead(found: Findings) -> list[str]:
@@ -134,7 +135,9 @@ def _tables(found: Findings) -> dict[str, Table]:
     """Every table that is written, by name; empty ones are not."""
     made = {
         "accuracy": tables.accuracies(found.evaluations),
-        "confusion_networks": tables.network_confusions(found.evaluations),
+        "confusion_networks": tables.network_confusions(
+            [(one, found.row_of(one)) for one in found.evaluations]
+        ),
         "response_times_networks": [
             row
             for one in found.evaluations
@@ -144,11 +147,19 @@ def _tables(found: Findings) -> dict[str, Table]:
     }
     if found.people is not None:
         made |= {
-            "comparison": tables.comparison(found.rows, found.people, found.match),
-            "curves": tables.people_accuracies(found.rows, found.people),
-            "categories": tables.categories(found.rows, found.people),
+            "comparison": comparison_tables.comparison(found.rows, found.people, found.match),
+            "differences": comparison_tables.differences(found.differences),
+            "compared": comparison_tables.compared(found.rows),
+            "misses": comparison_tables.misses(found.rows, found.people),
+            "curves": comparison_tables.people_accuracies(found.rows, found.people),
+            "curves_networks": comparison_tables.network_curves(found.rows),
+            "images_networks": comparison_tables.network_images(found.rows),
+            "trials_people": comparison_tables.people_trials(found.rows, found.people),
+            "categories": comparison_tables.categories(found.rows, found.people),
             "confusion_people": tables.people_confusions(found.whole, found.people),
-            "consistency": tables.consistencies(found.whole, plots.consistency_of),
+            "consistency": tables.consistencies(
+                found.whole, plots.consistency_of, plots.consistency_errors_of
+            ),
             "response_times_people": tables.people_times(found.whole, found.people),
             "observers": tables.observers(found.people, found.evaluations),
             "trials": tables.trials(found.people, found.evaluations),
@@ -160,7 +171,7 @@ def _tables(found: Findings) -> dict[str, Table]:
 
 def _sections(found: Findings, made: dict[str, Table], report: Report) -> list[Section]:
     colours = figures.colour_of([one.network for one in found.evaluations])
-    makers = [_accuracy, _comparison, _categories, _consistency, _times, _confusions, _examples]
+    makers = [_accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions, _examples]
     sections = []
     with figures.style():
         for done, make in enumerate(makers, start=1):
@@ -171,53 +182,95 @@ def _sections(found: Findings, made: dict[str, Table], report: Report) -> list[S
     return [*sections, _provenance(found, made)]
 
 
-def _accuracy(found: Findings, colours: plots.Colours) -> Section:
-    panels = plots.panels_of(found.evaluations, found.rows)
-    reference = None if found.people is None else found.people.misses
-    beside = (
-        f" Round marks: {found.noun}, at the steps that go with their response times ({found.match}: "
-        f"{MEANING[found.match]})."
-        if found.rows
-        else ""
-    )
+def _accuracy(found: Findings, colours: sat_plots.Colours) -> Section:
+    panels = sat_plots.panels_of(found.evaluations, found.rows)
+    misses = None if found.people is None else found.people.misses
+    names = ["accuracy", "curves", "curves_networks"] if found.rows else ["accuracy"]
+    said = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
     units = sorted({unit for one in found.evaluations if (unit := CONDITIONS[one.regime].unit)})
     levels = f" Numbers above the panels: {', '.join(units)}." if units else ""
-    said = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
-    names = ["accuracy", "curves"] if found.rows else ["accuracy"]
     drawn = [
         Figure(
-            plots.sat_curves(panels, colours, found.noun, cost=cost, reference=reference),
-            f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}.{beside} {BANDS}"
-            + levels
-            + (f" {DIGITISED_NOTE}" if reference is not None and not cost else ""),
+            sat_plots.sat_curves(panels, colours, found.noun, cost=cost, misses=misses),
+            f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}."
+            f"{_matched_words(found)} {BANDS}{levels}"
+            + (f" {DIGITISED_NOTE}" if misses is not None and not cost else ""),
             said,
-            names + (["digitised"] if reference is not None and not cost else []),
+            names + (["digitised"] if misses is not None and not cost else []),
         )
         for cost in (False, True)
     ]
+    if found.rows:
+        drawn.append(_milliseconds(found, panels, colours))
     return Section(
         "Accuracy over time", [], drawn, [(tables.accuracy_wide(found.evaluations), 3, "accuracy")]
     )
 
 
-def _names(panel: plots.Panel) -> str:
-    return ", ".join(f"network {line.network}" for line in panel.lines) + (" and people" if panel.row else "")
+def _matched_words(found: Findings) -> str:
+    """What the marks of a curve stand for, where there are people."""
+    if not found.rows:
+        return ""
+    return (
+        " Filled marks: the network on all images compared, at each step. Hollow marks: the images of each "
+        "response-time block at the step matched to it, which the RMSE compares with people. Round marks: "
+        f"{found.noun}, at the matched steps ({found.match}: {MEANING[found.match]})."
+    )
 
 
-def _comparison(found: Findings, colours: plots.Colours) -> Section | None:
+def _milliseconds(found: Findings, panels: Sequence[sat_plots.Panel], colours: sat_plots.Colours) -> Figure:
+    compared = [panel for panel in panels if panel.rows]
+    return Figure(
+        sat_plots.millisecond_curves(panels, colours, found.noun),
+        f"Accuracy over response time. Round marks: {found.noun} at their mean response times, with 95 % confidence "
+        "intervals of both. Networks: time steps mapped to milliseconds by a speed and a delay, fitted to all images "
+        "of the regime, for orientation; a network whose accuracy hardly changes over time has no meaningful map.",
+        [f"{panel.title}: accuracy over response time of {_names(panel)}" for panel in compared],
+        ["curves", "curves_networks", "response_times_people"],
+    )
+
+
+def _names(panel: sat_plots.Panel) -> str:
+    return ", ".join(f"network {line.network}" for line in panel.lines) + (
+        " and people" if panel.rows else ""
+    )
+
+
+def _comparison(found: Findings, colours: sat_plots.Colours) -> Section | None:
     if found.people is None:
         return None
-    notes = "".join(
-        f"<li>{html.escape(note)}</li>" for note in tables.notes(found.rows, found.people, found.match)
-    )
+    listed = comparison_tables.notes(found.rows, found.people, found.match)
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in listed)
+    shown = [
+        (comparison_tables.comparison_wide(found.rows, keys), 2, "comparison")
+        for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT)
+    ]
+    if found.differences:
+        shown.append((comparison_tables.differences_wide(found.differences), 2, "differences"))
     return Section(
-        f"Networks and {found.noun} in numbers",
-        tables=[(tables.comparison_wide(found.rows), 2, "comparison")],
-        further=f"<ul class='faint'>{notes}</ul>",
+        f"Networks and {found.noun} in numbers", tables=shown, further=f"<ul class='faint'>{notes}</ul>"
     )
 
 
-def _categories(found: Findings, colours: plots.Colours) -> Section | None:
+def _trials(found: Findings, colours: sat_plots.Colours) -> Section | None:
+    if found.people is None:
+        return None
+    words = (
+        "Trials missed, in percent of the trials compared, by condition and response-time block: of each observer, "
+        f"then the mean over observers. In the comparison {MISSES[found.people.misses]}."
+    )
+    counts = [
+        {name.replace("_", " "): str(value) for name, value in row.items()}
+        for row in comparison_tables.compared(found.rows)
+    ]
+    return Section(
+        "Images, trials and misses",
+        [words],
+        tables=[(comparison_tables.misses_wide(found.rows), 1, "misses"), (counts, 2, "compared")],
+    )
+
+
+def _categories(found: Findings, colours: sat_plots.Colours) -> Section | None:
     if not found.whole:
         return None
     said = [f"Accuracy by category of {row.evaluation.network} and {found.noun}" for row in found.whole]
@@ -226,7 +279,7 @@ def _categories(found: Findings, colours: plots.Colours) -> Section | None:
     return Section("Categories", [], [Figure(picture, f"{words} {BANDS}", said, ["categories"])])
 
 
-def _consistency(found: Findings, colours: plots.Colours) -> Section | None:
+def _consistency(found: Findings, colours: sat_plots.Colours) -> Section | None:
     if not found.whole:
         return None
     said = [f"Error consistency in {name}" for name in dict.fromkeys(row.condition for row in found.whole)]
@@ -239,7 +292,7 @@ def _consistency(found: Findings, colours: plots.Colours) -> Section | None:
     return Section("Error consistency", [], [Figure(picture, words, said, ["consistency"])])
 
 
-def _times(found: Findings, colours: plots.Colours) -> Section:
+def _times(found: Findings, colours: sat_plots.Colours) -> Section:
     pairs = [(one, found.row_of(one)) for one in found.evaluations]
     said = [
         f"Response times of {who} in {one.name}"
@@ -248,15 +301,16 @@ def _times(found: Findings, colours: plots.Colours) -> Section:
     ]
     words = (
         "A network answers at the first time step at which the entropy of its readout has fallen to a threshold "
-        "(Spoerer et al. 2020), here the one whose order of images is nearest to people's; where there are no people, "
-        "the one that half of the images reach."
+        "(Spoerer et al. 2020), here the one whose order of images best predicts people's; where there are no people, "
+        "one that half of the images reach. Within a block the beep drives people's times, so only their order within "
+        "observer and block is compared with the network's."
     )
     picture = plots.response_times(pairs, colours, found.noun)
     names = ["response_times_networks"] + (["response_times_people"] if found.rows else [])
     return Section("Response times", [], [Figure(picture, words, said, names)])
 
 
-def _confusions(found: Findings, colours: plots.Colours) -> Section:
+def _confusions(found: Findings, colours: sat_plots.Colours) -> Section:
     drawn = []
     for one in found.evaluations:
         row = found.row_of(one)
@@ -268,7 +322,7 @@ def _confusions(found: Findings, colours: plots.Colours) -> Section:
     return Section("Confusions over time", [], drawn)
 
 
-def _examples(found: Findings, colours: plots.Colours) -> Section | None:
+def _examples(found: Findings, colours: sat_plots.Colours) -> Section | None:
     drawn, absent = [], []
     for one in found.evaluations:
         chosen = examples(one)

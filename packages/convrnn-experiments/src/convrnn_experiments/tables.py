@@ -13,14 +13,14 @@ import pandas as pd
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments import digitised as published
 from convrnn_experiments import measures
-from convrnn_experiments.compare import MEASURES, Measure, Row
-from convrnn_experiments.matching import MEANING, Exits, described
-from convrnn_experiments.observers import MISSES
+from convrnn_experiments.compare import Row, mean_time_estimates
+from convrnn_experiments.intervals import Estimate, proportion_interval
 from convrnn_experiments.people import BEEP_TIMES, EXPERIMENTS, People
-from convrnn_experiments.resampling import Estimate
 from convrnn_experiments.results import Evaluation
+from convrnn_experiments.sampling_error import pooled_shares
 
 Table = list[dict[str, Any]]
+_NORMAL = 1.959964  # standard errors on either side of a 95 % interval
 
 
 def as_csv(table: Table) -> bytes:
@@ -68,83 +68,15 @@ def _cell(text: str) -> str:
     return f"<span>{html.escape(value)}{small}</span>"
 
 
-def with_interval(found: Estimate, digits: int = 1) -> str:
-    """`71.4 [66.2, 75.9]`; a dash where undefined."""
-    if math.isnan(found.value):
-        return "–"
-    low, high = (("–" if math.isnan(end) else f"{end:.{digits}f}") for end in (found.low, found.high))
-    return f"{found.value:.{digits}f} [{low}, {high}]"
+def with_interval(found: Estimate, digits: int = 1, *, interval: bool = True) -> str:
+    """`71.4 [66.2, 75.9]`; a dash where undefined, and no brackets where there is to be no `interval`."""
+    value, low, high = (_fixed(number, digits) for number in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]" if interval and not math.isnan(found.value) else value
 
 
-def comparison(rows: Sequence[Row], people: People, match: Exits) -> Table:
-    """The comparison, a row for each network, condition and measure."""
-    return [
-        {
-            "network": row.evaluation.network,
-            "trained_on": str(row.evaluation.config.perturb),
-            "condition": row.condition,
-            "measure": measure.key,
-            "value": row.estimates[measure.key].value,
-            "low": row.estimates[measure.key].low,
-            "high": row.estimates[measure.key].high,
-            "unit": measure.unit,
-            "images": row.images,
-            "observers": row.observers,
-            "simulated_observers": people.simulated,
-            "exits": str(match),
-            "matched_steps": " ".join(f"{position + 1:g}" for position in row.where),
-            "misses": people.misses,
-            "left_out": " ".join(people.named),
-        }
-        for row in rows
-        for measure in MEASURES
-    ]
-
-
-def comparison_wide(rows: Sequence[Row], chosen: Sequence[Measure] = MEASURES) -> Table:
-    """The comparison for reading: a row for each network and condition, a column for each measure."""
-    return [
-        {
-            "network": row.evaluation.network,
-            "condition": row.condition,
-            **{
-                measure.label: with_interval(row.estimates[measure.key], measure.digits) for measure in chosen
-            },
-        }
-        for row in rows
-    ]
-
-
-def notes(rows: Sequence[Row], people: People, match: Exits) -> list[str]:
-    """What has to be known to read a comparison: people, misses, exits, intervals, measures."""
-    counts = {row.evaluation.regime: people.observers(row.evaluation.regime) for row in rows}
-    said = ", ".join(f"{count} in {regime}" for regime, count in counts.items())
-    who = (
-        "SIMULATED observers (made by a program: they say nothing about people)"
-        if people.simulated
-        else "people"
-    )
-    left_out = f"; left out: {', '.join(people.named)}" if people.named else "; nobody left out"
-    where = {
-        f"{row.evaluation.network}, {row.evaluation.regime}: {described(row.where)}": None
-        for row in rows
-        if match == Exits.LINEAR
-    }
-    return [
-        f"Observers: {said}; {who}{left_out}; {MISSES[people.misses]}.",
-        *people_notes(people, [row.evaluation for row in rows]),
-        f"Exits, '{match}': {MEANING[match]}{'. ' + '; '.join(where) if where else ''}.",
-        "Brackets: 95 % bootstrap intervals, over images for networks, over observers for people, over both between "
-        "them.",
-        *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
-    ]
-
-
-def comparison_markdown(rows: Sequence[Row], people: People, match: Exits) -> str:
-    """The whole comparison as a Markdown page."""
-    title = f"# Networks beside {people.noun}\n"
-    listed = "".join(f"- {note}\n" for note in notes(rows, people, match))
-    return f"{title}\n{as_markdown(comparison_wide(rows))}\n{listed}"
+def _fixed(number: float, digits: int) -> str:
+    """A rounded number without a negative zero; a dash where undefined."""
+    return "–" if math.isnan(number) else f"{round(number, digits) + 0.0:.{digits}f}"
 
 
 def accuracies(evaluations: Iterable[Evaluation]) -> Table:
@@ -172,51 +104,6 @@ def accuracies(evaluations: Iterable[Evaluation]) -> Table:
     return table
 
 
-def people_accuracies(rows: Sequence[Row], people: People) -> Table:
-    """People's accuracy by response time, with the network's at the exit that goes with it."""
-    return [
-        {
-            "network": row.evaluation.network,
-            "condition": row.condition,
-            "response_time_block": block + 1,
-            "beep_ms": int(BEEP_TIMES[block]),
-            "people_percent": theirs.value,
-            "people_low": theirs.low,
-            "people_high": theirs.high,
-            "observers": row.observers,
-            "simulated_observers": people.simulated,
-            "time_step": float(row.where[block]) + 1,
-            "network_percent": ours.value,
-            "network_low": ours.low,
-            "network_high": ours.high,
-        }
-        for row in rows
-        for block, (theirs, ours) in enumerate(zip(row.people, row.network, strict=True))
-    ]
-
-
-def categories(rows: Sequence[Row], people: People) -> Table:
-    """Accuracy by category, of people and of networks at the exits that go with people's response times."""
-    return [
-        {
-            "network": row.evaluation.network,
-            "condition": row.condition,
-            "category": CATEGORIES[label],
-            "people_percent": theirs.value,
-            "people_low": theirs.low,
-            "people_high": theirs.high,
-            "simulated_observers": people.simulated,
-            "network_percent": ours.value,
-            "network_low": ours.low,
-            "network_high": ours.high,
-        }
-        for row in rows
-        for label, (theirs, ours) in enumerate(
-            zip(row.people_categories, row.network_categories, strict=True)
-        )
-    ]
-
-
 def accuracy_wide(evaluations: Iterable[Evaluation]) -> Table:
     """Accuracy for reading: a row for each network, test set and level, a column for each time step."""
     table: Table = []
@@ -241,47 +128,90 @@ def accuracy_wide(evaluations: Iterable[Evaluation]) -> Table:
     return table
 
 
-def network_confusions(evaluations: Iterable[Evaluation]) -> Table:
-    """Networks' confusions: how often each category was given each answer, at each time step."""
+def network_confusions(evaluations: Iterable[tuple[Evaluation, Row | None]]) -> Table:
+    """Networks' confusions: how often each category was given each answer, at each time step.
+
+    Of the images compared with people where there is such a comparison, else of all.
+    """
     return [
         {"network": one.network, "test_set": one.name, "time_step": step + 1, **cell}
-        for one in evaluations
-        for step, matrix in enumerate(measures.confusion_matrix(one.answers.labels, one.answers.answers))
-        for cell in _cells(matrix)
+        for one, row in evaluations
+        for answers in [one.answers if row is None else row.answers]
+        for step, matrix in enumerate(measures.confusion_matrix(answers.labels, answers.answers))
+        for cell in _cells(matrix, _binomial_variances(matrix), matrix.sum(axis=1))
     ]
+
+
+def _binomial_variances(matrix: np.ndarray) -> np.ndarray:
+    """Variance of the share of each answer, each image being a draw of its own."""
+    total = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return matrix / total * (1 - matrix / total) / total
 
 
 def people_confusions(rows: Sequence[Row], people: People) -> Table:
-    """People's confusions, in each response-time block."""
-    return [
-        {
-            "condition": condition,
-            "response_time_block": block + 1,
-            "simulated_observers": people.simulated,
-            **cell,
-        }
-        for condition, row in {row.condition: row for row in rows}.items()
-        for block, matrix in enumerate(row.crowd.confusions)
-        for cell in _cells(matrix)
-    ]
+    """People's confusions, in each response-time block; answers of missed trials are not counted."""
+    table: Table = []
+    for condition, row in {row.condition: row for row in rows}.items():
+        labels, crowd = row.answers.labels, row.crowd
+        groups = crowd.blocks * len(CATEGORIES) + labels
+        count = len(BEEP_TIMES) * len(CATEGORIES)
+        _, variances = pooled_shares(crowd.answers, groups, count, len(CATEGORIES))
+        variances = variances.reshape(len(BEEP_TIMES), len(CATEGORIES), len(CATEGORIES))
+        units = np.full(len(CATEGORIES), len(crowd.observers))
+        for block, matrix in enumerate(crowd.confusions(labels)):
+            head = {
+                "condition": condition,
+                "response_time_block": block + 1,
+                "simulated_observers": people.simulated,
+            }
+            table += [head | cell for cell in _cells(matrix, variances[block], units)]
+    return table
 
 
-def _cells(matrix: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        {"category": CATEGORIES[true], "answer": CATEGORIES[given], "count": int(matrix[true, given])}
-        for true, given in np.argwhere(matrix)
-    ]
+def _cells(matrix: np.ndarray, variances: np.ndarray, units: np.ndarray) -> list[dict[str, Any]]:
+    """Counts and row shares in percent, with Wilson's interval; cells without an answer are left out."""
+    found = []
+    for true, given in np.argwhere(matrix):
+        percent = 100 * matrix[true, given] / matrix[true].sum()
+        estimate = proportion_interval(
+            percent, 1e4 * variances[true, given], max(units[true] - 1, 1), units[true]
+        )
+        found.append(
+            {
+                "category": CATEGORIES[true],
+                "answer": CATEGORIES[given],
+                "count": int(matrix[true, given]),
+                "percent_of_category": percent,
+                "low": estimate.low,
+                "high": estimate.high,
+            }
+        )
+    return found
 
 
-def consistencies(rows: Sequence[Row], matrix_of: Callable[[Sequence[Row]], np.ndarray]) -> Table:
-    """Error consistency of each pair; networks come first."""
+def consistencies(
+    rows: Sequence[Row],
+    matrix_of: Callable[[Sequence[Row]], np.ndarray],
+    errors_of: Callable[[Sequence[Row]], np.ndarray],
+) -> Table:
+    """Error consistency of each pair, with intervals over images; networks come first."""
     table: Table = []
     for condition in dict.fromkeys(row.condition for row in rows):
         group = [row for row in rows if row.condition == condition]
         names = [*(row.evaluation.network for row in group), *group[0].crowd.observers]
-        matrix = matrix_of(group)
+        matrix, errors = matrix_of(group), errors_of(group)
         for a, b in zip(*np.triu_indices(len(names), k=1), strict=True):
-            table.append({"condition": condition, "one": names[a], "other": names[b], "kappa": matrix[a, b]})
+            half = _NORMAL * errors[a, b]
+            table.append(
+                {
+                    "condition": condition,
+                    "one": names[a],
+                    "other": names[b],
+                    "kappa": matrix[a, b],
+                    "low": matrix[a, b] - half,
+                    "high": matrix[a, b] + half,
+                }
+            )
     return table
 
 
@@ -297,17 +227,30 @@ def network_times(evaluation: Evaluation, steps: np.ndarray, threshold: float) -
             "time_step": "never" if math.isnan(place) else int(place) + 1,
             "images": count,
             "percent": 100 * count / len(steps),
+            **_ends(_binomial(count, len(steps))),
         }
         for place, count in zip(places, counts, strict=True)
     ]
 
 
+def _binomial(count: int, number: int) -> Estimate:
+    """Wilson's interval of a share in percent, each of `number` units being a draw of its own."""
+    share = count / number
+    return proportion_interval(100 * share, 1e4 * share * (1 - share) / number, np.inf, number)
+
+
+def _ends(found: Estimate) -> dict[str, float]:
+    return {"low": found.low, "high": found.high}
+
+
 def people_times(rows: Sequence[Row], people: People) -> Table:
-    """Quartiles of people's response times, in each block."""
+    """Mean (of each observer, then over observers) and quartiles of people's response times, in each block."""
     table: Table = []
     for condition, row in {row.condition: row for row in rows}.items():
+        means = mean_time_estimates(row.crowd)
         for block, beep in enumerate(BEEP_TIMES):
-            times = row.crowd.times[row.crowd.blocks == block]
+            times = row.crowd.times[:, row.crowd.blocks == block]
+            times = times[~np.isnan(times)]
             quartiles = np.quantile(times, (0.25, 0.5, 0.75)) if len(times) else [float("nan")] * 3
             names = ("lower_quartile_ms", "median_ms", "upper_quartile_ms")
             table.append(
@@ -315,7 +258,10 @@ def people_times(rows: Sequence[Row], people: People) -> Table:
                     "condition": condition,
                     "response_time_block": block + 1,
                     "beep_ms": int(beep),
-                    "trials": len(times),
+                    "answers": len(times),
+                    "mean_ms": means[block].value,
+                    "mean_low": means[block].low,
+                    "mean_high": means[block].high,
                 }
                 | dict(zip(names, quartiles, strict=True))
                 | {"simulated_observers": people.simulated}
