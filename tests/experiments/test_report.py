@@ -104,9 +104,7 @@ def test_without_people_the_page_is_about_networks(tmp_path, runs):
     text = text_of(tmp_path / "index.html")
     assert "<title>Networks over time</title>" in text
     assert "Error consistency" not in text
-    assert "observer" not in text.partition("</style>")[2].replace(
-        "over observers for people", ""
-    )  # but in the words on intervals
+    assert "observer" not in text.partition("</style>")[2]
     assert not (tmp_path / "tables/comparison.csv").exists()
 
 

@@ -22,7 +22,7 @@ from convrnn_experiments.people import People, read_people
 from convrnn_experiments.results import Evaluation, read_evaluations
 from convrnn_experiments.tables import Table
 
-BANDS = "Bands and bars are 95 % confidence intervals: over images for networks, over images and observers for people."
+BANDS = "Bands and bars are 95 % confidence intervals over images"
 SIMULATED = (
     "The observers of this page are SIMULATED, and the images that they were shown are drawn by a program. "
     "No person answered: figures here show that everything works, and say nothing about people or photographs."
@@ -193,7 +193,7 @@ def _accuracy(found: Findings, colours: sat_plots.Colours) -> Section:
         Figure(
             sat_plots.sat_curves(panels, colours, found.noun, cost=cost, misses=misses),
             f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}."
-            f"{_matched_words(found)} {BANDS}{levels}"
+            f"{_matched_words(found)} {_bands(found)}{levels}"
             + (f" {DIGITISED_NOTE}" if misses is not None and not cost else ""),
             said,
             names + (["digitised"] if misses is not None and not cost else []),
@@ -205,6 +205,10 @@ def _accuracy(found: Findings, colours: sat_plots.Colours) -> Section:
     return Section(
         "Accuracy over time", [], drawn, [(tables.accuracy_wide(found.evaluations), 3, "accuracy")]
     )
+
+
+def _bands(found: Findings) -> str:
+    return f"{BANDS}{' for networks, over images and observers for people' if found.rows else ''}."
 
 
 def _matched_words(found: Findings) -> str:
@@ -276,7 +280,7 @@ def _categories(found: Findings, colours: sat_plots.Colours) -> Section | None:
     said = [f"Accuracy by category of {row.evaluation.network} and {found.noun}" for row in found.whole]
     words = f"Each point is a category: accuracy of {found.noun} across, of the network up, over all response times."
     picture = plots.category_scatter(found.whole, colours, found.noun)
-    return Section("Categories", [], [Figure(picture, f"{words} {BANDS}", said, ["categories"])])
+    return Section("Categories", [], [Figure(picture, f"{words} {_bands(found)}", said, ["categories"])])
 
 
 def _consistency(found: Findings, colours: sat_plots.Colours) -> Section | None:
