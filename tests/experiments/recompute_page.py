@@ -523,7 +523,11 @@ def page(check, path):
                         value = float(cell)
                     except ValueError:
                         continue
-                    known |= {f"{round(value, digits) + 0.0:.{digits}f}" for digits in (0, 1, 2)}
+                    # The files have six digits, so a value at the edge of rounding may go either way.
+                    near = {value * (1 - 5e-6), value, value * (1 + 5e-6)}
+                    known |= {
+                        f"{round(one, digits) + 0.0:.{digits}f}" for one in near for digits in (0, 1, 2)
+                    }
     reader = Cells()
     reader.feed(path.read_text(encoding="utf-8"))
     for table in reader.tables:

@@ -306,9 +306,13 @@ def _times(found: Findings, colours: sat_plots.Colours) -> Section:
     words = (
         "A network answers at the first time step at which the entropy of its readout has fallen to a threshold "
         "(Spoerer et al. 2020), here the one whose order of images best predicts people's; where there are no people, "
-        "one that half of the images reach. Within a block the beep drives people's times, so only their order within "
-        "observer and block is compared with the network's."
+        "one that half of the images reach."
     )
+    if found.rows:
+        words += (
+            " Within a block the beep drives people's times, so only their order within observer and block is compared "
+            "with the network's."
+        )
     picture = plots.response_times(pairs, colours, found.noun)
     names = ["response_times_networks"] + (["response_times_people"] if found.rows else [])
     return Section("Response times", [], [Figure(picture, words, said, names)])
