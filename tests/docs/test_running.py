@@ -47,7 +47,7 @@ save_weights(bl_net((64, 64, 3), 1000, width=0.02), sys.argv[2])
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory) -> Path:
-    """What lies under /path/to in the pages: ImageNet as folders and as its tar of tars, and the download from OSF."""
+    """What lies under /path/to in the pages: ImageNet as folders and as its tars, and the download from OSF."""
     folder = tmp_path_factory.mktemp("outside")
     draw_sample(folder / "sample", images_per_category=4, trials=32, observers=2)
     (folder / "sample/imagenet").rename(folder / "ILSVRC2012")
@@ -60,6 +60,12 @@ def outside(tmp_path_factory) -> Path:
                     tar.add(image, image.name)
             outer.add(inner, inner.name)
             inner.unlink()
+    labels = []
+    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as tar:
+        for number, image in enumerate(sorted((folder / "ILSVRC2012/train").glob("*/*.JPEG")), start=1):
+            tar.add(image, f"ILSVRC2012_val_{number:08d}.JPEG")
+            labels.append(f"ILSVRC2012_val_{number:08d},{image.parent.name} 1 2 3 4 \n")
+    (folder / "LOC_val_solution.csv").write_text("".join(["ImageId,PredictionString\n", *labels]))
     return folder
 
 

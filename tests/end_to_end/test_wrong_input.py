@@ -96,6 +96,8 @@ def test_weights_of_another_network(place: Path, command) -> None:
         ("train", "PERTURB"),
         ("data IMAGENET=/nowhere/at/all", "/nowhere/at/all"),
         ("data HUMAN=/nowhere/at/all", "/nowhere/at/all"),
+        ("data IMAGENET=. VALIDATION=/nowhere/at/all", "/nowhere/at/all"),
+        ("data VALIDATION=.", "goes with IMAGENET"),
     ],
 )
 def test_make_says_it_before_anything_else(command, tmp_path: Path, words: str, named: str) -> None:
@@ -105,3 +107,28 @@ def test_make_says_it_before_anything_else(command, tmp_path: Path, words: str, 
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert named in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("HUMAN=.", ""),
+        ("VALIDATION=val.tar", "--validation val.tar"),
+        ("VALIDATION=val.tar HUMAN=.", "--validation val.tar --exclude-stimuli ."),
+        ("VALIDATION=val.tar VALIDATION_LABELS=l", "--validation val.tar --validation-labels l"),
+    ],
+)
+def test_make_data_compares_validation_images_with_the_stimuli(
+    command, tmp_path: Path, words: str, options: str
+) -> None:
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for name in ("val.tar", "requirements.lock", "pyproject.toml", "CITATION.cff"):
+        (tmp_path / name).touch()
+    for package in ("data", "model", "experiments"):
+        (tmp_path / f"packages/convrnn-{package}").mkdir(parents=True)
+        (tmp_path / f"packages/convrnn-{package}/pyproject.toml").touch()
+    done = command("make", "-n", "data", "IMAGENET=.", *words.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (prepare,) = [line for line in done.stdout.splitlines() if "convrnn-data prepare" in line]
+    assert " ".join(prepare.partition(" prepare ")[2].split()) == f". data {options}".strip()
