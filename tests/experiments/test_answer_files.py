@@ -1,8 +1,10 @@
 """Files of answers in every arrangement: the same observers come back, or what is lost is said."""
 
+import gzip
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -174,6 +176,40 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
         read_observers(tmp_path)
 
 
+def test_a_folder_whose_entries_cannot_be_looked_at_is_an_error(tmp_path, monkeypatch):
+    """It may be listed (r) but not entered (x)."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "jatos_results_1.txt").write_text(LINES[0])
+    is_dir = Path.is_dir
+
+    def refuse(path):
+        if path.parent == tmp_path / "b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    for given in (tmp_path, tmp_path / "b" / "jatos_results_1.txt"):
+        with pytest.raises(ConvRNNError, match=r"cannot (list|read) \S+: Permission denied"):
+            read_observers(given)
+
+
+def test_compressed_results_are_read_and_unfinished_downloads_are_errors(tmp_path, expected):
+    (tmp_path / "jatos_results_1.txt.gz").write_bytes(gzip.compress("\n".join(LINES).encode()))
+    pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
+    for suffix in (".part", ".crdownload"):
+        unfinished = tmp_path / f"jatos_results_2.txt{suffix}"
+        unfinished.write_text(LINES[0][:100])
+        with pytest.raises(
+            ConvRNNError, match=f"{unfinished.name} must be a whole file, got an unfinished download"
+        ):
+            read_observers(tmp_path)
+        unfinished.unlink()
+    cut = tmp_path / "jatos_results_1.txt.gz"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    with pytest.raises(ConvRNNError, match="whole gzip file"):
+        read_observers(tmp_path)
+
+
 def test_broken_arrays_lose_themselves_only(tmp_path):
     """Cut short on a line of its own, before another on its line, at the end, and over lines."""
     for text, lost, line in (
@@ -227,6 +263,7 @@ def variants(change):
         lambda row: {"duration": f"{row['duration']:e}"},
         lambda row: {"response": row["response"].capitalize()} if "response" in row else {},
         lambda row: {"response": f" {row['response'].upper()} "} if "response" in row else {"response": ""},
+        lambda row: {} if "response" in row else {"response": "null"},
         lambda row: {"category": row["category"].title(), "correct": str(row["correct"])},
         lambda row: {"mode": float(row["mode"]), "order": "1"},
     ],

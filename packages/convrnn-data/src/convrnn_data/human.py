@@ -1,5 +1,6 @@
 """The human test set: what its file names say, and the two layouts in which it is found."""
 
+import contextlib
 import os
 import re
 from collections import Counter
@@ -171,9 +172,10 @@ def scan_stimuli(folder: Path) -> Scan:
         ConvRNNError: no layout is recognised, there is no stimulus in it, a folder cannot be listed, or two stimuli of
             one block have the same name.
     """
-    if not folder.is_dir():
-        state = "is not a directory" if folder.exists() else "does not exist"
-        raise ConvRNNError(f"{folder} {state}; the human test set is looked for there as {LAYOUTS}")
+    with contextlib.suppress(PermissionError):  # then listing says so
+        if not folder.is_dir():
+            state = "is not a directory" if folder.exists() else "does not exist"
+            raise ConvRNNError(f"{folder} {state}; the human test set is looked for there as {LAYOUTS}")
     entries = names_in(folder)
     if MANIFEST in entries:
         layout = _in_shards

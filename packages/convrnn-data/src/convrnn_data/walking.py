@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from convrnn_data import advice
+from convrnn_data.errors import ConvRNNError
 from convrnn_data.reading import names_in
 
 
@@ -29,7 +31,11 @@ def _below(folder: Path, otherwise: str, listed: set[Path]) -> Iterator[Path]:
     listed.add(real)
     folders = []
     for path in (folder / name for name in names_in(folder, otherwise)):
-        if path.is_dir():
+        try:
+            is_folder = path.is_dir()
+        except OSError as error:  # a folder may be listed without letting anybody look at what it lists
+            raise ConvRNNError(f"cannot list {folder}: {advice.describe(error, path, otherwise)}") from error
+        if is_folder:
             folders.append(path)
         else:
             yield path

@@ -7,6 +7,7 @@ all of these alike.
 """
 
 import codecs
+import gzip
 import json
 import re
 import zipfile
@@ -16,15 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_data.reading import is_hidden
 from convrnn_data.walking import files_below, is_dead_link
 from convrnn_experiments.errors import ConvRNNError
 
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
+COMPRESSED = ".gz"
 ARCHIVES = (".zip", ".jrzip")
 FOUND_AS = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}) or {RESULT} of single results"
 
-_ZIP = b"PK\x03\x04"
+_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
+_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
 _LARGEST_MEMBER = 2**30
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _NEXT_LINE = re.compile(r"\n(?=\s*\[)")
@@ -124,8 +128,12 @@ def _after_broken(text: str, start: int, decoder: json.JSONDecoder) -> int:
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        if not path.is_file():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:  # a folder above may not be entered
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
+    if not is_folder:
+        if not is_file:
             raise ConvRNNError(
                 f"{path} does not exist; give files of human answers ({FOUND_AS}), or their folder."
             )
@@ -141,6 +149,11 @@ def _below(folder: Path) -> Iterator[Path]:
     for path in files_below(folder, "every folder of answers must be readable; give another folder"):
         if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
             yield path
+        elif path.name.startswith("jatos_results_") and path.suffix.lower() in _UNFINISHED:
+            raise ConvRNNError(
+                f"cannot read answers: {path} must be a whole file, got an unfinished download. Download it again, or "
+                "remove it."
+            )
         elif not path.suffix and is_dead_link(path):
             raise ConvRNNError(
                 f"cannot read answers: {path} must link to a file or folder, got a link to nothing. "
@@ -149,6 +162,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_result(name: str) -> bool:
+    name = name.removesuffix(COMPRESSED)
     return name == RESULT or PurePosixPath(name).match(RESULTS)
 
 
@@ -157,6 +171,13 @@ def _texts(path: Path) -> Iterator[AnswerText]:
         data = path.read_bytes()
     except OSError as error:
         raise ConvRNNError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ConvRNNError(
+                f"cannot read {path}: it must be a whole gzip file, got {error}. Download it again."
+            ) from error
     if data.startswith(_ZIP):
         yield from _archived(path)
     else:

@@ -25,6 +25,7 @@ RESPONSE = "Stimulus & Response"
 
 _MAX_DURATION = 1e9
 _MAX_ID, _LONGEST_ID = 10**18, 200
+_NOTHING = frozenset({"", "null", "none", "undefined", "nan"})
 _DURATION = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?)\s*(?:ms)?\s*")
 
 
@@ -237,7 +238,7 @@ def _trial(row: dict[str, Any]) -> list[Any] | str:
         return f"category {row.get('category')!r} is not that of {name}"
     if _level(row.get("mode")) != level:
         return f"mode {row.get('mode')!r} is not the level of {name}"
-    missed = row.get("response") in (None, "")
+    missed = _is_missed(row.get("response"))
     response = None if missed else _category(row.get("response"))
     if response is None and not missed:
         return f"response {row.get('response')!r} is not one of the 16 categories"
@@ -255,6 +256,11 @@ def _trial(row: dict[str, Any]) -> list[Any] | str:
 
 def _file_name(row: dict[str, Any]) -> str:
     return str(row.get("filename", "")).replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _is_missed(response: object) -> bool:
+    """Whether there is no response: nothing, or a word that programs write for nothing."""
+    return response is None or (isinstance(response, str) and response.strip().lower() in _NOTHING)
 
 
 def _category(value: object) -> str | None:

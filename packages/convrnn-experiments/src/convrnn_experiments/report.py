@@ -28,9 +28,9 @@ SIMULATED = (
     "No person answered: figures here show that everything works, and say nothing about people or photographs."
 )
 DIGITISED_NOTE = (
-    "Pale gray: SATBench's published curves (real photographs, people, a network of full size), digitised from its "
-    "figure (±2 percentage points) or analysis notebooks (±0.3), whichever scores missed trials as this page does; for "
-    "orientation only."
+    "Pale gray: published curves of SATBench (Subramanian et al. 2025, Journal of Vision 25(1):4, doi "
+    "10.1167/jov.25.1.4; real photographs, people, a network of full size), digitised from its figure (±2 percentage "
+    "points) or analysis notebooks (±0.3), whichever scores missed trials as this page does; for orientation only."
 )
 
 
