@@ -54,7 +54,7 @@ AT_THE_END = """
 def run(work: str, name: str) -> "subprocess.CompletedProcess[str]":
     script = COMMAND.format(work=work.format(name=name))
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -14,7 +14,7 @@ from convrnn_data import processes
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.processes import map_in_processes
 
-GENEROUS = 60
+GENEROUS = 600
 """Seconds; only a process that never ends takes so long."""
 
 

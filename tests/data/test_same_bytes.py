@@ -1,5 +1,6 @@
 """The same input gives the same bytes, however it lies, whoever does the work, and whatever interrupts it."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -51,37 +53,49 @@ def test_the_tasks_of_an_array_and_a_last_verify(tar_of_tars, tmp_path, undistur
     assert digests(out) == undisturbed
 
 
-def killed(source, out, delay):
-    """Prepare in a child that is killed after so many seconds; whether it was still at it."""
+FILE_OPERATIONS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
+"""What Python tells audit hooks of, and what a kill may fall before."""
+
+
+def killed(source, out, number):
+    """Prepare in a child that kills itself before so many file operations are done; whether it came to that."""
     child = os.fork()
     if child == 0:
         try:
+            left = number
+
+            def count(event, arguments):
+                nonlocal left
+                if event in FILE_OPERATIONS:
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(count)
             prepare(source, out, workers=1, **SETTINGS)
-        finally:
             os._exit(0)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert status in (0, signal.SIGKILL)
+    return status == signal.SIGKILL
 
 
 def test_killed_twenty_times(class_folders, tmp_path, undisturbed, digests):
-    draw, kills, rounds, out = random.Random(7), 0, 0, tmp_path / "set"
-    began = time.perf_counter()
-    prepare(class_folders, tmp_path / "timed", workers=1, **SETTINGS)
-    usual = time.perf_counter() - began
+    draw, kills, out = random.Random(7), 0, tmp_path / "set"
     while kills < 20:
         stamps = {
             path: path.stat().st_mtime_ns for path in out.rglob("*.tar") if path.with_suffix(".json").exists()
         }
-        kills += killed(class_folders, out, draw.uniform(0, usual))
+        # A run that begins anew has some 200 operations.
+        ended = killed(class_folders, out, draw.randrange(150))
+        kills += ended
         # What was whole stays as it is: it is not written again.
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
-        if (out / "manifest.json").exists():
-            prepare(class_folders, out, workers=1, **SETTINGS)
+        if not ended:
             assert digests(out) == undisturbed
             shutil.rmtree(out)
-            rounds += 1
-        assert rounds < 60, "the machine is too slow to be killed in time"
     prepare(class_folders, out, workers=1, **SETTINGS)
     assert digests(out) == undisturbed
 
@@ -104,9 +118,21 @@ def test_the_command_with_two_workers_killed_twenty_times(
                 kills += 1
         if (out / "manifest.json").exists():
             shutil.rmtree(out)
-    time.sleep(2)  # Workers whose command was killed end their shard first.
+        # Workers end a moment after their command.
+        while workers_of(running.pid):
+            time.sleep(0.005)
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=True).returncode == 0
     assert digests(out) == undisturbed
+
+
+def workers_of(group):
+    """The processes of a group that are no zombies."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+            found += [process.name] if int(its_group) == group and state != "Z" else []
+    return found
 
 
 @pytest.mark.slow

@@ -110,10 +110,10 @@ def test_training_ends_itself_and_queues_again(cluster: Path) -> None:
     values = environment(cluster, CONVRNN_BIN=cluster / "bin", PERTURB="noise", TRAIN_FLAGS="--epochs 3")
     with subprocess.Popen(["bash", SCRIPTS / "train.sbatch"], cwd=cluster, env=values) as job:
         began = time.monotonic()
-        while not (cluster / "words").exists() and time.monotonic() - began < 60:
+        while not (cluster / "words").exists() and time.monotonic() - began < 600:
             time.sleep(0.02)
         job.send_signal(signal.SIGTERM)
-        assert job.wait(timeout=60) == 0
+        assert job.wait(timeout=600) == 0
     assert (cluster / "requeued").read_text().split() == ["requeue", "42"]
     words = (cluster / "words").read_text().split()
     assert words[-1] == "--resume"

@@ -164,7 +164,7 @@ def test_a_process_that_nobody_joins() -> None:
         env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 1

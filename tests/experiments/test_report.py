@@ -244,7 +244,7 @@ def test_in_a_browser(tmp_path, page, width):
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     probe = re.search(r'data-probe="([^"]*)"', done.stdout)
