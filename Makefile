@@ -25,6 +25,8 @@ FUZZ_INPUTS ?= 100000
 FUZZ_SEED ?= 0
 COMPARE_FLAGS ?=
 REPORT_FLAGS ?=
+# Tests at a time: each process takes up to 4 GB.
+TEST_PROCESSES ?= 2
 CHAOS_KILLS ?= 200
 CHAOS_SEED ?= 0
 CHAOS_FLAGS ?=
@@ -158,13 +160,16 @@ docs: $(READY) ## Build the pages of docs/ into site/ (any warning is an error)
 notebook: $(READY) ## Run docs/from-weights-to-sat.ipynb again, in place (minutes)
 	@$(BIN)/python docs/run_notebook.py
 
+# Neighbouring tests go to one process, so that fixtures are mostly made once.
+PARALLEL := -n $(TEST_PROCESSES) --dist worksteal
+
 test: $(READY) ## Lint, check the lock, test each package alone, then everything together
 	@$(MAKE) --no-print-directory check lock-check test-alone
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --tested-alone
 
 test-all: $(READY) ## Everything in `make test`, and the tests that take minutes
 	@$(MAKE) --no-print-directory check lock-check test-alone
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(READY) ## Style and types, in seconds
 	@$(BIN)/ruff check .
@@ -188,8 +193,8 @@ test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in an environm
 	   echo "convrnn-$$package alone"; \
 	   extra=$$(test $$package = model && echo "[tensorflow]"); \
 	   $(BIN)/uv venv --quiet --clear --no-python-downloads --python $(BIN)/python .venv-$$package; \
-	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout hypothesis hatchling scipy || exit 1; \
-	   .venv-$$package/bin/python -m pytest -q -m "not slow" tests/$$package || exit 1; \
+	   $(BIN)/uv pip install --quiet --python .venv-$$package --constraint requirements.lock "./packages/convrnn-$$package$$extra" pytest pytest-timeout pytest-xdist hypothesis hatchling scipy || exit 1; \
+	   .venv-$$package/bin/python -m pytest -q $(PARALLEL) -m "not slow" tests/$$package || exit 1; \
 	 done
 
 # PyTorch by pip, which takes a CPU build where one is at hand; it is in no lock, since its CUDA packages weigh gigabytes.

@@ -16,6 +16,31 @@ settings.load_profile("patient")
 SHARED = Path(os.environ.get("CONVRNN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--tested-alone",
+        action="store_true",
+        help="leave out what `make test-alone` has run: tests of convrnn-data and convrnn-model not marked `together`",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--tested-alone"):
+        return
+    alone = (HERE / "data", HERE / "model")
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("together") is None
+        and any(folder in item.path.parents for folder in alone)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of golden files and real photographs; a test that needs it skips where it is absent."""

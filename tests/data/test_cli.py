@@ -11,6 +11,8 @@ import convrnn_data
 from convrnn_data.cli import main
 from convrnn_data.console import plain_lines
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):

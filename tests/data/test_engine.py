@@ -15,6 +15,8 @@ import pytest
 from convrnn_data import engine
 from convrnn_data.errors import ConvRNNError
 
+pytestmark = pytest.mark.together
+
 
 def die(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)

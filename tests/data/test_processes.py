@@ -14,6 +14,8 @@ from convrnn_data import processes
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.processes import map_in_processes
 
+pytestmark = pytest.mark.together
+
 GENEROUS = 600
 """Seconds; only a process that never ends takes so long."""
 

@@ -6,6 +6,8 @@ import pytest
 
 from convrnn_model import cli, save_weights
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def command(monkeypatch, capsys):

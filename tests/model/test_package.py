@@ -12,6 +12,8 @@ import pytest
 
 import convrnn_model
 
+pytestmark = pytest.mark.together
+
 PROMISED = {
     *("bl_net", "b_net", "b_k_net", "b_f_net", "b_d_net", "preprocess_image", "load_weights", "save_weights"),
     *("inspect_weights", "fetch_weights", "activations", "response_times", "entropy", "multiply_adds"),

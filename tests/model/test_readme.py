@@ -51,6 +51,7 @@ def test_there_are_five():
     assert len(RECIPES) == 5
 
 
+@pytest.mark.together
 def test_photograph(recipe, capsys, tmp_path, monkeypatch):
     image = pytest.importorskip("PIL.Image", reason="the recipe reads a photograph with pillow")
     image.new("RGB", (300, 200), "teal").save(tmp_path / "photograph.jpg")
