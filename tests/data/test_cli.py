@@ -93,7 +93,7 @@ WRONG = [
     (
         "prepare nowhere set",
         1,
-        "nowhere does not exist. ImageNet is looked for there as <wnid>/",
+        "cannot read nowhere: No such file or directory. ImageNet is looked for there as <wnid>/",
     ),
     ("prepare empty set", 1, "empty is not ImageNet: .* the folder is empty"),
     ("prepare note.txt set", 1, "note.txt is not a tar: got a text file"),
