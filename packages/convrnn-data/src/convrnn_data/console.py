@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from convrnn_data.errors import ConvRNNError
+from convrnn_data.printing import finish_printing, make_printing_safe
 from convrnn_data.reading import require_current_folder, require_posix
 
 # typer and rich are imported where they are used: workers import this module too, and start sooner without them.
@@ -34,8 +35,16 @@ def run(
 ) -> NoReturn:
     """Run a command-line app and exit; `going_on` is said after an interruption.
 
-    The codes: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted (SIGINT), 143 ended (SIGTERM).
+    The codes: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted (SIGINT), 143 ended (SIGTERM). Output that
+    cannot be printed changes none of them.
     """
+    make_printing_safe()
+    code = _run(app, name, errors, going_on)
+    finish_printing()
+    sys.exit(code)
+
+
+def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], going_on: str) -> int:
     import typer
     from typer.exceptions import TyperException
 
@@ -44,7 +53,7 @@ def run(
         require_current_folder()
     except ConvRNNError as error:
         _say(name, str(error))
-        sys.exit(1)
+        return 1
     came = _interrupted_by()
     try:
         code = app(prog_name=name, standalone_mode=False)
@@ -70,7 +79,7 @@ def run(
     ended = signal.SIGTERM in came
     if code == 130:
         _say(name, f"{'ended' if ended else 'interrupted'}; {going_on}")
-    sys.exit(143 if ended and code == 130 else code or 0)
+    return 143 if ended and code == 130 else code or 0
 
 
 def _interrupted_by() -> list[int]:

@@ -4,7 +4,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import IO
 
 import convrnn_model
 from convrnn_experiments.errors import ConvRNNError
@@ -52,6 +53,13 @@ def fix_keras() -> None:
     keras.config.set_max_steps_per_epoch(None)
 
 
+def _nameless_file() -> IO[bytes]:
+    """Open a file without a name, in memory where the system can: the temporary folder may be full or missing."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("notices"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 @contextmanager
 def quiet_import() -> Iterator[None]:
     """Import TensorFlow and Keras; their notices on stderr are shown only if the import fails.
@@ -64,7 +72,7 @@ def quiet_import() -> Iterator[None]:
         os.environ.setdefault(name, value)
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
+    with _nameless_file() as aside:
         os.dup2(aside.fileno(), 2)
         try:
             fix_keras()
@@ -76,7 +84,8 @@ def quiet_import() -> Iterator[None]:
             raise
         except BaseException:
             aside.seek(0)
-            os.write(real, aside.read())
+            with suppress(OSError):  # the error itself matters more than its notices
+                os.write(real, aside.read())
             raise
         finally:
             os.dup2(real, 2)

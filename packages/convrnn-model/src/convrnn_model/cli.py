@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inspection import inspect_weights
 from convrnn_model.pretrained import PRETRAINED, fetch_weights
+from convrnn_model.printing import finish_printing, make_printing_safe
 from convrnn_model.variants import variant_named
 
 if TYPE_CHECKING:
@@ -71,6 +72,13 @@ def fetch(
 
 def main() -> NoReturn:
     """Run the command and exit: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted."""
+    make_printing_safe()
+    code = _run()
+    finish_printing()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         _require_current_folder()
         code = app(prog_name=NAME, standalone_mode=False)
@@ -87,7 +95,7 @@ def main() -> NoReturn:
         code = 130
     if code == 130:
         _say("interrupted; the same command starts again")
-    sys.exit(code or 0)
+    return code or 0
 
 
 def _require_current_folder() -> None:
