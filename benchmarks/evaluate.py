@@ -58,7 +58,6 @@ def finished_run(options: argparse.Namespace, folder: Path) -> tuple[runs.Run, t
         perturb=Regime.COLOR,
         width=options.width,
         image_size=size,
-        resize=round(size * 8 / 7),
         weights="none",
         trainable="all",
     )

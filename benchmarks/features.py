@@ -42,7 +42,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         perturb=Regime.COLOR,
         width=options.width,
         image_size=size,
-        resize=round(size * 8 / 7),
     )
     functions: dict[str, Callable[[], object]] = {}
     for steps in (config.timesteps, config.timesteps // 2):
@@ -67,7 +66,7 @@ def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[
     network = networks.build_network(config)
     extractor = extraction.Extractor(network, config, data)
     model, _ = extraction.pooled_model(network, config)
-    shape = (extraction.BATCH, config.image_size, config.image_size, 3)
+    shape = (extraction.BATCH, config.stimulus_size, config.stimulus_size, 3)
     batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     count = len(data.table("train"))
     starts = range(0, count, extraction.BATCH)

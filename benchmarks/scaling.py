@@ -227,7 +227,8 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
     config = Config(data="", perturb=Regime.COLOR, width=float(width), image_size=SIDE)
     network = networks.build_network(config)
     model, _ = extraction.pooled_model(network, config)
-    images = np.zeros((extraction.BATCH, SIDE, SIDE, 3), np.uint8)
+    side = config.stimulus_size
+    images = np.zeros((extraction.BATCH, side, side, 3), np.uint8)
     for few in (1, 2):  # TensorFlow makes its graph, and then one for any batch
         model.predict_on_batch(images[:few])
     each = []

@@ -51,7 +51,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         perturb=Regime.NOISE,
         width=options.width,
         image_size=options.image_size,
-        resize=round(options.image_size * 8 / 7),
         batch_size=16,
         trainable="all",
     )

@@ -61,8 +61,12 @@ def _config(data: bytes, folder: Path) -> None:
     found = runs.Run(folder).config()
     demand(config.exits(found) >= 1 and found.image_size >= 1, "a network without an image or an exit")
     demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds")
-    same = json.loads(json.dumps(found.to_json(), allow_nan=False)) == json.loads(data)
-    demand(same, "values that are not those of the file")
+    values = json.loads(data)
+    values.setdefault("stimulus_size", values["image_size"])  # older files have none
+    demand(
+        json.loads(json.dumps(found.to_json(), allow_nan=False)) == values,
+        "values that are not those of the file",
+    )
 
 
 def _measures(data: bytes, folder: Path) -> None:

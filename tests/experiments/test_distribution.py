@@ -34,7 +34,8 @@ from convrnn_experiments.perturbations import Perturb
 
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 both = ("CPU:0", "CPU:1")
-small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, epochs=2, trainable="all")
+sizes = dict(stimulus_size=72, image_size=64, resize=72)
+small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=2, trainable="all")
 for name, devices in (("one", ()), ("two", both)):
     config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
     config = checked(config, data)
@@ -59,7 +60,8 @@ from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config, checked
 
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
-small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=16, epochs=1, trainable="all")
+sizes = dict(stimulus_size=72, image_size=64, resize=72)
+small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
 config = Config(data=str(data.path), perturb=Regime.BLUR, mixed_precision=True, **small)
 config = checked(config, data)
 network = networks.prepare_network(config, print)
@@ -108,7 +110,8 @@ from convrnn_experiments.config import Config, checked
 
 where, out, address, index, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 team = distribution.join(address, index, count) if count > 1 else distribution.Processes()
-small = dict(width=0.02, timesteps=2, image_size=64, resize=64, batch_size=10, epochs=2, trainable="all")
+sizes = dict(stimulus_size=72, image_size=64, resize=72)
+small = dict(width=0.02, timesteps=2, **sizes, batch_size=10, epochs=2, trainable="all")
 data = PreparedSet(where)
 config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), data)
 network = networks.prepare_network(config, lambda line: None)

@@ -20,6 +20,7 @@ from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.networks import build_network
+from convrnn_experiments.pipeline import batches
 from convrnn_experiments.results import read_evaluations
 from convrnn_experiments.runs import Run, write_json
 from convrnn_model import load_weights, multiply_adds, preprocess_image, save_weights
@@ -31,7 +32,7 @@ def untrained(path: Path, regime: str, seed: int, **more) -> Run:
     """A finished run of a small network, with weights of its own."""
     import keras
 
-    config = Config("data", Regime(regime), width=0.03, image_size=SIZE, resize=73, batch_size=32, **more)
+    config = Config("data", Regime(regime), width=0.03, image_size=SIZE, batch_size=32, **more)
     keras.utils.set_random_seed(seed)
     write_json(path / "config.json", config.to_json())
     write_json(path / "environment.json", {"command": "convrnn train", "versions": {}})
@@ -83,10 +84,12 @@ def test_answers_are_those_of_the_run_s_own_weights(run, lines):
     network = build_network(config)
     load_weights(network, run.weights)
     for line in lines[:3]:
-        image = Image.open(line["file_paths"]).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+        image = Image.open(line["file_paths"])
+        assert image.size == (config.stimulus_size, config.stimulus_size)
+        image = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         softmax = np.stack(network(preprocess_image(np.asarray(image))[None]))[:, 0]
         confidence = [float(line[f"confidence_exit{i}"]) for i in range(8)]
-        # Pillow and TensorFlow round differently when they shrink a picture.
+        # Pillow rounds the shrunk picture to whole numbers.
         np.testing.assert_allclose(softmax.max(axis=-1), confidence, atol=0.05)
 
 
@@ -207,9 +210,28 @@ def test_a_feedforward_network_has_one_exit(tmp_path, human):
     assert "predictions_exit1" not in line
 
 
-def test_pictures_are_shown_at_the_size_of_the_configuration(human):
-    config = Config("data", Regime.COLOR, image_size=32, resize=37)
-    trials = testsets.find_trials(human, Regime.COLOR, config)
-    assert (trials.frame.size, trials.frame.resize) == (32, 32)  # the whole picture, as people saw it
+def test_stimuli_are_read_as_they_are(human):
+    trials = testsets.find_trials(human, Regime.COLOR, Config("data", Regime.COLOR))
+    assert (trials.frame.size, trials.frame.resize) == (224, 224)
     assert dataclasses.replace(trials, levels=None).perturbed is False
-    assert Image.open(io.BytesIO(trials.pictures.read([0])[0])).size == (224, 224)
+    ((images, _, _),) = batches(trials.pictures, trials.frame, 1, rows=np.array([3]))
+    expected = np.asarray(Image.open(io.BytesIO(trials.pictures.read([3])[0])).convert("RGB")).astype(int)
+    np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # decoders round otherwise
+
+
+@pytest.mark.parametrize("size", [(200, 200), (224, 200)])
+@pytest.mark.parametrize("layout", ["original", "shards"])
+def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
+    """Levels are in pixels of the stimulus, so at another size they are other levels under the same name."""
+    copy = tmp_path / "human"
+    shutil.copytree(human, copy)
+    victim = sorted(copy.glob("NoiseSplit_gray_contrast0.2/3/*"))[0]
+    Image.open(victim).resize(size).save(victim, "JPEG")
+    folder = copy
+    if layout == "shards":
+        folder = tmp_path / "shards"
+        reformat(copy, folder, layout=layout)
+    says = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
+    with pytest.raises(ConvRNNError, match=says):
+        testsets.find_trials(folder, Regime.NOISE, Config("data", Regime.NOISE))
+    testsets.find_trials(folder, Regime.BLUR, Config("data", Regime.BLUR))

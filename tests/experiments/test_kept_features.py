@@ -24,8 +24,9 @@ from convrnn_experiments.networks import build_network
 from convrnn_experiments.parts import Where
 from convrnn_model import save_weights
 
-SMALL = {"width": 0.02, "timesteps": 2, "image_size": 64, "resize": 70, "views": 2, "seed": 5}
-OPTIONS = "--width 0.02 --timesteps 2 --image-size 64 --resize 70 --views 2 --seed 5"
+SIZES = {"stimulus_size": 68, "image_size": 64, "resize": 70}
+SMALL = {"width": 0.02, "timesteps": 2, "views": 2, "seed": 5} | SIZES
+OPTIONS = "--width 0.02 --timesteps 2 --stimulus-size 68 --image-size 64 --resize 70 --views 2 --seed 5"
 PARTS = 10
 """Two views of 32 images in shards of 8, and 16 images for validation; a category has 3, so the split is exact."""
 TWO = Where(workers=2)

@@ -7,11 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from scipy.stats import kstest, truncnorm
 
 from convrnn_data.streams import Stream
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.perturbations import Perturb, perturb
+from convrnn_experiments.perturbations import Perturb, perturb, set_stream
+from convrnn_experiments.resizing import resize
 
 NOISE, BLUR = CONDITIONS[Regime.NOISE], CONDITIONS[Regime.BLUR]
 
@@ -66,6 +68,9 @@ def test_noise_is_truncated_gray_and_new_for_each_image() -> None:
     assert abs(np.corrcoef(noise[0, ..., 0].ravel(), noise[1, ..., 0].ravel())[0, 1]) < 0.04
     # Redrawn, not clipped: no mass gathers at the two ends.
     assert np.mean(np.abs(noise[0, ..., 0]) > 1.999 * 0.04) < 0.001
+    standard = noise[:5, ..., 0] / levels[:5, None, None]
+    # 81,920 values: the statistic is below 1.95 / sqrt(n) with a probability of 99.9 %.
+    assert kstest(standard.ravel(), truncnorm(-2, 2).cdf).statistic < 0.0069
 
 
 @pytest.mark.parametrize("shape", [(24, 31), (32, 32), (64, 40)])
@@ -123,6 +128,34 @@ def test_layer_draws_anew_in_fit_and_restarts_where_told() -> None:
     np.testing.assert_array_equal(np.asarray(layer(images)), first)
     layer.restart(Stream.TRAINING_PERTURBATION, 6)
     assert not np.array_equal(np.asarray(layer(images)), first)
+
+
+@pytest.mark.parametrize("size", [16, 21, 32])
+@pytest.mark.parametrize("regime", Regime)
+def test_pictures_are_perturbed_first_and_resized_then(regime: Regime, size: int) -> None:
+    images, levels = pictures(3, 32, 32), np.float32(CONDITIONS[regime].levels[-1:] * 3)
+    generators = [keras.random.SeedGenerator(5) for _ in range(2)]
+    whole, _ = perturb(images, CONDITIONS[regime], seed_generator=generators[0], levels=levels)
+    small, _ = perturb(images, CONDITIONS[regime], seed_generator=generators[1], levels=levels, size=size)
+    np.testing.assert_allclose(small, resize(whole, size), atol=2e-6)
+    layer = Perturb(CONDITIONS[regime], size=size, seed=1)
+    layer.restart(Stream.TRAINING_PERTURBATION)
+    shown = np.rint(255 * images).astype(np.uint8)
+    set_stream(generators[0], 1, Stream.TRAINING_PERTURBATION)
+    expected, _ = perturb(
+        shown / np.float32(255), CONDITIONS[regime], seed_generator=generators[0], size=size
+    )
+    np.testing.assert_allclose(layer(shown), 2 * np.asarray(expected) - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_drawn_blur_is_the_blur_of_the_level(drawn: bool) -> None:
+    """Kernels of drawn levels come from a table, those of given levels are computed."""
+    images, condition = pictures(40, 24, 31), BLUR.with_levels((0.0, 0.7, 3.0))
+    out, levels = run(images, condition, levels=None if drawn else np.float32([0.0, 0.7] * 20))
+    for image, blurred, sd in zip(images, out, levels, strict=True):
+        expected = gaussian_filter(image.astype(np.float64), (float(sd), float(sd), 0)) if sd else image
+        np.testing.assert_allclose(blurred, expected, atol=2e-6)
 
 
 def test_layer_feeds_the_networks_range() -> None:

@@ -24,10 +24,14 @@ from convrnn_experiments.objectives import (
     balanced_weights,
     learning_rate,
 )
-from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, epoch_rows, pictures_of
+from convrnn_experiments.pipeline import batches, epoch_jitter, epoch_rows, frame_of, pictures_of
 from convrnn_model import load_weights, save_weights
 
-SMALL = {"width": 0.02, "timesteps": 2, "image_size": 64, "resize": 64, "batch_size": 8, "epsilon": 1e-3}
+SIZES = {"stimulus_size": 72, "image_size": 64, "resize": 72}
+SMALL = {"width": 0.02, "timesteps": 2, "batch_size": 8, "epsilon": 1e-3} | SIZES
+
+
+SCALES = ({"stimulus_size": 70}, {"image_size": 72})
 
 
 def config_of(data: PreparedSet, **changes: object) -> Config:
@@ -157,7 +161,7 @@ def test_kept_features_train_the_readout_that_the_frozen_network_does(
     for epoch in range(config.epochs):
         rows = epoch_rows(len(source), seed=config.seed, epoch=epoch)
         for images, labels, _ in batches(
-            source, Frame(64, 64), config.batch_size, rows=rows, jitter=views(source)
+            source, frame_of(config), config.batch_size, rows=rows, jitter=views(source)
         ):
             model.train_on_batch(images, labels, sample_weight=tf.gather(weights, labels))
     through = network.get_layer("ReadoutDense").get_weights()
@@ -199,7 +203,7 @@ def test_features_are_kept_resumed_and_never_mixed(
     trained(config, prepared, tmp_path / "two")
     assert files[0].read_bytes() == kept[files[0]][1]
     assert [path.stat().st_mtime_ns for path in files[1:]] == [kept[path][0] for path in files[1:]]
-    for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 70}):
+    for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 75}, *SCALES):
         other = replace(config, **change)
         assert folder_of(tmp_path / "features", other, "a") != folder_of(tmp_path / "features", config, "a")
     assert folder_of(tmp_path / "features", config, "a") != folder_of(tmp_path / "features", config, "b")
@@ -236,7 +240,8 @@ def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     ("changes", "message"),
     [
         ({"trainable": "readout"}, "needs --weights"),
-        ({"resize": 63}, "smaller than --image-size"),
+        ({"resize": 71}, "--resize must be at least --stimulus-size 72, got 71"),
+        ({"image_size": 73}, "--image-size must be at most --stimulus-size 72, got 73"),
         ({"weights": "nowhere.h5"}, "nowhere.h5"),
     ],
 )
@@ -267,3 +272,10 @@ def test_configuration_survives_its_file(prepared: PreparedSet, tmp_path: Path) 
     run = runs.start(tmp_path / "run", config, resume=False, force=False)
     assert run.config() == config
     assert run.config().condition.levels == (0.0, 0.1)
+
+
+def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp_path: Path) -> None:
+    values = json.loads(json.dumps(Config("data", Regime.NOISE, image_size=128, resize=146).to_json()))
+    del values["stimulus_size"]
+    config = Config.from_json(values, tmp_path / "config.json")
+    assert (config.stimulus_size, config.image_size, config.resize) == (128, 128, 146)

@@ -61,9 +61,18 @@ NetworkOption = Annotated[Network, typer.Option("--network", help="Which network
 Width = Annotated[float, typer.Option(min=0.001, help="Factor on the filters of every layer.")]
 Timesteps = Annotated[int, typer.Option(min=1, help="Time steps of bl.")]
 Weights = Annotated[str, typer.Option(help="bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")]
-ImageSize = Annotated[int, typer.Option(min=1, help="Side of the network's input, px.")]
+StimulusSize = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Side of the pictures that are cropped and perturbed, px; that of the test set."
+    ),
+]
+ImageSize = Annotated[
+    int, typer.Option(min=1, help="Side of the network's input, px, to which perturbed pictures are resized.")
+]
 Resize = Annotated[
-    int | None, typer.Option(help="Shorter side before cropping, px.", show_default="8/7 of the image size")
+    int | None,
+    typer.Option(help="Shorter side before cropping, px.", show_default="8/7 of the stimulus size"),
 ]
 NoiseSD = Annotated[str | None, typer.Option(help="Noise levels, such as 0,0.02,0.04.")]
 BlurSD = Annotated[str | None, typer.Option(help="Blur levels in px, such as 0,1.5,3.")]
@@ -90,6 +99,7 @@ def train(
     trainable: Annotated[
         Trainable, typer.Option(help="The readout on frozen features, or all.")
     ] = Trainable.readout,
+    stimulus_size: StimulusSize = 224,
     image_size: ImageSize = 128,
     resize: Resize = None,
     noise_sd: NoiseSD = None,
@@ -139,6 +149,7 @@ def train(
             cumulative_readout=cumulative_readout,
             weights=weights,
             trainable=trainable.value,
+            stimulus_size=stimulus_size,
             image_size=image_size,
             resize=resize,
             noise_sd=_numbers(noise_sd, "--noise-sd"),
@@ -174,6 +185,7 @@ def features_command(
     width: Width = 1.0,
     timesteps: Timesteps = 8,
     weights: Weights = "bl_imagenet",
+    stimulus_size: StimulusSize = 224,
     image_size: ImageSize = 128,
     resize: Resize = None,
     noise_sd: NoiseSD = None,
@@ -202,6 +214,7 @@ def features_command(
             width=width,
             timesteps=timesteps,
             weights=weights,
+            stimulus_size=stimulus_size,
             image_size=image_size,
             resize=resize,
             noise_sd=_numbers(noise_sd, "--noise-sd"),
@@ -385,7 +398,7 @@ def stimuli(
     noise_sd: Annotated[str, typer.Option(help="Noise levels.")] = "0,0.04,0.16",
     blur_sd: Annotated[str, typer.Option(help="Blur levels, px.")] = "0,3,9",
     per_block: Annotated[int, typer.Option(min=1, help="Images in each of the five blocks.")] = 210,
-    size: Annotated[int, typer.Option(min=1, help="Side of the images, px.")] = 224,
+    size: Annotated[int, typer.Option(min=1, help="Side, px: the stimulus size of the runs to test.")] = 224,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Make a test set in the layout of the human experiments, by the perturbations that training uses."""

@@ -31,8 +31,9 @@ class Config:
     cumulative_readout: bool = False
     weights: str = "none"
     trainable: str = "readout"
+    stimulus_size: int = 224
     image_size: int = 128
-    resize: int = 146
+    resize: int = 256
     levels: tuple[float, ...] | None = None
     epochs: int = 100
     batch_size: int = 128
@@ -64,6 +65,7 @@ class Config:
         Raises:
             ConvRNNError: names `path` and the keys that are missing or unknown.
         """
+        values = _with_stimulus_size(values)
         known = {field.name for field in fields(cls)}
         if wrong := known ^ set(values):
             raise _foreign(path, f"{', '.join(sorted(wrong))} differ")
@@ -83,6 +85,18 @@ class Config:
         return config
 
 
+def default_resize(stimulus_size: int) -> int:
+    """Return the shorter side of a photograph from which stimuli of this size are cropped, px: 8/7 of it."""
+    return round(stimulus_size * 8 / 7)
+
+
+def _with_stimulus_size(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the stimulus size to a configuration from before there was one: pictures were perturbed at image size."""
+    if "stimulus_size" in values or "image_size" not in values:
+        return values
+    return {**values, "stimulus_size": values["image_size"]}
+
+
 def _foreign(path: Path, what: str) -> ConvRNNError:
     return ConvRNNError(
         f"{path} is not a run's configuration of this version: {what}; train the run anew with --force"
@@ -95,6 +109,7 @@ def from_options(
     perturb: Regime,
     network: str,
     timesteps: int,
+    stimulus_size: int,
     image_size: int,
     resize: int | None,
     noise_sd: tuple[float, ...] | None,
@@ -109,8 +124,9 @@ def from_options(
         perturb: the regime.
         network: a variant's name.
         timesteps: of bl; others have one.
+        stimulus_size: side of the square that is cropped and perturbed, px.
         image_size: side of the network's input, px.
-        resize: shorter side before cropping, px; 8/7 of the image size where not given.
+        resize: shorter side before cropping, px; 8/7 of the stimulus size where not given.
         noise_sd: levels, where others than the regime's own are wanted.
         blur_sd: levels, as `noise_sd`.
         devices: names between commas.
@@ -124,8 +140,9 @@ def from_options(
         perturb=perturb,
         network=network,
         timesteps=timesteps if network == "bl" else 1,
+        stimulus_size=stimulus_size,
         image_size=image_size,
-        resize=round(image_size * 8 / 7) if resize is None else resize,
+        resize=default_resize(stimulus_size) if resize is None else resize,
         levels=_levels(perturb, {Regime.NOISE: noise_sd, Regime.BLUR: blur_sd}),
         devices=tuple(devices.split(",")) if devices else (),
         **others,
@@ -154,6 +171,7 @@ _FORM = {
     "cumulative_readout": bool,
     "weights": str,
     "trainable": _one_of("readout", "all"),
+    "stimulus_size": _AT_LEAST_1,
     "image_size": _AT_LEAST_1,
     "resize": _AT_LEAST_1,
     "levels": (_NONE, [float]),
@@ -190,8 +208,7 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
             "--trainable readout trains on a network's features, so it needs --weights FILE or a name; "
             "--trainable all starts from nothing"
         )
-    if config.resize < config.image_size:
-        raise ConvRNNError(f"--resize {config.resize} is smaller than --image-size {config.image_size}")
+    _require_shrinking(config)
     for split in ("train", "val"):
         require_split(data, split)
     config = replace(config, data_plan=data.plan_hash)
@@ -207,6 +224,20 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
             f"{config.width:g} has {_spelt(filters)}. Choose the network, the width or the file that fits"
         )
     return replace(config, weights_sha256=info.sha256)
+
+
+def _require_shrinking(config: Config) -> None:
+    """Raises ConvRNNError where a crop would not fit into the photograph, or the network's input not into the crop."""
+    if config.resize < config.stimulus_size:
+        raise ConvRNNError(
+            f"pictures cannot be cropped: --resize must be at least --stimulus-size {config.stimulus_size}, got "
+            f"{config.resize}. Leave --resize out, or give a larger one"
+        )
+    if config.image_size > config.stimulus_size:
+        raise ConvRNNError(
+            f"pictures cannot be resized: --image-size must be at most --stimulus-size {config.stimulus_size}, got "
+            f"{config.image_size}. Give both options the same value, or the first a smaller one"
+        )
 
 
 def _spelt(filters: tuple[int, ...]) -> str:

@@ -25,7 +25,8 @@ def dependencies(config: Config, weights_sha256: str, device: str | None = None)
         device: what computes, from `devices`; this process' own where not given.
     """
     levels = config.condition.levels
-    names = ("network", "width", "timesteps", "image_size", "resize", "seed", "mixed_precision", "data_plan")
+    sizes = ("stimulus_size", "image_size", "resize")
+    names = ("network", "width", "timesteps", *sizes, "seed", "mixed_precision", "data_plan")
     versions = {
         name: version(name)
         for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numba")

@@ -18,7 +18,7 @@ from convrnn_experiments.config import Config, exits
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation_accuracy import accuracy_estimates, as_lists
 from convrnn_experiments.networks import build_network
-from convrnn_experiments.perturbations import Perturb
+from convrnn_experiments.perturbations import Perturb, perturbation_of
 from convrnn_experiments.pipeline import batches
 from convrnn_experiments.results import level_order
 from convrnn_experiments.runs import Run, environment, write_json, written
@@ -75,6 +75,8 @@ def _described(trials: Trials, network: keras.Model, config: Config) -> dict[str
         "network": network.name,
         "parameters": network.count_params(),
         "multiply_adds": list(multiply_adds(network, side).cumulative),
+        "stimulus_size": config.stimulus_size,
+        "image_size": config.image_size,
         "environment": environment(),
     }
 
@@ -84,7 +86,7 @@ def predict(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The network's answers, a batch at a time, in the test set's order.
 
-    Images are prepared as the run's configuration says: its size, its resizing, its levels.
+    Images are prepared as the run's configuration says: its sizes, its levels.
 
     Yields:
         rows (batch,), softmax (batch, time, classes), levels (batch,) that were drawn.
@@ -112,10 +114,8 @@ def _condition(trials: Trials, config: Config) -> Condition:
 
 
 def _answering(network: keras.Model, condition: Condition, config: Config) -> tuple[keras.Model, Perturb]:
-    perturbation = Perturb(
-        condition, seed=config.seed, with_levels=True, name="perturbation", dtype="float32"
-    )
-    images = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    perturbation = perturbation_of(config, condition, with_levels=True)
+    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="pictures")
     shown, levels = perturbation(images)
     answers = network(shown)
     answers = answers if isinstance(answers, list | tuple) else [answers]

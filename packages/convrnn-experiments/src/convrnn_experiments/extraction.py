@@ -13,8 +13,8 @@ from convrnn_data.engine import available_cores
 from convrnn_data.streams import Stream
 from convrnn_experiments.config import Config
 from convrnn_experiments.parts import Part
-from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import Frame, batches, epoch_jitter, pictures_of, unreadable
+from convrnn_experiments.perturbations import Perturb, perturbation_of
+from convrnn_experiments.pipeline import batches, epoch_jitter, frame_of, pictures_of, unreadable
 from convrnn_experiments.runs import written_hdf5
 from convrnn_model import activations
 from convrnn_model.backend import keras
@@ -30,8 +30,8 @@ def pooled_names(network: str, timesteps: int) -> list[str]:
 
 def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Perturb]:
     """uint8 pictures -> perturbed -> pooled features (batch, time, channels); no readout is computed."""
-    perturbation = Perturb(config.condition, seed=config.seed, name="perturbation", dtype="float32")
-    images = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    perturbation = perturbation_of(config)
+    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="pictures")
     return keras.Model(images, _pooled(network, config, perturbation(images))), perturbation
 
 
@@ -69,9 +69,10 @@ class Extractor:
     def __init__(
         self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
     ) -> None:
-        shape = (config.image_size, config.image_size, 3)
-        pictures, perturbed = keras.Input(shape, dtype="uint8"), keras.Input(shape, dtype="float32")
-        self._perturbation = Perturb(config.condition, seed=config.seed, dtype="float32")
+        shown, seen = config.stimulus_size, config.image_size
+        pictures = keras.Input((shown, shown, 3), dtype="uint8")
+        perturbed = keras.Input((seen, seen, 3), dtype="float32")
+        self._perturbation = perturbation_of(config)
         # What draws is a model of its own, since its batches have to come one after another.
         self._perturb = keras.Model(pictures, self._perturbation(pictures))
         self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
@@ -92,9 +93,7 @@ class Extractor:
         # Each part has a stream of its own, so it does not matter which were computed before it.
         self._perturbation.restart(stream, part.view, part.shard)
         jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=part.view) if training else None
-        shown = batches(
-            pictures, Frame(config.image_size, config.resize), BATCH, rows=part.rows, jitter=jitter
-        )
+        shown = batches(pictures, frame_of(config), BATCH, rows=part.rows, jitter=jitter)
         try:
             perturbed = (self._perturb.predict_on_batch(images) for images, _, _ in shown)
             computed = list(_in_turn(self._network.predict_on_batch, perturbed, self._threads))

@@ -11,12 +11,15 @@ from convrnn_data import PreparedSet
 from convrnn_data.engine import available_cores
 from convrnn_data.streams import Stream, generator
 from convrnn_experiments import squares
-from convrnn_experiments.config import require_split
+from convrnn_experiments.config import Config, require_split
 from convrnn_experiments.datasets import without_autotuning
 from convrnn_experiments.errors import ConvRNNError
 
 MADE_TOGETHER = 16  # images per call from TensorFlow: one thread's share
 RATIOS = (1, 2, 4, 8)  # a JPEG decoder gives these fractions of the size at a fraction of the cost
+
+CENTRE = np.array([0.5, 0.5, 0.0], np.float32)
+"""Jitter of a crop from the middle, unflipped: vertical place, horizontal place, flip."""
 
 Reader = Callable[[Sequence[int]], list[bytes]]
 """Takes row numbers, gives the encoded images."""
@@ -27,7 +30,7 @@ class Frame:
     """How a square is cut from a photograph.
 
     Attributes:
-        size: side of the square, in pixels.
+        size: side of the square, in pixels: the stimulus size.
         resize: the photograph's shorter side, in pixels, at the scale of the square; `resize == size` takes the
             whole shorter side.
     """
@@ -53,6 +56,11 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def frame_of(config: Config) -> Frame:
+    """How a run's configuration cuts stimuli from photographs; they are resized once they are perturbed."""
+    return Frame(config.stimulus_size, config.resize)
 
 
 def pictures_of(data: PreparedSet, split: str) -> Pictures:
@@ -126,7 +134,7 @@ def batches(
     rows = np.arange(len(pictures)) if rows is None else np.asarray(rows)
     rows = rows[first_batch * batch_size :]
     if jitter is None:
-        jitter = np.tile(np.array([0.5, 0.5, 0.0], np.float32), (len(pictures), 1))
+        jitter = np.tile(CENTRE, (len(pictures), 1))
     if not len(rows):
         raise ValueError("no rows to make batches of")
     make = _maker(pictures, frame, jitter)
@@ -141,6 +149,18 @@ def batches(
     dataset = dataset.rebatch(batch_size).prefetch(2)
     dataset = without_autotuning(dataset, private_threads=True)
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
+
+
+def centre_square(encoded: bytes, frame: Frame) -> np.ndarray:
+    """Crop one picture as validation does, (size, size, 3) uint8.
+
+    Raises:
+        BadImage: the picture cannot be read.
+    """
+    height, width = squares.size_of(encoded)
+    label = np.zeros(1, np.int64)
+    alone = Pictures(lambda rows: [encoded], label, np.array([width]), np.array([height]))
+    return _maker(alone, frame, CENTRE[None])(label)[0]
 
 
 def _maker(pictures: Pictures, frame: Frame, jitter: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -372,6 +372,8 @@ def _run(one: Evaluation, ours: Sequence[Evaluation]) -> str:
             f"{other.measures['source']}{other.origin}"
             for other in ours
         ),
+        f"pictures are cropped and perturbed at {one.config.stimulus_size} px, and resized to the network's "
+        f"{one.config.image_size} px",
         ", ".join(config),
         ", ".join(versions),
     ]

@@ -49,6 +49,19 @@ def decode(encoded: bytes, least: Sequence[int] = (0, 0)) -> np.ndarray:
         return _decoded_by_pillow(encoded)
 
 
+def size_of(encoded: bytes) -> tuple[int, int]:
+    """Return a picture's height and width, read from its header.
+
+    Raises:
+        BadImage: it has none that can be read.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            return image.height, image.width
+    except UNREADABLE as error:
+        raise BadImage(str(error)) from error
+
+
 def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
     """PNG and the like, and JPEGs with oddities that harm no pixel, such as bytes after the last."""
     try:
@@ -83,6 +96,8 @@ def resizer(size: int) -> Resize:
     bilinear = ResizeOptions(ResizeAlg.convolution(FilterType.bilinear), use_alpha=False)
 
     def resize(square: np.ndarray) -> np.ndarray:
+        if len(square) == size:
+            return square
         source = ImageData(len(square), len(square), PixelType.U8x3, square.tobytes())
         resized = ImageData(size, size, PixelType.U8x3)
         keeps_buffers.resize(source, resized, bilinear)

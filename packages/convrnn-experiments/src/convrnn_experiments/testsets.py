@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from convrnn_data import PreparedSet, Stimulus, list_stimuli
+from convrnn_data.images import BadImage
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.pipeline import Frame, Pictures, pictures_of
+from convrnn_experiments.pipeline import Frame, Pictures, frame_of, pictures_of
 from convrnn_experiments.provenance import describe_images
+from convrnn_experiments.squares import size_of
 
 HUMAN, SPLIT = "human stimuli", "validation images"
 
@@ -62,7 +64,7 @@ def find_trials(
     Args:
         folder: in any layout of the human test set, or a prepared set of ImageNet.
         regime: whose stimuli, or under which a split is shown.
-        config: of the run: the network's image size, and how photographs are resized.
+        config: of the run: its stimulus size, and how photographs are resized.
         split: of a prepared set.
         name: begins the name of the results' folder; the test set's own where not given.
 
@@ -80,10 +82,10 @@ def find_trials(
 
 
 def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | None = None) -> Trials:
-    """A regime's human stimuli: the whole picture, at the network's size.
+    """A regime's human stimuli: the pictures as they are, which were perturbed at the run's stimulus size.
 
     Raises:
-        ConvRNNError: there are none of this regime in `folder`.
+        ConvRNNError: there are none of this regime in `folder`, or one has another size.
     """
     stimuli = list_stimuli(folder)
     chosen = [stimulus for stimulus in stimuli if stimulus.regime == regime]
@@ -93,20 +95,36 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
             f"{folder} holds no stimuli of the {regime} regime, but of {others}; --condition chooses another"
         )
     chosen.sort(key=lambda stimulus: (stimulus.label, str(stimulus.parsed)))
-    unknown = np.ones(len(chosen), int)  # so small that nothing is decoded coarsely
+    _require_size(chosen, config.stimulus_size)
+    sides = np.full(len(chosen), config.stimulus_size)
     labels = np.array([stimulus.label for stimulus in chosen])
     return Trials(
         name=f"{name}-{regime}" if name else str(regime),
         source=folder,
         kind=HUMAN,
         regime=regime,
-        frame=Frame(config.image_size, config.image_size),
-        pictures=Pictures(lambda rows: [chosen[row].read() for row in rows], labels, unknown, unknown),
+        frame=Frame(config.stimulus_size, config.stimulus_size),
+        pictures=Pictures(lambda rows: [chosen[row].read() for row in rows], labels, sides, sides),
         paths=[_path_of(stimulus) for stimulus in chosen],
         names=[str(stimulus.parsed) for stimulus in chosen],
         levels=[stimulus.level for stimulus in chosen],
         blocks=np.array([stimulus.block for stimulus in chosen]),
     )
+
+
+def _require_size(stimuli: Sequence[Stimulus], side: int) -> None:
+    """Raises ConvRNNError where a stimulus is not square or not as large as the run's: levels are in its pixels."""
+    for stimulus in stimuli:
+        try:
+            height, width = size_of(stimulus.read())
+        except (BadImage, OSError):
+            continue  # a damaged picture is named when it is decoded
+        if (height, width) != (side, side):
+            raise ConvRNNError(
+                f"{_path_of(stimulus)} cannot be shown: a stimulus must be a square of the run's --stimulus-size "
+                f"{side} px, got {width} x {height} px. Train with the --stimulus-size of the test set, or make one "
+                f"with `convrnn stimuli --size {side}`"
+            )
 
 
 def _path_of(stimulus: Stimulus) -> str:
@@ -134,7 +152,7 @@ def split_trials(
         source=data.path,
         kind=SPLIT,
         regime=regime,
-        frame=Frame(config.image_size, config.resize),
+        frame=frame_of(config),
         pictures=Pictures(read, source.labels[order], source.widths[order], source.heights[order]),
         paths=[
             f"{table.shards[shard]}#{key}.jpg"

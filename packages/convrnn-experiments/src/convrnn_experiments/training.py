@@ -27,11 +27,11 @@ from convrnn_experiments.objectives import (
 from convrnn_experiments.parts import HERE, Where
 from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import (
-    Frame,
     Pictures,
     batches,
     epoch_jitter,
     epoch_rows,
+    frame_of,
     pictures_of,
     rows_of_process,
     unreadable,
@@ -74,7 +74,7 @@ def whole_network_task(
     """Train on pictures: each epoch a new order, new crops and flips, new perturbations."""
     pooled, perturbation = pooled_model(network, config)
     model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
-    frame = Frame(config.image_size, config.resize)
+    frame = frame_of(config)
     size = config.batch_size // processes.count
 
     def own(rows: np.ndarray) -> np.ndarray:

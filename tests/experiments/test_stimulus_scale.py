@@ -1,0 +1,200 @@
+"""One stimulus scale: a level reaches the network alike in training, validation, kept features and stimulus files.
+
+Flat pictures show the noise's SD, and a vertical edge the width of the blur, at the network's input. The pictures
+go the whole way through the code that each of the four uses: files, shards, crops, perturbation, resizing.
+"""
+
+import io
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter1d
+
+from convrnn_data import PreparedSet, prepare
+from convrnn_data.sample import SYNSETS
+from convrnn_experiments import evaluation, stimuli, testsets
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.config import Config
+from convrnn_experiments.extraction import Extractor
+from convrnn_experiments.features import plan
+from convrnn_experiments.networks import build_network
+from convrnn_experiments.pipeline import pictures_of
+from convrnn_experiments.resizing import resize_matrix
+from convrnn_experiments.training import whole_network_task
+
+STIMULUS = 224
+LEVELS = {
+    Regime.NOISE: CONDITIONS[Regime.NOISE].levels + CONDITIONS[Regime.NOISE].test_levels[2:],
+    Regime.BLUR: (0.0, 0.3, 1.0, 2.0, *CONDITIONS[Regime.BLUR].test_levels[1:]),
+}
+IN_FILES = {
+    # Rounding to 8 bits alone adds 1 % to an SD of 0.01, and a JPEG's coefficients are rounded too.
+    Regime.NOISE: tuple(level for level in LEVELS[Regime.NOISE] if level != 0.01),
+    Regime.BLUR: LEVELS[Regime.BLUR],
+}
+
+
+def jpeg(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "JPEG", quality=100, subsampling=0)
+    return buffer.getvalue()
+
+
+def picture(regime: Regime, shift: int) -> np.ndarray:
+    """A flat picture for noise; for blur, an edge near the middle. 256 px, so that a 224 px crop is not resized."""
+    values = np.full((256, 256, 3), 128, np.uint8)
+    if regime == Regime.BLUR:
+        values[:, : 125 + shift], values[:, 125 + shift :] = 20, 235
+    return values
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, PreparedSet]:
+    """A prepared set of flat pictures and one of edges, half of the pictures to validate on.
+
+    Edges stand at all places relative to the pixels of the resized picture: 224 / 128 is 7 / 4.
+    """
+    found = {}
+    for regime in LEVELS:
+        folder = tmp_path_factory.mktemp(str(regime))
+        for synsets in SYNSETS.values():
+            target = folder / "imagenet/train" / synsets[0]
+            target.mkdir(parents=True)
+            for number in range(14 if regime == Regime.BLUR else 2):
+                encoded = jpeg(picture(regime, shift=number % 7))
+                (target / f"{synsets[0]}_{number}.JPEG").write_bytes(encoded)
+        prepare(folder / "imagenet", folder / "set", images="all", val=0.5, workers=1)
+        found[regime] = PreparedSet(folder / "set")
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(sets: dict[Regime, PreparedSet], tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, Path]:
+    """Stimuli as `convrnn stimuli` writes them, of each level 16 pictures of noise and 70 of blur, or more."""
+    found = {}
+    for regime, data in sets.items():
+        found[regime] = tmp_path_factory.mktemp("stimuli") / "new"
+        levels = {str(regime): tuple(f"{level:g}" for level in IN_FILES[regime])}
+        count = 84 if regime == Regime.BLUR else 16
+        stimuli.make(data.path, found[regime], levels=levels, per_block=count, size=STIMULUS)
+    return found
+
+
+def config_of(data: PreparedSet, regime: Regime, image_size: int, level: float) -> Config:
+    levels = (level,)
+    return Config(
+        str(data.path), regime, network="b", width=0.02, image_size=image_size, levels=levels, batch_size=16
+    )
+
+
+@cache
+def network_of(image_size: int) -> keras.Model:
+    data = Config("", Regime.COLOR, network="b", width=0.02, image_size=image_size)
+    return build_network(data)
+
+
+def up_to_the_network(model: keras.Model) -> keras.Model:
+    """The part of a model that leads to the network's input."""
+    shown = model.get_layer("perturbation").output
+    return keras.Model(model.inputs[0], shown[0] if isinstance(shown, list | tuple) else shown)
+
+
+def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
+    task = whole_network_task(
+        network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
+    )
+    seen = up_to_the_network(task.model)
+    for images, *_ in task.shown(0):
+        yield keras.ops.convert_to_numpy(seen(images))
+
+
+def in_validation(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
+    task = whole_network_task(
+        network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
+    )
+    seen = up_to_the_network(task.model)
+    for images, *_ in task.held_out:
+        yield keras.ops.convert_to_numpy(seen(images))
+
+
+def in_features(data: PreparedSet, config: Config, folder: Path) -> Iterator[np.ndarray]:
+    extractor = Extractor(network_of(config.image_size), config, data, threads=1)
+    seen: list[np.ndarray] = []
+    answer = extractor._network.predict_on_batch
+    extractor._network.predict_on_batch = lambda images: seen.append(images) or answer(images)
+    for part in plan(data, config, folder):
+        extractor.write(part)
+    yield from seen
+
+
+def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
+    """The batches that `evaluation.predict` shows, of one level."""
+    (level,) = config.levels or ()
+    trials = testsets.find_trials(folder, config.perturb, config)
+    model, _ = evaluation._answering(
+        network_of(config.image_size), evaluation._condition(trials, config), config
+    )
+    seen = up_to_the_network(model)
+    chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
+    assert len(chosen)
+    for images, *_ in evaluation.batches(trials.pictures, trials.frame, 16, rows=chosen):
+        yield keras.ops.convert_to_numpy(seen(images))
+
+
+def noise_sd(images: np.ndarray) -> float:
+    """SD in units of [0, 1]; the network's range is twice as wide."""
+    return float(images.std(dtype=np.float64)) / 2
+
+
+def edge_width(images: np.ndarray) -> float:
+    """SD in px of the edge's derivative: each picture's own edge, within 8 SDs of its place, then the mean variance."""
+    found = []
+    for image in images:
+        line = np.abs(np.diff(image[..., 0].mean(axis=0, dtype=np.float64)))
+        at = np.arange(len(line)) - np.argmax(gaussian_filter1d(line, 3.0))
+        near = line * (np.abs(at) <= len(line) * 0.15)
+        weights = near / near.sum()
+        middle = weights @ at
+        found.append(weights @ (at - middle) ** 2)
+    return float(np.sqrt(np.mean(found)))
+
+
+MEASURES = {Regime.NOISE: (noise_sd, 2e-4), Regime.BLUR: (edge_width, 0.01)}
+"""How a regime is measured, and what is no difference whatever the level: less than 8 bits resolve."""
+
+
+@pytest.mark.parametrize("image_size", [128, 224])
+@pytest.mark.parametrize("regime", list(LEVELS))
+def test_every_level_arrives_alike_everywhere(
+    regime: Regime,
+    image_size: int,
+    sets: dict[Regime, PreparedSet],
+    files: dict[Regime, Path],
+    tmp_path: Path,
+) -> None:
+    (measure, least), data = MEASURES[regime], sets[regime]
+    for level in LEVELS[regime]:
+        config = config_of(data, regime, image_size, level)
+        shown = {
+            "training": in_training(data, config),
+            "validation": in_validation(data, config),
+            "features": in_features(data, config, tmp_path / f"{level:g}"),
+        }
+        if level in IN_FILES[regime]:
+            shown["stimuli"] = in_stimuli(files[regime], config)
+        found = {name: measure(np.concatenate(list(batches))) for name, batches in shown.items()}
+        middle = np.mean(list(found.values()))
+        assert found == pytest.approx(dict.fromkeys(found, middle), rel=0.02, abs=least), level
+
+
+def test_noise_arrives_as_the_filter_says(sets: dict[Regime, PreparedSet]) -> None:
+    """Truncation leaves 0.8796 of the SD; independent pixels are averaged by the resize matrix."""
+    weights = (resize_matrix(STIMULUS, 128) ** 2).sum(axis=1).mean()
+    config = config_of(sets[Regime.NOISE], Regime.NOISE, 128, 0.04)
+    found = noise_sd(np.concatenate(list(in_training(sets[Regime.NOISE], config))))
+    assert found == pytest.approx(0.8796 * 0.04 * weights, rel=0.01)
