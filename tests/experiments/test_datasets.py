@@ -16,7 +16,15 @@ from convrnn_experiments.config import Config, checked
 from convrnn_experiments.datasets import array_batches, without_autotuning
 from convrnn_model import save_weights
 
-SMALL = {"width": 0.02, "timesteps": 2, "image_size": 64, "resize": 64, "batch_size": 16, "epochs": 1}
+SMALL = {
+    "width": 0.02,
+    "timesteps": 2,
+    "stimulus_size": 64,
+    "image_size": 64,
+    "resize": 64,
+    "batch_size": 16,
+    "epochs": 1,
+}
 
 
 @pytest.fixture

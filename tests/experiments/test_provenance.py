@@ -18,7 +18,15 @@ from convrnn_experiments.runs import write_json
 from convrnn_model import save_weights
 
 SEEN = "16 from ImageNet's training set, seen by a backbone that was trained on it, so accuracy flatters"
-SMALL = {"width": 0.03, "timesteps": 1, "image_size": 64, "resize": 73, "trainable": "all", "epochs": 1}
+SMALL = {
+    "width": 0.03,
+    "timesteps": 1,
+    "stimulus_size": 72,
+    "image_size": 64,
+    "resize": 73,
+    "trainable": "all",
+    "epochs": 1,
+}
 
 
 @pytest.fixture(scope="module")
