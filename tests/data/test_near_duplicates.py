@@ -196,4 +196,5 @@ def test_the_command_counts_what_it_left_out(class_folders, validation, human, t
     command += ["--validation", str(validation), "--exclude-stimuli", str(human)]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
+    assert "30 images, 30 of the 16 categories" in done.output
     assert "7 near-duplicates of the human stimuli are left out; 7 of 7 stimuli have one." in done.output

@@ -53,12 +53,14 @@ class Validation:
     Attributes:
         kind: what was found, in words.
         classes: the wanted images, one entry for each synset that has any.
+        wanted: images of the wanted synsets as they were found.
         images: images of all synsets.
         labels: where the synsets were read; None where folders or names give them.
     """
 
     kind: str
     classes: tuple[ClassListing, ...]
+    wanted: int
     images: int
     labels: Path | None
 
@@ -70,9 +72,8 @@ class Validation:
             if self.images == IMAGES
             else f"a part of ILSVRC's {IMAGES:,} validation images"
         )
-        wanted = sum(len(one.names) for one in self.classes)
         labels = "" if self.labels is None else f", labels from {self.labels.name}"
-        return f"{self.kind}: {self.images:,} images, {wanted:,} of the 16 categories ({part}{labels})"
+        return f"{self.kind}: {self.images:,} images, {self.wanted:,} of the 16 categories ({part}{labels})"
 
 
 def find_validation(
@@ -115,7 +116,7 @@ def find_validation(
             f"{path} holds no validation image of the 16 categories, among {len(images):,} images"
         )
     kind = "validation archive" if root.is_file() else f"{'labelled ' if labelled else ''}validation images"
-    return Validation(kind, classes, len(images), labels)
+    return Validation(kind, classes, sum(len(one.names) for one in classes), len(images), labels)
 
 
 def _root(path: Path) -> Path:
