@@ -75,7 +75,8 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     config = Config(str(prepared.path), Regime.COLOR, **SMALL)
     run = tmp_path / "run"
     write_json(run / "config.json", config.to_json())
-    write_json(run / "environment.json", {"command": "convrnn train", "versions": {}})
+    made = {"command": "convrnn train", "versions": {}, "validation_images": "20 from somewhere"}
+    write_json(run / "environment.json", made)
     keras.utils.set_random_seed(0)
     save_weights(build_network(config), run / "weights.h5")
     done = CliRunner().invoke(app, ["evaluate", str(run), str(prepared.path)])
@@ -83,8 +84,9 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     assert f"images: {SEEN}" in done.output
     assert json.loads((run / "evaluation/val-color/measures.json").read_text())["origin"] == SEEN
     (one,) = read_evaluations([run])
-    assert {"images from": SEEN}.items() <= {
-        row["what"]: row["value"] for row in tables.provenance([one])
-    }.items()
+    told = {row["what"]: row["value"] for row in tables.provenance([one])}
+    assert told["images from"] == SEEN
+    assert told["validated on"] == "20 from somewhere"
     page = report.write([run], tmp_path / "page/index.html")
+    assert "validated on 20 from somewhere" in page.read_text()
     assert "16 from ImageNet&#x27;s training set, seen by a backbone" in page.read_text()

@@ -374,6 +374,7 @@ def _run(one: Evaluation, ours: Sequence[Evaluation]) -> str:
         ),
         f"pictures are cropped and perturbed at {one.config.stimulus_size} px, and resized to the network's "
         f"{one.config.image_size} px",
+        *([f"validated on {one.validated_on}"] if one.validated_on else []),
         ", ".join(config),
         ", ".join(versions),
     ]

@@ -100,6 +100,13 @@ class Evaluation:
         return str(read_json(path, _ENVIRONMENT)["command"]) if path.is_file() else "not known"
 
     @property
+    def validated_on(self) -> str | None:
+        """Where the images come from that training chose its epoch by; None for runs of older versions."""
+        path = self.run.path / "environment.json"
+        found = read_json(path, _ENVIRONMENT).get("validation_images") if path.is_file() else None
+        return found if isinstance(found, str) else None
+
+    @property
     def origin(self) -> str:
         """Where the images of a split come from, to follow its name; "" for human stimuli and older results."""
         found = self.measures.get("origin")

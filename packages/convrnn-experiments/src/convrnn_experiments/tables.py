@@ -373,6 +373,7 @@ def provenance(evaluations: Iterable[Evaluation]) -> Table:
         environment = one.measures["environment"]
         told: dict[str, Any] = {"run": str(one.run.path), "trained by": one.trained_by}
         told |= {name: one.measures[name] for name in ("network", "parameters", "kind", "source", "images")}
+        told |= {"validated on": one.validated_on} if one.validated_on else {}
         told |= {"images from": one.measures["origin"]} if one.origin else {}
         told |= {"multiply-adds": int(one.multiply_adds[-1]), "evaluated by": environment["command"]}
         told |= {f"config: {key}": value for key, value in one.config.to_json().items()}
