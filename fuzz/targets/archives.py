@@ -1,6 +1,9 @@
 """Tars, and ImageNet as tars and tars of tars."""
 
+import bz2
+import gzip
 import io
+import lzma
 import random
 import tarfile
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from convrnn_data import plan, shards, sources, workspace
 from convrnn_data.categories import shipped_lists
 from convrnn_data.copying import Reader
 from convrnn_data.tarwalk import walk
+from convrnn_data.unpacking import Unpacker
 from fuzz import mutations, pictures, tars
 from fuzz.targets.making import demand, put, target
 
@@ -108,7 +112,46 @@ def _imagenet(data: bytes, folder: Path) -> None:
                 shards.ustar_header(f"{member.key}.json", member.size)
 
 
+def _collection_seeds() -> dict[str, bytes]:
+    """Tars of class folders, tars of tars, and both compressed as a whole or within."""
+    inner = tars.sound(CONTENT)["ustar"]
+    names = (
+        b"train/n02690373/n02690373_1.JPEG",
+        b"./n02085782/images/n02085782_1.JPEG",
+        b"train/n02690373/._x",
+    )
+    folders = b"".join(tars.member(name, CONTENT) for name in names[:1] + names[2:]) + tars.END
+    dotted = tars.member(names[1], CONTENT) + tars.END
+    nested = tars.member(b"n02690373.tar.gz", gzip.compress(inner, mtime=0)) + tars.END
+    mixed = tars.member(b"._n02690373.tar", b"\0\5\26\7") + tars.member(b"n02690373.tar", inner) + tars.END
+    plain = {"folders": folders, "dotted": dotted, "nested": nested, "mixed": mixed}
+    packed = {f"{name}_gz": gzip.compress(data, mtime=0) for name, data in plain.items()}
+    return plain | packed | {"bz2": bz2.compress(mixed), "xz": lzma.compress(mixed)}
+
+
+def _break_collection(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Broken before or after it is compressed."""
+    data = rng.choice(seeds)
+    if data[:2] == b"\x1f\x8b" and rng.random() < 0.5:
+        return gzip.compress(_broken_tar(rng, gzip.decompress(data), seeds), mtime=0)
+    return _broken_tar(rng, data, seeds)
+
+
+def _collection(data: bytes, folder: Path) -> None:
+    path, out = put(folder / "imagenet.tar", data), folder / "set"
+    with Unpacker(out) as unpack:
+        listing = sources.list_images(
+            sources.find_source(path, unpack), shipped_lists().categories, unpack=unpack
+        )
+        made = plan.make_plan(listing, shipped_lists(), plan.Settings(images="all", val=0.5))
+        with Reader() as reader:
+            for member in (one for shard in made.shards for one in made.members(shard)):
+                demand(len(reader.read(member)) == member.size, f"{member} has another size")
+    demand([one.name for one in folder.iterdir()] == ["imagenet.tar"], "what was unpacked is left")
+
+
 TARGETS = (
     target("tar", _tar_seeds, _break_tar, _walk),
     target("imagenet", _imagenet_seeds, _break_imagenet, _imagenet),
+    target("collection", _collection_seeds, _break_collection, _collection),
 )

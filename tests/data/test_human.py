@@ -316,7 +316,7 @@ def test_a_failed_reformat_leaves_nothing(stimuli, tmp_path, monkeypatch):
 
     monkeypatch.setattr("convrnn_data.reformatting._format_counts", fail)
     for layout in ("folders", "shards"):
-        with pytest.raises(ConvRNNError, match="No space left on device; make room"):
+        with pytest.raises(ConvRNNError, match="No space left on device. Make room"):
             reformat(stimuli, tmp_path / "deep" / "new", layout)
         assert list(tmp_path.iterdir()) == []
 

@@ -405,3 +405,27 @@ def test_a_reader_closes_its_files_when_the_system_has_no_more(tmp_path):
                 assert reader.read(member) == bytes([min(number, 79 - number)])
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("make", [compressed("gz"), inner_gz])
+def test_an_interruption_while_unpacking_leaves_nothing(make, error, class_folders, tmp_path):
+    (tmp_path / "source").mkdir()
+    path = make(class_folders, tmp_path / "source")
+
+    def interrupt(what, done, total):
+        if what.startswith(("Unpacking", "Listing")):
+            raise error
+
+    with pytest.raises(error):
+        prepare(path, tmp_path / "new" / "out" / "set", report=interrupt, **ALL)
+    assert sorted(os.listdir(tmp_path)) == ["source"]
+    assert sorted(os.listdir(tmp_path / "source")) == [path.name]
+
+
+def test_what_a_killed_run_unpacked_is_removed_by_the_next(class_folders, tmp_path):
+    dead = tmp_path / f".set.unpacked.{os.uname().nodename}.999999999.tmp"
+    dead.mkdir()
+    (dead / "n02690373.tar").write_bytes(b"x")
+    prepare(class_folders, tmp_path / "set", **ALL)
+    assert os.listdir(tmp_path) == ["set"]

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from convrnn_data import advice
 from convrnn_data.devkit import UnreadableError, read_synsets
 from convrnn_data.errors import ConvRNNError
 
@@ -68,8 +69,8 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        also = f"; the devkit's ground truth needs {META} beside it" if path.name == META else ""
-        raise _unreadable(path, f"{error.strerror}{also}") from error
+        also = f"The devkit's ground truth needs {META} beside it" if path.name == META else ""
+        raise _unreadable(path, advice.describe(error, path, also)) from error
     if len(data) > LARGEST:
         raise _unreadable(path, f"it is larger than {LARGEST:,} bytes")
     return data

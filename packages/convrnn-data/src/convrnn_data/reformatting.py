@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_data.console import Report, silent
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.human import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
@@ -109,9 +110,8 @@ def _beside(new: Path) -> Iterator[Path]:
             os.replace(folder, new)
         except OSError as error:
             _remove(folder)
-            raise ConvRNNError(
-                f"cannot write {new}: {error.strerror}; make room, or choose another place"
-            ) from error
+            reason = advice.describe(error, new.parent, "Choose another place", writing=True)
+            raise ConvRNNError(f"cannot write {new}: {reason}") from error
         except BaseException:
             _remove(folder)
             raise
@@ -135,9 +135,8 @@ def _checked(scan: Scan, bad: list[tuple[str, str]], report: Report) -> Iterator
         try:
             data = stimulus.read()
         except OSError as error:
-            raise ConvRNNError(
-                f"{stimulus.path}: {error.strerror}; every stimulus must be readable"
-            ) from error
+            reason = advice.describe(error, stimulus.path, "Every stimulus must be readable")
+            raise ConvRNNError(f"cannot read {stimulus.path}: {reason}") from error
         try:
             yield stimulus, make_ready(data)
         except BadImage as error:

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.errors import ConvRNNError
 from convrnn_data.ground_truth import FORMS as LABEL_FORMS
 from convrnn_data.ground_truth import USUAL, read_ground_truth
 from convrnn_data.listing import WNID, ClassListing, Container, is_image
+from convrnn_data.reading import is_hidden
 from convrnn_data.tarwalk import walk
 from convrnn_data.unpacking import Unpacker, is_compressed, unpacked_name
 
@@ -96,9 +98,8 @@ def find_validation(
             root = unpack.unpack(root, f"validation-{unpacked_name(root)}")
         found = list(_in_archive(root) if root.is_file() else _in_folder(root))
     except OSError as error:
-        raise ConvRNNError(
-            f"validation images {error.filename or root}: {error.strerror}. Every folder and file must be readable"
-        ) from error
+        path, otherwise = Path(error.filename or root), "Every folder and file must be readable"
+        raise ConvRNNError(f"validation images {path}: {advice.describe(error, path, otherwise)}") from error
     images = [one for one in found if is_image(one.name) and _stem(one.name)]
     if not images:
         names = ", ".join(one.name for one in found[:3]) or "nothing"
@@ -132,7 +133,7 @@ def _in_archive(path: Path) -> Iterator[Found]:
         stamp = os.fstat(file.fileno()).st_mtime_ns
         for entry in walk(file.fileno(), path):
             folder, _, name = entry.name.rpartition("/")
-            if not name.startswith("."):
+            if not is_hidden(entry.name):
                 yield Found(folder.rpartition("/")[2], name, path, entry.offset, entry.size, stamp)
 
 
@@ -145,9 +146,7 @@ def _in_folder(root: Path) -> Iterator[Found]:
 
 
 def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:
-    return sorted(
-        (one for one in os.scandir(folder) if not one.name.startswith(".")), key=lambda one: one.name
-    )
+    return sorted((one for one in os.scandir(folder) if not is_hidden(one.name)), key=lambda one: one.name)
 
 
 def _file(entry: os.DirEntry[str], folder: str) -> Found:

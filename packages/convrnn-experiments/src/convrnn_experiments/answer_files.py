@@ -170,7 +170,7 @@ def _texts(path: Path) -> Iterator[AnswerText]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConvRNNError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise ConvRNNError(f"{path} cannot be read: {advice.describe(error, path)}.") from error
     if data.startswith(_GZIP):
         try:
             data = gzip.decompress(data)

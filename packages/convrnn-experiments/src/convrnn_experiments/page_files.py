@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from convrnn_data import advice
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.runs import read_json, write_json, written
 
@@ -49,7 +50,9 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
             _remove(folder / name, before[name])
         write_json(folder / LIST, listed | {page.name: now})
     except OSError as error:
-        raise ConvRNNError(f"{folder} cannot be written to: {error.strerror or error}") from error
+        raise ConvRNNError(
+            f"{folder} cannot be written to: {advice.describe(error, folder, writing=True)}"
+        ) from error
 
 
 def read_list(folder: Path) -> Listed:
