@@ -106,15 +106,68 @@ def test_a_run_leaves_all_its_files(prepared: PreparedSet, tmp_path: Path) -> No
     assert json.loads((run.path / "environment.json").read_text())["versions"]["keras"] == keras.__version__
     history = run.history()
     assert [row["epoch"] for row in history] == [1, 2]
-    assert {"loss", "val_loss", "val_accuracy_exit0", "val_accuracy_exit1", "learning_rate"} <= set(
-        history[0]
-    )
+    exits = {
+        f"{name}accuracy_exit{step}" for name in ("", "balanced_", "val_", "val_balanced_") for step in (0, 1)
+    }
+    assert set(history[0]) == {"epoch", "loss", "val_loss", "learning_rate", "seconds"} | exits
     network = build_network(run.config())
     load_weights(network, run.weights)
     again = keras.saving.load_model(run.path / "model.keras")
     image = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     for ours, theirs in zip(network(image), again(image), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def rows_of_history(accuracies: list[float], losses: list[float]) -> list[dict[str, float]]:
+    return [
+        {"epoch": epoch + 1, "loss": 1.0, "val_loss": loss, "val_accuracy_exit0": 0.9 - accuracy}
+        | {"val_balanced_accuracy_exit0": accuracy - 0.1, "val_balanced_accuracy_exit1": accuracy + 0.1}
+        for epoch, (accuracy, loss) in enumerate(zip(accuracies, losses, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "losses", "best"),
+    [
+        ([0.2, 0.5, 0.4], [1.0, 3.0, 0.5], 1),
+        ([0.2, 0.5, 0.5], [1.0, 3.0, 2.0], 2),
+        ([0.5, 0.5], [1.0, 1.0], 0),
+    ],
+    ids=["accuracy", "loss between equals", "the first of equals"],
+)
+def test_the_epoch_of_the_best_balanced_accuracy_is_kept(
+    prepared: PreparedSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    accuracies: list[float],
+    losses: list[float],
+    best: int,
+) -> None:
+    rows = rows_of_history(accuracies, losses)
+
+    def run_epoch(task: training.Task, config: Config, epoch: int, report: object) -> dict[str, float]:
+        kernel, bias = (weight.numpy() for weight in task.model.get_layer("ReadoutDense").weights)
+        task.model.get_layer("ReadoutDense").set_weights([kernel, np.full_like(bias, epoch)])
+        return rows[epoch]
+
+    monkeypatch.setattr(training, "run_epoch", run_epoch)
+    config = config_of(prepared, epochs=len(rows))
+    run = trained(config, prepared, tmp_path / "run")
+    kept, last = (arrays(run.path / name) for name in ("weights.h5", "weights_last.h5"))
+    assert set(kept["ReadoutDense/ReadoutDense/bias:0"]) == {best}
+    assert set(last["ReadoutDense/ReadoutDense/bias:0"]) == {len(rows) - 1}
+
+
+def test_a_checkpoint_of_another_choice_is_not_resumed(prepared: PreparedSet, tmp_path: Path) -> None:
+    config = config_of(prepared, epochs=1)
+    run = trained(config, prepared, tmp_path / "run")
+    run.weights.unlink()
+    with h5py.File(run.checkpoint, "r+") as file:
+        for name in ("best_accuracy", "best_loss"):
+            del file.attrs[name]
+        file.attrs["best"] = 1.5
+    with pytest.raises(ConvRNNError, match=r"best_accuracy, best_loss.*--force starts the run anew"):
+        trained(config, prepared, run.path, resume=True)
 
 
 def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: Path) -> None:

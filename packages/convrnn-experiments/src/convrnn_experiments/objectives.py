@@ -7,17 +7,60 @@ import numpy as np
 from convrnn_data import CATEGORIES
 from convrnn_model.backend import keras, ops
 
+FILLER = -1
+"""Label of a row that only fills a batch, so that several processes have equally many: it counts nowhere."""
+
+
+def crossentropy(y_true: Any, y_pred: Any) -> Any:
+    """Return each image's cross-entropy averaged over time, (batch,); 0 for a filler.
+
+    Args:
+        y_true: labels, (batch,), `FILLER` where the row is none of the set.
+        y_pred: logits, (batch, time, classes).
+    """
+    labels = ops.repeat(ops.reshape(ops.maximum(y_true, 0), (-1, 1)), y_pred.shape[1], axis=1)
+    losses = ops.mean(ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True), axis=-1)
+    return ops.where(_is_image(y_true), losses, 0.0)
+
+
+def _is_image(y_true: Any) -> Any:
+    return ops.reshape(y_true, (-1,)) != FILLER
+
+
+def _right(y_true: Any, y_pred: Any, exit_index: int) -> Any:
+    """Return 1 where the readout of one time step is right, else 0, (batch,)."""
+    answers = ops.cast(ops.argmax(y_pred[:, exit_index], axis=-1), "int32")
+    return ops.cast(answers == ops.cast(ops.reshape(y_true, (-1,)), "int32"), "float32")
+
 
 class TimeAveragedCrossentropy(keras.losses.Loss):
     """Cross-entropy of each time step's readout, averaged over time (Spoerer et al. 2020, Methods).
 
-    Takes labels (batch,) and logits (batch, time, classes).
+    Takes labels (batch,) and logits (batch, time, classes). The batch's loss is a mean over its images: fillers are in
+    neither the sum nor the count.
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each image, (batch,)."""
-        labels = ops.repeat(ops.reshape(y_true, (-1, 1)), y_pred.shape[1], axis=1)
-        return ops.mean(ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True), axis=-1)
+        """Returns the loss of each image, (batch,), so scaled that Keras' mean over all rows is one over images."""
+        images = ops.cast(_is_image(y_true), "float32")
+        scale = ops.cast(ops.shape(images)[0], "float32") / ops.maximum(ops.sum(images), 1.0)
+        return crossentropy(y_true, y_pred) * scale
+
+
+class MeanLoss(keras.metrics.Mean):
+    """The weighted cross-entropy averaged over an epoch's images; a weighted metric.
+
+    Keras' own mean weighs each batch by its rows, fillers included.
+    """
+
+    def __init__(self, name: str = "crossentropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes labels (batch,), logits (batch, time, classes) and weights (batch,)."""
+        losses = crossentropy(y_true, y_pred)
+        losses = losses if sample_weight is None else losses * ops.reshape(sample_weight, (-1,))
+        super().update_state(losses, ops.cast(_is_image(y_true), "float32"))
 
 
 class ExitAccuracy(keras.metrics.Mean):
@@ -29,9 +72,35 @@ class ExitAccuracy(keras.metrics.Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes labels (batch,) and logits (batch, time, classes)."""
-        answers = ops.argmax(y_pred[:, self.exit_index], axis=-1)
-        right = ops.cast(answers, "int32") == ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        super().update_state(ops.cast(right, "float32"), sample_weight)
+        right = _right(y_true, y_pred, self.exit_index)
+        super().update_state(right, ops.cast(_is_image(y_true), "float32"))
+
+
+class BalancedExitAccuracy(keras.metrics.Metric):
+    """Accuracy of the readout at one time step, averaged over the categories that occur.
+
+    Each category counts the same, however many images it has: always the same answer is right in one of them.
+    """
+
+    def __init__(self, exit_index: int, classes: int = len(CATEGORIES), **kwargs: Any) -> None:
+        super().__init__(name=f"balanced_accuracy_exit{exit_index}", **kwargs)
+        self.exit_index = exit_index
+        self.right = self.add_weight(shape=(classes,), initializer="zeros", name="right")
+        self.seen = self.add_weight(shape=(classes,), initializer="zeros", name="seen")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes labels (batch,) and logits (batch, time, classes)."""
+        labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
+        belongs = ops.cast(labels == ops.arange(self.seen.shape[0], dtype="int32"), "float32")
+        right = _right(y_true, y_pred, self.exit_index)
+        self.right.assign_add(ops.sum(belongs * right[:, None], axis=0))
+        self.seen.assign_add(ops.sum(belongs, axis=0))
+
+    def result(self) -> Any:
+        """Returns the mean over the categories seen; 0 where nothing was."""
+        seen = ops.convert_to_tensor(self.seen)
+        occurring = ops.sum(ops.cast(seen > 0, "float32"))
+        return ops.sum(self.right / ops.maximum(seen, 1.0)) / ops.maximum(occurring, 1.0)
 
 
 def balanced_weights(labels: np.ndarray, classes: int = len(CATEGORIES)) -> np.ndarray:

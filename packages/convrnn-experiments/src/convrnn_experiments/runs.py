@@ -43,7 +43,7 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The best weights by validation loss; written last, so it says that the run is finished."""
+        """The best weights by balanced validation accuracy; written last, so it says that the run is finished."""
         return self.path / "weights.h5"
 
     @property

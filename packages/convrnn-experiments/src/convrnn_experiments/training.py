@@ -1,10 +1,11 @@
 """Training a network, or its readout alone, under one regime."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,10 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.extraction import pooled_model
 from convrnn_experiments.features import KeptFeatures, keep, view_order
 from convrnn_experiments.objectives import (
+    FILLER,
+    BalancedExitAccuracy,
     ExitAccuracy,
+    MeanLoss,
     TimeAveragedCrossentropy,
     balanced_weights,
     learning_rate,
@@ -160,27 +164,61 @@ def train(
             task = whole_network_task(network, config, *shown, processes)
         compile_task(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
-    reached = load_state(run, state) or {"epoch": 0, "best": float("inf")}
-    first, best = int(reached["epoch"]), reached["best"]
+    first, best = _reached(run, state)
     history = run.history()[:first]
     if first:
         say(f"going on after epoch {first} of {config.epochs}")
     for epoch in range(first, config.epochs):
         history.append(run_epoch(task, config, epoch, report))
-        loss = history[-1]["val_loss"]
-        if not np.isfinite(loss):
+        if not np.isfinite(history[-1]["val_loss"]):
             raise ConvRNNError(
                 f"{run.path}: the loss is not a number after epoch {epoch + 1}; a smaller --learning-rate may help"
             )
+        found = Score.of(history[-1])
         if processes.writes:
-            if loss < best:
+            if found > best:
                 save_weights(network, run.best)
             run.write_history(history)
-            save_state(run, state, epoch=epoch + 1, best=min(best, loss))
+            accuracy, negative_loss = max(found, best)
+            save_state(run, state, epoch=epoch + 1, best_accuracy=accuracy, best_loss=-negative_loss)
             log_tensorboard(run.path / "tensorboard", history[-1])
-        best = min(best, loss)
+        best = max(found, best)
         say(epoch_line(history[-1], config.epochs))
     _finish(network, run, processes)
+
+
+class Score(NamedTuple):
+    """How good an epoch is, in order of importance.
+
+    Attributes:
+        accuracy: balanced accuracy on the validation split, mean over time steps.
+        negative_loss: the negative validation loss, which decides between equal accuracies.
+    """
+
+    accuracy: float = -math.inf
+    negative_loss: float = -math.inf
+
+    @classmethod
+    def of(cls, row: Mapping[str, float]) -> "Score":
+        """Score a row of the history."""
+        return cls(float(np.mean(_by_step(row, "val_balanced_accuracy"))), -row["val_loss"])
+
+
+def _reached(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
+    """Restore a training from its checkpoint; returns the epochs done and the best score so far.
+
+    Raises:
+        ConvRNNError: the checkpoint is damaged, or of a version that chose epochs in another way.
+    """
+    reached = load_state(run, state)
+    if reached is None:
+        return 0, Score()
+    if missing := {"epoch", "best_accuracy", "best_loss"} - set(reached):
+        raise ConvRNNError(
+            f"{run.checkpoint} cannot be resumed: it must state {', '.join(sorted(missing))}, which an earlier "
+            "version did not write. --force starts the run anew"
+        )
+    return int(reached["epoch"]), Score(reached["best_accuracy"], -reached["best_loss"])
 
 
 def compile_task(task: Task, config: Config) -> None:
@@ -193,10 +231,17 @@ def compile_task(task: Task, config: Config) -> None:
         warmup_steps=round(config.warmup_epochs * steps),
     )
     optimizer = keras.optimizers.Adam(rate, epsilon=config.epsilon, global_clipnorm=config.clip_norm)
-    metrics = [ExitAccuracy(index) for index in range(task.model.output_shape[1])]
+    exits = range(task.model.output_shape[1])
+    metrics = [kind(index) for kind in (BalancedExitAccuracy, ExitAccuracy) for index in exits]
     # XLA halves the speed of TensorFlow's convolutions on CPUs; JAX is nothing without it.
     compiled = "auto" if keras.backend.backend() == "jax" else False
-    task.model.compile(optimizer, TimeAveragedCrossentropy(), metrics=metrics, jit_compile=compiled)
+    task.model.compile(
+        optimizer,
+        TimeAveragedCrossentropy(),
+        metrics=metrics,
+        weighted_metrics=[MeanLoss()],
+        jit_compile=compiled,
+    )
     optimizer.build(task.model.trainable_variables)
 
 
@@ -220,6 +265,9 @@ def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -
             raise found from error
         raise
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
+    for name in ("loss", "val_loss"):
+        # Keras weighs batches by rows, fillers included, and adds the penalty on kernels.
+        logs[name] = logs.pop(name.replace("loss", "crossentropy"))
     rate = task.model.optimizer.learning_rate
     return {
         "epoch": epoch + 1,
@@ -249,13 +297,14 @@ class _Streams(keras.callbacks.Callback):
 
 
 def weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
-    """(input, labels, rows) -> (input, labels, weight of each image's class; 0 for a row of -1)."""
+    """(input, labels, rows) -> (input, labels, weight of each image's class); a row of -1 becomes a filler."""
     table = tf.constant(weights)
 
     def weigh(
         images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return images, labels, tf.where(rows >= 0, tf.gather(table, labels), 0.0)
+        real = rows >= 0
+        return images, tf.where(real, labels, FILLER), tf.where(real, tf.gather(table, labels), 0.0)
 
     return shown.map(weigh)
 
@@ -287,9 +336,19 @@ def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
     writer.close()
 
 
-def epoch_line(row: dict[str, float], epochs: int) -> str:
+def epoch_line(row: Mapping[str, float], epochs: int) -> str:
     """One epoch in one line."""
-    steps = [value for name, value in row.items() if name.startswith("val_accuracy_exit")]
-    shown = " ".join(f"{100 * value:.1f}" for value in steps)
+    balanced, raw = (
+        " ".join(f"{100 * value:.1f}" for value in _by_step(row, name))
+        for name in ("val_balanced_accuracy", "val_accuracy")
+    )
     losses = f"loss {row['loss']:.3f}, validation {row['val_loss']:.3f}"
-    return f"epoch {int(row['epoch'])}/{epochs}: {losses}; validation accuracy % by time step {shown}"
+    return (
+        f"epoch {int(row['epoch'])}/{epochs}: {losses}; balanced validation accuracy % by time step {balanced}; "
+        f"raw {raw}"
+    )
+
+
+def _by_step(row: Mapping[str, float], name: str) -> list[float]:
+    """A column of the history at each time step."""
+    return [value for column, value in row.items() if column.startswith(f"{name}_exit")]
