@@ -172,7 +172,7 @@ def read_back(path) -> np.ndarray:
 def test_groups_within_groups_without_end_are_refused(tmp_path):
     path = tmp_path / "w.h5"
     path.write_bytes(weights.changed(weights.sound(), weights.EDITS["deep"]))
-    with pytest.raises(convrnn_model.ConvRNNError, match="groups within groups"):
+    with pytest.raises(convrnn_model.ConvRNNError, match="nests groups too deeply"):
         inspect_weights(path)
 
 
@@ -222,7 +222,7 @@ def test_pieces_that_would_fill_the_memory_are_refused(tmp_path):
     options = {"chunks": (1, 2**20), "maxshape": (None, None), "compression": "gzip"}
     path.write_bytes(readout(shape=(1, 2), dtype="f4", **options))
     assert path.stat().st_size < 50_000
-    with pytest.raises(convrnn_model.ConvRNNError, match="larger than itself"):
+    with pytest.raises(convrnn_model.ConvRNNError, match="must not be larger than its array"):
         read_back(path)
 
 
@@ -234,7 +234,7 @@ def test_a_heap_whose_free_room_leads_back_to_itself_is_refused(tmp_path):
     assert free + 16 <= size, "a heap with free room"
     data[start + free : start + free + 8] = free.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
-    with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or cut short.*without end"):
+    with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or cut short.*leads back to itself"):
         inspect_weights(tmp_path / "w.h5")
 
 

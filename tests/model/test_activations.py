@@ -105,10 +105,10 @@ def test_cumulative_readouts_have_names():
     [
         ("ReLU_Layer_7_Time_0", "did you mean ReLU_Layer_6_Time_0"),
         ("Softmax_Time_1", "did you mean Sotfmax_Time_1"),
-        ("ReadoutDense", "applied at several time steps: ask for ReadoutDense_Time_0"),
+        ("ReadoutDense", "applied at several time steps: pass ReadoutDense_Time_0"),
         ("RCL_0_LConv_Time_0", "no output called RCL_0_LConv_Time_0"),
         ("ReLU_Layer_1_Time_3", "count from 0"),
-        ([], "give one name, or several"),
+        ([], "pass one name, or several"),
     ],
 )
 def test_unknown_names(wanted, says, network):
@@ -186,5 +186,5 @@ def test_preprocessing_of_a_tensor():
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int32", "int8", "bool"])
 @pytest.mark.parametrize("convert", [np.asarray, keras.ops.convert_to_tensor])
 def test_preprocessing_takes_8_bits_alone(dtype, convert):
-    with pytest.raises(TypeError, match=f"takes uint8.*; {dtype} came"):
+    with pytest.raises(TypeError, match=f"takes uint8.*, got {dtype}"):
         preprocess_image(convert(np.zeros((2, 2, 3), dtype)))

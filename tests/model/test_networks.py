@@ -139,7 +139,7 @@ def test_kernels_are_regularised_and_nothing_else():
         (((64, 64, 3), 5, 0), {}, "n_timesteps must be"),
         (((64, 64, 3), 5, True), {}, "n_timesteps must be"),
         (((64, 63, 3), 5), {}, "at least 64 px"),
-        (((64, 64), 5), {}, r"takes images \(batch, height, width, channels\)"),
+        (((64, 64), 5), {}, r"takes images of shape \(batch, height, width, channels\)"),
         (((64, 64, 3), 5), {"width": 0}, "width"),
         (((64, 64, 3), 5), {"width": float("nan")}, "width"),
         (((64, 64, 3), 5), {"convolution": "winograd"}, "auto, direct, fft"),

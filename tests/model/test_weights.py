@@ -262,10 +262,13 @@ DAMAGE = {
         r"NaN or infinite values in BatchNorm_Layer_3_Time_1/moving_mean \(1 of 5\)",
     ),
     "infinite": (replace(KERNEL, set_one(np.inf)), "NaN or infinite values in RCL_2_LConv/kernel"),
-    "text": (replace(MEAN, lambda a: a.astype("S8")), "not floating-point numbers: BatchNorm_Layer_3_Time_1"),
+    "text": (
+        replace(MEAN, lambda a: a.astype("S8")),
+        "must be floating-point numbers, got BatchNorm_Layer_3_Time_1",
+    ),
     "integers": (
         replace(MEAN, lambda a: a.astype("i4")),
-        "not floating-point numbers: BatchNorm_Layer_3_Time_1",
+        "must be floating-point numbers, got BatchNorm_Layer_3_Time_1",
     ),
     "external_link": (link(h5py.ExternalLink("other.h5", "/x")), "links are not read"),
     "soft_link": (link(h5py.SoftLink("/RCL_1_LConv")), "links are not read"),

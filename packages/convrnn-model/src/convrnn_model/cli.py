@@ -105,7 +105,7 @@ def _require_current_folder() -> None:
     except OSError as error:
         raise ConvRNNError(
             f"the current folder cannot be used: {error.strerror}; it was probably removed or unmounted. "
-            "Change to a folder that exists (`cd`) and run the command again"
+            "Change to a folder that exists (`cd`) and run the command again."
         ) from error
 
 

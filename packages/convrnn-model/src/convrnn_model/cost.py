@@ -62,7 +62,8 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
     size = image_size or tuple(model.inputs[0].shape[1:3])
     if None in size:
         raise ConvRNNError(
-            f"{model.name} takes images of any size: give multiply_adds image_size=(height, width)."
+            f"cannot count the multiply-adds of {model.name}: its input must have a known size, got {size}. Pass "
+            "image_size=(height, width)."
         )
     sides: dict[int, tuple[int, ...]] = {id(tensor): size for tensor in model.inputs}
     layers: dict[str, list[int]] = {}

@@ -33,7 +33,7 @@ def require_ending_free_lists(path: Path) -> None:
             # What lies beyond the data HDF5 finds itself.
             while free != _LAST and free < size and start + free < len(data):
                 if free in seen:
-                    raise ValueError("a heap's free room goes on without end")
+                    raise ValueError("the free list of a local heap leads back to itself")
                 seen.add(free)
                 free = _number(data, start + free, length)
 
@@ -49,7 +49,7 @@ def require_ending_collections(path: Path) -> None:
     """
     with _bytes_of(path) as data:
         if _widths(data)[1] != 8:
-            raise ValueError("sizes are not of 8 bytes, in a file with names of no fixed length")
+            raise ValueError("a file with variable-length names must have sizes of 8 bytes")
         objects = 0
         for found in _COLLECTION.finditer(data):
             end = min(found.start() + _number(data, found.start() + 8), len(data))
@@ -59,7 +59,7 @@ def require_ending_collections(path: Path) -> None:
                 # Number 0 is free room, whose size counts all of it.
                 room = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
                 if not 16 <= room <= end - at or objects > MOST_TEXTS:
-                    raise ValueError("a heap of names goes on without end, or beyond its own")
+                    raise ValueError("an object of a global heap is empty or extends beyond its collection")
                 at += room
 
 

@@ -153,11 +153,11 @@ def _explain(
     model: keras.Model, unknown: Sequence[str], known: list[str], by_layer: dict[str, list[str]]
 ) -> str:
     if not unknown:
-        return f"No layer of {model.name} was asked for: give one name, or several."
+        return f"no layer of {model.name} was named: pass one name, or several."
     parts = []
     for name in unknown:
         uses = by_layer.get(name)
         close = uses or difflib.get_close_matches(name, known, n=3)
-        why = "is applied at several time steps: ask for" if uses else "did you mean"
+        why = "is applied at several time steps: pass" if uses else "did you mean"
         parts.append(f"{name} ({why} {', '.join(close[:3])})" if close else name)
     return f"{model.name} has no output called {'; '.join(parts)}. Layers and time steps count from 0."

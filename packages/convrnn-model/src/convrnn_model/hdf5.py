@@ -65,7 +65,8 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
     try:
         if _expands(dataset):
             raise ConvRNNError(
-                f"{path} keeps {name} in pieces that are larger than itself: they could be of any size."
+                f"cannot read {name} of {path}: a chunk must not be larger than its array, so that a small file cannot "
+                "fill the memory. Write the file again without compression."
             )
         # What overflows becomes infinite, which the caller finds.
         with np.errstate(over="ignore"):
@@ -132,7 +133,7 @@ def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -
     }
     with open_weights(path) as stored:
         if {name: dataset.shape for name, dataset in stored.items()} != wanted:
-            raise OSError("what was written does not read back")
+            raise OSError("the file does not read back as it was written")
 
 
 def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
@@ -150,7 +151,9 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
         _refuse_keras_1(path, listed)
         for entry, name in zip(listed, _full_names(layer, listed), strict=True):
             if name in weights:
-                raise ConvRNNError(f"{path} lists {name} twice: a name is ambiguous unless it is unique.")
+                raise ConvRNNError(
+                    f"{path} lists {name} twice: names must be unique. Write the file again with `save_weights`."
+                )
             weights[name] = _array(path, entry, _follow(path, group, entry))
             paths.add(weights[name].name)
     return weights | _unlisted(path, root, paths)
@@ -178,7 +181,7 @@ def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
             "weights. Give the run's weights.h5, or checkpoint/best.h5 while it trains."
         )
     if list(file) == ["features"]:
-        return ConvRNNError(f"{path} holds cached features of `convrnn`: give a weights file.")
+        return ConvRNNError(f"{path} holds cached features of `convrnn`, not weights. Give a weights file.")
     keras_3 = "layers" in file or "_layer_checkpoint_dependencies" in file
     kind = (
         "a weights file of Keras 3 (.weights.h5)" if keras_3 else "HDF5 without the attribute `layer_names`"
@@ -209,7 +212,7 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
     def visit(group: h5py.Group, above: str, depth: int) -> None:
         if depth > DEEPEST:
             raise ConvRNNError(
-                f"{path} has groups within groups, {DEEPEST} deep and more: weights lie less deep."
+                f"{path} nests groups too deeply: weights are at most {DEEPEST} groups deep. Give another file."
             )
         for text in group:
             # h5py gives names that are not UTF-8 as they are.
@@ -235,21 +238,28 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
     for part in name.split("/"):
         link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
         if link is None:
-            raise ConvRNNError(f"{path} lists {name} in {group.name} but does not hold it: it is not whole.")
+            raise ConvRNNError(
+                f"{path} lists {name} in {group.name} but does not hold it: it is incomplete. Copy it again."
+            )
         if not isinstance(link, h5py.HardLink):
             raise ConvRNNError(
-                f"{path} has a link for {name}, which could lead to any file: links are not read."
+                f"{path} has a link in place of {name}: links are not read. Write the file again with its data inside."
             )
         item = item[part]
     if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-        raise ConvRNNError(f"{path} keeps {name} in another file: only data in the file itself are read.")
+        raise ConvRNNError(
+            f"{path} keeps {name} in another file: only data in the file itself are read. Write the file again "
+            "with its data inside."
+        )
     return item
 
 
 def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
     """The item, once it is found to be an array: of a kind that NumPy knows, of one size, and not without a shape."""
     if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None or item.dtype.hasobject:
-        raise ConvRNNError(f"{path} has no array for {name}: weights are arrays of numbers.")
+        raise ConvRNNError(
+            f"{path} has no array for {name}: weights are arrays of numbers. Give another file."
+        )
     return item
 
 
@@ -273,12 +283,12 @@ def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -
     stored = item.attrs.get_id(attribute)
     # Not the size in storage, which HDF5 calls an error for the empty lists that the published files have.
     if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
-        raise ValueError(f"the attribute {attribute} is no list of names")
+        raise ValueError(f"the attribute {attribute} is not a list of names")
     if stored.dtype.hasobject:
         require_heaps()
     names = np.asarray(item.attrs[attribute])
     if names.size and names.dtype.kind not in "SUO":
-        raise ValueError(f"the attribute {attribute} is no list of names")
+        raise ValueError(f"the attribute {attribute} is not a list of names")
     return names
 
 

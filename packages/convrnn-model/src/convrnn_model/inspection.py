@@ -60,7 +60,8 @@ def inspect_weights(path: PathLike) -> WeightsInfo:
         identity = identify({name: dataset.shape for name, dataset in stored.items()})
     if identity is None:
         raise ConvRNNError(
-            f"{path} holds none of {', '.join(VARIANTS)}: its weights do not have their names and kernels."
+            f"{path} holds none of {', '.join(VARIANTS)}: its weights have other names or kernel sizes. Give a "
+            "weights file of one of them."
         )
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

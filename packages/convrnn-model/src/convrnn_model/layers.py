@@ -59,7 +59,7 @@ class SameConv2D(keras.layers.Conv2D):
         self, filters: int, kernel_size: int, *, convolution: Method = "auto", **kwargs: Any
     ) -> None:
         if convolution not in METHODS:
-            raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}; {convolution!r} came.")
+            raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}, got {convolution!r}.")
         super().__init__(filters, kernel_size, **FIXED, **kwargs)
         self.convolution = convolution
 
@@ -67,7 +67,7 @@ class SameConv2D(keras.layers.Conv2D):
         """Make the kernel for inputs of `input_shape`, (batch, H, W, channels)."""
         if self.convolution == "fft" and None in input_shape[1:3]:
             raise ConvRNNError(
-                "convolution='fft' needs a known image size: give input_tensor as (height, width, 3)."
+                f"convolution='fft' needs a known image size, got {input_shape}. Pass (height, width, 3)."
             )
         super().build(input_shape)
 

@@ -172,12 +172,14 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
         input_tensor = keras.Input(tuple(input_tensor), dtype="float32")
     shape = tuple(input_tensor.shape)
     if len(shape) != 4 or shape[3] is None:
-        raise ConvRNNError(f"{variant.name} takes images (batch, height, width, channels); {shape} came.")
+        raise ConvRNNError(
+            f"{variant.name} takes images of shape (batch, height, width, channels), got {shape}."
+        )
     side = variant.smallest_side
     if any(length is not None and length < side for length in shape[1:3]):
         raise ConvRNNError(
             f"{variant.name} halves an image {side.bit_length() - 1} times, so its sides must be at least "
-            f"{side} px; {shape[1]} x {shape[2]} came."
+            f"{side} px, got {shape[1]} x {shape[2]}. Choose a larger image size."
         )
     return input_tensor
 
@@ -185,11 +187,11 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
 def _check(classes: int, width: float, convolution: str) -> None:
     _whole("classes", classes)
     if not (math.isfinite(width) and width > 0):
-        raise ConvRNNError(f"width is a factor on the filters and must be above 0; {width!r} came.")
+        raise ConvRNNError(f"width must be a factor above 0 on the filters, got {width!r}.")
     if convolution not in METHODS:
-        raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}; {convolution!r} came.")
+        raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}, got {convolution!r}.")
 
 
 def _whole(name: str, value: int) -> None:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ConvRNNError(f"{name} must be a whole number from 1; {value!r} came.")
+        raise ConvRNNError(f"{name} must be a positive integer, got {value!r}.")

@@ -78,7 +78,7 @@ def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | 
         ConvRNNError: The file cannot be had, or is not what its name or the record says.
     """
     if name not in PRETRAINED:
-        raise ConvRNNError(f"There are no weights called {name!r}: choose one of {', '.join(PRETRAINED)}.")
+        raise ConvRNNError(f"unknown weights {name!r}: choose one of {', '.join(PRETRAINED)}.")
     entry = PRETRAINED[name]
     path = _cache_folder(cache) / entry.file_name
     if os.path.exists(path):
@@ -118,7 +118,7 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
         _limit(downloader)
         downloader(url, output, caller)
         # The file still has a temporary name: what fails the check never gets its own.
-        _check(Path(output), entry, record=_record(path), source=f"What {url} sent")
+        _check(Path(output), entry, record=_record(path), source=f"the answer of {url}")
 
     files = pooch.create(
         path=path.parent,
@@ -134,8 +134,8 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
         if error_number(error) in WAYS_OUT:
             raise failed(f"cannot write {path}", error) from error
         raise ConvRNNError(
-            f"{entry.name} could not be had from {url} ({error}). Try again, or put the file by hand at {path}; "
-            f"{MIRROR_VARIABLE} names the URL of a folder that has {entry.file_name}, if there is a mirror."
+            f"cannot download {entry.name} from {url}: {error}. Try again, or save the file as {path}; if there is a "
+            f"mirror, set {MIRROR_VARIABLE} to the URL of a folder that has {entry.file_name}."
         ) from error
 
 
@@ -157,7 +157,7 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
     promised = (entry.variant, entry.classes, entry.n_timesteps, filters)
     if (info.variant, info.classes, info.n_timesteps, info.filters) != promised:
         raise ConvRNNError(
-            f"{source} is {info.variant} with {info.classes} classes ({info.dataset or 'no known data set'}), "
+            f"{source} is {info.variant} with {info.classes} classes ({info.dataset or 'unknown data set'}), "
             f"{info.n_timesteps} time steps and filters {info.filters}; {entry.name} is {entry.variant} with "
             f"{entry.classes}, {entry.n_timesteps} and {filters}. Get the right file from {entry.url}."
         )
@@ -170,7 +170,7 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
         raise failed(f"cannot read {record}", error) from error
     if known != [info.sha256]:
         raise ConvRNNError(
-            f"{source} has the sha256 {info.sha256}; on first use it was {' '.join(known)}, says {record}. Delete "
+            f"{source} has the sha256 {info.sha256}; {record} recorded {' '.join(known)} on first use. Delete "
             "the file to fetch it again; delete the record as well if the file was replaced on purpose."
         )
 

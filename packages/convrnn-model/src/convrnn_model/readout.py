@@ -28,8 +28,8 @@ def entropy(probabilities: Any) -> np.ndarray:
     values = _array(probabilities)
     if not bool(np.all((values >= 0) & (values <= 1 + 1e-3))):
         raise ConvRNNError(
-            f"entropy takes probabilities, from 0 to 1; values from {values.min()} to {values.max()} came. "
-            "Give it the softmax outputs, not the readouts before softmax."
+            f"entropy takes probabilities from 0 to 1, got values from {values.min()} to {values.max()}. Pass the "
+            "softmax outputs, not the readouts before softmax."
         )
     # 0 log 0 is 0: the logarithm sees 1 where the probability is 0.
     return -np.sum(values * np.log(np.where(values > 0, values, 1)), axis=-1)
@@ -82,16 +82,16 @@ def class_names(dataset: str) -> tuple[str, ...]:
         ConvRNNError: Another dataset.
     """
     if dataset not in CLASS_NAMES:
-        raise ConvRNNError(f"There are class names for {' and '.join(CLASS_NAMES)}; {dataset!r} came.")
+        raise ConvRNNError(f"dataset must be {' or '.join(CLASS_NAMES)}, got {dataset!r}.")
     text = resources.files("convrnn_model").joinpath("class_names", CLASS_NAMES[dataset])
     return tuple(text.read_text(encoding="utf-8").split())
 
 
 def _reached(values: np.ndarray, threshold: float) -> np.ndarray:
     if values.ndim != 3:
-        raise ConvRNNError(f"Softmax over time is (time, batch, classes); {values.shape} came.")
+        raise ConvRNNError(f"probabilities must have shape (time, batch, classes), got {values.shape}.")
     if not threshold >= 0:
-        raise ConvRNNError(f"The threshold is an entropy in nats, from 0; {threshold!r} came.")
+        raise ConvRNNError(f"threshold must be an entropy of at least 0 nats, got {threshold!r}.")
     return entropy(values) <= threshold
 
 

@@ -71,4 +71,4 @@ def variant_named(name: str) -> Variant:
     for candidate in (key, f"{key}_net"):
         if candidate in VARIANTS:
             return VARIANTS[candidate]
-    raise ConvRNNError(f"There is no network called {name!r}: choose one of {', '.join(VARIANTS)}.")
+    raise ConvRNNError(f"unknown network {name!r}: choose one of {', '.join(VARIANTS)}.")

@@ -223,7 +223,7 @@ class _Plan:
                 f"{self.path} has {too_few} time steps; this network has {n_timesteps(self.expected)}. Pass "
                 "extra_timesteps='repeat-last' to give the others the last one's batch normalisation"
             )
-        return lines or [f"{self.path} does not fit this network"]
+        return lines or [f"cannot load {self.path}: its weights do not fit this network"]
 
 
 def _at_most(name: str, last: int) -> str:
@@ -237,17 +237,19 @@ def _is_readout(name: str) -> bool:
     return name.startswith(f"{names.READOUT}/")
 
 
-def _misshapen(name: str, came: Shape, wanted: Shape) -> str:
-    turned = sorted(came) == sorted(wanted)
+def _misshapen(name: str, received: Shape, wanted: Shape) -> str:
+    turned = sorted(received) == sorted(wanted)
     hint = ", its axes in another order: kernels are (height, width, in, out)" if turned else ""
-    return f"{name} is {came} instead of {wanted}{hint}"
+    return f"{name} is {received} instead of {wanted}{hint}"
 
 
 def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:
     """The values of `wanted`, each of them finite."""
     foreign = [f"{name} is {stored[name].dtype}" for name in wanted if stored[name].dtype.kind != "f"]
     if foreign:
-        raise ConvRNNError(f"{path} has weights that are not floating-point numbers: {', '.join(foreign)}.")
+        raise ConvRNNError(
+            f"cannot load {path}: weights must be floating-point numbers, got {', '.join(foreign)}. Give another file."
+        )
     values = {name: hdf5.read(path, name, stored[name]) for name in wanted}
     wrong = [
         f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
@@ -256,12 +258,12 @@ def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[
     ]
     if wrong:
         raise ConvRNNError(
-            f"{path} holds NaN or infinite values in {', '.join(wrong)}: it comes from a training that "
-            "diverged, or is damaged."
+            f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(wrong)}. The "
+            "training diverged or the file is damaged: give another file."
         )
     return values
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}; {value!r} came.")
+        raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
