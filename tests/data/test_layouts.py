@@ -429,3 +429,22 @@ def test_what_a_killed_run_unpacked_is_removed_by_the_next(class_folders, tmp_pa
     (dead / "n02690373.tar").write_bytes(b"x")
     prepare(class_folders, tmp_path / "set", **ALL)
     assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+@pytest.mark.parametrize("name", ["n02690373_2.JPEG", "n" * 120 + ".JPEG"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_images_that_are_links_in_a_tar_are_an_error(kind, name, whole, tmp_path, make_jpeg):
+    """A tar of linked files holds the bytes once, or not at all: such images must not be lost unsaid."""
+    path = tmp_path / ("imagenet.tar" if whole else "n02690373.tar")
+    above = "train/n02690373/" if whole else ""
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo(f"{above}n02690373_1.JPEG")
+        entry.size = len(make_jpeg(1))
+        archive.addfile(entry, io.BytesIO(make_jpeg(1)))
+        for linked in (f"{above}._x.JPEG", f"{above}notes", f"{above}{name}"):
+            link = tarfile.TarInfo(linked)
+            link.type, link.linkname = kind, f"{above}n02690373_1.JPEG"
+            archive.addfile(link)
+    with pytest.raises(ConvRNNError, match=rf"holds 1 image\(s\) as links: .*{name}.*--dereference"):
+        prepare(path if whole else tmp_path, tmp_path / "set", **ALL)

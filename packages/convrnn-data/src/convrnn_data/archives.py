@@ -141,9 +141,10 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
     size = path.stat().st_size
     rows: dict[str, dict[str, list[Row]]] = {}
     counts: dict[str, dict[str, int]] = {}
+    links: list[str] = []
     with open(path, "rb") as file:
         stamp = os.fstat(file.fileno()).st_mtime_ns
-        for number, entry in enumerate(walk(file.fileno(), path)):
+        for number, entry in enumerate(walk(file.fileno(), path, links=links)):
             if number % 1000 == 0:
                 report("Listing images (MB)", entry.offset // 1_000_000, size // 1_000_000)
             place = None if is_hidden(entry.name) else _in_class_folder(entry)
@@ -155,6 +156,7 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
             if is_image(place.name):
                 by_class = counts.setdefault(place.above, {})
                 by_class[place.synset] = by_class.get(place.synset, 0) + 1
+    _refuse_links(path, links)
     above = _chosen(path, list(counts))
     containers = tuple(Container(synset, path, 0, size) for synset in sorted(counts[above]))
     found = rows.get(above, {})
@@ -216,10 +218,23 @@ def list_class_tar(
 
 
 def _members(container: Container) -> list[Row]:
+    links: list[str] = []
     with open(container.path, "rb", buffering=0) as file:
         stamp = os.fstat(file.fileno()).st_mtime_ns
-        return [
+        rows = [
             Row(entry.name.rpartition("/")[2], entry.offset, entry.size, stamp)
-            for entry in walk(file.fileno(), container.path, container.start, container.end)
+            for entry in walk(file.fileno(), container.path, container.start, container.end, links=links)
             if not is_hidden(entry.name)
         ]
+    _refuse_links(container.path, links)
+    return rows
+
+
+def _refuse_links(path: Path, links: list[str]) -> None:
+    """Raise ConvRNNError where an image in a tar is a link: its bytes are another member's, or outside the tar."""
+    images = [name for name in links if is_image(name) and not is_hidden(name)]
+    if images:
+        raise ConvRNNError(
+            f"{path} holds {len(images)} image(s) as links: every image must be a file, got {images[0]!r}. Make "
+            "the tar again with --dereference --hard-dereference"
+        )

@@ -24,6 +24,8 @@ _REGULAR = b"0\0007"
 _WITHOUT_DATA = b"123456"
 """Links, devices, folders and pipes: whatever size they state, no data follow."""
 
+_LINKS = (b"1", b"2")
+
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
 _EXTENDING = (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL)
 """Their data tell of the file that comes next."""
@@ -46,7 +48,9 @@ def padded(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+def walk(
+    fd: int, path: Path, start: int = 0, end: int | None = None, *, links: list[str] | None = None
+) -> Iterator[Entry]:
     """Yield the regular files of the tar in bytes `start` to `end` of an open file, in their order.
 
     Args:
@@ -54,6 +58,7 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         path: the file's name, for errors.
         start: where the tar begins; not 0 for a tar inside a tar.
         end: where it ends, in bytes from the file's beginning; the file's end if None.
+        links: takes the names of hard and symbolic links, which are passed over.
 
     Raises:
         ConvRNNError: a damaged header, two names for one file, a sparse file, or a tar without its end mark (two
@@ -77,6 +82,8 @@ def walk(fd: int, path: Path, start: int = 0, end: int | None = None) -> Iterato
         entry = told.entry(header, kind, data, size)
         if entry is not None:
             yield entry
+        elif links is not None and kind in _LINKS:
+            links.append(told.name(header))
         told.forget()
 
 
@@ -131,14 +138,15 @@ class _Told:
             raise _ambiguous(self.path, at)
         if kind not in _REGULAR:
             return None
-        name = self._named(header)
+        name = self.name(header)
         folder = name.endswith("/")
         if not name or (folder and size):
             raise _damaged(self.path, f"a file with no name, or a folder's, at byte {at:,}")
         # Before folders had a kind of their own, a slash at the end made one.
         return None if folder and kind == b"\0" else Entry(name, data, size)
 
-    def _named(self, header: bytes) -> str:
+    def name(self, header: bytes) -> str:
+        """The name of the file of a header, where need be from the headers before it."""
         if b"path" in self._records:
             return self._records[b"path"].decode("utf-8", "surrogateescape")
         return _name(header) if self._name is None else self._name
