@@ -360,12 +360,23 @@ def test_options_that_need_validation_images_say_so(option, class_folders, tmp_p
         prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
 
 
+def test_categories_without_a_validation_image_are_counted_with_the_way_out(class_folders, tmp_path, common):
+    said = []
+    prepare(class_folders, tmp_path / "set", notice=said.append, **common)
+    assert said == [
+        "ILSVRC's validation images give no image of 13 of 16 categories to 'val' (bicycle has 6 for training). "
+        "--val 0.09 gives at least one image a category"
+    ]
+    prepare(class_folders, tmp_path / "both", val=0.09, notice=said.append, **common)
+    assert len(said) == 1
+
+
 def test_the_command_says_what_was_found_and_what_is_not_known(archive, lines, class_folders, tmp_path):
     command = ["prepare", str(class_folders), str(tmp_path / "set"), "--images", "all", "--workers", "1"]
     command += ["--validation", str(archive), "--validation-labels", str(lines)]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    said = done.output.splitlines()
+    said = done.stdout.splitlines()
     assert said[1].startswith("Found validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's")
     assert said[2].startswith("Not checked against the human stimuli")
     assert re.search(r"114 train, 16 val", said[-1])

@@ -16,6 +16,7 @@ from convrnn_data.errors import ConvRNNError
 from convrnn_data.forms import COUNT
 from convrnn_data.listing import ClassListing, Listing
 from convrnn_data.splits import SPLITS, advise_share, assign, follow, ranks
+from convrnn_data.validation import origin
 
 FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
@@ -265,20 +266,21 @@ def make_plan(
 
 
 def thin_splits(plan: Plan) -> list[str]:
-    """Name the shares that leave categories without an image in a split, and one that does not."""
-    totals = np.bincount(plan.labels, minlength=len(CATEGORIES))
+    """Name what leaves categories without an image in a split, and a share that does not."""
+    drawn = [origin(key.decode()) == "training" for key in plan.keys.tolist()]
+    totals = np.bincount(plan.labels[drawn], minlength=len(CATEGORIES))
     lines = []
     for code, split in enumerate(SPLITS):
-        share = getattr(plan.settings, split, 0)
-        if not share:
-            continue
+        share, validation = getattr(plan.settings, split, 0), plan.settings.validation == split
         there = np.bincount(plan.labels[plan.splits == code], minlength=len(CATEGORIES))
         without = np.flatnonzero((totals > 0) & (there == 0))
-        if len(without):
+        if len(without) and (share or validation):
+            cause = "ILSVRC's validation images give" if validation else f"--{split} {share:g} gives"
             first = without[0]
             lines.append(
-                f"--{split} {share:g} gives no image of {len(without)} of {np.count_nonzero(totals)} categories to "
-                f"{split!r} ({CATEGORIES[first]} has {totals[first]} in all). {advise_share(split, totals.tolist())}"
+                f"{cause} no image of {len(without)} of {np.count_nonzero(totals)} categories to {split!r} "
+                f"({CATEGORIES[first]} has {totals[first]} {'for training' if validation else 'in all'}). "
+                f"{advise_share(split, totals.tolist())}"
             )
     return lines
 
