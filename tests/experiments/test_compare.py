@@ -243,7 +243,7 @@ def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
     [
         (["--exclude", "nobody"], "no set of exclusions"),
         (["--human", "nowhere"], "nowhere does not exist"),
-        (["--out", "FILE"], "is a file"),
+        (["--out", "FILE"], "must be a folder, got a file"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(tmp_path, blur, seen, change, says):

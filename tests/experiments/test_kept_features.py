@@ -232,7 +232,7 @@ def test_a_worker_that_sees_other_files(config: Config, tmp_path: Path) -> None:
 
     assert "every worker sees" in error_of(config, tmp_path / "elsewhere" / "another.h5")
     assert "nowhere.h5" in error_of(replace(config, weights="nowhere.h5"))
-    assert "another file on this worker: weights_sha256" in _other_weights(error_of, config, tmp_path)
+    assert "differs on this worker: weights_sha256" in _other_weights(error_of, config, tmp_path)
     depends = json.loads((kept.folder / "depends_on.json").read_text())
     depends["versions"]["keras"] = "2.0"
     (kept.folder / "depends_on.json").write_text(json.dumps(depends))

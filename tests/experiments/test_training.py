@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_choice_is_not_resumed(prepared: PreparedSet, tm
         for name in ("best_accuracy", "best_loss"):
             del file.attrs[name]
         file.attrs["best"] = 1.5
-    with pytest.raises(ConvRNNError, match=r"best_accuracy, best_loss.*--force starts the run anew"):
+    with pytest.raises(ConvRNNError, match=r"best_accuracy, best_loss.*Start the run over with --force"):
         trained(config, prepared, run.path, resume=True)
 
 

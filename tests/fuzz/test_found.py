@@ -77,7 +77,7 @@ def a_set(folder, manifest) -> prepared.PreparedSet:
 
 def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,loss,loss\n0,1,2\n")
-    with pytest.raises(ConvRNNError, match="two columns"):
+    with pytest.raises(ConvRNNError, match="column names must be unique"):
         Run(tmp_path).history()
 
 
@@ -87,7 +87,7 @@ def test_a_history_of_other_columns_is_not_gone_on_with(tmp_path, header):
     (tmp_path / "history.csv").write_text(f"{header}\n{','.join('1' * count)}\n")
     run = Run(tmp_path)
     now = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 1.0)
-    with pytest.raises(ConvRNNError, match="train the run anew with --force"):
+    with pytest.raises(ConvRNNError, match="start the run over with --force"):
         run.write_history([*run.history(), now])
     assert len(run.history()) == 1  # as it was
 

@@ -62,7 +62,7 @@ def bootstrap_interval(
         ConvRNNError: If lengths differ, or `samples` or `level` is out of range.
     """
     if not 0 < level < 1:
-        raise ConvRNNError(f"level is {level}; it is a coverage, between 0 and 1, such as 0.95.")
+        raise ConvRNNError(f"level must be a coverage between 0 and 1, such as 0.95, got {level}.")
     drawn = bootstrap_replicates(
         values, statistic, seed=seed, samples=samples, axis=axis, vectorized=vectorized
     )
@@ -104,18 +104,20 @@ def bootstrap_replicates(
 ) -> np.ndarray:
     """The statistic of every bootstrap sample, `(samples, ...)`; arguments as for `bootstrap_interval`."""
     if samples < 1:
-        raise ConvRNNError(f"samples is {samples}; at least one bootstrap sample is needed.")
+        raise ConvRNNError(f"samples must be at least 1, got {samples}.")
     arrays = [np.moveaxis(array, axis, 0) for array in _arrays(values)]
     lengths = {len(array) for array in arrays}
     if len(lengths) > 1:
         raise ConvRNNError(
-            f"arrays of {sorted(lengths)} units cannot be resampled together; lengths must agree."
+            f"cannot resample arrays together: they must have the same number of units, got {sorted(lengths)}."
         )
     units = lengths.pop()
     if units == 0:
-        raise ConvRNNError("there is nothing to resample: the arrays have no units.")
+        raise ConvRNNError("cannot resample: the arrays must have at least one unit, got none.")
     if statistic is None and len(arrays) > 1:
-        raise ConvRNNError("several arrays need a statistic; without one, the mean of one array is taken.")
+        raise ConvRNNError(
+            "several arrays need a statistic: only one array has a default, its mean. Pass `statistic`."
+        )
     width = max(array[:1].size for array in arrays)
     # The mean needs how often each unit was drawn, not the drawn units themselves.
     rows = max(1, _CHUNK // (units * (1 if statistic is None else max(1, width))))
@@ -135,7 +137,7 @@ def _arrays(values: ArrayLike | tuple[ArrayLike, ...]) -> list[np.ndarray]:
     given = values if isinstance(values, tuple) else (values,)
     arrays = [np.asarray(array) for array in given]
     if not arrays or any(array.ndim == 0 for array in arrays):
-        raise ConvRNNError("bootstrap values are arrays with an axis of units; a single number came.")
+        raise ConvRNNError("bootstrap values must be arrays with an axis of units, got a single number.")
     return arrays
 
 

@@ -318,7 +318,7 @@ def compare(
     from convrnn_experiments import runs as folders
 
     if out.exists() and not out.is_dir():
-        raise ConvRNNError(f"{out} is a file; --out takes a folder")
+        raise ConvRNNError(f"cannot write {out}: --out must be a folder, got a file. Choose another name")
     evaluations = results.read_evaluations(runs)
     crowd = people.read_people(
         human, named=exclude or (), misses=misses.value, seed=seed, max_unreadable=max_unreadable

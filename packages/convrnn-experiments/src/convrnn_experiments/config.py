@@ -99,7 +99,7 @@ def _with_stimulus_size(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _foreign(path: Path, what: str) -> ConvRNNError:
     return ConvRNNError(
-        f"{path} is not a run's configuration of this version: {what}; train the run anew with --force"
+        f"{path} is not a run's configuration of this version: {what}; start the run over with --force"
     )
 
 
@@ -152,7 +152,7 @@ def from_options(
 def _levels(regime: Regime, given: Mapping[Regime, tuple[float, ...] | None]) -> tuple[float, ...] | None:
     for its, levels in given.items():
         if levels is not None and its != regime:
-            raise ConvRNNError(f"--{its}-sd goes with --perturb {its}, not with {regime}")
+            raise ConvRNNError(f"--{its}-sd needs --perturb {its}, got {regime}. Leave it out")
     return given.get(regime)
 
 

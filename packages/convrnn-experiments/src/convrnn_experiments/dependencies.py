@@ -63,8 +63,8 @@ def require_folder(folder: Path, config: Config) -> None:
         asked = json.loads((folder / DEPENDS_ON).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConvRNNError(
-            f"{folder} cannot be read: {error}; the set, the weights and the features have to lie on a disk that "
-            "every worker sees"
+            f"cannot read {folder}: {error}. Put the set, the weights and the features on a disk that every "
+            "worker sees"
         ) from error
     own = json.loads(json.dumps(dependencies(config, config.weights_sha256)))
     versions = asked.pop("versions", {}), own.pop("versions")
@@ -76,6 +76,6 @@ def require_folder(folder: Path, config: Config) -> None:
     ]
     if differing:
         raise ConvRNNError(
-            f"features of {folder} cannot be computed here: {'; '.join(differing)}. Give every worker the same "
+            f"cannot compute features of {folder} here: {'; '.join(differing)}. Give every worker the same "
             "kind of processor, versions and settings"
         )

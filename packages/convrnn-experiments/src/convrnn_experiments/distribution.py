@@ -38,7 +38,9 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
         tf.config.set_visible_devices([], "GPU")  # the default strategy would take the first GPU
     there = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     if missing := [device for device in devices if device not in there]:
-        raise ConvRNNError(f"--devices names {', '.join(missing)}; this machine has {', '.join(there)}")
+        raise ConvRNNError(
+            f"unknown devices {', '.join(missing)}: --devices must be some of {', '.join(there)}"
+        )
     chosen = devices or tuple(name for name in there if name.startswith("GPU"))
     return tf.distribute.MirroredStrategy(list(chosen)) if len(chosen) > 1 else tf.distribute.get_strategy()
 
@@ -125,7 +127,7 @@ def join(coordinator: str, index: int, count: int) -> Processes:
             f"this is {keras.backend.backend()}"
         )
     if not 0 <= index < count:
-        raise ConvRNNError(f"--process {index} is not one of --processes {count}; they count from 0")
+        raise ConvRNNError(f"--process must be from 0 to {count - 1} for --processes {count}, got {index}")
     import jax
 
     # Without it, processes on CPUs alone cannot add their gradients.

@@ -161,10 +161,10 @@ def _checked(config: Config, progress: Progress) -> tuple[Config, PreparedSet]:
 def _require_fitting(config: Config, where: Where, place: Place) -> None:
     """Raises ConvRNNError where processes, or workers, are asked for that this training has no use for."""
     if place.processes > 1 and (place.coordinator is None or config.trainable == "readout"):
-        raise ConvRNNError("--processes goes with --coordinator HOST:PORT and --trainable all")
+        raise ConvRNNError("--processes needs --coordinator HOST:PORT and --trainable all")
     if config.trainable == "all" and not where.here:
         raise ConvRNNError(
-            "--engine and --workers compute kept features, so they go with --trainable readout"
+            "--engine and --workers compute cached features, so they need --trainable readout, got all. Leave them out"
         )
 
 

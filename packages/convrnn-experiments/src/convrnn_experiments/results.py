@@ -176,7 +176,7 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
         run.require_finished()
         measured = sorted(path.glob("evaluation/*/measures.json"))
         if not measured:
-            raise ConvRNNError(f"{path} has not been evaluated; do `convrnn evaluate {path} TESTSET` first")
+            raise ConvRNNError(f"{path} has not been evaluated. Run `convrnn evaluate {path} TESTSET` first")
         network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
         config = run.config()
         ours = [_evaluation(run, network, config, file.parent) for file in measured]
@@ -186,16 +186,16 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
 
 def _evaluation(run: Run, network: str, config: Config, folder: Path) -> Evaluation:
     file = folder / "measures.json"
-    measures = read_json(file, _MEASURES, "; do `convrnn evaluate` again")
+    measures = read_json(file, _MEASURES, ". Run `convrnn evaluate` again")
     answers = read_answers(folder / "predictions.csv")
     if len(measures["multiply_adds"]) != answers.answers.shape[1]:
         raise ConvRNNError(
             f"{file} has {len(measures['multiply_adds'])} time steps and predictions.csv beside it has "
-            f"{answers.answers.shape[1]}; do `convrnn evaluate` again"
+            f"{answers.answers.shape[1]}. Run `convrnn evaluate` again"
         )
     if measures["images"] != len(answers.labels):
         raise ConvRNNError(
-            f"{file} is of {measures['images']} images and predictions.csv beside it has {len(answers.labels)}; do "
+            f"{file} has {measures['images']} images and predictions.csv beside it has {len(answers.labels)}. Run "
             "`convrnn evaluate` again"
         )
     return Evaluation(run, network, config, folder.name, measures, answers)
@@ -227,7 +227,7 @@ def read_answers(path: Path) -> Answers:
             blocks=columns["block"].astype(np.int64),
         )
     except (OSError, ValueError, csv.Error) as error:
-        raise ConvRNNError(f"{path} cannot be read: {error}; do `convrnn evaluate` again") from error
+        raise ConvRNNError(f"cannot read {path}: {error}. Run `convrnn evaluate` again") from error
 
 
 def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
@@ -251,7 +251,7 @@ def _require_last_line(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 1, 0))
         if file.read() != b"\n":
-            raise ValueError("its last line has no end, so it is cut short")
+            raise ValueError("its last line is cut short: it has no line end")
 
 
 def _require_in_range(columns: dict[str, np.ndarray]) -> None:

@@ -65,7 +65,7 @@ class Run:
         path = self.path / "config.json"
         if not path.is_file():
             raise ConvRNNError(
-                f"{self.path} is not a run: it has no config.json (`convrnn train` makes runs)"
+                f"{self.path} is not a run: it has no config.json. Give a folder that `convrnn train` made"
             )
         return Config.from_json(read_json(path, {}), path)
 
@@ -74,7 +74,7 @@ class Run:
         self.config()
         if not self.weights.is_file():
             raise ConvRNNError(
-                f"{self.path} is not finished: it has no weights.h5; go on with `convrnn train --resume`"
+                f"{self.path} is not finished: it has no weights.h5. Resume it with `convrnn train --resume`"
             )
 
     def history(self) -> list[dict[str, float]]:
@@ -91,11 +91,11 @@ class Run:
                 rows = csv.DictReader(file, strict=True)
                 names = rows.fieldnames or ()
                 if len(set(names)) < len(names):
-                    raise ValueError("two columns have one name")
+                    raise ValueError("column names must be unique")
                 return [{key: _number(key, value) for key, value in row.items()} for row in rows]
         except (ValueError, TypeError, csv.Error) as error:
             raise ConvRNNError(
-                f"{path} is not a table of numbers ({error}); train the run anew with --force"
+                f"{path} is not a table of numbers ({error}); start the run over with --force"
             ) from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
@@ -108,7 +108,7 @@ class Run:
         if any(set(row) != set(now) for row in rows):
             raise ConvRNNError(
                 f"{self.path / 'history.csv'} has the columns {', '.join(names)}, and this version writes "
-                f"{', '.join(now)}; train the run anew with --force"
+                f"{', '.join(now)}; start the run over with --force"
             )
         with written(self.path / "history.csv") as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
@@ -125,12 +125,16 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
     """
     run = Run(path)
     if path.exists() and not path.is_dir():
-        raise ConvRNNError(f"{path} is a file; a run needs a folder of its own (--out)")
+        raise ConvRNNError(
+            f"cannot start a run in {path}: it must be a folder, got a file. Choose another name (--out)"
+        )
     if (path / "config.json").is_file():
         if not force:
             _require_same(run, config, resume)
     elif path.is_dir() and contents(path):
-        raise ConvRNNError(f"{path} is not empty and not a run; choose another folder (--out)")
+        raise ConvRNNError(
+            f"cannot start a run in {path}: the folder is not empty and not a run. Choose another one (--out)"
+        )
     return run
 
 
@@ -184,7 +188,7 @@ def _clear(path: Path) -> None:
 
 def _require_same(run: Run, config: Config, resume: bool) -> None:
     if not resume:
-        done = "a finished run" if run.weights.is_file() else "an unfinished run (--resume goes on with it)"
+        done = "a finished run" if run.weights.is_file() else "an unfinished run (--resume continues it)"
         raise ConvRNNError(f"{run.path} holds {done}; --force replaces it, --out puts this one elsewhere")
     before, now = run.config().to_json(), config.to_json()
     differing = [f"{key} was {before[key]!r}, is {now[key]!r}" for key in now if before[key] != now[key]]
@@ -284,7 +288,7 @@ def read_json(path: Path, form: Any, way_out: str = "") -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConvRNNError(f"{path} cannot be read: {error}{way_out}") from error
+        raise ConvRNNError(f"cannot read {path}: {error}{way_out}") from error
     if wrong := misfit(value, form):
         raise ConvRNNError(f"{path} is not as this version writes it: {wrong}{way_out}")
     return value

@@ -73,7 +73,7 @@ def find_trials(
     """
     if not folder.is_dir():
         raise ConvRNNError(
-            f"{folder} is no folder; give a prepared set or a folder of human stimuli, in any layout"
+            f"{folder} is not a folder: give a prepared set or a folder of human stimuli, in any layout"
         )
     prepared = PreparedSet(folder) if (folder / "manifest.json").is_file() else None
     if prepared is not None and prepared.manifest["kind"] != "human":
@@ -92,7 +92,7 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
     if not chosen:
         others = ", ".join(sorted({stimulus.regime for stimulus in stimuli}))
         raise ConvRNNError(
-            f"{folder} holds no stimuli of the {regime} regime, but of {others}; --condition chooses another"
+            f"{folder} holds no stimuli of the {regime} regime, but of {others}; choose another with --condition"
         )
     chosen.sort(key=lambda stimulus: (stimulus.label, str(stimulus.parsed)))
     _require_size(chosen, config.stimulus_size)

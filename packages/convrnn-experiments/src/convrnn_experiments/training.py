@@ -167,12 +167,13 @@ def train(
     first, best = _reached(run, state)
     history = run.history()[:first]
     if first:
-        say(f"going on after epoch {first} of {config.epochs}")
+        say(f"resuming after epoch {first} of {config.epochs}")
     for epoch in range(first, config.epochs):
         history.append(run_epoch(task, config, epoch, report))
         if not np.isfinite(history[-1]["val_loss"]):
             raise ConvRNNError(
-                f"{run.path}: the loss is not a number after epoch {epoch + 1}; a smaller --learning-rate may help"
+                f"training in {run.path} diverged: the loss must be finite, got "
+                f"{history[-1]['val_loss']} after epoch {epoch + 1}. Lower --learning-rate"
             )
         found = Score.of(history[-1])
         if processes.writes:
@@ -216,7 +217,7 @@ def _reached(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
     if missing := {"epoch", "best_accuracy", "best_loss"} - set(reached):
         raise ConvRNNError(
             f"{run.checkpoint} cannot be resumed: it must state {', '.join(sorted(missing))}, which an earlier "
-            "version did not write. --force starts the run anew"
+            "version did not write. Start the run over with --force"
         )
     return int(reached["epoch"]), Score(reached["best_accuracy"], -reached["best_loss"])
 
@@ -317,7 +318,7 @@ def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
     try:
         load_weights(network, run.best)
     except WeightsError as error:
-        raise ConvRNNError(f"{run.best} cannot be read ({error}); --force starts the run anew") from error
+        raise ConvRNNError(f"cannot read {run.best}: {error} Start the run over with --force") from error
     if not processes.writes:
         return
     with written(run.path / "model.keras") as path:

@@ -147,6 +147,7 @@ def _extractor(config: Config, threads: int) -> "Extractor":
         if (here := getattr(found, field.name)) != (sent := getattr(config, field.name)):
             named = config.weights if field.name == "weights_sha256" else config.data
             raise ConvRNNError(
-                f"{named} is another file on this worker: {field.name} is {here}, and {sent} was asked for"
+                f"{named} differs on this worker: {field.name} must be {sent}, got {here}. "
+                "Put it on a disk that every worker sees"
             )
     return Extractor(prepare_network(config, lambda line: None), config, data, threads)
