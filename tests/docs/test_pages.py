@@ -272,14 +272,14 @@ def test_figures_of_the_full_set():
 
 def test_columns_are_those_that_are_written():
     """Names of columns, as the code has them, against the tables of formats.md."""
-    from convrnn_experiments import observers, tables
+    from convrnn_experiments import comparison_tables, observers
     from convrnn_experiments.compare import MEASURES
 
     text = (REPOSITORY / "docs/formats.md").read_text()
     said = set(re.findall(r"`(\w+)`", text))
     assert set(observers.COLUMNS) <= said
     assert {measure.key for measure in MEASURES} <= said
-    source = Path(tables.__file__).read_text()
+    source = Path(comparison_tables.__file__).read_text()
     comparison = source[source.index("def comparison(") : source.index("def comparison_wide")]
     assert set(re.findall(r'^            "(\w+)":', comparison, re.MULTILINE)) <= said
 
