@@ -9,7 +9,9 @@ less work, Keras is measured three ways:
     keras, area          interpolation="area", the one of its settings that averages what it leaves out
     keras, as it ships   bilinear between four pixels, with the aliasing that this brings
 
-Ours also crops at random and flips, as in training, in a measurement of its own. Beside images per second stands
+Ours crops at stimulus size and resizes on the device, as training does in the colour regime, in measurements with and
+without a random crop and flip; `at the network's size` leaves that out, and is what one scale instead of two costs.
+The stages say what perturbing and resizing take under every regime. Beside images per second stands
 processor time per image, which others on the same machine disturb less, and what each stage of ours takes of it in
 one thread; bare decoding is the limit of any loader of these files. Give photographs in ImageNet's layout
 (train/<wnid>/*.JPEG); without, pictures are drawn, which are easier to decode.
@@ -19,6 +21,7 @@ one thread; bare decoding is the limit of any loader of these files. Give photog
 
 import argparse
 import functools
+import itertools
 import os
 import shutil
 import tempfile
@@ -38,6 +41,9 @@ from convrnn_data import PreparedSet, prepare
 from convrnn_data.categories import shipped_lists
 from convrnn_data.sample import draw_sample
 from convrnn_experiments import squares
+from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.config import default_resize
+from convrnn_experiments.perturbations import Perturb
 from convrnn_experiments.pipeline import (
     Frame,
     Pictures,
@@ -60,6 +66,7 @@ def main() -> None:
         "--images", type=Path, help="ImageNet, or a part of it; drawn pictures where not given"
     )
     parser.add_argument("--count", type=int, default=1000, help="images, repeated under new names as needed")
+    parser.add_argument("--stimulus-size", type=int, default=224)
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/input.json"))
@@ -70,6 +77,7 @@ def main() -> None:
     first = "convrnn"
     results = {
         "pictures": f"{count:,}, {'given' if options.images else 'drawn'}",
+        "stimulus_size": options.stimulus_size,
         "image_size": options.image_size,
         "rounds": options.rounds,
         "images_per_second": per_second(count, seconds),
@@ -107,15 +115,17 @@ def measure(
     repeat_images(source, folder / "imagenet/train", options.count)
     prepare(folder / "imagenet", folder / "set", images="all", val=0)
     pictures = pictures_of(PreparedSet(folder / "set"), "train")
-    size, count = options.image_size, len(pictures)
+    shown, size, count = options.stimulus_size, options.image_size, len(pictures)
+    resized = on_device(Regime.COLOR, size)
 
-    def ours() -> int:
+    def ours(side: int = shown) -> int:
         rows = epoch_rows(count, seed=0, epoch=0)
-        return seen(batches(pictures, Frame(size, size), BATCH, rows=rows))
+        return seen(batches(pictures, Frame(side, side), BATCH, rows=rows), resized)
 
     def augmented() -> int:
         rows, jitter = epoch_rows(count, seed=0, epoch=0), epoch_jitter(count, seed=0, epoch=0)
-        return seen(batches(pictures, Frame(size, round(size * 8 / 7)), BATCH, rows=rows, jitter=jitter))
+        frame = Frame(shown, default_resize(shown))
+        return seen(batches(pictures, frame, BATCH, rows=rows, jitter=jitter), resized)
 
     def theirs(interpolation: str) -> tf.data.Dataset:
         return keras.utils.image_dataset_from_directory(
@@ -133,6 +143,7 @@ def measure(
     functions: dict[str, Callable[[], int]] = {
         "convrnn": ours,
         "convrnn, random crop and flip": augmented,
+        "convrnn, at the network's size": functools.partial(ours, size),
         "keras, antialiased": functools.partial(seen, smooth),
         "keras, area": functools.partial(seen, theirs("area")),
         "keras, as it ships": functools.partial(seen, theirs("bilinear")),
@@ -144,7 +155,29 @@ def measure(
         name: functools.partial(spending, function, spent[name]) for name, function in functions.items()
     }
     seconds = in_turn(counted, options.rounds, warm=0)
-    return seconds, spent, stages(pictures, Frame(size, size), options.rounds), count
+    staged = stages(pictures, Frame(shown, shown), options.rounds)
+    return seconds, spent, staged | device_stages(shown, size, options.rounds), count
+
+
+def on_device(regime: Regime, size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """From pictures to the network's input, compiled as training does."""
+    layer = Perturb(CONDITIONS[regime], size=size)
+    return tf.function(lambda images: layer(images))
+
+
+def device_stages(shown: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Processor microseconds per image of perturbing and resizing, and of perturbing at the network's size."""
+    found = {}
+    for regime, side in itertools.product(Regime, (shown, size)):
+        images = tf.constant(np.random.default_rng(0).integers(0, 256, (BATCH, side, side, 3), np.uint8))
+        function, spent = on_device(regime, size), list[float]()
+        for _ in range(rounds + 1):
+            began = time.process_time()
+            for _ in range(8):
+                function(images)
+            spent.append((time.process_time() - began) / 8)
+        found[f"{regime}, {side} to {size} px"] = per_image(BATCH, spent[1:])  # the first one traces
+    return found
 
 
 def spending(function: Callable[[], int], spent: list[float]) -> None:
@@ -210,9 +243,9 @@ def antialiased() -> Iterator[None]:
         image.resize = plain
 
 
-def seen(dataset: tf.data.Dataset) -> int:
-    """How many images a dataset gives, all of them read."""
-    return sum(len(batch[0]) for batch in dataset)
+def seen(dataset: tf.data.Dataset, function: Callable[[tf.Tensor], tf.Tensor] = lambda images: images) -> int:
+    """How many images a dataset gives, all of them read and passed through a function."""
+    return sum(len(function(batch[0])) for batch in dataset)
 
 
 if __name__ == "__main__":
