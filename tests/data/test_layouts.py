@@ -75,6 +75,13 @@ def images_folders(folders, root):
     return root
 
 
+def own_folders_beside_classes(folders, root):
+    shutil.copytree(folders / "train", root, dirs_exist_ok=True)
+    (root / "Data").mkdir()
+    (root / "ILSVRC").mkdir()
+    return root
+
+
 def hidden_files(folders, root):
     shutil.copytree(folders / "train", root, dirs_exist_ok=True)
     (root / "._n02690373").write_bytes(APPLE)
@@ -172,6 +179,7 @@ LAYOUTS = {
     "Kaggle's Data": kaggle_data,
     "images/ below the class": images_folders,
     "hidden files": hidden_files,
+    "other folders beside classes": own_folders_beside_classes,
     "tar of folders": tar_of_folders,
     "tar of ./folders": tar_of_folders_dot,
     "tar of folders with images/": tar_of_images_folders,

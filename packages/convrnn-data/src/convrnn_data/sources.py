@@ -92,12 +92,13 @@ def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
 
 def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
     names = names_in(root, _OF_IMAGENET)
-    for name in _ABOVE if depth else ():
+    classes = [name for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
+    # Beside classes only train/ goes first: any other folder of these names may be somebody's own.
+    for name in (_ABOVE[:1] if classes else _ABOVE) if depth else ():
         if name in names and stat.S_ISDIR(_mode(root / name)):
             return _in_folder(root / name, unpack, depth - 1)
-    classes = [_class(root / name) for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
     if classes:
-        return _of_classes(root, classes)
+        return _of_classes(root, [_class(root / name) for name in classes])
     for name in _ONE_TAR:
         if name in names and stat.S_ISREG(_mode(root / name)):
             return source_in_tar(root / name, unpack)
