@@ -39,6 +39,8 @@ ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+LIMIT = 1800
+"""Seconds after which a command is taken to hang: it then has no exit code, and is killed."""
 STEP = 0.004
 """Seconds between two looks at a process."""
 
@@ -95,7 +97,7 @@ class Started:
             self._process.start()
         self.pid: int = self._process.pid
 
-    def wait(self, seconds: float | None = None) -> int | None:
+    def wait(self, seconds: float | None = LIMIT) -> int | None:
         """The exit code, negative for a signal; None if it is still at work after so many seconds."""
         connection.wait([self._process.sentinel], seconds)
         with _ONE_AT_A_TIME:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from convrnn_experiments.conditions import Regime
 from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.networks import build_network
-from convrnn_experiments.parts import Where
+from convrnn_experiments.parts import Part, Where
 from convrnn_model import save_weights
 
 SIZES = {"stimulus_size": 68, "image_size": 64, "resize": 70}
@@ -73,15 +73,21 @@ def command(config: Config, root: Path, *more: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(config: Config, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The bytes to be met: the command in one process on one core, no interruption."""
+def computed(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that the command computes in one process on one core, without an interruption."""
     root = tmp_path_factory.mktemp("undisturbed")
     one_core = "import os, sys\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
     script = one_core + "os.execv(sys.argv[1], sys.argv[1:])"
     words = [sys.executable, "-c", script, *command(config, root)]
     done = subprocess.run(words, check=True, timeout=600, capture_output=True, text=True)
     assert f"{PARTS} parts computed, 0 were there" in done.stdout
-    found = digests(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(computed: Path) -> dict[str, str]:
+    """The bytes to be met."""
+    found = digests(computed)
     assert len(found) == PARTS + 1  # and what they depend on
     assert len(set(found.values())) == len(found), "two parts drew the same"
     return found
@@ -105,7 +111,19 @@ def test_two_processes(config: Config, tmp_path: Path, undisturbed: dict[str, st
     assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(told)
 
 
-def test_the_tasks_of_an_array(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
+def test_the_tasks_of_an_array(
+    config: Config,
+    tmp_path: Path,
+    computed: Path,
+    undisturbed: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def copied(parts: Sequence[Part], *_: object) -> Iterator[Part]:
+        for part in parts:
+            shutil.copy2(computed / part.path.relative_to(tmp_path), part.path)
+            yield part
+
+    monkeypatch.setattr(features, "spread", copied)
     counts = [keep(config, tmp_path, where=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
     assert counts == [3, 4, 3]
     assert digests(tmp_path) == undisturbed
@@ -113,9 +131,11 @@ def test_the_tasks_of_an_array(config: Config, tmp_path: Path, undisturbed: dict
 
 
 def test_what_is_missing_is_computed_and_nothing_else(
-    config: Config, tmp_path: Path, undisturbed: dict[str, str]
+    config: Config, tmp_path: Path, computed: Path, undisturbed: dict[str, str]
 ) -> None:
-    kept = keep(config, tmp_path, where=TWO)
+    shutil.copytree(computed, tmp_path, dirs_exist_ok=True)
+    kept = keep(config, tmp_path)
+    assert (kept.computed, kept.there) == (0, PARTS)
     gone = {part.path for part in kept.parts[1:5:2]}
     stamps = {part.path: part.path.stat().st_mtime_ns for part in kept.parts if part.path not in gone}
     for path in gone:
