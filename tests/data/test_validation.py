@@ -314,7 +314,7 @@ def test_an_id_without_synset_is_named(tmp_path):
 
 BAD_IMAGES = {
     "nothing there": (lambda root, _: root / "none", "No such file"),
-    "an empty folder": (lambda root, _: root, "holds no validation images.*got nothing"),
+    "an empty folder": (lambda root, _: root, "holds no ILSVRC validation images.*got nothing"),
     "other images": (lambda root, _: write(root / "a.JPEG", b"x").parent, r"got a\.JPEG"),
     "no tar": (lambda root, _: write(root / "val.tar", b"x" * 2000), "is not a tar"),
     "a cut tar": (lambda root, tar: write(root / "val.tar", tar.read_bytes()[:20_000]), "is cut"),

@@ -103,7 +103,9 @@ def find_validation(
     images = [one for one in found if is_image(one.name) and _stem(one.name)]
     if not images:
         names = ", ".join(one.name for one in found[:3]) or "nothing"
-        raise ConvRNNError(f"{path} holds no validation images: {FORMS} is looked for, got {names}")
+        raise ConvRNNError(
+            f"{path} holds no ILSVRC validation images such as ILSVRC2012_val_00000001.JPEG, got {names}. Give {FORMS}"
+        )
     _refuse_repeated(images, root)
     labelled = all(_own_synset(one) for one in images)
     if labels is None and not labelled:
@@ -114,7 +116,7 @@ def find_validation(
     )
     if not classes:
         raise ConvRNNError(
-            f"{path} holds no validation image of the 16 categories, among {len(images):,} images"
+            f"{path} holds no validation image of the 16 categories, among {len(images):,} images. Give all of ILSVRC's"
         )
     kind = "validation archive" if root.is_file() else f"{'labelled ' if labelled else ''}validation images"
     return Validation(kind, classes, sum(len(one.names) for one in classes), len(images), labels)
