@@ -31,7 +31,7 @@ from processes import Started, working
 LIMIT = 10.0
 """Seconds in which everything has to be gone."""
 IN_A_ROW = 4
-NETWORK = "--width 0.02 --timesteps 2 --image-size 64 --resize 70"
+NETWORK = "--width 0.02 --timesteps 2 --stimulus-size 68 --image-size 64 --resize 70"
 
 
 @dataclass(frozen=True)
