@@ -163,7 +163,7 @@ notebook: $(READY) ## Run docs/from-weights-to-sat.ipynb again, in place (minute
 # Neighbouring tests go to one process, so that fixtures are mostly made once.
 PARALLEL := -n $(TEST_PROCESSES) --dist worksteal
 
-test: $(READY) ## Lint, check the lock, test each package alone, then everything together
+test: $(READY) ## Lint, check the lock, test each package alone, then what uses them together
 	@$(MAKE) --no-print-directory check lock-check test-alone
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --tested-alone
 
