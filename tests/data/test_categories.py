@@ -72,8 +72,8 @@ def test_other_lists_of_the_same_form_are_read(lists_folder):
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("dog.txt", "dog1.JPEG\n", "line 1: 'dog1.JPEG' is no ImageNet"),
-        ("dog.txt", "n00000010_9223372036854775808.JPEG\n", "is no ImageNet"),
+        ("dog.txt", "dog1.JPEG\n", "line 1: 'dog1.JPEG' is not an ImageNet"),
+        ("dog.txt", "n00000010_9223372036854775808.JPEG\n", "is not an ImageNet"),
         ("dog.txt", "n00000001_7.JPEG\n", "is 'bear' in another list"),
         ("dog.txt", "", "is empty"),
         ("dog.txt", "n00000010_7.JPEG\nn00000010_7.JPEG\n", "twice"),

@@ -115,9 +115,9 @@ WRONG = [
     ("prepare FOLDERS set --images all --val 0.7 --test 0.6", 1, "leave nothing to train on"),
     ("prepare FOLDERS set --images all --val -1", 1, "are shares of 0 or more"),
     ("prepare FOLDERS set --images all --val nan", 1, "are shares of 0 or more"),
-    ("prepare FOLDERS set --images all --task 5/4", 1, "--task is '5/4'; it is I/N with I from 1 to N"),
-    ("prepare FOLDERS set --images all --task one", 1, "--task is 'one'"),
-    ("prepare FOLDERS set --images all --workers 0", 1, "--workers is 0; at least 1"),
+    ("prepare FOLDERS set --images all --task 5/4", 1, "--task must be I/N with I from 1 to N, such as 3/8, got '5/4'"),
+    ("prepare FOLDERS set --images all --task one", 1, "such as 3/8, got 'one'"),
+    ("prepare FOLDERS set --images all --workers 0", 1, "--workers must be at least 1, got 0"),
     ("prepare FOLDERS set --images all --resize 0", 1, "--resize is 0"),
     (
         "prepare FOLDERS set --images all --address head:6379",
@@ -139,12 +139,12 @@ WRONG = [
     (
         "preview other a.png",
         1,
-        "no prepared set, and no human stimuli either: other is not the human test set",
+        "give a prepared set or human stimuli, got neither: other is not the human test set",
     ),
-    ("preview other a.jpg", 1, "ends in .png"),
+    ("preview other a.jpg", 1, "must end in .png"),
     ("reformat nowhere new", 1, "nowhere does not exist"),
     ("reformat empty new", 1, "the folder is empty"),
-    ("reformat other note.txt", 1, "note.txt is there already"),
+    ("reformat other note.txt", 1, "note.txt exists already"),
     ("frobnicate", 2, "No such command 'frobnicate'"),
 ]
 

@@ -305,7 +305,7 @@ def test_incomplete_blocks_are_named(own, tmp_path, lost, named):
 def test_what_is_there_is_not_overwritten(stimuli, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "mine").write_text("x")
-    with pytest.raises(ConvRNNError, match="is there already"):
+    with pytest.raises(ConvRNNError, match="exists already"):
         reformat(stimuli, tmp_path / "new")
     assert (tmp_path / "new" / "mine").read_text() == "x"
 

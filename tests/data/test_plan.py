@@ -182,7 +182,7 @@ def test_a_split_file_must_name_every_image(tmp_path):
     path.write_text(json.dumps({"train": ["n02690373_1", "n02690373_77"], "val": ["n02085782_1"]}))
     with pytest.raises(ConvRNNError, match=r"says nothing of 1 of the 3 images \(the first: n02690373_2\)"):
         make_plan(listing_of((2, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
-    with pytest.raises(ConvRNNError, match=r"names 1 images that are not there \(the first: n02690373_77\)"):
+    with pytest.raises(ConvRNNError, match=r"names 1 images that do not exist \(the first: n02690373_77\)"):
         make_plan(listing_of((1, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
     plan = make_plan(
         listing_of((1, 1)),

@@ -77,7 +77,7 @@ def test_a_shard_shorter_than_its_index_is_an_error(path, tmp_path):
     last = int(np.flatnonzero(table.shard_ids == 0)[-1])
     with open(table.shards[0], "r+b") as file:
         file.truncate(int(table.offsets[last]) + 5)
-    with pytest.raises(ConvRNNError, match=r"000000\.tar is shorter than its index says: .* 5 came"):
+    with pytest.raises(ConvRNNError, match=r"000000\.tar is shorter than its index says: .* got 5"):
         table.read([last])
     table.shards[1].unlink()
     with pytest.raises(ConvRNNError, match=r"000001\.tar: No such file"):

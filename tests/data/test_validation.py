@@ -216,7 +216,7 @@ def test_a_split_file_decides_where_it_names_an_image(class_folders, tmp_path, c
     prepare(class_folders, tmp_path / "plain", val=0.5, **ALL)
     prepare(class_folders, tmp_path / "joined", split_file=tmp_path / "plain/split.json", **common)
     assert open_set(tmp_path / "joined").origins("val") == {"training": 57, "validation": 16}
-    with pytest.raises(ConvRNNError, match="names 16 images that are not there"):
+    with pytest.raises(ConvRNNError, match="names 16 images that do not exist"):
         prepare(class_folders, tmp_path / "without", split_file=split, **ALL)
 
 

@@ -317,7 +317,7 @@ def test_a_broken_image_is_named_and_leaves_nothing(tmp_path, drawn):
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path, prepared):
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        ConvRNNError, match=r"file/new cannot be written: Not a directory. .*/file is not a folder: choose"
+        ConvRNNError, match=r"cannot write .*file/new: Not a directory. .*/file is not a folder: choose"
     ):
         stimuli.make(prepared.path, tmp_path / "file/new", per_block=20, size=16)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

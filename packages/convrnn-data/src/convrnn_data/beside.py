@@ -79,9 +79,13 @@ def writing(path: Path, temporary: Path) -> Iterator[None]:
 def require_new(out: Path) -> None:
     """Raises ConvRNNError where a folder that is to be made is there already, and not empty."""
     if out.exists() and not out.is_dir():
-        raise ConvRNNError(f"{out} is a file; give a new or empty folder")
+        raise ConvRNNError(
+            f"cannot make {out}: it must be a new or empty folder, got a file. Choose another name"
+        )
     if out.is_dir() and any(out.iterdir()):
-        raise ConvRNNError(f"{out} is there already and not empty; give a new or empty folder")
+        raise ConvRNNError(
+            f"cannot make {out}: it must be a new or empty folder, got one with files. Choose another name"
+        )
 
 
 @contextlib.contextmanager
@@ -108,5 +112,5 @@ def written_folder(out: Path) -> Iterator[Path]:
                 parent.rmdir()
         if isinstance(error, OSError):
             reason = advice.describe(error, out.parent, "Choose another place", writing=True)
-            raise ConvRNNError(f"{out} cannot be written: {reason}") from error
+            raise ConvRNNError(f"cannot write {out}: {reason}") from error
         raise

@@ -98,12 +98,12 @@ def read_lists(folder: Path) -> ImageLists:
             where = f"{folder / category}.txt, line {line}"
             if match is None:
                 raise ConvRNNError(
-                    f"{where}: {name!r} is no ImageNet training file name such as n02690373_10001.JPEG"
+                    f"{where}: {name!r} is not an ImageNet training file name such as n02690373_10001.JPEG"
                 )
             synset = match[1]
             if categories.setdefault(synset, category) != category:
                 raise ConvRNNError(
-                    f"{where}: synset {synset} is {categories[synset]!r} in another list; it can be in one only"
+                    f"{where}: synset {synset} is {categories[synset]!r} in another list. Keep it in one"
                 )
             numbers.setdefault(synset, []).append(int(match[2]))
     return _lists(categories, numbers)
@@ -130,7 +130,7 @@ def _lists(categories: dict[str, str], numbers: dict[str, list[int]]) -> ImageLi
         if len(column) != len(numbers[synset]):
             raise ConvRNNError(
                 f"the lists name {len(numbers[synset]) - len(column)} image(s) of {synset} twice, in "
-                f"{categories[synset]}.txt; once each is right"
+                f"{categories[synset]}.txt. Name each once"
             )
     return ImageLists({synset: categories[synset] for synset in columns}, columns)
 

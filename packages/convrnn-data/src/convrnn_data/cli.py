@@ -127,7 +127,7 @@ def prepare_command(
 ) -> None:
     """Make verified shards from ImageNet, or go on where a stopped run was."""
     if split_file is not None and (val is not None or test is not None):
-        raise ConvRNNError("--split-file decides the split by itself; leave --val and --test out")
+        raise ConvRNNError("--split-file decides the whole split: leave --val and --test out")
     with progress() as report:
         prepared = prepare(
             imagenet,

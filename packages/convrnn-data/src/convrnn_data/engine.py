@@ -39,9 +39,9 @@ def check_engine(engine: str, workers: int | None, address: str | None = None) -
         ConvRNNError: with the way out.
     """
     if engine not in ENGINES:
-        raise ConvRNNError(f"--engine is {engine!r}; it can be {', '.join(ENGINES)}")
+        raise ConvRNNError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if workers is not None and workers < 1:
-        raise ConvRNNError(f"--workers is {workers}; at least 1 is needed (leave it out for one per core)")
+        raise ConvRNNError(f"--workers must be at least 1, got {workers}. Leave it out for one per core")
     if address is not None and engine == "local":
         raise ConvRNNError(
             f"--address is {address!r}, and --engine local works on this machine alone; name the cluster's kind with "
@@ -64,7 +64,7 @@ def parse_task(task: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d+)/(\d+)", task)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ConvRNNError(f"--task is {task!r}; it is I/N with I from 1 to N, such as 3/8")
+        raise ConvRNNError(f"--task must be I/N with I from 1 to N, such as 3/8, got {task!r}")
     return int(match[1]), int(match[2])
 
 

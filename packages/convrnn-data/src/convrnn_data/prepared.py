@@ -201,8 +201,8 @@ class SampleTable:
         data = self._read_first(shard, offset, size) if file is None else pread(file, size, offset)
         if len(data) != size:
             raise ConvRNNError(
-                f"{self.shards[shard]} is shorter than its index says: {size:,} bytes wanted at {offset:,}, "
-                f"{len(data):,} came; `convrnn-data verify` names all that is damaged"
+                f"{self.shards[shard]} is shorter than its index says: {size:,} bytes expected at {offset:,}, "
+                f"got {len(data):,}. `convrnn-data verify` names every damaged file"
             )
         return data
 

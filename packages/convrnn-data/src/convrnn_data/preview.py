@@ -60,7 +60,9 @@ def _listed(path: Path) -> list[Stimulus]:
     except ConvRNNError as error:
         if (path / MANIFEST).is_file():
             raise
-        raise ConvRNNError(f"no prepared set, and no human stimuli either: {error}") from error
+        raise ConvRNNError(
+            f"cannot draw a preview: give a prepared set or human stimuli, got neither: {error}"
+        ) from error
 
 
 def _of_set(prepared: PreparedSet) -> list[Group]:

@@ -78,9 +78,9 @@ def reformat(
     require_posix("convrnn-data")
     old, new = Path(old), Path(new)
     if layout not in LAYOUTS:
-        raise ConvRNNError(f"--layout is {layout!r}; it can be {' or '.join(LAYOUTS)}")
+        raise ConvRNNError(f"--layout must be {' or '.join(LAYOUTS)}, got {layout!r}")
     if new.exists() and (not new.is_dir() or any(new.iterdir())):
-        raise ConvRNNError(f"{new} is there already; choose another name, or remove it first")
+        raise ConvRNNError(f"{new} exists already. Choose another name, or remove it first")
     scan = scan_stimuli(old)
     _require_stimuli(scan)
     write = _write_folders if layout == "folders" else _write_shards

@@ -42,15 +42,15 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
         if kind is not None and kind.name not in ("json", "text"):
             raise ConvRNNError(advice.not_a("JSON", path, kind, ""))
         raise ConvRNNError(
-            f"{path} is damaged: it is not as it was written (its sha256 does not match); copy it again from where it "
-            "is whole, or make the set again"
+            f"{path} is damaged: its sha256 does not match its content. Copy it again from an intact copy, or "
+            "make the set again"
         )
     try:
         body: dict[str, Any] = json.loads(text + b"}")
     except (ValueError, RecursionError) as error:
         raise ConvRNNError(
-            f"{path} is not JSON: {error}; this package did not write it, so make the set again"
+            f"{path} is not JSON, so this package did not write it: {error}. Make the set again"
         ) from error
     if wrong := misfit(body, {} if form is None else form):
-        raise ConvRNNError(f"{path} is not as this version writes it: {wrong}; make the set again")
+        raise ConvRNNError(f"{path} does not have this version's format: {wrong}. Make the set again")
     return body

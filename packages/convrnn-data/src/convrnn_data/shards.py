@@ -66,7 +66,7 @@ def ustar_header(name: str, size: int) -> bytes:
     encoded, digits = name.encode("ascii"), b"%011o" % size
     if len(encoded) > 100:
         raise ConvRNNError(
-            f"{name!r} is too long for a tar member: {len(encoded)} bytes of 100; give the image a shorter name"
+            f"{name!r} is too long for a tar member: at most 100 bytes, got {len(encoded)}. Shorten the name"
         )
     checksum = _BARE_SUM + sum(encoded) + sum(digits)
     return b"%b%b%b\0%b%06o\0 %b" % (encoded.ljust(100, b"\0"), _OWNER, digits, _TIME, checksum, _TAIL)
@@ -202,10 +202,10 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
     index = unseal(index_path(shard), _INDEX)
     if wrong := _misfit(index):
         raise ConvRNNError(
-            f"{index_path(shard)} is not as this version writes it: {wrong}; make the set again"
+            f"{index_path(shard)} does not have this version's format: {wrong}. Make the set again"
         )
     if plan_hash is not None and index["plan"] != plan_hash:
-        raise ConvRNNError(f"{index_path(shard)} belongs to another plan than the set that it lies in")
+        raise ConvRNNError(f"{index_path(shard)} belongs to another plan than its set. Make the set again")
     return index
 
 

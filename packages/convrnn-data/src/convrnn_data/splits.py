@@ -118,13 +118,13 @@ def follow(
     if unassigned:
         raise ConvRNNError(
             f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
-            f"{unassigned[0].decode()}); it was made with other --images or from another source"
+            f"{unassigned[0].decode()}). It was made with other --images or from another source: make a new one"
         )
     absent = sorted(assigned.keys() - set(keys.tolist()))
     if absent and not allow_missing:
         raise ConvRNNError(
-            f"the split file names {len(absent):,} images that are not there (the first: {absent[0].decode()}); "
-            "--allow-missing goes on without them"
+            f"the split file names {len(absent):,} images that do not exist (the first: {absent[0].decode()}); "
+            "--allow-missing continues without them"
         )
     return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
 
@@ -159,12 +159,12 @@ def _assignments(path: Path, content: dict[str, Any]) -> dict[bytes, int]:
     assigned: dict[bytes, int] = {}
     for code, name in enumerate(SPLITS):
         if not isinstance(content[name], list):
-            raise ConvRNNError(f"split file {path}: {name!r} is no list: {_WAY_OUT}")
+            raise ConvRNNError(f"split file {path}: {name!r} is not a list: {_WAY_OUT}")
         for key in content[name]:
             if not isinstance(key, str) or not key.isprintable():
                 raise ConvRNNError(f"split file {path} has {repr(key)[:100]} under {name!r}: {_WAY_OUT}")
             if assigned.setdefault(key.encode(), code) != code:
                 raise ConvRNNError(
-                    f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}; one split only"
+                    f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}. Keep one"
                 )
     return assigned

@@ -73,11 +73,13 @@ def check_png(path: Path) -> None:
         ConvRNNError: the name is not that of a PNG, or the folder is not there.
     """
     if path.suffix.lower() != ".png":
-        raise ConvRNNError(f"{path}: the picture is a PNG, so give it a name that ends in .png")
+        raise ConvRNNError(f"cannot write {path}: the picture is a PNG, so its name must end in .png")
     if path.is_dir():
-        raise ConvRNNError(f"{path} is a folder; give the picture another name")
+        raise ConvRNNError(f"cannot write {path}: it is a folder. Give the picture another name")
     if not path.parent.is_dir():
-        raise ConvRNNError(f"{path.parent} does not exist; the picture needs a folder to lie in")
+        raise ConvRNNError(
+            f"cannot write {path}: its folder does not exist. Make the folder, or choose another"
+        )
 
 
 def save_png(image: Image.Image, path: Path) -> None:

@@ -66,7 +66,7 @@ def _make(out: Path) -> list[Path]:
         if out.is_dir():
             return made
         raise ConvRNNError(
-            f"{error.filename} is a file; the prepared set needs a folder, so give another name"
+            f"{error.filename} is a file; the prepared set needs a folder. Give another name"
         ) from error
     except OSError as error:
         otherwise = "Make the folder above it writable, or choose another"
@@ -90,14 +90,14 @@ def is_complete(out: Path, plan: dict[str, Any]) -> bool:
         if changed or there["plan"] != plan["plan"]:
             raise ConvRNNError(
                 f"{out} holds a set with another plan: {changed or 'other contents'}. Choose another folder, remove "
-                "this one, or give the settings that it was begun with"
+                "this one, or give the settings that it was started with"
             )
         if complete and all(is_whole(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]):
             (out / PLAN).unlink(missing_ok=True)  # A run killed between its last two steps leaves it.
             return True
     elif contents(out):
         raise ConvRNNError(
-            f"{out} is not empty and holds no prepared set (found {contents(out)[0]}); choose another folder"
+            f"{out} is not empty and holds no prepared set (found {contents(out)[0]}). Choose another folder"
         )
     return False
 
