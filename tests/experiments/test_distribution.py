@@ -111,7 +111,7 @@ from convrnn_experiments.config import Config, checked
 where, out, address, index, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 team = distribution.join(address, index, count) if count > 1 else distribution.Processes()
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(width=0.02, timesteps=2, **sizes, batch_size=10, epochs=2, trainable="all")
+small = dict(width=0.02, timesteps=2, **sizes, batch_size=9, epochs=2, trainable="all")
 data = PreparedSet(where)
 config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), data)
 network = networks.prepare_network(config, lambda line: None)
@@ -122,7 +122,7 @@ training.train(network, config, run, data, kept=out, say=lambda line: None, proc
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> None:
     from convrnn_experiments.runs import Run
 
     pytest.importorskip("jax", reason="training over processes runs on JAX")
@@ -130,17 +130,21 @@ def test_two_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> No
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    for name, count in (("one", 1), ("two", 2)):
+    for name, count in (("one", 1), ("three", 3)):
         words = [sys.executable, "-c", PROCESS, prepared.path, tmp_path / name, address]
         team = [
             subprocess.Popen([*map(str, words), str(index), str(count)], env=environment)
             for index in range(count)
         ]
         assert [process.wait(timeout=600) for process in team] == [0] * count
-    one, two = (Run(tmp_path / name).history() for name in ("one", "two"))
-    # 32 images in batches of 10: the last batch of 2 is shared too. Sums over processes round differently.
+    one, three = (Run(tmp_path / name).history() for name in ("one", "three"))
+    # 32 images in batches of 9, 16 to validate: the last batches hold 5 and 7, and are filled up to 6 and 9. Fillers
+    # enter batch normalisation in training, so that only the first validation is nearly the same.
     for name in ("loss", "val_loss"):
-        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=1e-3)
+        assert [row[name] for row in three] == pytest.approx([row[name] for row in one], rel=0.03)
+    names = [name for name in one[0] if name.startswith("val_accuracy")]
+    for row in three:
+        assert all(row[name] * 16 == pytest.approx(round(row[name] * 16), abs=1e-4) for name in names)
 
 
 @given(count=st.integers(1, 60), share=st.integers(1, 6), processes=st.integers(1, 5), seed=st.integers(0, 9))
