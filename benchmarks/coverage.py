@@ -207,7 +207,15 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
     world = World(design)
     seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for experiment in range(experiments):
-        rng = np.random.default_rng([seed, design.observers, design.images, experiment])
+        entropy = [
+            seed,
+            design.observers,
+            design.images,
+            round(100 * design.r),
+            round(10 * design.shared),
+            experiment,
+        ]
+        rng = np.random.default_rng(entropy)
         for name, found, true in estimates(*world.draw(rng), world.truth):
             seen[name].append(
                 (true, found.value - true, found.low <= true, true <= found.high, found.high - found.low)
