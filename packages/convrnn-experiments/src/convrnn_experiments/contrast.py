@@ -174,7 +174,10 @@ def rmse_difference(one: Contrast, other: Contrast) -> Estimate:
     """How much farther one network is from people than another on the same images and observers."""
     parts = [contrast.differences for contrast in (one, other)]
     gradients = [part.combined(_unit(part.values)[:, None]) for part in parts]
-    return intervals.difference_interval(one.rmse(), other.rmse(), _shared_error(gradients))
+    found, raw = (one.rmse(), other.rmse()), (one.raw_rmse(), other.raw_rmse())
+    # Errors are shared along the true differences. The part of the observed ones that is noise has no direction.
+    signal = math.prod(each.value / size if size else 0.0 for each, size in zip(found, raw, strict=True))
+    return intervals.difference_interval(*found, signal * _shared_error(gradients))
 
 
 def correlation_difference(one: Contrast, other: Contrast) -> Estimate:
