@@ -1,6 +1,7 @@
 """From evaluated runs, and people's answers where there are any, to one page with its pictures and tables."""
 
 import html
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,11 +268,27 @@ def _trials(found: Findings, colours: sat_plots.Colours) -> Section | None:
         {name.replace("_", " "): str(value) for name, value in row.items()}
         for row in comparison_tables.compared(found.rows)
     ]
+    lost = [
+        {name.replace("_", " "): value for name, value in row.items()}
+        for row in tables.trials(found.people, found.evaluations)
+    ]
+    shown = tables.as_html([{name: _shown(value) for name, value in row.items()} for row in lost], text=2)
+    every = (
+        "<details><summary>What became of every trial, by experiment, level and block</summary>"
+        f"{shown}<a href='{TABLES}/trials.csv' download>trials.csv</a></details>"
+    )
     return Section(
         "Images, trials and misses",
         [words],
         tables=[(comparison_tables.misses_wide(found.rows), 1, "misses"), (counts, 2, "compared")],
+        further=every if lost else "",
     )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.1f}"
+    return str(value)
 
 
 def _categories(found: Findings, colours: sat_plots.Colours) -> Section | None:
