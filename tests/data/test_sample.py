@@ -281,7 +281,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConvRNNError, match="got one with files"):
         draw_sample(tmp_path, **SMALL)
-    with pytest.raises(ConvRNNError, match="is a file"):
+    with pytest.raises(ConvRNNError, match="got a file"):
         draw_sample(tmp_path / "mine.txt", **SMALL)
     with pytest.raises(ConvRNNError, match="cannot write "):
         draw_sample(tmp_path / "mine.txt" / "below", **SMALL)

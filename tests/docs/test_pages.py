@@ -273,7 +273,7 @@ def test_figures_of_the_full_set():
 def test_columns_are_those_that_are_written():
     """Names of columns, as the code has them, against the tables of formats.md."""
     from convrnn_experiments import comparison_tables, observers
-    from convrnn_experiments.compare import MEASURES
+    from convrnn_experiments.comparison_measures import MEASURES
 
     text = (REPOSITORY / "docs/formats.md").read_text()
     said = set(re.findall(r"`(\w+)`", text))

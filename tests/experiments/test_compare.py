@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from convrnn_data import list_stimuli
 from convrnn_experiments import comparison_tables, matching, measures, tables
 from convrnn_experiments.cli import app
-from convrnn_experiments.compare import MEASURES, compare, differences, mean_time_estimates, miss_rates
+from convrnn_experiments.compare import compare, differences
+from convrnn_experiments.comparison_measures import MEASURES
 from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.crowd_estimates import mean_time_estimates, miss_rates
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.matching import Exits
 from convrnn_experiments.people import read_people, trial_keys
@@ -132,7 +134,8 @@ def test_only_images_that_people_answered_enter_either_side(seen, make_run, tmp_
 def test_an_image_that_everybody_missed_enters_neither_side(seen, make_run, tmp_path):
     people = read_people(seen)
     table = people.table.copy()
-    image = table[(table["level"] == "c") & (table["block"] == 2)]["file_name"].iloc[0]
+    answered = (table["level"] == "c") & (table["block"] == 2) & ~table["missed"]
+    image = table[answered]["file_name"].iloc[0]
     here = (table["file_name"] == image) & (table["block"] == 2)
     table.loc[here, ["missed", "correct"]] = [True, False]
     table.loc[here, "response"] = None

@@ -12,145 +12,18 @@ import numpy as np
 
 from convrnn_data.streams import Stream, generator
 from convrnn_experiments import agreement, contrast, matching
-from convrnn_experiments.conditions import Regime
 from convrnn_experiments.contrast import Contrast, student
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.intervals import NOTHING, Estimate, normal_interval, proportion_interval
+from convrnn_experiments.intervals import NOTHING, Estimate
 from convrnn_experiments.matching import Exits, Match, Trials
 from convrnn_experiments.people import (
     BEEP_TIMES,
     Crowd,
     People,
     Shared,
-    mean_times,
-    observer_mean_times,
     trial_keys,
 )
 from convrnn_experiments.results import Answers, Evaluation
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of the table: its name, its unit, its digits, and what it is."""
-
-    key: str
-    label: str
-    unit: str
-    digits: int
-    meaning: str
-    interval: bool = True
-
-
-MEASURES = (
-    Measure(
-        "sat_rmse",
-        "SAT-curve RMSE",
-        "percentage points",
-        1,
-        "distance of the two curves, corrected for sampling noise; 0 is the same curve. Where its interval begins at "
-        "0, the upper end is a one-sided bound",
-    ),
-    Measure(
-        "sat_rmse_raw",
-        "RMSE, raw",
-        "percentage points",
-        1,
-        "the same without the correction: sampling noise makes it too large, so it has no interval",
-        interval=False,
-    ),
-    Measure(
-        "sat_rmse_floor",
-        "RMSE, noise floor",
-        "percentage points",
-        1,
-        "raw RMSE of two random halves of the people on the same images, over 100 splits",
-        interval=False,
-    ),
-    Measure(
-        "sat_rmse_affine",
-        "RMSE, affine time",
-        "percentage points",
-        1,
-        "corrected RMSE where time steps are mapped to people's mean response times by a speed and a delay, fitted on "
-        "one half of the images and scored on the other",
-    ),
-    Measure(
-        "category_correlation",
-        "category correlation",
-        "Pearson's r",
-        2,
-        "whether the same categories are easy for both, corrected for sampling noise",
-    ),
-    Measure(
-        "category_correlation_raw",
-        "r, raw",
-        "Pearson's r",
-        2,
-        "the same without the correction: sampling noise makes it too small, so it has no interval",
-        interval=False,
-    ),
-    Measure(
-        "category_correlation_ceiling",
-        "r, ceiling",
-        "Pearson's r",
-        2,
-        "raw r of two random halves of the people on the same images, stepped up to all of them by Spearman and "
-        "Brown's formula, over 100 splits",
-        interval=False,
-    ),
-    Measure(
-        "steepness_network",
-        "steepness, network",
-        "points over all steps",
-        1,
-        "slope of accuracy over the network's time steps, time taken from 0 to 1",
-    ),
-    Measure(
-        "steepness_people",
-        "steepness, people",
-        "points from first to last beep",
-        1,
-        "slope of accuracy over the beeps, time taken from 0 to 1",
-    ),
-    Measure(
-        "steepness_difference",
-        "steepness, difference",
-        "points",
-        1,
-        "the network's less people's",
-    ),
-    Measure(
-        "error_consistency",
-        "error consistency",
-        "Cohen's kappa",
-        2,
-        "whether network and person err on the same images; by level and response-time block, then the mean over these "
-        "and over observers",
-    ),
-    Measure(
-        "error_consistency_people",
-        "ceiling among people",
-        "Cohen's kappa",
-        2,
-        "the same among people, mean over pairs",
-    ),
-    Measure(
-        "response_time_correlation",
-        "response times",
-        "Spearman's rho",
-        2,
-        "network's (entropy threshold, fitted on one half of the images, tested on the other; images that never reach "
-        "it count as slowest) with people's, by image. Within a block the beep drives people's times, so they are "
-        "standardised within observer and block",
-    ),
-    Measure(
-        "response_time_correlation_correct",
-        "response times, correct",
-        "Spearman's rho",
-        2,
-        "the same with people's times of correct answers alone",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -429,39 +302,3 @@ def _aligned(one: Row, other: Row) -> tuple[Contrast, Contrast] | None:
         b.exits[order],
         b.scores[:, order],
     )
-
-
-def mean_time_estimates(crowd: Crowd) -> list[Estimate]:
-    """(blocks,) people's mean response times in ms, with Student's intervals over observers."""
-    own = observer_mean_times(crowd)
-    found = []
-    for mean, column in zip(mean_times(crowd), own.T, strict=True):
-        known = column[~np.isnan(column)]
-        found.append(_student_mean(float(mean), known))
-    return found
-
-
-def _student_mean(mean: float, values: np.ndarray) -> Estimate:
-    if len(values) < 2:
-        return Estimate(mean, float("nan"), float("nan"))
-    return normal_interval(mean, float(values.var(ddof=1)) / len(values), len(values) - 1)
-
-
-def miss_rates(crowd: Crowd) -> list[Estimate]:
-    """(blocks,) share of trials missed in percent: of each observer, then over observers; with Wilson's interval."""
-    trials = ~np.isnan(crowd.scores) | crowd.missed
-    member = (crowd.blocks[:, None] == np.arange(contrast.BLOCKS)).astype(float)
-    number, missed = trials @ member, crowd.missed @ member
-    found = []
-    for block in range(contrast.BLOCKS):
-        has = number[:, block] > 0
-        own = 100 * missed[has, block] / number[has, block]
-        variance = float(own.var(ddof=1)) / len(own) if len(own) > 1 else float("nan")
-        mean = float(own.mean()) if len(own) else float("nan")
-        found.append(proportion_interval(mean, variance, max(len(own) - 1, 1), len(own)))
-    return found
-
-
-def regimes(rows: Sequence[Row]) -> list[Regime]:
-    """The regimes compared, in the order of the rows."""
-    return list(dict.fromkeys(row.evaluation.regime for row in rows))

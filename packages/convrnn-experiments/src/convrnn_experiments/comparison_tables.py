@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.compare import MEASURES, Difference, Measure, Row, miss_rates
+from convrnn_experiments.compare import Difference, Row
+from convrnn_experiments.comparison_measures import MEASURES, Measure
+from convrnn_experiments.crowd_estimates import miss_rates
 from convrnn_experiments.evaluation_accuracy import accuracy_estimates
 from convrnn_experiments.matching import FITTED, MEANING, Exits, described
 from convrnn_experiments.observers import MISSES

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from convrnn_experiments.intervals import NOTHING, Estimate
+from convrnn_experiments.intervals import Estimate
 
 LEAST_DEFINED = 0.9
 
@@ -52,11 +52,8 @@ def estimate(replicates: np.ndarray, freedom: float) -> Estimate:
     The interval's ends are the percentiles of Student's quantiles instead of the normal ones (Hesterberg 2015, Am Stat
     69, 371-386). There is none where over a tenth of the samples are undefined, or one unit alone was drawn.
     """
-    value, drawn = float(replicates[0]), replicates[1:]
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(value):
-        return NOTHING
-    if not len(known) or len(known) < LEAST_DEFINED * len(drawn) or known.min() == known.max():
+    value, known = float(replicates[0]), _defined(replicates[1:])
+    if np.isnan(value) or known is None:
         return Estimate(value, float("nan"), float("nan"))
     tail = float(stats.norm.cdf(stats.t.ppf(0.025, freedom)))
     low, high = np.quantile(known, (tail, 1 - tail))
@@ -68,15 +65,19 @@ def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
 
     A spread needs fewer samples than percentiles do. There is none where over a tenth of the samples are undefined.
     """
-    value, drawn = float(replicates[0]), replicates[1:]
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(value):
-        return NOTHING
-    if not len(known) or len(known) < LEAST_DEFINED * len(drawn) or known.min() == known.max():
+    value, known = float(replicates[0]), _defined(replicates[1:])
+    if np.isnan(value) or known is None:
         return Estimate(value, float("nan"), float("nan"))
     centre, *scaled = np.arctanh(np.clip([value, *known], -0.999999, 0.999999))
     half = float(stats.t.ppf(0.975, freedom) * np.std(scaled))
     return Estimate(value, float(np.tanh(centre - half)), float(np.tanh(centre + half)))
+
+
+def _defined(drawn: np.ndarray) -> np.ndarray | None:
+    """The replicates that are defined; None where they are too few or all alike to say anything of a spread."""
+    known = drawn[~np.isnan(drawn)]
+    few = not len(known) or len(known) < LEAST_DEFINED * len(drawn)
+    return None if few or known.min() == known.max() else known
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from convrnn_experiments.compare import Row, mean_time_estimates
+from convrnn_experiments.compare import Row
+from convrnn_experiments.crowd_estimates import mean_time_estimates
 from convrnn_experiments.digitised import PEOPLE as DIGITISED_PEOPLE
 from convrnn_experiments.digitised import comparable
 from convrnn_experiments.evaluation_accuracy import accuracy_estimates

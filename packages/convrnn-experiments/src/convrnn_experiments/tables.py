@@ -13,7 +13,8 @@ import pandas as pd
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments import digitised as published
 from convrnn_experiments import measures
-from convrnn_experiments.compare import Row, mean_time_estimates
+from convrnn_experiments.compare import Row
+from convrnn_experiments.crowd_estimates import mean_time_estimates
 from convrnn_experiments.intervals import Estimate, proportion_interval
 from convrnn_experiments.people import BEEP_TIMES, EXPERIMENTS, People
 from convrnn_experiments.results import Evaluation
