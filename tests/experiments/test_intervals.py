@@ -91,3 +91,18 @@ def test_a_difference_of_symmetric_intervals_is_the_usual_one():
     assert (apart.value, apart.low, apart.high) == pytest.approx((6, 6 - 13**0.5, 6 + 13**0.5))
     paired = intervals.difference_interval(one, Estimate(4, 2, 6), 1.0)
     assert (paired.low, paired.high) == pytest.approx((6, 6))
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.0, 3.0), (8.0, 5.0)])
+def test_the_difference_of_two_corrected_rmses_is_held(one, other):
+    """Also where one of them is 0, and the errors of both are mostly shared."""
+    noise = 4 * (0.4 + 0.6 * np.eye(5))
+    covariance = np.kron([[1, 0.7], [0.7, 1]], noise)
+    patterns = np.array([[1, -1, 1, 1, -1], [1, 1, -1, 1, 1]]) * [[one], [other]]
+
+    def make(rng):
+        drawn = rng.multivariate_normal(patterns.ravel(), covariance).reshape(2, 5)
+        return intervals.rmse_difference_interval(drawn, covariance, LARGE)
+
+    held, _ = coverage(make, one - other)
+    assert 0.91 <= held <= 0.99

@@ -172,12 +172,13 @@ def _along(found: Sampled) -> float:
 
 def rmse_difference(one: Contrast, other: Contrast) -> Estimate:
     """How much farther one network is from people than another on the same images and observers."""
-    parts = [contrast.differences for contrast in (one, other)]
-    gradients = [part.combined(_unit(part.values)[:, None]) for part in parts]
-    found, raw = (one.rmse(), other.rmse()), (one.raw_rmse(), other.raw_rmse())
-    # Errors are shared along the true differences. The part of the observed ones that is noise has no direction.
-    signal = math.prod(each.value / size if size else 0.0 for each, size in zip(found, raw, strict=True))
-    return intervals.difference_interval(*found, signal * _shared_error(gradients))
+    both = joined([one.differences, other.differences])
+    pair = both.values.reshape(2, -1)
+    if not pair.size:
+        return NOTHING
+    opposed = np.concatenate([_unit(pair[0]), -_unit(pair[1])])
+    freedom = float(both.combined(opposed[:, None]).freedom[0])
+    return intervals.rmse_difference_interval(pair, both.covariance, freedom)
 
 
 def correlation_difference(one: Contrast, other: Contrast) -> Estimate:

@@ -104,6 +104,44 @@ def rmse_interval(
     return Estimate(value, min(low, value), max(high, value))
 
 
+def rmse_difference_interval(
+    differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
+) -> Estimate:
+    """How much larger one corrected root mean square is than another, with an interval by inverting tests.
+
+    A true difference stands for the pair of root mean squares with this difference that is nearest to the observed
+    pair, in the directions of the observed differences.
+
+    Args:
+        differences: (2, k) estimated differences.
+        covariance: (2 k, 2 k) of the estimates, the first k before the others.
+        freedom: degrees of freedom of the covariance.
+        level: coverage.
+    """
+    k = differences.shape[1]
+    biases = np.diag(covariance).reshape(2, k).mean(axis=1)
+    sizes = np.sqrt(np.mean(differences**2, axis=1))
+    if not (np.isfinite(sizes).all() and np.isfinite(covariance).all()):
+        return NOTHING
+    units = differences / np.where(sizes > 0, sizes, 1)[:, None]
+    noise = _noise(covariance, freedom).reshape(-1, 2, k)
+    along, squares = (noise * units).mean(axis=2), (noise**2).mean(axis=2)
+    found = np.sqrt(np.maximum(sizes**2 - biases, 0))
+    value = float(found[0] - found[1])
+
+    def share_below(true: float) -> float:
+        middle = max(float(found.sum()), abs(true)) / 2
+        pair = np.array([middle + true / 2, middle - true / 2])
+        drawn = np.sqrt(np.maximum(pair**2 + 2 * pair * along + squares - biases, 0))
+        return float(np.mean(drawn[:, 0] - drawn[:, 1] <= value))
+
+    tail = (1 - level) / 2
+    most = 4 * float(sizes.sum() + np.sqrt(squares.max(initial=0.0))) + 1e-9
+    low = _root(lambda true: share_below(true) - (1 - tail), -most, most)
+    high = _root(lambda true: share_below(true) - tail, -most, most)
+    return Estimate(value, min(low, value), max(high, value))
+
+
 def correlation(covariances: tuple[float, float, float]) -> float:
     """Pearson's r from the variances of a and b and their covariance; NaN where a variance is not positive."""
     a, b, both = covariances
