@@ -239,6 +239,27 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
     return rows
 
 
+def summary(rows: list[dict[str, Any]]) -> str:
+    """A Markdown table: over the designs, how often each estimate's interval holds the truth, and its bias."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["estimate"]].append(row)
+    lines = [
+        "| estimate | covers, % (least, mean, most) | largest bias | mean width |",
+        "|---|---|---|---|",
+    ]
+    for name, designs in found.items():
+        covered = [row["covered_percent"] for row in designs]
+        bias = max((row["bias"] for row in designs), key=abs)
+        if name.startswith("raw"):
+            lines.append(f"| {name} | no interval | {bias:+.2f} | |")
+            continue
+        width = np.mean([row["width"] for row in designs])
+        spread = f"{min(covered):.1f}, {np.mean(covered):.1f}, {max(covered):.1f}"
+        lines.append(f"| {name} | {spread} | {bias:+.2f} | {width:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Simulate every design and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -262,6 +283,7 @@ def main() -> None:
                     f"{row['too_high_percent']:.1f})",
                     flush=True,
                 )
+    print(summary(rows))
     write_json(
         arguments.out, {"level": intervals.LEVEL, "seconds": round(time.monotonic() - began), "rows": rows}
     )
