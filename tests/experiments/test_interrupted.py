@@ -225,7 +225,7 @@ def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_r
     human.mkdir()
     answers = seen / "jatos_results_blur.txt"
     (human / answers.name).write_bytes(answers.read_bytes()[:-400])
-    page = report.write([path], tmp_path / "page/index.html", human=human)
+    page = report.write([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
     with (page.parent / "tables/observer_problems.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 1
     (human / answers.name).write_bytes(answers.read_bytes())

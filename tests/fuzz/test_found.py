@@ -56,7 +56,7 @@ def test_a_list_with_a_number_that_no_image_has_is_refused(tmp_path, number):
     for name, content in LISTS.items():
         (tmp_path / f"{name}.txt").write_bytes(content)
     (tmp_path / "bear.txt").write_text(f"n02690374_{number}.JPEG\nn02690374_1.JPEG\n")
-    with pytest.raises(convrnn_data.ConvRNNError, match="no ImageNet training file name"):
+    with pytest.raises(convrnn_data.ConvRNNError, match="is not an ImageNet training file name"):
         categories.read_lists(tmp_path)
 
 

@@ -268,11 +268,10 @@ def _trials(found: Findings, colours: sat_plots.Colours) -> Section | None:
         {name.replace("_", " "): str(value) for name, value in row.items()}
         for row in comparison_tables.compared(found.rows)
     ]
-    lost = [
-        {name.replace("_", " "): value for name, value in row.items()}
-        for row in tables.trials(found.people, found.evaluations)
-    ]
-    shown = tables.as_html([{name: _shown(value) for name, value in row.items()} for row in lost], text=2)
+    lost = tables.trials(found.people, found.evaluations)
+    shown = tables.as_html(
+        [{name.replace("_", " "): _shown(row[name]) for name in _TRIALS} for row in lost], text=2
+    )
     every = (
         "<details><summary>What became of every trial, by experiment, level and block</summary>"
         f"{shown}<a href='{TABLES}/trials.csv' download>trials.csv</a></details>"
@@ -283,6 +282,11 @@ def _trials(found: Findings, colours: sat_plots.Colours) -> Section | None:
         tables=[(comparison_tables.misses_wide(found.rows), 1, "misses"), (counts, 2, "compared")],
         further=every if lost else "",
     )
+
+
+_TRIALS = ("experiment", "level", "block", "found", "unreadable", "excluded", "practice", "late", "without_stimulus",
+           "kept", "missed_percent")  # fmt: skip
+"""Columns of the trials that the page has room for."""
 
 
 def _shown(value: object) -> str:
