@@ -138,14 +138,14 @@ train: $(READY) ## Train PERTURB=color|grayscale|noise|blur; goes on where it wa
 evaluate: $(READY) ## Evaluate the run of PERTURB=... on the human stimuli (the validation split where there are none)
 	@$(BIN)/convrnn evaluate $(RUN) $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS)
 
-compare: $(READY) ## Write one table of networks, conditions and measures beside people; HUMAN=... has their answers
+compare: $(READY) ## Compare networks with people, in one table of conditions and measures; HUMAN=... has their answers
 	@$(BIN)/convrnn compare $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(COMPARISON) $(COMPARE_FLAGS)
 
 report: $(READY) ## Write report/index.html on all evaluated runs; HUMAN=... puts people beside them
 	@$(BIN)/convrnn report $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(REPORT) $(REPORT_FLAGS)
 
 # The readout learns on what the color network sees of blurred pictures: the published recipe, at a small scale.
-demo: $(READY) ## Everything on the drawn sample, into demo/ (about nine minutes on two cores)
+demo: $(READY) ## Everything on the drawn sample, into demo/ (under five minutes on two cores)
 	@$(MAKE) --no-print-directory data ROOT=demo/
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=color TRAIN_FLAGS="$(SMALL) $(DEMO_COLOR)"
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"

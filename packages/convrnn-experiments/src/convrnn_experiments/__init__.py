@@ -1,4 +1,4 @@
-"""Training and evaluating recurrent networks, and holding them beside people's speed-accuracy curves."""
+"""Training and evaluating recurrent networks, and comparing them with people's speed-accuracy curves."""
 
 from importlib.metadata import version as _version
 

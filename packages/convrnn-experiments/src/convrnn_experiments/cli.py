@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train recurrent convolutional networks, and hold them beside people.",
+    help="Train recurrent convolutional networks, and compare them with people.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Networks beside people: speed-accuracy curves and what is computed from them.
+"""Networks and people: speed-accuracy curves and what is computed from them.
 
 Pure functions, arrays in, arrays or numbers out. Where a measure is undefined (nothing to divide by, a constant to
 correlate with) it is NaN, without a warning. SATBench (doi 10.1167/jov.25.1.4) names curve error, category-wise
