@@ -254,7 +254,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
         if name.startswith("raw"):
             lines.append(f"| {name} | no interval | {bias:+.2f} | |")
             continue
-        width = np.mean([row["width"] for row in designs])
+        width = np.mean([row["width"] for row in designs if row["width"] is not None])
         spread = f"{min(covered):.1f}, {np.mean(covered):.1f}, {max(covered):.1f}"
         lines.append(f"| {name} | {spread} | {bias:+.2f} | {width:.2f} |")
     return "\n".join(lines)
@@ -283,10 +283,10 @@ def main() -> None:
                     f"{row['too_high_percent']:.1f})",
                     flush=True,
                 )
-    print(summary(rows))
     write_json(
         arguments.out, {"level": intervals.LEVEL, "seconds": round(time.monotonic() - began), "rows": rows}
     )
+    print(summary(rows))
 
 
 if __name__ == "__main__":

@@ -172,12 +172,18 @@ def _along(found: Sampled) -> float:
 
 def rmse_difference(one: Contrast, other: Contrast) -> Estimate:
     """How much farther one network is from people than another on the same images and observers."""
+    found = one.rmse(), other.rmse()
     both = joined([one.differences, other.differences])
-    pair = both.values.reshape(2, -1)
-    if not pair.size:
+    if not len(both.values):
         return NOTHING
-    opposed = np.concatenate([_unit(pair[0]), -_unit(pair[1])])
-    freedom = float(both.combined(opposed[:, None]).freedom[0])
+    pair = both.values.reshape(2, -1)
+    directions = np.zeros((len(both.values), 2))
+    directions[: pair.shape[1], 0], directions[pair.shape[1] :, 1] = _unit(pair[0]), _unit(pair[1])
+    along = both.combined(directions)
+    if min(each.low for each in found) > 0:
+        return intervals.difference_interval(*found, _shared_error(along))
+    # A distance that may be 0 has no direction along which errors could be shared.
+    freedom = float(along.combined([[1], [-1]]).freedom[0])
     return intervals.rmse_difference_interval(pair, both.covariance, freedom)
 
 
@@ -185,7 +191,9 @@ def correlation_difference(one: Contrast, other: Contrast) -> Estimate:
     """How much higher one network's category correlation with people is than another's."""
     parts = [contrast.profiles for contrast in (one, other)]
     gradients = [part.combined(_correlation_gradient(part.values)[:, None]) for part in parts]
-    return intervals.difference_interval(one.correlation(), other.correlation(), _shared_error(gradients))
+    return intervals.difference_interval(
+        one.correlation(), other.correlation(), _shared_error(joined(gradients))
+    )
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
@@ -205,9 +213,9 @@ def _correlation_gradient(values: np.ndarray) -> np.ndarray:
     return np.concatenate([(b - r * a) / sizes[0], (a - r * b) / sizes[1]])
 
 
-def _shared_error(parts: list[Sampled]) -> float:
-    """Correlation of the sampling errors of two single estimates; 0 where one has none."""
-    covariance = joined(parts).covariance
+def _shared_error(pair: Sampled) -> float:
+    """Correlation of the sampling errors of two estimates; 0 where one has none."""
+    covariance = pair.covariance
     scale = math.sqrt(covariance[0, 0] * covariance[1, 1])
     return float(np.clip(covariance[0, 1] / scale, -1, 1)) if scale > 0 else 0.0
 
