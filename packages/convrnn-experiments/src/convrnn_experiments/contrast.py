@@ -180,11 +180,16 @@ def rmse_difference(one: Contrast, other: Contrast) -> Estimate:
     directions = np.zeros((len(both.values), 2))
     directions[: pair.shape[1], 0], directions[pair.shape[1] :, 1] = _unit(pair[0]), _unit(pair[1])
     along = both.combined(directions)
+    # The part of the observed differences that is noise has no direction along which errors could be shared.
+    raw = one.raw_rmse(), other.raw_rmse()
+    signal = math.prod(each.value / size if size else 0.0 for each, size in zip(found, raw, strict=True))
+    apart = intervals.difference_interval(*found, signal * _shared_error(along))
     if min(each.low for each in found) > 0:
-        return intervals.difference_interval(*found, _shared_error(along))
-    # A distance that may be 0 has no direction along which errors could be shared.
+        return apart
+    # Where a distance may be 0, either interval alone holds too seldom in some designs: the wider ends.
     freedom = float(along.combined([[1], [-1]]).freedom[0])
-    return intervals.rmse_difference_interval(pair, both.covariance, freedom)
+    tested = intervals.rmse_difference_interval(pair, both.covariance, freedom)
+    return Estimate(apart.value, min(apart.low, tested.low), max(apart.high, tested.high))
 
 
 def correlation_difference(one: Contrast, other: Contrast) -> Estimate:
