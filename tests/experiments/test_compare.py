@@ -1,9 +1,12 @@
 """Networks and people: hand-made results with known answers, and the table that is written of them."""
 
 import csv
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -244,7 +247,7 @@ def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (["--exclude", "nobody"], "no set of exclusions"),
+        (["--exclude", "nobody"], "the set must be one of satbench, got 'nobody'"),
         (["--human", "nowhere"], "nowhere does not exist"),
         (["--out", "FILE"], "must be a folder, got a file"),
     ],
@@ -264,7 +267,7 @@ def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):
     answers.mkdir()
     text = (seen / "jatos_results_blur.txt").read_text()
     (answers / "jatos_results_1.txt").write_text(text)
-    with pytest.raises(ConvRNNError, match="answered none of these images"):
+    with pytest.raises(ConvRNNError, match="stimuli that these observers answered, got none"):
         compare(read_evaluations([run]), read_people(answers))
 
 
@@ -283,6 +286,32 @@ def test_results_that_cannot_be_read_are_named(tmp_path, make_run, seen, damage)
         (folder / "measures.json").unlink()
     with pytest.raises(ConvRNNError, match="evaluate"):
         read_evaluations([run])
+
+
+@pytest.mark.parametrize("name", ["measures.json", "predictions.csv"])
+@pytest.mark.parametrize(
+    ("number", "says"), [(errno.EIO, "look at `dmesg`"), (errno.ENOENT, "Run `convrnn evaluate` again")]
+)
+def test_errors_of_the_disk_have_the_way_out_that_fits(
+    tmp_path, make_run, seen, monkeypatch, name, number, says
+):
+    run = make_run(tmp_path / "color", "color", seen)
+
+    def failing(real):
+        def call(path, *args, **kwargs):
+            if path.name == name:
+                raise OSError(number, os.strerror(number), str(path))
+            return real(path, *args, **kwargs)
+
+        return call
+
+    for method in ("open", "read_text"):
+        monkeypatch.setattr(Path, method, failing(getattr(Path, method)))
+    with pytest.raises(
+        ConvRNNError, match=f"cannot read .*{name}: {os.strerror(number)}. .*{says}"
+    ) as caught:
+        read_evaluations([run])
+    assert (number == errno.ENOENT) == ("evaluate` again" in str(caught.value))
 
 
 def test_names_in_every_layout_are_the_same_trials(blur):

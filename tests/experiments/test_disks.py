@@ -105,10 +105,13 @@ def test_errors_of_the_system(
 
 
 def test_another_networks_checkpoint(checkpoint: Run) -> None:
-    with pytest.raises(ConvRNNError, match=r"do not have the shapes of this network. Start the run over"):
+    with pytest.raises(
+        ConvRNNError,
+        match=r"shapes of this network's variables, got others\. Start the run over",
+    ):
         load_state(checkpoint, variables()[:1])
 
 
 def test_features_of_another_set(part: Part) -> None:
-    with pytest.raises(ConvRNNError, match=r"must have 3 rows, got 2. Delete it"):
+    with pytest.raises(ConvRNNError, match=r"must have 3 rows, one per image, got 2. Delete it"):
         KeptFeatures([replace(part, rows=np.arange(3))], 3)

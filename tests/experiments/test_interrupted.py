@@ -205,7 +205,7 @@ def test_a_history_that_is_gone_on_with_stays_as_it_was_written(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("keep", "said"),
     [
-        (lambda data: data[:-4], "its last line is cut short"),
+        (lambda data: data[:-4], "its last line must end in a line break, got one that is cut short"),
         (lambda data: data[: data.rindex(b"\n", 0, -1) + 1], "images"),
     ],
 )

@@ -292,7 +292,7 @@ def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trainable": "readout"}, "needs --weights"),
+        ({"trainable": "readout"}, "--trainable readout needs --weights"),
         ({"resize": 71}, "--resize must be at least --stimulus-size 72, got 71"),
         ({"image_size": 73}, "--image-size must be at most --stimulus-size 72, got 73"),
         ({"weights": "nowhere.h5"}, "nowhere.h5"),
@@ -306,16 +306,16 @@ def test_what_cannot_work_is_said_first(prepared: PreparedSet, changes: dict, me
 def test_runs_are_not_overwritten(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared)
     runs.start(tmp_path / "run", config, resume=False, force=False)
-    with pytest.raises(ConvRNNError, match="--resume"):
+    with pytest.raises(ConvRNNError, match=r"got an unfinished run\. Continue with --resume"):
         runs.start(tmp_path / "run", config, resume=False, force=False)
-    with pytest.raises(ConvRNNError, match="seed was 0, is 5"):
+    with pytest.raises(ConvRNNError, match="got seed 5 instead of 0"):
         runs.start(tmp_path / "run", replace(config, seed=5), resume=True, force=False)
     runs.start(tmp_path / "run", replace(config, seed=5), resume=False, force=True)
     assert runs.Run(tmp_path / "run").config().seed == 5
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     for force in (False, True):
-        with pytest.raises(ConvRNNError, match="not a run"):
+        with pytest.raises(ConvRNNError, match="must be empty or a run, got one with other files"):
             runs.start(tmp_path / "mine", config, resume=False, force=force)
     assert (tmp_path / "mine" / "thesis.tex").exists()
 

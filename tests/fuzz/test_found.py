@@ -32,16 +32,16 @@ def test_the_inputs_begin_sound(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f"{HEADER}\nx,{FIRST}\nx,{SECOND}\n", "row 2 has 9 cells and its header 8"),
-        (f"{HEADER}\n-1,{FIRST}\n4,{SECOND}\n", "row 2 has 9 cells and its header 8"),
-        (f"{HEADER}\n{FIRST}\n \n", "row 3 has 1 cells and its header 8"),
-        (f"{HEADER}\n\n{SECOND}\n", "row 2 has 0 cells and its header 8"),
+        (f"{HEADER}\nx,{FIRST}\nx,{SECOND}\n", "row 2 must have 8 cells as the header has, got 9"),
+        (f"{HEADER}\n-1,{FIRST}\n4,{SECOND}\n", "row 2 must have 8 cells as the header has, got 9"),
+        (f"{HEADER}\n{FIRST}\n \n", "row 3 must have 8 cells as the header has, got 1"),
+        (f"{HEADER}\n\n{SECOND}\n", "row 2 must have 8 cells as the header has, got 0"),
         (ANSWERS.replace(",1.25,", ",True,", 1), "could not convert string to float: 'True'"),
-        (ANSWERS.replace(",0,0,0.5,", ",0,0.5,0.5,"), "predictions are not whole"),
-        (ANSWERS.replace(",0,0,0.5,", ",0.5,0,0.5,"), "labels are not whole"),
-        (ANSWERS.replace(",0.04,\n", ",0.04,0.5\n"), "block are not whole"),
-        (f"{HEADER},labels\n{FIRST},3\n{SECOND},3\n", "two columns 'labels'"),
-        (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "predictions are not from 0 to 15"),
+        (ANSWERS.replace(",0,0,0.5,", ",0,0.5,0.5,"), "predictions must be whole numbers, got 0.5"),
+        (ANSWERS.replace(",0,0,0.5,", ",0.5,0,0.5,"), "labels must be whole numbers, got 0.5"),
+        (ANSWERS.replace(",0.04,\n", ",0.04,0.5\n"), "block must be whole numbers, got 0.5"),
+        (f"{HEADER},labels\n{FIRST},3\n{SECOND},3\n", "column names must be unique, got 'labels' twice"),
+        (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "predictions must be from 0 to 15, got inf"),
     ],
 )
 def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
@@ -77,7 +77,7 @@ def a_set(folder, manifest) -> prepared.PreparedSet:
 
 def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,loss,loss\n0,1,2\n")
-    with pytest.raises(ConvRNNError, match="column names must be unique"):
+    with pytest.raises(ConvRNNError, match="column names must be unique, got epoch, loss, loss"):
         Run(tmp_path).history()
 
 
@@ -87,7 +87,7 @@ def test_a_history_of_other_columns_is_not_gone_on_with(tmp_path, header):
     (tmp_path / "history.csv").write_text(f"{header}\n{','.join('1' * count)}\n")
     run = Run(tmp_path)
     now = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 1.0)
-    with pytest.raises(ConvRNNError, match="start the run over with --force"):
+    with pytest.raises(ConvRNNError, match=r"its columns must be epoch, .*Start the run over with --force"):
         run.write_history([*run.history(), now])
     assert len(run.history()) == 1  # as it was
 

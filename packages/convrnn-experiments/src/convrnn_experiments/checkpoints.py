@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import Run, read_hdf5, written_hdf5
+from convrnn_experiments.runs import START_OVER, Run, read_hdf5, written_hdf5
 from convrnn_model.backend import keras
-
-REMEDY = "Start the run over with --force"
 
 
 def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float) -> None:
@@ -26,12 +24,13 @@ def load_state(run: Run, variables: Sequence[keras.Variable]) -> dict[str, float
     """
     if not run.checkpoint.is_file():
         return None
-    with read_hdf5(run.checkpoint, what="a training checkpoint", remedy=REMEDY) as file:
+    with read_hdf5(run.checkpoint, what="a training checkpoint", remedy=START_OVER) as file:
         progress = {key: float(value) for key, value in file.attrs.items()}
         values = [file[str(index)][()] for index in range(int(progress.pop("count")))]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
         raise ConvRNNError(
-            f"cannot resume from {run.checkpoint}: its arrays do not have the shapes of this network. {REMEDY}."
+            f"cannot resume from {run.checkpoint}: its arrays must have the shapes of this network's variables, "
+            f"got others. {START_OVER}"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

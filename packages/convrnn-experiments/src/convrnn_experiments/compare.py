@@ -117,8 +117,8 @@ def compare(
     if not rows:
         tested = ", ".join(sorted({f"{one.network} on {one.name}" for one in evaluations}))
         raise ConvRNNError(
-            f"cannot compare {tested} with the observers of {people.folder}: they answered none of these images. "
-            "Evaluate on the stimuli of their experiments"
+            f"cannot compare {tested} with the observers of {people.folder}: some images must be stimuli that these "
+            "observers answered, got none. Run `convrnn evaluate` on the stimuli of their experiments"
         )
     return rows
 

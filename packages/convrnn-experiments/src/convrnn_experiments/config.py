@@ -67,10 +67,12 @@ class Config:
         """
         values = _with_stimulus_size(values)
         known = {field.name for field in fields(cls)}
-        if wrong := known ^ set(values):
-            raise _foreign(path, f"{', '.join(sorted(wrong))} differ")
+        if missing := known - set(values):
+            raise _foreign(path, f"{', '.join(sorted(missing))} missing")
+        if unknown := set(values) - known:
+            raise _foreign(path, f"unknown keys {', '.join(sorted(unknown))}")
         if bad := misfit(values, _FORM):
-            raise _foreign(path, bad)
+            raise _foreign(path, f"a value that does not fit: {bad}")
         levels = values["levels"]
         given = {
             "perturb": Regime(values["perturb"]),
@@ -81,7 +83,10 @@ class Config:
         try:
             _ = config.condition  # Levels that the regime does not have.
         except ConvRNNError as error:
-            raise ConvRNNError(f"{path} cannot be used: {error}") from error
+            raise ConvRNNError(
+                f"cannot read {path}: levels must be null or SDs that fit perturb, got {list(levels)} for "
+                f"{values['perturb']}. Start the run over with --force"
+            ) from error
         return config
 
 
@@ -97,9 +102,10 @@ def _with_stimulus_size(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "stimulus_size": values["image_size"]}
 
 
-def _foreign(path: Path, what: str) -> ConvRNNError:
+def _foreign(path: Path, found: str) -> ConvRNNError:
     return ConvRNNError(
-        f"{path} is not a run's configuration of this version: {what}; start the run over with --force"
+        f"cannot read {path}: it must be a run's configuration as this version writes it, got {found}. Use the version "
+        "that wrote it, or start the run over with --force"
     )
 
 
@@ -152,7 +158,9 @@ def from_options(
 def _levels(regime: Regime, given: Mapping[Regime, tuple[float, ...] | None]) -> tuple[float, ...] | None:
     for its, levels in given.items():
         if levels is not None and its != regime:
-            raise ConvRNNError(f"--{its}-sd needs --perturb {its}, got {regime}. Leave it out")
+            raise ConvRNNError(
+                f"cannot set levels: --{its}-sd needs --perturb {its}, got --perturb {regime}. Remove --{its}-sd"
+            )
     return given.get(regime)
 
 
@@ -205,8 +213,8 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
     """
     if config.trainable == "readout" and config.weights == "none":
         raise ConvRNNError(
-            "--trainable readout trains on a network's features, so it needs --weights FILE or a name; "
-            "--trainable all starts from nothing"
+            "cannot train the readout alone: --trainable readout needs --weights FILE or a published name, got "
+            "--weights none. Give weights, or train from scratch with --trainable all"
         )
     _require_shrinking(config)
     for split in ("train", "val"):
@@ -220,8 +228,9 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
     filters = tuple(convolution.filters for convolution in wanted.convolutions(config.width))
     if (info.variant, info.filters) != (wanted.name, filters):
         raise ConvRNNError(
-            f"{path} holds {info.variant} with filters {_spelt(info.filters)}; --network {config.network} --width "
-            f"{config.width:g} has {_spelt(filters)}. Choose the network, the width or the file that fits"
+            f"cannot use the weights {path}: --network {config.network} --width {config.width:g} needs {wanted.name} "
+            f"with filters {_spelt(filters)}, got {info.variant} with filters {_spelt(info.filters)}. Change "
+            "--network, --width or --weights"
         )
     return replace(config, weights_sha256=info.sha256)
 
@@ -230,13 +239,13 @@ def _require_shrinking(config: Config) -> None:
     """Raises ConvRNNError where a crop would not fit into the photograph, or the network's input not into the crop."""
     if config.resize < config.stimulus_size:
         raise ConvRNNError(
-            f"pictures cannot be cropped: --resize must be at least --stimulus-size {config.stimulus_size}, got "
-            f"{config.resize}. Leave --resize out, or give a larger one"
+            f"cannot crop images: --resize must be at least --stimulus-size {config.stimulus_size}, got "
+            f"{config.resize}. Omit --resize, or give a larger value"
         )
     if config.image_size > config.stimulus_size:
         raise ConvRNNError(
-            f"pictures cannot be resized: --image-size must be at most --stimulus-size {config.stimulus_size}, got "
-            f"{config.image_size}. Give both options the same value, or the first a smaller one"
+            f"cannot resize images: --image-size must be at most --stimulus-size {config.stimulus_size}, got "
+            f"{config.image_size}. Give --image-size a smaller value, or --stimulus-size a larger one"
         )
 
 

@@ -48,10 +48,15 @@ def exclude(
     """
     for name in named:
         if name not in EXCLUSIONS:
-            raise ConvRNNError(f"there is no set of exclusions {name!r}; known: {', '.join(EXCLUSIONS)}.")
+            raise ConvRNNError(
+                f"cannot exclude observers: the set must be one of {', '.join(EXCLUSIONS)}, got {name!r}. Name a "
+                "known set"
+            )
     for what, share in (("tutorial_accuracy", tutorial_accuracy), ("misses", misses)):
         if share is not None and not 0 <= share <= 1:
-            raise ConvRNNError(f"{what} is {share}; it is a share, from 0 to 1.")
+            raise ConvRNNError(
+                f"cannot exclude observers: {what} must be a share from 0 to 1, got {share}. Pass 0.05 for 5 %"
+            )
     people = table.groupby(["observer", "experiment"]).agg(
         tutorial=("tutorial_accuracy", "first"), missed=("missed", "mean")
     )

@@ -28,7 +28,7 @@ from convrnn_experiments.runs import read_hdf5
 from convrnn_experiments.workers import spread
 from convrnn_model.backend import keras
 
-REMEDY = "Delete it, and it is computed again"
+REMEDY = "Delete it to compute it again"
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,8 @@ def _mapped(part: Part) -> np.ndarray:
         shape, offset = stored.shape, stored.id.get_offset()
         if shape[0] != len(part.rows):
             raise ConvRNNError(
-                f"{part.path} does not fit the prepared set: it must have {len(part.rows)} rows, got {shape[0]}. "
-                f"{REMEDY}."
+                f"cannot use the features {part.path}: they must have {len(part.rows)} rows, one per image, got "
+                f"{shape[0]}. {REMEDY}"
             )
         return np.memmap(part.path, np.float32, "r", offset, shape)
 

@@ -51,7 +51,8 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
         write_json(folder / LIST, listed | {page.name: now})
     except OSError as error:
         raise ConvRNNError(
-            f"{folder} cannot be written to: {advice.describe(error, folder, writing=True)}"
+            f"cannot remove files of an earlier page from {folder}: "
+            f"{advice.describe(error, folder, writing=True)}"
         ) from error
 
 
@@ -61,7 +62,7 @@ def read_list(folder: Path) -> Listed:
     Raises:
         ConvRNNError: there is none, or it is not as `write_page` writes it.
     """
-    found: Listed = read_json(folder / LIST, _FORM)
+    found: Listed = read_json(folder / LIST, _FORM, "Write the page again with `convrnn report`")
     return found
 
 
@@ -75,7 +76,11 @@ def _known(folder: Path) -> Listed:
 
 def _remove(path: Path, known: list[str]) -> None:
     # Of os, which answers no for a name that is too long to be a file's.
-    if os.path.isfile(path) and _sha256(path.read_bytes()) in known:
+    try:
+        changed = not os.path.isfile(path) or _sha256(path.read_bytes()) not in known
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
+    if not changed:
         path.unlink()
 
 

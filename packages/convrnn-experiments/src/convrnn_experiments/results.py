@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convrnn_data import advice
 from convrnn_data.forms import COUNT
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.config import Config
@@ -33,6 +34,8 @@ _MEASURES = {
     "accuracy_by_level": {re.compile(".*"): _ACCURACY},
 }
 _ENVIRONMENT = {"command": str}
+_NO_ENVIRONMENT = "Restore the file, or delete it to report the run without its command"
+_EVALUATE_AGAIN = "Run `convrnn evaluate` again"
 _ANSWERS = {
     "labels": (0, 15),
     "predictions": (0, 15),
@@ -96,15 +99,23 @@ class Evaluation:
     @property
     def trained_by(self) -> str:
         """The command that made the run."""
-        path = self.run.path / "environment.json"
-        return str(read_json(path, _ENVIRONMENT)["command"]) if path.is_file() else "not known"
+        found = self._environment
+        return "not known" if found is None else str(found["command"])
 
     @property
     def validated_on(self) -> str | None:
         """Where the images come from that training chose its epoch by; None for runs of older versions."""
-        path = self.run.path / "environment.json"
-        found = read_json(path, _ENVIRONMENT).get("validation_images") if path.is_file() else None
+        found = (self._environment or {}).get("validation_images")
         return found if isinstance(found, str) else None
+
+    @property
+    def _environment(self) -> dict[str, Any] | None:
+        """What `environment.json` of the run holds; None where it does not exist."""
+        path = self.run.path / "environment.json"
+        found: dict[str, Any] | None = (
+            read_json(path, _ENVIRONMENT, _NO_ENVIRONMENT) if path.is_file() else None
+        )
+        return found
 
     @property
     def origin(self) -> str:
@@ -176,7 +187,10 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
         run.require_finished()
         measured = sorted(path.glob("evaluation/*/measures.json"))
         if not measured:
-            raise ConvRNNError(f"{path} has not been evaluated. Run `convrnn evaluate {path} TESTSET` first")
+            raise ConvRNNError(
+                f"cannot read the results of {path}: the run must be evaluated, got no evaluation/*/measures.json. "
+                f"Run `convrnn evaluate {path} TESTSET` first"
+            )
         network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
         config = run.config()
         ours = [_evaluation(run, network, config, file.parent) for file in measured]
@@ -186,18 +200,17 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
 
 def _evaluation(run: Run, network: str, config: Config, folder: Path) -> Evaluation:
     file = folder / "measures.json"
-    measures = read_json(file, _MEASURES, ". Run `convrnn evaluate` again")
+    measures = read_json(file, _MEASURES, _EVALUATE_AGAIN)
     answers = read_answers(folder / "predictions.csv")
-    if len(measures["multiply_adds"]) != answers.answers.shape[1]:
-        raise ConvRNNError(
-            f"{file} has {len(measures['multiply_adds'])} time steps and predictions.csv beside it has "
-            f"{answers.answers.shape[1]}. Run `convrnn evaluate` again"
-        )
-    if measures["images"] != len(answers.labels):
-        raise ConvRNNError(
-            f"{file} has {measures['images']} images and predictions.csv beside it has {len(answers.labels)}. Run "
-            "`convrnn evaluate` again"
-        )
+    for what, measured, answered in (
+        ("time steps", len(measures["multiply_adds"]), answers.answers.shape[1]),
+        ("images", measures["images"], len(answers.labels)),
+    ):
+        if measured != answered:
+            raise ConvRNNError(
+                f"cannot read the results in {folder}: measures.json and predictions.csv must have the same number of "
+                f"{what}, got {measured} and {answered}. {_EVALUATE_AGAIN}"
+            )
     return Evaluation(run, network, config, folder.name, measures, answers)
 
 
@@ -211,7 +224,7 @@ def read_answers(path: Path) -> Answers:
         table = _read_table(path)
         exits = sum(name.startswith("predictions_exit") for name in table)
         if not exits:
-            raise ValueError("it has no columns of predictions")
+            raise ValueError("it must have columns predictions_exit0, predictions_exit1, ..., got none")
         columns = {name: _by_exit(table, name, exits) for name in ("predictions", "confidence", "entropy")}
         columns["labels"] = _numbers(table, "labels")
         columns["block"] = np.array([float(block or -1) for block in _column(table, "block")])
@@ -226,8 +239,10 @@ def read_answers(path: Path) -> Answers:
             levels=np.array([plain_level(level) for level in _column(table, "level")], dtype=object),
             blocks=columns["block"].astype(np.int64),
         )
-    except (OSError, ValueError, csv.Error) as error:
-        raise ConvRNNError(f"cannot read {path}: {error}. Run `convrnn evaluate` again") from error
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, _EVALUATE_AGAIN)}") from error
+    except (ValueError, csv.Error) as error:
+        raise ConvRNNError(f"cannot read {path}: {error}. {_EVALUATE_AGAIN}") from error
 
 
 def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
@@ -237,12 +252,12 @@ def _read_table(path: Path) -> dict[str, tuple[str, ...]]:
         lines = csv.reader(file, strict=True)
         header, rows = next(lines, []), list(lines)
     if twice := [name for name, count in Counter(header).items() if count > 1]:
-        raise ValueError(f"it has two columns {twice[0]!r}")
+        raise ValueError(f"column names must be unique, got {twice[0]!r} twice")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
-            raise ValueError(f"its row {number} has {len(row)} cells and its header {len(header)}")
+            raise ValueError(f"row {number} must have {len(header)} cells as the header has, got {len(row)}")
     if not rows:
-        raise ValueError("it has no rows")
+        raise ValueError("it must have a row per image, got the header alone")
     return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
@@ -251,21 +266,23 @@ def _require_last_line(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - 1, 0))
         if file.read() != b"\n":
-            raise ValueError("its last line is cut short: it has no line end")
+            raise ValueError("its last line must end in a line break, got one that is cut short")
 
 
 def _require_in_range(columns: dict[str, np.ndarray]) -> None:
     for name, (least, largest) in _ANSWERS.items():
         # Not-a-number is in no range.
-        if not ((columns[name] >= least) & (columns[name] <= largest)).all():
-            raise ValueError(f"its {name} are not from {least} to {largest}")
-        if name in _WHOLE and (columns[name] % 1).any():
-            raise ValueError(f"its {name} are not whole numbers")
+        values = columns[name]
+        in_range = (values >= least) & (values <= largest)
+        if not in_range.all():
+            raise ValueError(f"{name} must be from {least} to {largest}, got {values[~in_range][0]:g}")
+        if name in _WHOLE and (values % 1).any():
+            raise ValueError(f"{name} must be whole numbers, got {values[values % 1 != 0][0]:g}")
 
 
 def _column(table: dict[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
     if name not in table:
-        raise ValueError(f"it has no column {name!r}")
+        raise ValueError(f"it must have a column {name!r}, got {', '.join(table)}")
     return table[name]
 
 

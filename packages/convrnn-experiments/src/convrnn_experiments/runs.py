@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 
 import convrnn_model
+from convrnn_data import advice
 from convrnn_data.beside import (
     remove_dead_temporaries,
     remove_dead_temporaries_of,
@@ -33,6 +34,8 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.opening import READ_ERRORS, open_hdf5, unreadable
 
 REPORTED = ("convrnn-data", "convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numpy", "h5py")
+
+START_OVER = "Start the run over with --force"
 
 
 @dataclass(frozen=True)
@@ -64,17 +67,20 @@ class Run:
         """
         path = self.path / "config.json"
         if not path.is_file():
+            found = "a folder without it" if self.path.is_dir() else "a file"
             raise ConvRNNError(
-                f"{self.path} is not a run: it has no config.json. Give a folder that `convrnn train` made"
+                f"cannot read the run {self.path}: it must be a folder with config.json, got "
+                f"{found if self.path.exists() else 'no such folder'}. Give a folder that `convrnn train` made"
             )
-        return Config.from_json(read_json(path, {}), path)
+        return Config.from_json(read_json(path, {}, START_OVER), path)
 
     def require_finished(self) -> None:
         """Raises ConvRNNError where training has not ended."""
         self.config()
         if not self.weights.is_file():
             raise ConvRNNError(
-                f"{self.path} is not finished: it has no weights.h5. Resume it with `convrnn train --resume`"
+                f"cannot use the run {self.path}: it must be finished, got no weights.h5. Finish it with "
+                "`convrnn train --resume`"
             )
 
     def history(self) -> list[dict[str, float]]:
@@ -91,11 +97,13 @@ class Run:
                 rows = csv.DictReader(file, strict=True)
                 names = rows.fieldnames or ()
                 if len(set(names)) < len(names):
-                    raise ValueError("column names must be unique")
+                    raise ValueError(f"column names must be unique, got {', '.join(names)}")
                 return [{key: _number(key, value) for key, value in row.items()} for row in rows]
+        except OSError as error:
+            raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, START_OVER)}") from error
         except (ValueError, TypeError, csv.Error) as error:
             raise ConvRNNError(
-                f"{path} is not a table of numbers ({error}); start the run over with --force"
+                f"cannot read {path}: it must be a table of numbers, got a damaged one ({error}). {START_OVER}"
             ) from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
@@ -107,8 +115,8 @@ class Run:
         names, now = list(rows[0]), list(rows[-1])
         if any(set(row) != set(now) for row in rows):
             raise ConvRNNError(
-                f"{self.path / 'history.csv'} has the columns {', '.join(names)}, and this version writes "
-                f"{', '.join(now)}; start the run over with --force"
+                f"cannot continue {self.path / 'history.csv'}: its columns must be {', '.join(now)}, got "
+                f"{', '.join(names)}. {START_OVER}"
             )
         with written(self.path / "history.csv") as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
@@ -133,7 +141,8 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
             _require_same(run, config, resume)
     elif path.is_dir() and contents(path):
         raise ConvRNNError(
-            f"cannot start a run in {path}: the folder is not empty and not a run. Choose another one (--out)"
+            f"cannot start a run in {path}: the folder must be empty or a run, got one with other files. "
+            "Choose another folder (--out)"
         )
     return run
 
@@ -188,14 +197,22 @@ def _clear(path: Path) -> None:
 
 def _require_same(run: Run, config: Config, resume: bool) -> None:
     if not resume:
-        done = "a finished run" if run.weights.is_file() else "an unfinished run (--resume continues it)"
-        raise ConvRNNError(f"{run.path} holds {done}; --force replaces it, --out puts this one elsewhere")
+        done = (
+            "a finished run. Replace"
+            if run.weights.is_file()
+            else "an unfinished run. Continue with --resume, replace"
+        )
+        raise ConvRNNError(
+            f"cannot start a run in {run.path}: the folder must be empty, got {done} the run with --force, or choose "
+            "another folder with --out"
+        )
     before, now = run.config().to_json(), config.to_json()
-    differing = [f"{key} was {before[key]!r}, is {now[key]!r}" for key in now if before[key] != now[key]]
+    differing = [f"{key} {now[key]!r} instead of {before[key]!r}" for key in now if before[key] != now[key]]
     if differing:
         raise ConvRNNError(
-            f"{run.path} cannot be resumed with another configuration: {'; '.join(differing)}. Give the options that "
-            "it was begun with; --force replaces it, --out puts this one elsewhere"
+            f"cannot resume {run.path}: the configuration must be the one that it was started with, got "
+            f"{'; '.join(differing)}. Restore these values, replace the run with --force, or "
+            "choose another folder with --out"
         )
 
 
@@ -279,18 +296,29 @@ def _put_on_disk(path: Path) -> None:
         os.close(file)
 
 
-def read_json(path: Path, form: Any, way_out: str = "") -> Any:
+def read_json(path: Path, form: Any, way_out: str) -> Any:
     """What a JSON file of a run holds, once it is found to have the form that `convrnn_data.forms` checks.
+
+    Args:
+        path: the file.
+        form: as `convrnn_data.forms.misfit` takes it.
+        way_out: for errors whose cause does not decide it; a sentence without its full stop.
 
     Raises:
         ConvRNNError: the file cannot be read, or has another form.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConvRNNError(f"cannot read {path}: {error}{way_out}") from error
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, way_out)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConvRNNError(
+            f"cannot read {path}: it must be valid JSON, got a damaged file ({error}). {way_out}"
+        ) from error
     if wrong := misfit(value, form):
-        raise ConvRNNError(f"{path} is not as this version writes it: {wrong}{way_out}")
+        raise ConvRNNError(
+            f"cannot read {path}: it must be as this version writes it, but {wrong}. {way_out}"
+        )
     return value
 
 

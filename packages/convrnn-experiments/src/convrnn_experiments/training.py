@@ -40,7 +40,7 @@ from convrnn_experiments.pipeline import (
     rows_of_process,
     unreadable,
 )
-from convrnn_experiments.runs import Run, written
+from convrnn_experiments.runs import START_OVER, Run, read_hdf5, written
 from convrnn_model import ConvRNNError as WeightsError
 from convrnn_model import load_weights, save_weights
 from convrnn_model.backend import keras, ops
@@ -216,8 +216,8 @@ def _reached(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
         return 0, Score()
     if missing := {"epoch", "best_accuracy", "best_loss"} - set(reached):
         raise ConvRNNError(
-            f"{run.checkpoint} cannot be resumed: it must state {', '.join(sorted(missing))}, which an earlier "
-            "version did not write. Start the run over with --force"
+            f"cannot resume from {run.checkpoint}: its attributes must include {', '.join(sorted(missing))}, got those "
+            f"of an earlier version. {START_OVER}"
         )
     return int(reached["epoch"]), Score(reached["best_accuracy"], -reached["best_loss"])
 
@@ -315,10 +315,12 @@ def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
     if processes.writes:
         save_weights(network, run.path / "weights_last.h5")
     processes.together("best weights are written")
+    with read_hdf5(run.best, what="a file of the best weights", remedy=START_OVER):
+        pass  # Damage is refused here, with what helps in a training.
     try:
         load_weights(network, run.best)
     except WeightsError as error:
-        raise ConvRNNError(f"cannot read {run.best}: {error} Start the run over with --force") from error
+        raise ConvRNNError(f"cannot load {run.best}: {error} {START_OVER}") from error
     if not processes.writes:
         return
     with written(run.path / "model.keras") as path:
