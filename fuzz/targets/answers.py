@@ -37,7 +37,7 @@ def _answers(data: bytes, folder: Path) -> None:
             demand(row[1] in human.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")
             demand(row[11] == (row[9] is None) and row[9] in (None, *CATEGORIES), f"{row}")
     told = {str(problem).partition(": ")[2] for problem in problems} - {""}
-    usual = {what for what in told if "half a session" in what or "no trial after" in what}
+    usual = {what for what in told if "incomplete session" in what or "no trial after" in what}
     if rest := sorted(told - usual):
         raise Reported(rest[0])
 

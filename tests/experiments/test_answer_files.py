@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -124,8 +125,21 @@ def test_a_broken_archive_is_an_error(tmp_path, what):
     made = archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".made"))
     made.write_bytes(made.read_bytes()[:-100] if what == "cut" else b"<html>log in</html>")
     for given in (made, tmp_path) if what == "cut" else (tmp_path,):
-        with pytest.raises(ConvRNNError, match="whole"):
+        with pytest.raises(ConvRNNError, match="complete zip archive without a password, got a damaged one"):
             read_observers(given)
+
+
+def test_an_archive_with_a_password_is_to_be_unpacked(tmp_path):
+    made = archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".made"))
+    data = bytearray(made.read_bytes())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        for found in re.finditer(re.escape(mark), bytes(data)):
+            data[found.start() + flags] |= 1
+    made.write_bytes(data)
+    with pytest.raises(
+        ConvRNNError, match=r"without a password, got .*encrypted.*Unpack it with another program"
+    ):
+        read_observers(made)
 
 
 def test_archives_of_other_things_are_passed_over(tmp_path, expected):
@@ -134,7 +148,7 @@ def test_archives_of_other_things_are_passed_over(tmp_path, expected):
         made.writestr("0/1_color_gray_c_cat.JPEG", b"picture")
     (tmp_path / "BlurSplit.zip").write_bytes(b"PK\3\4 half a download")
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
-    with pytest.raises(ConvRNNError, match=r"holds no data\.txt"):
+    with pytest.raises(ConvRNNError, match=r"must hold data\.txt or jatos_results_\*\.txt, got neither"):
         read_observers(tmp_path / "ColorGraySplit.zip")
 
 
@@ -200,13 +214,13 @@ def test_compressed_results_are_read_and_unfinished_downloads_are_errors(tmp_pat
         unfinished = tmp_path / f"jatos_results_2.txt{suffix}"
         unfinished.write_text(LINES[0][:100])
         with pytest.raises(
-            ConvRNNError, match=f"{unfinished.name} must be a whole file, got an unfinished download"
+            ConvRNNError, match=f"{unfinished.name} must be a complete file, got an unfinished download"
         ):
             read_observers(tmp_path)
         unfinished.unlink()
     cut = tmp_path / "jatos_results_1.txt.gz"
     cut.write_bytes(cut.read_bytes()[:-20])
-    with pytest.raises(ConvRNNError, match="whole gzip file"):
+    with pytest.raises(ConvRNNError, match="must be a complete gzip file, got a damaged one"):
         read_observers(tmp_path)
 
 

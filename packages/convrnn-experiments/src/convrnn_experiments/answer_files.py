@@ -9,6 +9,7 @@ all of these alike.
 import codecs
 import gzip
 import json
+import os
 import re
 import zipfile
 import zlib
@@ -134,30 +135,33 @@ def _files(path: Path) -> list[Path]:
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     if not is_folder:
         if not is_file:
+            found = "is neither a file nor a folder" if os.path.lexists(path) else "does not exist"
             raise ConvRNNError(
-                f"{path} does not exist; give files of human answers ({FOUND_AS}), or their folder."
+                f"cannot read answers: {path} {found}. Give the folder of the human answers, or files ({FOUND_AS})"
             )
         return [path]
     files = sorted(_below(path))
     if not files:
-        raise ConvRNNError(f"{path} holds no {FOUND_AS}; give the folder of the human answers.")
+        raise ConvRNNError(
+            f"cannot read answers: {path} must hold {FOUND_AS}, got none of these. Give the folder of the human answers"
+        )
     return files
 
 
 def _below(folder: Path) -> Iterator[Path]:
     """Result files at any depth."""
-    for path in files_below(folder, "every folder of answers must be readable; give another folder"):
+    for path in files_below(folder, "Give another folder of answers"):
         if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
             yield path
         elif path.name.startswith("jatos_results_") and path.suffix.lower() in _UNFINISHED:
             raise ConvRNNError(
-                f"cannot read answers: {path} must be a whole file, got an unfinished download. Download it again, or "
-                "remove it."
+                f"cannot read answers: {path} must be a complete file, got an unfinished download. Download it again, "
+                "or remove it"
             )
         elif not path.suffix and is_dead_link(path):
             raise ConvRNNError(
-                f"cannot read answers: {path} must link to a file or folder, got a link to nothing. "
-                "Mount what it links to, or remove it."
+                f"cannot read answers: {path} must link to a file or folder, got a broken link. "
+                "Mount the disk of its target, or remove the link"
             )
 
 
@@ -170,13 +174,13 @@ def _texts(path: Path) -> Iterator[AnswerText]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConvRNNError(f"{path} cannot be read: {advice.describe(error, path)}.") from error
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     if data.startswith(_GZIP):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise ConvRNNError(
-                f"cannot read {path}: it must be a whole gzip file, got {error}. Download it again."
+                f"cannot read {path}: it must be a complete gzip file, got a damaged one ({error}). Download it again"
             ) from error
     if data.startswith(_ZIP):
         yield from _archived(path)
@@ -192,9 +196,7 @@ def _members(path: Path, *, strict: bool) -> list[str]:
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         # Beside the answers there may be archives of stimuli, whose state does not matter here.
         if strict or path.suffix.lower() != ARCHIVES[0] or path.name.startswith("jatos"):
-            raise ConvRNNError(
-                f"cannot read {path}: it must be a whole zip archive, got {error}. Download it again."
-            ) from error
+            raise _unreadable_archive(path, error) from error
         return []
     found = (name for name in names if _is_result(PurePosixPath(name).name) and not is_hidden(name))
     return sorted(
@@ -202,20 +204,34 @@ def _members(path: Path, *, strict: bool) -> list[str]:
     )
 
 
+def _unreadable_archive(path: Path, error: Exception) -> ConvRNNError:
+    """Name the cause and the way out that fits it: of the disk, of an unusual archive, or of a damaged one."""
+    if isinstance(error, OSError):
+        return ConvRNNError(f"cannot read {path}: {advice.describe(error, path, 'Download it again')}")
+    rule = "it must be a complete zip archive without a password, got"
+    if isinstance(error, RuntimeError):  # a password, or a compression that Python does not know
+        return ConvRNNError(
+            f"cannot read {path}: {rule} one that Python cannot unpack ({error}). Unpack it with another program and "
+            "give the folder"
+        )
+    return ConvRNNError(f"cannot read {path}: {rule} a damaged one ({error}). Download it again")
+
+
 def _archived(path: Path) -> Iterator[AnswerText]:
     names = _members(path, strict=True)
     if not names:
-        raise ConvRNNError(f"{path} holds no {RESULT} or {RESULTS}; give an archive of JATOS results.")
+        raise ConvRNNError(
+            f"cannot read {path}: the archive must hold {RESULT} or {RESULTS}, got neither. Give an archive of JATOS "
+            "results"
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             for name in names:
                 if archive.getinfo(name).file_size > _LARGEST_MEMBER:
                     raise ConvRNNError(
                         f"cannot read {path}: a result must have at most {_LARGEST_MEMBER} bytes, got "
-                        f"{archive.getinfo(name).file_size} in {name}. Unpack it, and give the folder."
+                        f"{archive.getinfo(name).file_size} in {name}. Unpack it and give the folder"
                     )
                 yield AnswerText(path / name, decoded(archive.read(name)))
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ConvRNNError(
-            f"cannot read {path}: every result must be whole and not encrypted, got {error}. Download it again."
-        ) from error
+        raise _unreadable_archive(path, error) from error

@@ -62,7 +62,9 @@ def bootstrap_interval(
         ConvRNNError: If lengths differ, or `samples` or `level` is out of range.
     """
     if not 0 < level < 1:
-        raise ConvRNNError(f"level must be a coverage between 0 and 1, such as 0.95, got {level}.")
+        raise ConvRNNError(
+            f"cannot estimate an interval: level must be above 0 and below 1, got {level}. Pass a coverage such as 0.95"
+        )
     drawn = bootstrap_replicates(
         values, statistic, seed=seed, samples=samples, axis=axis, vectorized=vectorized
     )
@@ -104,19 +106,25 @@ def bootstrap_replicates(
 ) -> np.ndarray:
     """The statistic of every bootstrap sample, `(samples, ...)`; arguments as for `bootstrap_interval`."""
     if samples < 1:
-        raise ConvRNNError(f"samples must be at least 1, got {samples}.")
+        raise ConvRNNError(
+            f"cannot resample: samples must be at least 1, got {samples}. Pass 2000, for example"
+        )
     arrays = [np.moveaxis(array, axis, 0) for array in _arrays(values)]
     lengths = {len(array) for array in arrays}
     if len(lengths) > 1:
         raise ConvRNNError(
-            f"cannot resample arrays together: they must have the same number of units, got {sorted(lengths)}."
+            f"cannot resample arrays together: they must have the same number of units, got {sorted(lengths)}. "
+            "Pass one entry per unit in each"
         )
     units = lengths.pop()
     if units == 0:
-        raise ConvRNNError("cannot resample: the arrays must have at least one unit, got none.")
+        raise ConvRNNError(
+            "cannot resample: the arrays must have at least one unit, got none. Pass at least one"
+        )
     if statistic is None and len(arrays) > 1:
         raise ConvRNNError(
-            "several arrays need a statistic: only one array has a default, its mean. Pass `statistic`."
+            f"cannot resample: several arrays need a statistic, got {len(arrays)} arrays without one. "
+            "Pass `statistic`"
         )
     width = max(array[:1].size for array in arrays)
     # The mean needs how often each unit was drawn, not the drawn units themselves.
@@ -137,7 +145,10 @@ def _arrays(values: ArrayLike | tuple[ArrayLike, ...]) -> list[np.ndarray]:
     given = values if isinstance(values, tuple) else (values,)
     arrays = [np.asarray(array) for array in given]
     if not arrays or any(array.ndim == 0 for array in arrays):
-        raise ConvRNNError("bootstrap values must be arrays with an axis of units, got a single number.")
+        found = "a single number" if arrays else "an empty tuple"
+        raise ConvRNNError(
+            f"cannot resample: values must be arrays with an axis of units, got {found}. Pass arrays"
+        )
     return arrays
 
 

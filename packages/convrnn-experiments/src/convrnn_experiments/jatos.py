@@ -132,11 +132,13 @@ def _session(path: Path, record: Record) -> Session | Problem:
     if record.problem is not None:
         what = f"{record.problem}; the whole observer is left out."
         if not record.array:
-            what = f"{record.problem}, so it is not an observer's; left out."
+            what = f"{record.problem}, so it is not an observer's record; left out."
         return Problem(path, record.line, what, lost=record.array)
     rows = record.value
     if not isinstance(rows, list):
-        return Problem(path, record.line, "is not an array of rows, so it is not an observer's; left out.")
+        return Problem(
+            path, record.line, "is not an array of rows, so it is not an observer's record; left out."
+        )
     first = rows[0] if rows and isinstance(rows[0], dict) else {}
     url = first.get("url")
     observer = url.get("srid") if isinstance(url, dict) else None
@@ -193,7 +195,7 @@ def _read_rows(session: Session, rows: list[Any]) -> None:
 
 def _read_trial(session: Session, row: dict[str, Any]) -> str:
     """Add a trial to the session, as read or as unreadable; what is odd about it, or nothing."""
-    read = _trial(row) if session.screen else "is in no block"
+    read = _trial(row) if session.screen else "is outside every block"
     block = list(BEEPS).index(session.screen) if session.screen else -1
     session.found[block] += 1
     if isinstance(read, str):
@@ -204,7 +206,7 @@ def _read_trial(session: Session, row: dict[str, Any]) -> str:
     beep = BEEPS[session.screen]
     session.rows.append((session.observer, experiment, block, beep, session.trial, order, *rest))
     if _truth(row.get("correct", correct)) != correct:
-        return "has a `correct` that is not response = category (kept: by response and category)"
+        return "`correct` contradicts response and category (kept: scored by response and category)"
     return ""
 
 

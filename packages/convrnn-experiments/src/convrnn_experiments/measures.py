@@ -42,10 +42,16 @@ def grouped_mean(values: ArrayLike, codes: Sequence[ArrayLike], shape: Sequence[
     numbers = np.asarray(values, dtype=float)
     arrays = [np.asarray(code) for code in codes]
     if len(arrays) != len(shape) or any(code.shape != numbers.shape for code in arrays) or numbers.ndim != 1:
-        raise ConvRNNError("grouped means need one array of codes per dimension, as long as the values.")
+        raise ConvRNNError(
+            f"cannot group means: codes must be {len(shape)} arrays as long as the values, got shapes "
+            f"{[code.shape for code in arrays]} for values of shape {numbers.shape}. Pass one array per dimension"
+        )
     for code, length in zip(arrays, shape, strict=True):
         if code.size and not (code.min() >= 0 and code.max() < length):
-            raise ConvRNNError(f"codes from {code.min()} to {code.max()} do not fit a dimension of {length}.")
+            raise ConvRNNError(
+                f"cannot group means: codes must be from 0 to {length - 1}, got {code.min()} to {code.max()}. Pass a "
+                "larger shape"
+            )
     cells = int(np.prod(shape))
     known = ~np.isnan(numbers)
     if not known.any():
@@ -144,7 +150,8 @@ def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
     matrix = np.stack([a.ravel(), b.ravel()])
     if np.isnan(matrix).any():
         raise ConvRNNError(
-            "error consistency needs an answer to every trial; give the trials that both have."
+            f"cannot compute error consistency: every trial must have an answer, got {int(np.isnan(matrix).sum())} "
+            "NaN. Pass the trials that both answered"
         )
     return float(consistency_matrix(matrix)[0, 1])
 
@@ -165,7 +172,10 @@ def consistency_matrix(correct: ArrayLike, others: ArrayLike | None = None) -> n
     a = _right_or_wrong(correct)
     b = a if others is None else _right_or_wrong(others)
     if a.shape[1] != b.shape[1]:
-        raise ConvRNNError(f"consistency is over the same trials; {a.shape[1]} and {b.shape[1]} came.")
+        raise ConvRNNError(
+            f"cannot compute error consistency: raters must have the same trials, got {a.shape[1]} and {b.shape[1]} "
+            "trials. Pass NaN for trials without an answer"
+        )
     return _kappas(a, b, np.ones(a.shape[1]))
 
 
@@ -216,10 +226,15 @@ def confusion_matrix(categories: ArrayLike, answers: ArrayLike, classes: int = C
     true, given = np.asarray(categories, dtype=np.int64), np.asarray(answers, dtype=np.int64)
     if true.ndim != 1 or given.ndim not in (1, 2) or len(given) != len(true):
         raise ConvRNNError(
-            f"answers {given.shape} do not fit categories {true.shape}: one row for each trial."
+            f"cannot count answers: there must be one row of answers per category, got shapes {given.shape} and "
+            f"{true.shape}. Pass (trials,) or (trials, times) and (trials,)"
         )
     if true.size and (true.min() < 0 or true.max() >= classes or given.min() < -1 or given.max() >= classes):
-        raise ConvRNNError(f"labels are 0 to {classes - 1}, and -1 for no answer; others came.")
+        both = np.concatenate([true, given.ravel()])
+        raise ConvRNNError(
+            f"cannot count answers: labels must be from 0 to {classes - 1}, and answers from -1, got {both.min()} to "
+            f"{both.max()}. Pass `classes` for other labels"
+        )
     columns = given[:, None] if given.ndim == 1 else given
     time = np.broadcast_to(np.arange(columns.shape[1]), columns.shape)
     answered = columns >= 0
@@ -251,7 +266,10 @@ def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
     """
     reached = np.asarray(entropy, dtype=float) <= threshold
     if reached.ndim != 2:
-        raise ConvRNNError(f"entropy is (images, times); an array of shape {reached.shape} came.")
+        raise ConvRNNError(
+            f"cannot compute response times: entropy must be (images, times), got shape {reached.shape}. Pass a row "
+            "per image"
+        )
     if reached.shape[1] == 0:
         return np.full(len(reached), np.nan)
     return np.where(reached.any(axis=1), reached.argmax(axis=1), np.nan)
@@ -301,7 +319,8 @@ def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | 
     values, times = np.asarray(entropy, dtype=float), np.asarray(human, dtype=float)
     if values.ndim != 2 or times.shape != values.shape[:1]:
         raise ConvRNNError(
-            f"entropy (images, times) and times (images,) must agree; {values.shape}, {times.shape}."
+            "cannot fit a threshold: entropy must be (images, times) and human times (images,), got shapes "
+            f"{values.shape} and {times.shape}. Pass the same images in both"
         )
     known = ~np.isnan(times)
     values, times = values[known], times[known]
@@ -365,15 +384,21 @@ def cross_validated_response_times(
 def _pair(a: ArrayLike, b: ArrayLike, what: str) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if x.shape != y.shape:
-        raise ConvRNNError(f"{what} of shapes {x.shape} and {y.shape} cannot be compared; they must agree.")
+        raise ConvRNNError(
+            f"cannot compare {what}: both must have the same shape, got shapes {x.shape} and {y.shape}. Pass the same "
+            "entries in both"
+        )
     return x, y
 
 
 def _right_or_wrong(correct: ArrayLike) -> np.ndarray:
     values = np.asarray(correct, dtype=float)
     if values.ndim != 2 or not (np.isnan(values) | (values == 0) | (values == 1)).all():
+        known = np.isnan(values) | (values == 0) | (values == 1)
+        found = f"shape {values.shape}" if values.ndim != 2 else f"{values[~known][0]:g}"
         raise ConvRNNError(
-            "right or wrong is 1 or 0 (NaN: no answer), as (raters, trials); something else came."
+            f"cannot compute error consistency: answers must be (raters, trials) of 1, 0 or NaN, got {found}. Pass 1 "
+            "for right, 0 for wrong and NaN for no answer"
         )
     return values
 

@@ -126,13 +126,19 @@ def read_observers(
         problems += wrong
     unread, problems = problems, problems + _half_sessions(sessions)
     if strict and problems:
-        raise ConvRNNError(_listed(problems))
+        raise ConvRNNError(
+            f"cannot read the answers: with `strict`, nothing may be left out, got {_listed(problems)} Repair the "
+            "files, or pass strict=False"
+        )
     counts = {"found": 0, "unreadable": sum(problem.lost for problem in problems), "repeated": 0}
     readable = [session for session in sessions if session.rows]
     counts["found"] = len(readable) + counts["unreadable"]
     if not readable:
-        because = f": {problems[0]}" if problems else "."
-        raise ConvRNNError(f"{paths} holds no observer{because}")
+        which = f"no readable one: {problems[0]}" if problems else "none."
+        raise ConvRNNError(
+            f"cannot read the answers: {paths} must hold at least one observer, got {which} Give files with "
+            "answered trials"
+        )
     _require_readable(sessions, counts, unread, max_unreadable)
     kept = _one_session_each(readable, problems)
     counts["repeated"] = len(readable) - len(kept)
@@ -168,7 +174,7 @@ def _require_readable(
         if lost > most * found:
             raise ConvRNNError(
                 f"cannot read the answers: at most {most:.3g} of the {what} may be unreadable, got {lost} of {found}: "
-                f"{_listed(problems)} Mend the files, or raise --max-unreadable."
+                f"{_listed(problems)} Repair the files, or raise --max-unreadable"
             )
 
 
@@ -190,7 +196,7 @@ def _half_sessions(sessions: list[Session]) -> list[Problem]:
         short = {block: session.found[block] for block in range(len(BEEPS)) if session.found[block] < full}
         if short:
             has = ", ".join(f"block {block} has {count}" for block, count in short.items())
-            what = f"observer {session.observer}: half a session: {has} of {full} trials; kept as far as it goes."
+            what = f"observer {session.observer}: incomplete session: {has} of {full} trials; these trials are used."
             problems.append(Problem(session.path, session.line, what))
     return problems
 
@@ -255,7 +261,8 @@ def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd
     table = table.copy()
     if convention not in MISSES:
         raise ConvRNNError(
-            f"cannot score missed trials: the convention must be one of {', '.join(MISSES)}, got {convention!r}."
+            f"cannot score missed trials: the convention must be one of {', '.join(MISSES)}, got {convention!r}. "
+            "Choose one of these"
         )
     if convention == "random":
         return _with_random_answers(table, seed)

@@ -178,7 +178,8 @@ def observer_means(
     values = np.asarray(scores, dtype=float)
     if values.ndim != 2 or not len(values):
         raise ConvRNNError(
-            f"people's scores: must be (observers, images), got an array of shape {values.shape}"
+            f"cannot estimate sampling error: scores must be (observers, images) of at least one observer, got shape "
+            f"{values.shape}. Pass a row per observer"
         )
     known = ~np.isnan(values)
     filled = np.where(known, values, 0)
