@@ -10,7 +10,7 @@ from list_messages import messages
 
 TRANSLATED = re.compile(r"\b(came|lies|goes on|anew|could not be had|is no (?!longer|more)|there is no)\b")
 """Words of messages that were thought in another language."""
-DONE = ("convrnn-model",)
+DONE = ("convrnn-experiments", "convrnn-model")
 """Packages whose messages have all been read and rewritten."""
 
 

@@ -117,7 +117,7 @@ def test_features_depend_on_device_and_settings(
         ({"CUDA_VISIBLE_DEVICES": ""}, True, {}, "CUDA_VISIBLE_DEVICES='' hides it"),
         ({"CUDA_VISIBLE_DEVICES": "-1"}, True, {}, "CUDA_VISIBLE_DEVICES='-1' hides it"),
         ({}, True, {"workers": True}, "workers compute on processor cores"),
-        ({}, True, {"devices": ("CPU:0",)}, "--devices CPU:0 leaves it out"),
+        ({}, True, {"devices": ("CPU:0",)}, "--devices CPU:0 excludes it"),
     ],
 )
 def test_a_gpu_that_is_not_used_is_said(
@@ -156,7 +156,7 @@ def test_a_gpu_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("CUDA_ERROR_DEVICES_UNAVAILABLE\nmore")
 
     monkeypatch.setattr(tf.config, "list_logical_devices", fail)
-    with pytest.raises(ConvRNNError, match=r"cannot compute on the GPU .*UNAVAILABLE\. End other programs"):
+    with pytest.raises(ConvRNNError, match=r"cannot compute on the GPU .*UNAVAILABLE\. Stop other programs"):
         devices.computing_device()
 
 

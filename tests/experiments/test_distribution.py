@@ -96,7 +96,7 @@ def test_bfloat16_keeps_float32_weights(prepared: PreparedSet, tmp_path: Path) -
 
 
 def test_devices_that_are_not_there() -> None:
-    with pytest.raises(ConvRNNError, match="GPU:7"):
+    with pytest.raises(ConvRNNError, match=r"must be one of CPU:0.*, got GPU:7"):
         distribution.strategy(("GPU:7",))
 
 
@@ -177,12 +177,14 @@ def test_a_process_that_nobody_joins() -> None:
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
     assert said.startswith(
-        "convrnn: error: training did not start: process 1 of 2 waited 0.5 s for the others"
+        "convrnn: error: cannot start training: process 1 of 2 must reach the others at 127.0.0.1:9 within 0.5 s"
     )
 
 
 def test_batches_that_cannot_be_shared() -> None:
-    with pytest.raises(ConvRNNError, match="multiple"):
+    with pytest.raises(
+        ConvRNNError, match=r"a multiple of --processes 3, got 10\. Give a multiple such as 12"
+    ):
         rows_of_process(np.arange(9), 10, index=0, count=3)
     with pytest.raises(ConvRNNError, match="KERAS_BACKEND=jax"):
         distribution.join("localhost:1", 0, 2)

@@ -194,8 +194,8 @@ def test_wrong_test_sets(tmp_path, run, human, prepared):
     only_blur = tmp_path / "BlurSplit_color"
     shutil.copytree(human / "BlurSplit_color", only_blur)
     for folder, regime, says in (
-        (tmp_path / "nowhere", Regime.COLOR, "is not a folder"),
-        (only_blur, Regime.COLOR, "no stimuli of the color regime, but of blur"),
+        (tmp_path / "nowhere", Regime.COLOR, "must be a folder, got no such folder"),
+        (only_blur, Regime.COLOR, "must hold stimuli of the color regime, got blur"),
     ):
         with pytest.raises(ConvRNNError, match=says):
             testsets.find_trials(folder, regime, config)

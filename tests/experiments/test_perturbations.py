@@ -182,7 +182,7 @@ def test_any_batch_stays_in_range(batch: int, height: int, value: float, regime:
 
 def test_levels_are_checked() -> None:
     assert NOISE.with_levels((0.1, 0.2)).levels == (0.1, 0.2)
-    with pytest.raises(ConvRNNError, match="no levels"):
+    with pytest.raises(ConvRNNError, match="regime must be noise or blur, got levels"):
         CONDITIONS[Regime.COLOR].with_levels((0.1,))
     with pytest.raises(ConvRNNError, match="at least 0"):
         BLUR.with_levels((-1.0,))

@@ -203,7 +203,7 @@ def test_an_unreadable_picture_is_said_in_one_line(bad: bytes) -> None:
     with pytest.raises(tf.errors.OpError) as caught:
         list(batches(pictures([noise(64, 64)] * 2, files), Frame(16, 16), 1))
     said = str(unreadable(caught.value, "some/set"))
-    assert said.startswith("an image of some/set cannot be read: ")
+    assert said.startswith("cannot decode an image of some/set: ")
     assert len(said.splitlines()) == 1
 
 

@@ -204,7 +204,7 @@ def test_source_folders_that_cannot_be_listed_or_are_gone_are_errors(drawn, tmp_
     if not labelled:
         shutil.rmtree(victim)
         victim.symlink_to("/nowhere")
-        with pytest.raises(ConvRNNError, match="got a link to nothing"):
+        with pytest.raises(ConvRNNError, match="must link to a folder, got a broken link"):
             stimuli.find_source(folder, labels)
 
 
@@ -295,8 +295,8 @@ def test_errors_leave_nothing(tmp_path, prepared):
     before = sorted(tmp_path.rglob("*"))
     for validation, out, says in (
         (prepared.path, tmp_path / "full", "got one with files"),
-        (tmp_path / "few", tmp_path / "new", "no validation image of: airplane, bear"),
-        (tmp_path / "empty", tmp_path / "new", "no images of the 16 categories"),
+        (tmp_path / "few", tmp_path / "new", "must have a validation image, got none of airplane, bear"),
+        (tmp_path / "empty", tmp_path / "new", "must hold images of the 16 categories, got none"),
         (tmp_path / "nowhere", tmp_path / "new", "does not exist"),
     ):
         with pytest.raises(ConvRNNError, match=says):

@@ -39,8 +39,8 @@ class Misses(StrEnum):
 def main() -> NoReturn:
     """The `convrnn` command."""
     errors = (ConvRNNError, convrnn_model.ConvRNNError)
-    # Asked for, so that no run is gone on with by mistake.
-    going_on = "run the same command again; train goes on from here, with --resume"
+    # Asked for, so that no run is resumed by mistake.
+    going_on = "run the same command again to continue; train continues with --resume"
     convrnn_data.console.run(app, "convrnn", errors, going_on)
 
 
@@ -51,7 +51,7 @@ def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is not a list of numbers such as 0,0.02,0.04", param_hint=option
+            f"must be numbers separated by commas, such as 0,0.02,0.04, got {text!r}", param_hint=option
         ) from None
 
 
@@ -131,8 +131,8 @@ def train(
     engine: EngineOption = Engine.local,
     workers: Workers = None,
     address: Address = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an unfinished run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a network under a regime; validate on the validation split after every epoch."""
     from convrnn_experiments import launching
@@ -201,7 +201,7 @@ def features_command(
         str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, 1 to N, as of an array.")
     ] = None,
 ) -> None:
-    """Compute and keep what `train` needs with the same options, or go on where a stopped run was."""
+    """Compute and keep what `train` needs with the same options, or resume where a stopped run ended."""
     from convrnn_experiments import launching
     from convrnn_experiments.config import from_options
     from convrnn_experiments.parts import Where
@@ -318,7 +318,9 @@ def compare(
     from convrnn_experiments import runs as folders
 
     if out.exists() and not out.is_dir():
-        raise ConvRNNError(f"cannot write {out}: --out must be a folder, got a file. Choose another name")
+        raise ConvRNNError(
+            f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
+        )
     evaluations = results.read_evaluations(runs)
     crowd = people.read_people(
         human, named=exclude or (), misses=misses.value, seed=seed, max_unreadable=max_unreadable
@@ -392,7 +394,7 @@ def stimuli(
         Path | None,
         typer.Option(
             help="LOC_val_solution.csv or another CSV of image names and synsets; the devkit; or one synset a line.",
-            show_default="looked for beside ILSVRC's images",
+            show_default="found beside ILSVRC's images",
         ),
     ] = None,
     noise_sd: Annotated[str, typer.Option(help="Noise levels.")] = "0,0.04,0.16",

@@ -49,10 +49,14 @@ class Condition:
             return self
         if self.perturbation is None:
             raise ConvRNNError(
-                f"the {self.regime} regime has no levels, but {levels} were given; leave them out"
+                f"cannot set levels: the regime must be noise or blur, got levels {levels} for {self.regime}. Remove "
+                "the levels"
             )
         if not levels or any(not 0 <= level < float("inf") for level in levels):
-            raise ConvRNNError(f"{self.perturbation} levels are SDs of at least 0, but {levels} were given")
+            raise ConvRNNError(
+                f"cannot set {self.perturbation} levels: each must be a finite SD of at least 0, got {levels}. Give at "
+                "least one level, none of them negative"
+            )
         return replace(self, levels=tuple(float(level) for level in levels))
 
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from convrnn_data import advice
 from convrnn_experiments.config import Config
 from convrnn_experiments.devices import computing_device, numerics
 from convrnn_experiments.errors import ConvRNNError
@@ -61,21 +62,26 @@ def require_folder(folder: Path, config: Config) -> None:
     """
     try:
         asked = json.loads((folder / DEPENDS_ON).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        shared = "Put the set, the weights and the features on a disk that every worker sees"
         raise ConvRNNError(
-            f"cannot read {folder}: {error}. Put the set, the weights and the features on a disk that every "
-            "worker sees"
+            f"cannot read {folder / DEPENDS_ON}: {advice.describe(error, folder / DEPENDS_ON, shared)}"
+        ) from error
+    except ValueError as error:
+        raise ConvRNNError(
+            f"cannot read {folder / DEPENDS_ON}: it must be valid JSON, got a damaged file ({error}). Delete the file "
+            "and run the same command again"
         ) from error
     own = json.loads(json.dumps(dependencies(config, config.weights_sha256)))
     versions = asked.pop("versions", {}), own.pop("versions")
     differing = [
-        f"{name} is {mine.get(name)}, not {value}"
+        f"{name} must be {value}, got {mine.get(name)}"
         for given, mine in ((asked, own), versions)
         for name, value in given.items()
         if mine.get(name) != value
     ]
     if differing:
         raise ConvRNNError(
-            f"cannot compute features of {folder} here: {'; '.join(differing)}. Give every worker the same "
+            f"cannot compute features of {folder} on this worker: {'; '.join(differing)}. Give every worker the same "
             "kind of processor, versions and settings"
         )

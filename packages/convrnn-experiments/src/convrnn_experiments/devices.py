@@ -89,7 +89,7 @@ def _gpus() -> list[str]:
     except (RuntimeError, ValueError) as error:
         first, *_ = str(error).strip().splitlines() or [type(error).__name__]
         raise ConvRNNError(
-            f"cannot compute on the GPU of this machine: {first}. End other programs that use it, or set "
+            f"cannot compute on the GPU of this machine: {first}. Stop other programs that use it, or set "
             "CUDA_VISIBLE_DEVICES=-1 to compute on the processor"
         ) from error
 
@@ -106,9 +106,9 @@ def idle_gpu(*, workers: bool = False, devices: tuple[str, ...] = ()) -> str | N
     if not found or not (workers or named or not _gpus()):
         return None
     if workers:
-        reason = "workers compute on processor cores; leave --workers and --engine out to use it"
+        reason = "workers compute on processor cores; omit --workers and --engine to use it"
     else:
-        reason = f"--devices {','.join(devices)} leaves it out" if named else _why_idle()
+        reason = f"--devices {','.join(devices)} excludes it" if named else _why_idle()
     return f"device: processor ({processor()}), though this machine has a GPU ({found}): {reason}"
 
 

@@ -39,7 +39,8 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
     there = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     if missing := [device for device in devices if device not in there]:
         raise ConvRNNError(
-            f"unknown devices {', '.join(missing)}: --devices must be some of {', '.join(there)}"
+            f"cannot use --devices: each must be one of {', '.join(there)}, got {', '.join(missing)}. Choose among "
+            "these, or omit --devices to use every GPU"
         )
     chosen = devices or tuple(name for name in there if name.startswith("GPU"))
     return tf.distribute.MirroredStrategy(list(chosen)) if len(chosen) > 1 else tf.distribute.get_strategy()
@@ -92,10 +93,8 @@ def _ended_after(seconds: float, message: str) -> Iterator[None]:
     """End this process where what is within takes longer: JAX itself aborts after 300 s, with a C++ stack trace."""
 
     def end() -> None:
-        way_out = (
-            "Start every process with the same --coordinator, within that time, and let its port through"
-        )
-        print(f"convrnn: error: training did not start: {message}. {way_out}.", file=sys.stderr, flush=True)
+        way_out = "Start every process with the same --coordinator within that time, and open its port"
+        print(f"convrnn: error: cannot start training: {message}. {way_out}", file=sys.stderr, flush=True)
         os._exit(1)
 
     timer = threading.Timer(seconds, end)
@@ -123,16 +122,20 @@ def join(coordinator: str, index: int, count: int) -> Processes:
     """
     if keras.backend.backend() != "jax":
         raise ConvRNNError(
-            "training over several processes needs Keras on JAX: set KERAS_BACKEND=jax (and pip install jax); "
-            f"this is {keras.backend.backend()}"
+            f"cannot train over several processes: Keras' backend must be jax, got {keras.backend.backend()}. "
+            "`pip install jax`, and set KERAS_BACKEND=jax"
         )
     if not 0 <= index < count:
-        raise ConvRNNError(f"--process must be from 0 to {count - 1} for --processes {count}, got {index}")
+        raise ConvRNNError(
+            f"cannot join the training: --process must be from 0 to {count - 1} for --processes {count}, got {index}. "
+            "Number the processes from 0"
+        )
     import jax
 
     # Without it, processes on CPUs alone cannot add their gradients.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    with _ended_after(JOIN, f"process {index} of {count} waited {JOIN} s for the others at {coordinator}"):
+    rule = f"process {index} of {count} must reach the others at {coordinator} within {JOIN} s, got no answer"
+    with _ended_after(JOIN, rule):
         keras.distribution.initialize(coordinator, count, index)
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
     return Processes(index, count)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from convrnn_data import CATEGORIES
+from convrnn_data import CATEGORIES, advice
 from convrnn_data.beside import remove_dead_temporaries
 from convrnn_data.console import Report, silent
 from convrnn_data.images import BadImage
@@ -127,9 +127,12 @@ def _unreadable(trials: Trials, start: int, error: Exception) -> str:
     for row in range(start, len(trials.paths)):
         try:
             decode(trials.pictures.read([row])[0])
-        except (BadImage, OSError):
-            return f"{trials.paths[row]} is no whole JPEG; replace it, or remove it"
-    return f"{trials.source} cannot be read: {str(error).splitlines()[0]}"
+        except BadImage as bad:
+            again = "Download it again" if trials.perturbed else "Prepare the set again with --check decode"
+            return f"cannot decode {trials.paths[row]}: {bad}. {again}"
+        except OSError as failed:
+            return f"cannot read {trials.paths[row]}: {advice.describe(failed)}"
+    return f"cannot evaluate on {trials.source}: {str(error).splitlines()[0]}"
 
 
 def _write(

@@ -160,11 +160,20 @@ def _checked(config: Config, progress: Progress) -> tuple[Config, PreparedSet]:
 
 def _require_fitting(config: Config, where: Where, place: Place) -> None:
     """Raises ConvRNNError where processes, or workers, are asked for that this training has no use for."""
-    if place.processes > 1 and (place.coordinator is None or config.trainable == "readout"):
-        raise ConvRNNError("--processes needs --coordinator HOST:PORT and --trainable all")
+    if place.processes > 1 and place.coordinator is None:
+        raise ConvRNNError(
+            f"cannot train over {place.processes} processes: --processes needs --coordinator, got none. Give every "
+            "process the HOST:PORT of the first one"
+        )
+    if place.processes > 1 and config.trainable == "readout":
+        raise ConvRNNError(
+            f"cannot train over {place.processes} processes: --processes needs --trainable all, got readout. Omit "
+            "--processes, or train the whole network"
+        )
     if config.trainable == "all" and not where.here:
         raise ConvRNNError(
-            "--engine and --workers compute cached features, so they need --trainable readout, got all. Leave them out"
+            "cannot use workers: --engine and --workers compute cached features, so they need --trainable readout, got "
+            "all. Omit both options"
         )
 
 

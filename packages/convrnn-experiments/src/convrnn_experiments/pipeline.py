@@ -96,7 +96,8 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
     """
     if batch_size % count:
         raise ConvRNNError(
-            f"--batch-size {batch_size} cannot be shared by {count} processes; take a multiple"
+            f"cannot split batches: --batch-size must be a multiple of --processes {count}, got {batch_size}. Give a "
+            f"multiple such as {-(-batch_size // count) * count}"
         )
     filled = np.concatenate([rows, np.full(-len(rows) % count, -1, rows.dtype)])
     return filled[index::count]
@@ -136,7 +137,7 @@ def batches(
     if jitter is None:
         jitter = np.tile(CENTRE, (len(pictures), 1))
     if not len(rows):
-        raise ValueError("no rows to make batches of")
+        raise ValueError("cannot make batches: at least one row is required, got none. Pass rows")
     make = _maker(pictures, frame, jitter)
 
     def load(chunk: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -200,8 +201,8 @@ def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
     if found := re.search(r"ConvRNNError: (.+)", error.message):
         return ConvRNNError(found[1])
     if found := re.search(r"BadImage: (.+)", error.message):
-        way_out = "prepare the set anew with --check decode, which leaves such images out"
-        return ConvRNNError(f"an image of {source} cannot be read: {found[1]}; {way_out}")
+        way_out = "Prepare the set again with --check decode, which rejects damaged images"
+        return ConvRNNError(f"cannot decode an image of {source}: {found[1]}. {way_out}")
     return None
 
 

@@ -90,10 +90,13 @@ def write(
         ConvRNNError: results or answers cannot be read, or the page cannot be written there; nothing is written.
     """
     if page.is_dir():
-        raise ConvRNNError(f"{page} is a folder; --out takes the page's file name, such as {page}/index.html")
+        raise ConvRNNError(
+            f"cannot write {page}: --out must be a file name, got a folder. Give a name such as {page}/index.html"
+        )
     if page.name == LIST:
         raise ConvRNNError(
-            f"{page} is the list of the files beside a page; --out takes another name, such as index.html"
+            f"cannot write {page}: --out must not be {LIST}, the list of the files beside a page. Give another name, "
+            "such as index.html"
         )
     evaluations = read_evaluations(paths)
     people = (

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from convrnn_data.images import FORMATS, UNREADABLE, BadImage
 
@@ -59,7 +59,14 @@ def size_of(encoded: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return image.height, image.width
     except UNREADABLE as error:
-        raise BadImage(str(error)) from error
+        raise BadImage(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Say why Pillow cannot read a picture; its own words for an unknown format hold an address in memory."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"it must be one of {', '.join(FORMATS)}, got another format or damage"
+    return str(error)
 
 
 def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
@@ -68,7 +75,7 @@ def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return np.asarray(image.convert("RGB"))
     except UNREADABLE as error:
-        raise BadImage(str(error)) from error
+        raise BadImage(_reason(error)) from error
 
 
 def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarray:

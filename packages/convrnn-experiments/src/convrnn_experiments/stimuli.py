@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from convrnn_data import CATEGORIES, PreparedSet
+from convrnn_data import CATEGORIES, PreparedSet, advice
 from convrnn_data.beside import require_new, written_folder
 from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.console import Report, silent
@@ -166,7 +166,10 @@ def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int
     """
     missing = [name for label, name in enumerate(CATEGORIES) if not (labels == label).any()]
     if missing:
-        raise ConvRNNError(f"there is no validation image of: {', '.join(missing)}")
+        raise ConvRNNError(
+            f"cannot plan stimuli: every category must have a validation image, got none of {', '.join(missing)}. Give "
+            "images of all 16 categories"
+        )
     planned = []
     for experiment, its in levels.items():
         rng = generator(seed, Stream.STIMULUS_PLAN, list(LEVELS).index(experiment))
@@ -242,8 +245,12 @@ def _square(source: Source, row: int, size: int) -> np.ndarray:
     """Crop a picture's centre as validation does: (size, size, 3) float32 in [0, 1]."""
     try:
         square = centre_square(source.read(row), Frame(size, default_resize(size)))
-    except (BadImage, OSError) as error:
-        raise ConvRNNError(f"{source.names[row]} cannot be read: {error}") from error
+    except BadImage as error:
+        raise ConvRNNError(
+            f"cannot decode {source.names[row]}: {error}. Replace it with an undamaged copy"
+        ) from error
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {source.names[row]}: {advice.describe(error)}") from error
     return square.astype(np.float32) / 255
 
 
@@ -254,7 +261,9 @@ def find_source(folder: Path, labels: Path | None = None) -> Source:
         ConvRNNError: there are none of the 16 categories.
     """
     if not folder.exists():
-        raise ConvRNNError(f"{folder} does not exist; give a prepared set, or validation images")
+        raise ConvRNNError(
+            f"cannot find validation images: {folder} does not exist. Give a prepared set or validation images"
+        )
     if labels is None and (folder / MANIFEST).is_file():
         return _in_set(PreparedSet(folder))
     if folder.is_file() or (labels is not None and labels.suffix != ".csv"):
@@ -264,8 +273,9 @@ def find_source(folder: Path, labels: Path | None = None) -> Source:
         return _in_ilsvrc(folder, None)
     if not named:
         raise ConvRNNError(
-            f"{folder} holds no images of the 16 categories: give a prepared set, ILSVRC's validation images, folders "
-            "named by synset or category, or --labels with a CSV of image names and synsets"
+            f"cannot find validation images: {folder} must hold images of the 16 categories, got none. Give a prepared "
+            "set, ILSVRC's validation images, folders named by synset or category, or --labels with a CSV of image "
+            "names and synsets"
         )
     paths = sorted(named)
     labels_of = np.array([LABELS[named[path]] for path in paths])
@@ -306,8 +316,8 @@ def _in_folders(folder: Path) -> dict[Path, str]:
         if category := _category(inner.name):
             if is_dead_link(inner):
                 raise ConvRNNError(
-                    f"cannot read the images of {category}: {inner} must link to a folder, got a link to nothing. "
-                    "Mount what it links to, or remove it"
+                    f"cannot read the images of {category}: {inner} must link to a folder, got a broken link. "
+                    "Mount the disk of its target, or remove the link"
                 )
             if inner.is_dir():
                 paths = (inner / name for name in names_in(inner))
@@ -320,11 +330,19 @@ def _by_list(folder: Path, labels: Path) -> dict[Path, str]:
     try:
         with labels.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if len(row) > 1 and row[1].split()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConvRNNError(f"{labels} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {labels}: {advice.describe(error, labels)}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConvRNNError(
+            f"cannot read {labels}: it must be CSV text in UTF-8, got another encoding or damage ({error}). Save it as "
+            "UTF-8"
+        ) from error
     wanted = {Path(row[0]).stem: category for row in rows if (category := _category(row[1].split()[0]))}
     if not wanted:
-        raise ConvRNNError(f"{labels} names no image of the 16 categories; its columns are name and synset")
+        raise ConvRNNError(
+            f"cannot use {labels}: its columns must be the name and the synset of images, got none of the 16 "
+            "categories. Give ILSVRC's LOC_val_solution.csv or a table like it"
+        )
     found: dict[str, Path] = {}
     for path in files_below(folder):
         if path.stem in wanted and path.suffix.lower() in _SUFFIXES:

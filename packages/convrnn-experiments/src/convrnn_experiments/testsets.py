@@ -73,7 +73,8 @@ def find_trials(
     """
     if not folder.is_dir():
         raise ConvRNNError(
-            f"{folder} is not a folder: give a prepared set or a folder of human stimuli, in any layout"
+            f"cannot test on {folder}: it must be a folder, got {'a file' if folder.exists() else 'no such folder'}. "
+            "Give a prepared set or a folder of human stimuli in any layout"
         )
     prepared = PreparedSet(folder) if (folder / "manifest.json").is_file() else None
     if prepared is not None and prepared.manifest["kind"] != "human":
@@ -92,7 +93,8 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
     if not chosen:
         others = ", ".join(sorted({stimulus.regime for stimulus in stimuli}))
         raise ConvRNNError(
-            f"{folder} holds no stimuli of the {regime} regime, but of {others}; choose another with --condition"
+            f"cannot test on {folder}: it must hold stimuli of the {regime} regime, got {others}. Choose another "
+            "regime with --condition"
         )
     chosen.sort(key=lambda stimulus: (stimulus.label, str(stimulus.parsed)))
     _require_size(chosen, config.stimulus_size)
@@ -121,7 +123,7 @@ def _require_size(stimuli: Sequence[Stimulus], side: int) -> None:
             continue  # a damaged picture is named when it is decoded
         if (height, width) != (side, side):
             raise ConvRNNError(
-                f"{_path_of(stimulus)} cannot be shown: a stimulus must be a square of the run's --stimulus-size "
+                f"cannot test on {_path_of(stimulus)}: a stimulus must be a square of the run's --stimulus-size "
                 f"{side} px, got {width} x {height} px. Train with the --stimulus-size of the test set, or make one "
                 f"with `convrnn stimuli --size {side}`"
             )

@@ -147,7 +147,7 @@ def _extractor(config: Config, threads: int) -> "Extractor":
         if (here := getattr(found, field.name)) != (sent := getattr(config, field.name)):
             named = config.weights if field.name == "weights_sha256" else config.data
             raise ConvRNNError(
-                f"{named} differs on this worker: {field.name} must be {sent}, got {here}. "
-                "Put it on a disk that every worker sees"
+                f"cannot use {named} on this worker: its {field.name} must be {sent}, got {here}. Put it on a disk "
+                "that every worker sees"
             )
     return Extractor(prepare_network(config, lambda line: None), config, data, threads)
