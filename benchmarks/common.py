@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import draw_sample
-from convrnn_experiments.runs import write_json, written
+from convrnn_data.sample.sample import draw_sample
+from convrnn_experiments.runs.folder import write_json, written
 
 PACKAGES = (
     "convrnn-data",

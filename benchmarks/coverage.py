@@ -1,8 +1,8 @@
 """How often the comparison's 95 % confidence intervals hold the truth, by simulating the whole design.
 
 Each experiment draws new images and new observers from populations whose accuracies are known, has two networks and
-the observers answer, and computes the intervals of `convrnn_experiments.contrast`. Observers miss trials as often as
-in the published data, and a miss scores 1/16.
+the observers answer, and computes the intervals of `convrnn_experiments.statistics.contrast`. Observers miss trials
+as often as in the published data, and a miss scores 1/16.
 """
 
 import argparse
@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from convrnn_experiments import intervals
-from convrnn_experiments.contrast import (
+from convrnn_experiments.runs.folder import write_json
+from convrnn_experiments.statistics import intervals
+from convrnn_experiments.statistics.contrast import (
     BLOCKS,
     CLASSES,
     Contrast,
@@ -27,8 +28,7 @@ from convrnn_experiments.contrast import (
     slope_weights,
     student,
 )
-from convrnn_experiments.intervals import Estimate
-from convrnn_experiments.runs import write_json
+from convrnn_experiments.statistics.intervals import Estimate
 
 BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
 MISSES = np.array([0.60, 0.50, 0.33, 0.28, 0.23])

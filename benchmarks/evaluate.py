@@ -17,10 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
-from convrnn_experiments import evaluation, runs, testsets
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
-from convrnn_experiments.networks import build_network
+from convrnn_experiments.evaluation import predict
+from convrnn_experiments.evaluation import trials as trial_sets
+from convrnn_experiments.runs import folder as run_folder
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.network import build_network
 from convrnn_model import save_weights
 
 
@@ -37,7 +39,7 @@ def main() -> None:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     run, trials = finished_run(options, folder)
     count = len(trials.paths)
-    seconds = in_turn({"evaluate": lambda: evaluation.evaluate(run, trials), "network alone": alone(run, count)},
+    seconds = in_turn({"evaluate": lambda: predict.evaluate(run, trials), "network alone": alone(run, count)},
                       options.rounds)  # fmt: skip
     return {
         "images": count,
@@ -49,7 +51,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     }
 
 
-def finished_run(options: argparse.Namespace, folder: Path) -> tuple[runs.Run, testsets.Trials]:
+def finished_run(options: argparse.Namespace, folder: Path) -> tuple[run_folder.Run, trial_sets.Trials]:
     """A run whose weights are as they were drawn, and the training split of a drawn set, to evaluate it on."""
     data = drawn_set(folder, options.images_per_category)
     size = options.image_size
@@ -62,20 +64,20 @@ def finished_run(options: argparse.Namespace, folder: Path) -> tuple[runs.Run, t
         trainable="all",
     )
     config = checked(config, data)
-    run = runs.start(folder / "run", config, resume=False, force=False)
+    run = run_folder.start(folder / "run", config, resume=False, force=False)
     save_weights(build_network(config), run.weights)
-    return run, testsets.find_trials(data.path, config.perturb, config, split="train")
+    return run, trial_sets.find_trials(data.path, config.perturb, config, split="train")
 
 
-def alone(run: runs.Run, count: int) -> Callable[[], None]:
+def alone(run: run_folder.Run, count: int) -> Callable[[], None]:
     """The run's network on so many pictures in memory."""
     config = run.config()
     model = build_network(config)
-    shape = (evaluation.BATCH, config.image_size, config.image_size, 3)
+    shape = (predict.BATCH, config.image_size, config.image_size, 3)
     batch = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
     def answer() -> None:
-        for start in range(0, count, evaluation.BATCH):
+        for start in range(0, count, predict.BATCH):
             model.predict_on_batch(batch[: count - start])
 
     return answer

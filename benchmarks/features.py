@@ -19,9 +19,11 @@ import numpy as np
 
 from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
 from convrnn_data import PreparedSet
-from convrnn_experiments import extraction, features, networks
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
+from convrnn_experiments.features import extractor as extractor_module
+from convrnn_experiments.features import store
+from convrnn_experiments.runs import network as run_network
+from convrnn_experiments.runs.config import Config
 
 
 def main() -> None:
@@ -63,17 +65,17 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
     """Features of the training split, computed anew in each call, and the pooled network on arrays in memory."""
-    network = networks.build_network(config)
-    extractor = extraction.Extractor(network, config, data)
-    model, _ = extraction.pooled_model(network, config)
-    shape = (extraction.BATCH, config.stimulus_size, config.stimulus_size, 3)
+    network = run_network.build_network(config)
+    extractor = extractor_module.Extractor(network, config, data)
+    model, _ = extractor_module.pooled_model(network, config)
+    shape = (extractor_module.BATCH, config.stimulus_size, config.stimulus_size, 3)
     batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     count = len(data.table("train"))
-    starts = range(0, count, extraction.BATCH)
+    starts = range(0, count, extractor_module.BATCH)
 
     def computed() -> None:
         kept = Path(tempfile.mkdtemp(dir=folder))
-        for part in features.plan(data, config, kept):
+        for part in store.plan(data, config, kept):
             if part.split == "train":
                 extractor.write(part)
 

@@ -39,12 +39,10 @@ import tensorflow as tf
 from common import bars, in_turn, per_second, ratio, show, spread, write
 from convrnn_data import PreparedSet, prepare
 from convrnn_data.categories import shipped_lists
-from convrnn_data.sample import draw_sample
-from convrnn_experiments import squares
+from convrnn_data.sample.sample import draw_sample
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import default_resize
-from convrnn_experiments.perturbations import Perturb
-from convrnn_experiments.pipeline import (
+from convrnn_experiments.images import decoding
+from convrnn_experiments.images.batches import (
     Frame,
     Pictures,
     batches,
@@ -53,6 +51,8 @@ from convrnn_experiments.pipeline import (
     epoch_rows,
     pictures_of,
 )
+from convrnn_experiments.images.perturbations import Perturb
+from convrnn_experiments.runs.config import default_resize
 
 BATCH = 32
 STAGED = 250  # images that the stages are measured on, at most
@@ -191,16 +191,18 @@ def stages(pictures: Pictures, frame: Frame, rounds: int) -> dict[str, dict[str,
     """Processor microseconds per image of each stage, in one thread."""
     rows = list(range(min(len(pictures), STAGED)))
     files, sizes = pictures.read(rows), decode_sizes(pictures, frame).tolist()
-    whole = [squares.decode(file, size) for file, size in zip(files, sizes, strict=False)]
-    cut = [squares.cut(image, frame.size / frame.resize, (0.5, 0.5)) for image in whole]
-    resize = squares.resizer(frame.size)
+    whole = [decoding.decode(file, size) for file, size in zip(files, sizes, strict=False)]
+    cut = [decoding.cut(image, frame.size / frame.resize, (0.5, 0.5)) for image in whole]
+    resize = decoding.resizer(frame.size)
     resized, target = [resize(square) for square in cut], np.empty((frame.size, frame.size, 3), np.uint8)
     functions: dict[str, Callable[[int], object]] = {
         "read": lambda row: pictures.read([row]),
-        "decode, as coarsely as allowed": lambda row: squares.decode(files[row], sizes[row]),
-        "decode, all pixels": lambda row: squares.decode(files[row]),
-        "crop and resize": lambda row: resize(squares.cut(whole[row], frame.size / frame.resize, (0.5, 0.5))),
-        "mirror": lambda row: squares.copy_mirrored(resized[row], target),
+        "decode, as coarsely as allowed": lambda row: decoding.decode(files[row], sizes[row]),
+        "decode, all pixels": lambda row: decoding.decode(files[row]),
+        "crop and resize": lambda row: resize(
+            decoding.cut(whole[row], frame.size / frame.resize, (0.5, 0.5))
+        ),
+        "mirror": lambda row: decoding.copy_mirrored(resized[row], target),
     }
     spent: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):

@@ -21,9 +21,9 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-from convrnn_data.near_duplicates import BITS, LIMIT, NOISY_LIMIT, hash_picture, hash_views
+from convrnn_data.imagenet.near_duplicates import BITS, LIMIT, NOISY_LIMIT, hash_picture, hash_views
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.perturbations import perturb
+from convrnn_experiments.images.perturbations import perturb
 
 SIDE, QUALITY, BATCH = 224, 95, 36
 STIMULI = 3 * 5 * 210

@@ -23,9 +23,9 @@ import numpy as np
 
 from convrnn_data import open_set, prepare
 from convrnn_data.categories import CATEGORIES, ImageLists, shipped_lists
-from convrnn_data.plan import Settings, make_plan
-from convrnn_data.shards import BLOCK, RECORD, ustar_header
-from convrnn_data.sources import IMAGES, SYNSETS, find_source, list_images
+from convrnn_data.imagenet.plan import Settings, make_plan
+from convrnn_data.imagenet.sources import IMAGES, SYNSETS, find_source, list_images
+from convrnn_data.shards.shard import BLOCK, RECORD, ustar_header
 
 KILOBYTES = 92
 """The usual size of an image, which speeds depend on."""

@@ -119,7 +119,7 @@ def measured(*words: object) -> dict[str, Any]:
 def make_set(folder: Path, count: int) -> None:
     """Drawn photographs as a prepared set with so many for training, and weights to freeze."""
     from convrnn_data import prepare
-    from convrnn_data.sample import draw_sample
+    from convrnn_data.sample.sample import draw_sample
 
     # A quarter of each category's images is held out.
     draw_sample(folder / "sample", images_per_category=count // 12, trials=16, observers=1)
@@ -151,15 +151,16 @@ def measure_prepare(source: str, where: str) -> dict[str, Any]:
 def measure_features(folder: str, where: str) -> dict[str, Any]:
     """Seconds and the most memory of one view's features, with the start of TensorFlow and of the network."""
     with tempfile.TemporaryDirectory(dir=folder) as out, measuring(where) as (asked, found):
-        from convrnn_experiments.importing import quiet_import
+        from convrnn_experiments.runtime.tensorflow import quiet_import
 
         with quiet_import():
-            from convrnn_experiments import extraction, features, networks
-        extraction.one_thread_each()
+            from convrnn_experiments.features import extractor, store
+            from convrnn_experiments.runs import network as run_network
+        extractor.one_thread_each()
         from convrnn_data import PreparedSet
         from convrnn_experiments.conditions import Regime
-        from convrnn_experiments.config import Config, checked
-        from convrnn_experiments.parts import Where
+        from convrnn_experiments.features.plan import Where
+        from convrnn_experiments.runs.config import Config, checked
 
         data = PreparedSet(Path(folder) / "set")
         config = Config(
@@ -170,8 +171,8 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
             image_size=SIDE,
         )
         config = checked(config, data)
-        kept = features.keep(
-            lambda: networks.prepare_network(config, lambda line: None),
+        kept = store.keep(
+            lambda: run_network.prepare_network(config, lambda line: None),
             config,
             data,
             Path(out),
@@ -213,29 +214,30 @@ def peak(who: int) -> float:
 
 def measure_network(width: str, repeats: str) -> dict[str, Any]:
     """BL's pooled features, all eight time steps, one batch as `features` computes it: on one core."""
-    from convrnn_experiments.importing import quiet_import
+    from convrnn_experiments.runtime.tensorflow import quiet_import
 
     with quiet_import():
-        from convrnn_experiments import extraction, networks
-    extraction.one_thread_each()
+        from convrnn_experiments.features import extractor
+        from convrnn_experiments.runs import network as run_network
+    extractor.one_thread_each()
     import numpy as np
 
     from convrnn_experiments.conditions import Regime
-    from convrnn_experiments.config import Config
+    from convrnn_experiments.runs.config import Config
     from convrnn_model import multiply_adds
 
     config = Config(data="", perturb=Regime.COLOR, width=float(width), image_size=SIDE)
-    network = networks.build_network(config)
-    model, _ = extraction.pooled_model(network, config)
+    network = run_network.build_network(config)
+    model, _ = extractor.pooled_model(network, config)
     side = config.stimulus_size
-    images = np.zeros((extraction.BATCH, side, side, 3), np.uint8)
+    images = np.zeros((extractor.BATCH, side, side, 3), np.uint8)
     for few in (1, 2):  # TensorFlow makes its graph, and then one for any batch
         model.predict_on_batch(images[:few])
     each = []
     for _ in range(int(repeats)):
         before = used()
         model.predict_on_batch(images)
-        each.append((used() - before) / extraction.BATCH)
+        each.append((used() - before) / extractor.BATCH)
     cost = float(multiply_adds(network, (SIDE, SIDE)).cumulative[-1])
     return {
         "width": str(width),
@@ -256,7 +258,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     """Seconds over images, a line for each place, and what a multiply-add costs over width; with least and most."""
     from matplotlib.figure import Figure
 
-    from convrnn_experiments.runs import written
+    from convrnn_experiments.runs.folder import written
 
     figure = Figure(figsize=(9.0, 3.0), layout="constrained")
     preparing, features, network = figure.subplots(1, 3)

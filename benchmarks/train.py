@@ -22,10 +22,12 @@ import numpy as np
 
 from common import drawn_images_parser, drawn_set
 from convrnn_data import PreparedSet
-from convrnn_experiments import features, networks, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
-from convrnn_experiments.pipeline import pictures_of
+from convrnn_experiments.features import store
+from convrnn_experiments.images.batches import pictures_of
+from convrnn_experiments.runs import network as run_network
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.training import loop
 from convrnn_model import save_weights
 
 
@@ -54,22 +56,20 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         batch_size=16,
         trainable="all",
     )
-    save_weights(networks.build_network(config), folder / "start.h5")
+    save_weights(run_network.build_network(config), folder / "start.h5")
     config = checked(replace(config, trainable="readout", weights=str(folder / "start.h5"), views=1), data)
-    network = networks.prepare_network(config, lambda line: None)
-    frozen = training.whole_network_task(
-        network, config, pictures_of(data, "train"), pictures_of(data, "val")
-    )
-    kept = training.readout_task(network, config, data, folder / "features")
+    network = run_network.prepare_network(config, lambda line: None)
+    frozen = loop.whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
+    kept = loop.readout_task(network, config, data, folder / "features")
     for task in (frozen, kept):
-        training.compile_task(task, config)
-        task.model.fit(training.weighted(task.shown(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
+        loop.compile_task(task, config)
+        task.model.fit(loop.weighted(task.shown(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
     seconds: dict[str, list[float]] = {"frozen": [], "kept": [], "features": []}
     memory = []
     for repeat in range(options.repeats):
         for name, task in (("frozen", frozen), ("kept", kept)):
             began = time.perf_counter()
-            training.run_epoch(task, config, repeat + 1)
+            loop.run_epoch(task, config, repeat + 1)
             seconds[name].append(time.perf_counter() - began)
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         seconds["features"].append(_features_once(network, config, data, folder / f"again{repeat}"))
@@ -91,7 +91,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 def _features_once(network: object, config: Config, data: PreparedSet, folder: Path) -> float:
     began = time.perf_counter()
-    features.keep(lambda: network, config, data, folder)
+    store.keep(lambda: network, config, data, folder)
     return time.perf_counter() - began
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.simulated import simulate_observer
+from convrnn_data.sample.simulated_observers import simulate_observer
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
+from convrnn_experiments.runs.config import Config
 
 PLAN = "0" * 64
 KEYS = ("n02690373_1", "n02085782_7", "n02123045_3")

@@ -25,13 +25,13 @@ from typing import Any
 
 from jobs import Seen
 
-DATA_MODULES = ("convrnn_data.cli", "convrnn_data.sample", "numpy.ma")
+DATA_MODULES = ("convrnn_data.cli", "convrnn_data.sample.sample", "numpy.ma")
 NETWORK_MODULES = (
     "convrnn_experiments.cli",
-    "convrnn_experiments.evaluation",
-    "convrnn_experiments.report",
-    "convrnn_experiments.testsets",
-    "convrnn_experiments.training",
+    "convrnn_experiments.evaluation.predict",
+    "convrnn_experiments.report.build",
+    "convrnn_experiments.evaluation.trials",
+    "convrnn_experiments.training.loop",
 )
 ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",

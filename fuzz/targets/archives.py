@@ -9,11 +9,13 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from convrnn_data import plan, shards, sources, workspace
 from convrnn_data.categories import shipped_lists
-from convrnn_data.copying import Reader
-from convrnn_data.tarwalk import walk
-from convrnn_data.unpacking import Unpacker
+from convrnn_data.imagenet import plan, sources
+from convrnn_data.imagenet.copying import Reader
+from convrnn_data.imagenet.unpacking import Unpacker
+from convrnn_data.shards import shard as shard_module
+from convrnn_data.shards import workspace
+from convrnn_data.shards.tarwalk import walk
 from fuzz import mutations, pictures, tars
 from fuzz.targets.making import demand, put, target
 
@@ -109,7 +111,7 @@ def _imagenet(data: bytes, folder: Path) -> None:
         for shard in made.shards:
             for member in made.members(shard):
                 demand(len(reader.read(member)) == member.size, f"{member} has another size")
-                shards.ustar_header(f"{member.key}.json", member.size)
+                shard_module.ustar_header(f"{member.key}.json", member.size)
 
 
 def _collection_seeds() -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convrnn_data.categories import CATEGORIES, read_lists
-from convrnn_data.ground_truth import GROUND_TRUTH, META, read_ground_truth
+from convrnn_data.imagenet.ground_truth import GROUND_TRUTH, META, read_ground_truth
 from fuzz import mutations
 from fuzz.runner import Target, fast_folder
 from fuzz.targets.making import CSV_TOKENS, REFUSALS, Parse, demand, put

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from convrnn_model.inspection import inspect_weights
+from convrnn_model.weights.inspection import inspect_weights
 from fuzz import mutations, weights
 from fuzz.runner import Target
 from fuzz.targets.making import REFUSALS, Breaks, Parse, demand, put, target
@@ -73,7 +73,7 @@ def _loading() -> Parse:
     os.environ["KERAS_BACKEND"] = "numpy"
     import keras
 
-    from convrnn_model.weights import as_array, load_weights
+    from convrnn_model.weights.load_save import as_array, load_weights
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, use_bias=False, name="ReadoutDense")])
 

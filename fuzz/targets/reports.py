@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from convrnn_experiments import page_files
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.report import output
 from fuzz.targets.making import REFUSALS, demand, of_json, put
 
 PAGE, NEW = "index.html", "tables/new.csv"
@@ -16,7 +16,7 @@ THERE = {
     "report/other.html": b"another page",
     "beside.csv": b"old",
 }
-SUMS = {name: page_files._sha256(data) for name, data in THERE.items()}
+SUMS = {name: output._sha256(data) for name, data in THERE.items()}
 LISTED = {
     PAGE: {
         "tables/old.csv": ["0" * 64, SUMS["report/tables/old.csv"]],
@@ -39,29 +39,27 @@ def _files(data: bytes, folder: Path) -> None:
     """A page is written beside what such a list names; it is refused where it counts as none."""
     for name, content in THERE.items():
         put(folder / name, content)
-    report = put(folder / "report" / page_files.LIST, data).parent
+    report = put(folder / "report" / output.LIST, data).parent
     listed, refused = _listed(report)
     demand(refused is not None or listed == json.loads(data), "other names than the file's")
-    page_files.write_page(report / PAGE, b"page", {NEW: b"new"})
+    output.write_page(report / PAGE, b"page", {NEW: b"new"})
     gone = {name for name in THERE if not (folder / name).exists()}
     demand(gone == _no_longer_needed(listed), f"{gone} removed")
     demand((report / NEW).read_bytes() + (report / PAGE).read_bytes() == b"newpage", "another page")
     others = {name: files for name, files in listed.items() if name != PAGE}
-    demand(
-        page_files.read_list(report) == {**others, PAGE: {NEW: [page_files._sha256(b"new")]}}, "another list"
-    )
+    demand(output.read_list(report) == {**others, PAGE: {NEW: [output._sha256(b"new")]}}, "another list")
     if refused:
         raise refused
 
 
-def _listed(report: Path) -> tuple[page_files.Listed, ConvRNNError | None]:
+def _listed(report: Path) -> tuple[output.Listed, ConvRNNError | None]:
     try:
-        return page_files.read_list(report), None
+        return output.read_list(report), None
     except REFUSALS as error:
         return {}, error
 
 
-def _no_longer_needed(listed: page_files.Listed) -> set[str]:
+def _no_longer_needed(listed: output.Listed) -> set[str]:
     """Files of the page alone, unchanged since they were written; the new page does not have them."""
     shared = {f"report/{name}" for page, files in listed.items() if page != PAGE for name in files}
     own = {f"report/{name}": sums for name, sums in listed.get(PAGE, {}).items()}

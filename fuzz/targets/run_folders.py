@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convrnn_experiments import config, results, runs
 from convrnn_experiments.conditions import Regime
+from convrnn_experiments.evaluation import results
+from convrnn_experiments.runs import config
+from convrnn_experiments.runs import folder as run_folder
 from fuzz import mutations, texts
 from fuzz.runner import Target
 from fuzz.targets.making import CSV_TOKENS, Parse, demand, of_json, put, target
@@ -58,7 +60,7 @@ def _check_answers(answers: results.Answers) -> None:
 
 def _config(data: bytes, folder: Path) -> None:
     put(folder / "config.json", data)
-    found = runs.Run(folder).config()
+    found = run_folder.Run(folder).config()
     demand(config.exits(found) >= 1 and found.image_size >= 1, "a network without an image or an exit")
     demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds")
     values = json.loads(data)
@@ -83,13 +85,14 @@ def _measures(data: bytes, folder: Path) -> None:
 
 def _history(data: bytes, folder: Path) -> None:
     put(folder / "history.csv", data)
-    rows = runs.Run(folder).history()
+    rows = run_folder.Run(folder).history()
     demand(all(isinstance(value, int | float) for row in rows for value in row.values()), "no number")
     # As training does when it goes on.
     epoch = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 0.5)
-    runs.Run(folder).write_history([*rows, epoch])
+    run_folder.Run(folder).write_history([*rows, epoch])
     demand(
-        _same(runs.Run(folder).history(), [*rows, epoch]), "what was read and written reads as something else"
+        _same(run_folder.Run(folder).history(), [*rows, epoch]),
+        "what was read and written reads as something else",
     )
 
 
@@ -102,7 +105,7 @@ def _same(these: list[dict[str, float]], those: list[dict[str, float]]) -> bool:
 
 def _environment(data: bytes, folder: Path) -> None:
     put(folder / "environment.json", data)
-    one = results.Evaluation(runs.Run(folder), "bl", NOISE, "noise", texts.MEASURES, NO_ANSWERS)
+    one = results.Evaluation(run_folder.Run(folder), "bl", NOISE, "noise", texts.MEASURES, NO_ANSWERS)
     demand(isinstance(one.trained_by, str), "no command")
 
 

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from convrnn_data import human, prepared, shards, splits, stats, verifying, workspace
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.human import stimuli
+from convrnn_data.shards import prepared_set, splits, stats, verifying, workspace
+from convrnn_data.shards import shard as shard_module
 from fuzz import texts
 from fuzz.targets.making import choice, demand, of_json, put, sealed
 
@@ -24,7 +26,7 @@ def _set(folder: Path, kind: str, name: str, content: dict[str, Any], index: dic
     sealed = index if isinstance(index, bytes) else prepared_bytes(index)
     put(folder / f"{SHARD[kind]}.tar", b"abc")
     put(folder / f"{SHARD[kind]}.json", sealed)
-    put(folder / prepared.SPLIT, prepared_bytes({"format": 1, "train": []}))
+    put(folder / prepared_set.SPLIT, prepared_bytes({"format": 1, "train": []}))
     return put(folder / name, prepared_bytes(content))
 
 
@@ -35,28 +37,28 @@ def prepared_bytes(body: dict[str, Any]) -> bytes:
 
 def _manifest(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared.MANIFEST, {}, texts.index(SHARD[kind], b"abc"))
-    put(folder / prepared.MANIFEST, data)
+    _set(folder, kind, prepared_set.MANIFEST, {}, texts.index(SHARD[kind], b"abc"))
+    put(folder / prepared_set.MANIFEST, data)
     if choice(data, 8) == 0:
         demand(
             all(line.isprintable() for line in verifying.verify(folder).problems),
             "a problem of several lines",
         )
-    _read_all(prepared.PreparedSet(folder), kind)
+    _read_all(prepared_set.PreparedSet(folder), kind)
 
 
 def _index(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared.MANIFEST, texts.manifest(kind, SHARD[kind]), data)
-    shards.is_whole(folder / f"{SHARD[kind]}.tar", texts.PLAN)
-    told = shards.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
-    table = prepared.PreparedSet(folder).table(SHARD[kind].partition("/")[0])
-    for name in shards.COLUMNS:
+    _set(folder, kind, prepared_set.MANIFEST, texts.manifest(kind, SHARD[kind]), data)
+    shard_module.is_whole(folder / f"{SHARD[kind]}.tar", texts.PLAN)
+    told = shard_module.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
+    table = prepared_set.PreparedSet(folder).table(SHARD[kind].partition("/")[0])
+    for name in shard_module.COLUMNS:
         demand(getattr(table, name).tolist() == told[name], f"{name} are not those of the file")
-    _read_all(prepared.PreparedSet(folder), kind)
+    _read_all(prepared_set.PreparedSet(folder), kind)
 
 
-def _read_all(data: prepared.PreparedSet, kind: str) -> None:
+def _read_all(data: prepared_set.PreparedSet, kind: str) -> None:
     stats.table(data)
     for split in data.splits:
         table = data.table(split)
@@ -67,13 +69,13 @@ def _read_all(data: prepared.PreparedSet, kind: str) -> None:
                 "another size")  # fmt: skip
         table.close()
     if kind == "human":
-        human.list_stimuli(data.path)
+        stimuli.list_stimuli(data.path)
 
 
 def _plan(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared.PLAN, {}, texts.index(SHARD[kind], b"abc"))
-    put(folder / prepared.PLAN, data)
+    _set(folder, kind, prepared_set.PLAN, {}, texts.index(SHARD[kind], b"abc"))
+    put(folder / prepared_set.PLAN, data)
     if choice(data, 4) == 0:
         verifying.verify(folder)
     workspace.is_complete(folder, texts.plan("imagenet", SHARD["imagenet"]))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from convrnn_data import human, images, shards
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.human import stimuli
+from convrnn_data.shards import images, shard
 from fuzz import mutations, pictures
 from fuzz.targets.making import choice, demand, target
 
@@ -104,18 +105,18 @@ NAME_PARTS = (
 
 def _name(data: bytes, folder: Path) -> None:
     name = data.decode("utf-8", "surrogateescape")
-    parsed = human.parse_name(name)
+    parsed = stimuli.parse_name(name)
     if parsed is None:
         raise NotOne("not a stimulus")
     demand(str(parsed) == name.rpartition(".")[0] + ".JPEG", f"{name!r} became {parsed}")
-    demand(parsed.regime in human.REGIMES and int(parsed.number) >= 0, f"{parsed}")
+    demand(parsed.regime in stimuli.REGIMES and int(parsed.number) >= 0, f"{parsed}")
     demand(parsed.regime in ("color", "grayscale") or math.isfinite(float(parsed.level)), f"{parsed}")
-    key = human.key_of(parsed)
+    key = stimuli.key_of(parsed)
     demand(
-        human.parse_name(f"{key.replace('-', '.')}.JPEG") == parsed,
+        stimuli.parse_name(f"{key.replace('-', '.')}.JPEG") == parsed,
         f"the key {key!r} is not that of {parsed}",
     )
-    shards.ustar_header(f"{key}.json", 1)
+    shard.ustar_header(f"{key}.json", 1)
 
 
 TARGETS = (

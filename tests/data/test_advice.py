@@ -13,8 +13,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from convrnn_data import ConvRNNError, advice, reading
-from convrnn_data.beside import write_file
+from convrnn_data import ConvRNNError
+from convrnn_data.base import advice
+from convrnn_data.base import reading
+from convrnn_data.base.atomic import write_file
 
 
 def zipped(*names):

@@ -9,7 +9,7 @@ from PIL import Image
 
 import convrnn_data
 from convrnn_data.cli import main
-from convrnn_data.console import plain_lines
+from convrnn_data.base.console import plain_lines
 
 pytestmark = pytest.mark.together
 

@@ -13,9 +13,9 @@ import pytest
 
 import convrnn_data
 from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, open_set, prepare, reformat
-from convrnn_data import sources as sources_module
-from convrnn_data.human import CONDITIONS
-from convrnn_data.splits import read_split
+from convrnn_data.imagenet import sources as sources_module
+from convrnn_data.human.stimuli import CONDITIONS
+from convrnn_data.shards.splits import read_split
 
 ALL = {"images": "all", "workers": 1}
 
@@ -72,9 +72,9 @@ def test_11_no_copy_error_is_swallowed(where, class_folders, tmp_path, monkeypat
         raise OSError(5, "Input/output error")
 
     if where == "read":
-        monkeypatch.setattr("convrnn_data.copying.Reader._from_file", fail)
+        monkeypatch.setattr("convrnn_data.imagenet.copying.Reader._from_file", fail)
     else:
-        monkeypatch.setattr("convrnn_data.shards.os.replace", fail)
+        monkeypatch.setattr("convrnn_data.shards.shard.os.replace", fail)
     with pytest.raises(ConvRNNError, match="Input/output error"):
         prepare(class_folders, tmp_path / "set", **ALL)
     assert not (tmp_path / "set").exists()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from convrnn_data import engine
-from convrnn_data.errors import ConvRNNError
+from convrnn_data.base import jobs as jobs_module
+from convrnn_data.base.errors import ConvRNNError
 
 pytestmark = pytest.mark.together
 
@@ -29,38 +29,38 @@ def double(number: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_job_is_done_once(workers):
-    assert sorted(engine.run_jobs(double, range(7), 7, workers=workers)) == [0, 2, 4, 6, 8, 10, 12]
+    assert sorted(jobs_module.run_jobs(double, range(7), 7, workers=workers)) == [0, 2, 4, 6, 8, 10, 12]
 
 
 @pytest.mark.parametrize(("task", "parsed"), [(None, None), ("1/1", (1, 1)), ("3/8", (3, 8))])
 def test_tasks(task, parsed):
-    assert engine.parse_task(task) == parsed
+    assert jobs_module.parse_task(task) == parsed
 
 
 @pytest.mark.parametrize("task", ["", "0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b"])
 def test_tasks_that_are_none(task):
     with pytest.raises(ConvRNNError, match="I/N"):
-        engine.parse_task(task)
+        jobs_module.parse_task(task)
 
 
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("dask", "distributed")])
 def test_an_engine_that_is_not_installed(name, package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConvRNNError, match=f"needs the package {package}: pip install"):
-        engine.check_engine(name, None)
+        jobs_module.check_engine(name, None)
 
 
 def test_an_address_that_no_engine_would_use():
     with pytest.raises(
         ConvRNNError, match="--address is 'head:6379', and --engine local works on this machine alone"
     ):
-        engine.check_engine("local", None, "head:6379")
-    engine.check_engine("local", None)
+        jobs_module.check_engine("local", None, "head:6379")
+    jobs_module.check_engine("local", None)
 
 
 def test_a_worker_of_this_machine_that_is_killed():
     with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
-        list(engine.run_jobs(die, range(4), 4, workers=2))
+        list(jobs_module.run_jobs(die, range(4), 4, workers=2))
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -68,7 +68,7 @@ def of_the_package(number: int) -> int:
     return number
 
 
-of_the_package.__module__ = engine.__name__
+of_the_package.__module__ = jobs_module.__name__
 
 
 def refuse(number: int) -> int:
@@ -95,19 +95,19 @@ def dask_address():
 def test_every_job_is_done_once_by_dask(dask_address):
     address = dask_address(2)
     for workers in (None, 1):
-        done = engine.run_jobs(double, range(9), 9, engine="dask", workers=workers, address=address)
+        done = jobs_module.run_jobs(double, range(9), 9, engine="dask", workers=workers, address=address)
         assert sorted(done) == list(range(0, 18, 2))
 
 
 def test_what_a_job_raises_comes_through_dask(dask_address):
     with pytest.raises(ConvRNNError, match="job 3 cannot be done"):
-        list(engine.run_jobs(refuse, range(9), 9, engine="dask", address=dask_address(1)))
+        list(jobs_module.run_jobs(refuse, range(9), 9, engine="dask", address=dask_address(1)))
 
 
 def test_a_scheduler_without_workers(dask_address, monkeypatch):
-    monkeypatch.setattr(engine, "WAIT", 1)
+    monkeypatch.setattr(jobs_module, "WAIT", 1)
     with pytest.raises(ConvRNNError, match="has no workers; start them with: dask worker"):
-        list(engine.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
+        list(jobs_module.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch
         return {"tcp://there:1": found}
 
     monkeypatch.setattr(distributed.Client, "_run", run)
-    jobs = engine.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
+    jobs = jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
     with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}; install convrnn-data"):
         list(jobs)
 
@@ -134,15 +134,15 @@ def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(distributed.Client, "_run", run)
-    monkeypatch.setattr(engine, "LOST", 0.5)
+    monkeypatch.setattr(jobs_module, "LOST", 0.5)
     with pytest.raises(ConvRNNError, match="a Dask worker does not answer"):
-        list(engine.run_jobs(of_the_package, range(3), 3, engine="dask", address=address))
+        list(jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address))
 
 
 def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(engine, "LOST", 0.5)
-    monkeypatch.setattr(engine, "WAIT", 2)
+    monkeypatch.setattr(jobs_module, "LOST", 0.5)
+    monkeypatch.setattr(jobs_module, "WAIT", 2)
     for lose, message in (
         (lose_workers, "has lost all workers"),
         (lose_scheduler, "scheduler at .* is gone"),
@@ -150,7 +150,7 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
         with distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster:
-            jobs = engine.run_jobs(
+            jobs = jobs_module.run_jobs(
                 slowly, range(1000), 1000, engine="dask", address=cluster.scheduler_address
             )
             next(jobs)
@@ -176,13 +176,13 @@ def lose_scheduler(cluster):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ray", "dask"])
 def test_a_worker_of_a_cluster_that_is_killed(name):
-    pytest.importorskip(engine._PACKAGES[name])
+    pytest.importorskip(jobs_module._PACKAGES[name])
     script = (
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_engine import die\n"
         "from convrnn_data import engine\n"
-        "from convrnn_data.errors import ConvRNNError\n"
+        "from convrnn_data.base.errors import ConvRNNError\n"
         "if __name__ == '__main__':\n"
         "    try:\n"
         f"        list(engine.run_jobs(die, range(4), 4, engine={name!r}, workers=2))\n"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, open_set, reformat, verify
-from convrnn_data.human import CONDITIONS, StimulusName, incomplete_blocks, parse_name, scan_stimuli
+from convrnn_data.human.stimuli import CONDITIONS, StimulusName, incomplete_blocks, parse_name, scan_stimuli
 
 LEVELS = {"color_gray": ["c", "g"], "noise": ["0", "0.04", "0.16"], "blur": ["0", "3", "9"]}
 
@@ -314,7 +314,7 @@ def test_a_failed_reformat_leaves_nothing(stimuli, tmp_path, monkeypatch):
     def fail(counts):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("convrnn_data.reformatting._format_counts", fail)
+    monkeypatch.setattr("convrnn_data.human.reformatting._format_counts", fail)
     for layout in ("folders", "shards"):
         with pytest.raises(ConvRNNError, match="No space left on device. Make room"):
             reformat(stimuli, tmp_path / "deep" / "new", layout)

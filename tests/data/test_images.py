@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convrnn_data.images import QUALITY, BadImage, make_ready, read_header, without_exif
+from convrnn_data.shards.images import QUALITY, BadImage, make_ready, read_header, without_exif
 
 
 def opened(data):

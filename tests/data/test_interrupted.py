@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from convrnn_data import prepare, verify
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.sample import draw_sample
-from convrnn_data.beside import remove_dead_temporaries_of, temporary_name
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.sample.sample import draw_sample
+from convrnn_data.base.atomic import remove_dead_temporaries_of, temporary_name
 
 COMMAND = """
 import signal, typer
-from convrnn_data.console import run
+from convrnn_data.base.console import run
 
 app = typer.Typer()
 
@@ -99,7 +99,7 @@ def test_a_task_that_fails_leaves_the_plan_to_the_others(own_folders: Path, tmp_
     def fail() -> None:
         # The images go between listing and copying.
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("convrnn_data.preparing._refuse_full_disk", lambda *_: own_folders.rename(hidden))
+            patched.setattr("convrnn_data.imagenet.preparing._refuse_full_disk", lambda *_: own_folders.rename(hidden))
             with pytest.raises(ConvRNNError, match="must stay as it is"):
                 prepare(own_folders, out, task="1/2", **settings)
         hidden.rename(own_folders)

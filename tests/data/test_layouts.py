@@ -16,9 +16,9 @@ import pytest
 
 from convrnn_data import CATEGORIES, ConvRNNError, prepare
 from convrnn_data.categories import shipped_lists
-from convrnn_data.copying import Reader
-from convrnn_data.plan import Member
-from convrnn_data.sources import find_source
+from convrnn_data.imagenet.copying import Reader
+from convrnn_data.imagenet.plan import Member
+from convrnn_data.imagenet.sources import find_source
 
 ALL = {"images": "all", "val": 0.3, "workers": 1}
 APPLE = b"\0\5\26\7\0\2\0\0Mac OS X"
@@ -393,7 +393,7 @@ def test_a_compressed_tar_is_refused_where_the_disk_has_no_room(class_folders, t
 @pytest.mark.parametrize("most", [16, 4])
 def test_few_open_files_are_enough(most, class_tars, tmp_path, reference, digests, monkeypatch):
     """More class tars than may be open: they are closed and opened again."""
-    monkeypatch.setattr("convrnn_data.copying.most_open", lambda: most)
+    monkeypatch.setattr("convrnn_data.imagenet.copying.most_open", lambda: most)
     prepare(class_tars, tmp_path / "set", **ALL)
     assert digests(tmp_path / "set") == reference
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.locking import LOCK, locked
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.locking import LOCK, locked
 
 
 def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:

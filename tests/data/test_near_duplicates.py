@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from convrnn_data import ConvRNNError, list_stimuli, open_set, prepare, reformat
 from convrnn_data.cli import app
-from convrnn_data.images import decode
-from convrnn_data.near_duplicates import (
+from convrnn_data.shards.images import decode
+from convrnn_data.imagenet.near_duplicates import (
     BITS,
     LIMIT,
     NOISY_LIMIT,

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from convrnn_data import CATEGORIES, ConvRNNError, open_set, prepare
-from convrnn_data import copying as copying_module
-from convrnn_data.images import make_ready
+from convrnn_data.imagenet import copying as copying_module
+from convrnn_data.shards.images import make_ready
 
 ALL = {"images": "all", "val": 0, "workers": 1}
 
@@ -226,7 +226,7 @@ def test_no_space_left_keeps_whole_shards_and_goes_on(class_folders, tmp_path, m
 
 def test_too_little_space_is_said_before_anything_is_written(class_folders, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("convrnn_data.preparing.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("convrnn_data.imagenet.preparing.shutil.disk_usage", lambda path: usage)
     with pytest.raises(ConvRNNError, match=r"needs 0\.\d{3} MB more and its disk has 0\.001 MB left"):
         prepare(class_folders, tmp_path / "set", **ALL)
     assert not (tmp_path / "set").exists()

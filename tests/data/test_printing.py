@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = "import convrnn_data.console\nconvrnn_data.console.run(app, 'convrnn-data')\n"
+RUN = "import convrnn_data.base.console\nconvrnn_data.console.run(app, 'convrnn-data')\n"
 MODEL = "from convrnn_model import cli\ncli.app = app\ncli.main()\n"
 APP = """
 import sys, typer
@@ -99,7 +99,7 @@ def test_both_packages_print_alike() -> None:
     spec = find_spec("convrnn_model")
     if spec is None or spec.origin is None:
         pytest.skip("convrnn-model is not installed")
-    import convrnn_data.printing
+    import convrnn_data.base.printing
 
     theirs = Path(spec.origin).with_name("printing.py").read_text().splitlines()
-    assert Path(convrnn_data.printing.__file__).read_text().splitlines()[1:] == theirs[1:]
+    assert Path(convrnn_data.base.printing.__file__).read_text().splitlines()[1:] == theirs[1:]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from convrnn_data import processes
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.processes import map_in_processes
+from convrnn_data.base import process_pool
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.process_pool import map_in_processes
 
 pytestmark = pytest.mark.together
 
@@ -80,7 +80,7 @@ def test_results_in_order_and_jobs_consumed_a_few_ahead():
     with contextlib.closing(map_in_processes(double, jobs(), 2, ordered=True)) as results:
         for count, result in enumerate(results):
             assert result == 2 * count
-            assert len(taken) <= count + 2 * processes.SUBMITTED
+            assert len(taken) <= count + 2 * process_pool.SUBMITTED
 
 
 def test_an_exception_of_a_job_comes_through():
@@ -135,7 +135,7 @@ def test_workers_end_after_the_last_result():
 
 
 def test_libraries_in_workers_share_the_cores(monkeypatch):
-    monkeypatch.setattr(processes, "available_cores", lambda: 6)
+    monkeypatch.setattr(process_pool, "available_cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     assert list(map_in_processes(limits, range(1), 2)) == [("3", "1")]
@@ -149,7 +149,7 @@ def test_a_system_without_queues(error, monkeypatch):
     def none(*args, **how):
         raise error
 
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", none)
+    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", none)
     with pytest.raises(ConvRNNError, match="Use --workers 1"):
         list(map_in_processes(double, range(3), 2))
 
@@ -158,7 +158,7 @@ def test_a_worker_that_cannot_be_started(monkeypatch):
     def none(*args, **how):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(processes.SpawnProcess, "start", none)
+    monkeypatch.setattr(process_pool.SpawnProcess, "start", none)
     with pytest.raises(
         ConvRNNError, match="cannot be started: Resource temporarily unavailable. Lower --workers"
     ):
@@ -169,7 +169,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
 from test_processes import double, wait_for_ever
-from convrnn_data.processes import map_in_processes
+from convrnn_data.base.process_pool import map_in_processes
 {body}
 """
 

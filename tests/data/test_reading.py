@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError, PreparedSet, open_set, prepare
-from convrnn_data import prepared as prepared_module
+from convrnn_data.shards import prepared_set as prepared_module
 
 
 @pytest.fixture(scope="module")

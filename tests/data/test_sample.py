@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convrnn_data import sample, simulated
+from convrnn_data.sample import sample
+from convrnn_data.sample import simulated_observers
 from convrnn_data.categories import CATEGORIES, shipped_lists
-from convrnn_data.drawing import OBJECTS, draw
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.sample import FOLDERS, Picture, draw_sample, plan_stimuli, plan_training, render
+from convrnn_data.sample.drawing import OBJECTS, draw
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.sample.sample import FOLDERS, Picture, draw_sample, plan_stimuli, plan_training, render
 
 SMALL = {"images_per_category": 2, "trials": 16, "observers": 2}
 GRAMMAR = re.compile(r"(\d+)_(color_gray|noise|blur)_(c|g|0|0\.04|0\.16|3|9)_([a-z]+)\.JPEG")
@@ -202,7 +203,7 @@ def test_simulated_answers_have_the_rows_of_the_protocol(drawn, experiment):
                 _, _, level, category = GRAMMAR.fullmatch(row["filename"]).groups()
                 assert (row["mode"], row["category"], row["order"]) == (level, category, 1 - 2 * number)
                 assert row["correct"] == (row.get("response") == category)
-                last = simulated.BLOCKS[block][1] + 250
+                last = simulated_observers.BLOCKS[block][1] + 250
                 if "response" in row:
                     assert 0 < row["duration"] <= last
                 else:
@@ -217,10 +218,10 @@ def simulated_blocks(experiment, level, observers):
     ]
     blocks, tutorials = [], []
     for number in range(observers):
-        rows = json.loads(simulated.simulate_observer(experiment, number, stimuli))
+        rows = json.loads(simulated_observers.simulate_observer(experiment, number, stimuli))
         trials = [row for row in rows if row["sender"] == "Stimulus & Response"]
-        tutorials.append(trials[: simulated.TUTORIAL_TRIALS])
-        trials = trials[simulated.TUTORIAL_TRIALS :]
+        tutorials.append(trials[: simulated_observers.TUTORIAL_TRIALS])
+        trials = trials[simulated_observers.TUTORIAL_TRIALS :]
         parts = [trials[start : start + 208] for start in range(0, 5 * 208, 208)]
         blocks.append(parts[:: 1 if number % 2 == 0 else -1])
     return blocks, tutorials
@@ -236,7 +237,7 @@ def test_simulated_people_follow_the_curves_where_a_miss_scores_chance(noiseless
         [np.mean([row["correct"] if "response" in row else 1 / 16 for row in trials]) for trials in blocks]
         for blocks in noiseless[0]
     ]
-    assert 100 * np.mean(scores, axis=0) == pytest.approx(simulated.CURVES["noise"]["0"], abs=4)
+    assert 100 * np.mean(scores, axis=0) == pytest.approx(simulated_observers.CURVES["noise"]["0"], abs=4)
 
 
 def test_simulated_people_miss_as_often_as_people_and_differ(noiseless):
@@ -269,7 +270,7 @@ def test_three_quarters_of_the_color_files_have_three_more_rows_between_two_bloc
     stimuli = [[("1_color_gray_c_cat.JPEG", "c", "cat")]] * 5
     more = []
     for number in range(8):
-        senders = [row["sender"] for row in json.loads(simulated.simulate_observer("color_gray", number, stimuli))]
+        senders = [row["sender"] for row in json.loads(simulated_observers.simulate_observer("color_gray", number, stimuli))]
         fast, slow = senders.index("Screen0"), senders.index("Screen400")
         between = abs(slow - fast) - 1 - 3
         assert between in (0, 3)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError
-from convrnn_data.sources import find_source, list_images
-from convrnn_data.tarwalk import walk
+from convrnn_data.imagenet.sources import find_source, list_images
+from convrnn_data.shards.tarwalk import walk
 
 WANTED = {"n02690373", "n02085782"}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from convrnn_data.streams import Stream, generator, seed_sequence
+from convrnn_data.base.random_streams import Stream, generator, seed_sequence
 
 
 def test_tags_indices_and_seeds_share_no_draws() -> None:

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from convrnn_data import ConvRNNError, open_set, prepare, verify
 from convrnn_data.categories import shipped_lists
 from convrnn_data.cli import app
-from convrnn_data.ground_truth import read_ground_truth
-from convrnn_data.validation import find_validation
+from convrnn_data.imagenet.ground_truth import read_ground_truth
+from convrnn_data.imagenet.validation import find_validation
 
 WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
 OUTSIDE = "n01440764"
@@ -184,7 +184,7 @@ def test_a_set_says_where_its_splits_come_from(class_folders, tmp_path, common):
 
 def test_a_set_of_an_older_version_is_read(class_folders, tmp_path):
     """Its manifest has no origins; all of its images are training images."""
-    from convrnn_data.sealed import seal
+    from convrnn_data.base.checksummed_json import seal
 
     prepare(class_folders, tmp_path / "set", val=0.5, **ALL)
     manifest = dict(open_set(tmp_path / "set").manifest)
@@ -292,7 +292,7 @@ def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
 @pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])
 def test_a_damaged_file_that_scipy_crashes_or_hangs_on_is_one_clear_error(changed, tmp_path, monkeypatch):
     """Both were found by fuzzing; with SciPy 1.17 the first ends the process, and the second takes minutes."""
-    monkeypatch.setattr("convrnn_data.devkit.SECONDS", 3)
+    monkeypatch.setattr("convrnn_data.imagenet.devkit.SECONDS", 3)
     synsets = ("n02690374", "n02690373", "n02690388", "n00001740")
     rows = [(number, synset, "word") for number, synset in zip((1, 2, 3, 1001), synsets, strict=True)]
     kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")]

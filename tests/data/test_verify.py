@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError, open_set, prepare, verify
-from convrnn_data.sealed import seal, unseal
+from convrnn_data.base.checksummed_json import seal, unseal
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ class Message(NamedTuple):
     """One error message.
 
     Attributes:
-        place: `convrnn_data/plan.py:12`.
+        place: `convrnn_data/imagenet/plan.py:12`.
         kind: the error's class, or the function that makes it.
         text: with placeholders.
     """

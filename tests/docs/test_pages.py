@@ -22,8 +22,8 @@ import convrnn_data.cli
 import convrnn_experiments.cli
 import convrnn_model.cli
 from convrnn_data.categories import shipped_lists
-from convrnn_data.splits import assign
-from convrnn_experiments.config import Config
+from convrnn_data.shards.splits import assign
+from convrnn_experiments.runs.config import Config
 
 COMMANDS = {
     "convrnn-data": convrnn_data.cli.app,
@@ -272,12 +272,13 @@ def test_figures_of_the_full_set():
 
 def test_columns_are_those_that_are_written():
     """Names of columns, as the code has them, against the tables of formats.md."""
-    from convrnn_experiments import comparison_tables, observers
-    from convrnn_experiments.comparison_measures import MEASURES
+    from convrnn_experiments.comparison.columns import MEASURES
+    from convrnn_experiments.observers import table as observer_table
+    from convrnn_experiments.report import comparison_tables
 
     text = (REPOSITORY / "docs/formats.md").read_text()
     said = set(re.findall(r"`(\w+)`", text))
-    assert set(observers.COLUMNS) <= said
+    assert set(observer_table.COLUMNS) <= said
     assert {measure.key for measure in MEASURES} <= said
     source = Path(comparison_tables.__file__).read_text()
     comparison = source[source.index("def comparison(") : source.index("def comparison_wide")]
@@ -287,8 +288,8 @@ def test_columns_are_those_that_are_written():
 def test_stimuli_lists_have_the_columns_said():
     text = (REPOSITORY / "docs/formats.md").read_text()
     for package, file in (
-        ("convrnn-data", "convrnn_data/reformatting.py"),
-        ("convrnn-experiments", "convrnn_experiments/stimuli.py"),
+        ("convrnn-data", "convrnn_data/human/reformatting.py"),
+        ("convrnn-experiments", "convrnn_experiments/stimuli/make.py"),
     ):
         source = (REPOSITORY / "packages" / package / "src" / file).read_text()
         (header,) = re.findall(r"writerow\(\((\"[^)]*)\)\)", source)

@@ -11,7 +11,7 @@ from pages import BLOCKS
 from PIL import Image
 
 from convrnn_data import CATEGORIES, open_set, prepare
-from convrnn_data.sample import draw_sample
+from convrnn_data.sample.sample import draw_sample
 
 PAGE = [block for block in BLOCKS if block.page.name == "reading-shards.md" and block.language == "python"]
 

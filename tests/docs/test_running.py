@@ -15,7 +15,7 @@ import pytest
 from pages import BLOCKS, MEASURED, REPOSITORY
 from pages import PAGES as EVERY
 
-from convrnn_data.sample import draw_sample
+from convrnn_data.sample.sample import draw_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

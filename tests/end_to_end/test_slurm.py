@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from convrnn_data import PreparedSet
-from convrnn_data.sample import draw_sample
+from convrnn_data.sample.sample import draw_sample
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples/slurm"
 BIN = Path(sys.executable).parent

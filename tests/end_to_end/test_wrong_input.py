@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convrnn_data.sample import draw_sample
+from convrnn_data.sample.sample import draw_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

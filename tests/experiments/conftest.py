@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from convrnn_data import PreparedSet, list_stimuli, prepare
-from convrnn_data.sample import FOLDERS, draw_sample, plan_stimuli
-from convrnn_data.simulated import simulate_observer
+from convrnn_data.sample.sample import FOLDERS, draw_sample, plan_stimuli
+from convrnn_data.sample.simulated_observers import simulate_observer
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
-from convrnn_experiments.runs import write_json
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.folder import write_json
 
 
 @pytest.fixture(scope="session")

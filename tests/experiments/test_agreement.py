@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from convrnn_experiments import agreement, measures
-from convrnn_experiments.people import Crowd
-from convrnn_experiments.results import Answers
+from convrnn_experiments.comparison import agreement
+from convrnn_experiments.comparison.observer_group import Crowd
+from convrnn_experiments.evaluation.results import Answers
+from convrnn_experiments.statistics import measures
 
 
 def made(observers=5, images=60, seed=0, slow=0.5):

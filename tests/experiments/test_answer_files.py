@@ -13,9 +13,9 @@ import pytest
 from answers_by_hand import five, practice, response, session, session_rows
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.answer_files import json_records
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers import read_observers
+from convrnn_experiments.observers.answer_files import json_records
+from convrnn_experiments.observers.table import read_observers
 
 NAMES = ("11", "12", "13")
 

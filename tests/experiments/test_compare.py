@@ -14,17 +14,19 @@ import pytest
 from typer.testing import CliRunner
 
 from convrnn_data import list_stimuli
-from convrnn_experiments import comparison_tables, matching, measures, tables
 from convrnn_experiments.cli import app
-from convrnn_experiments.compare import compare, differences
-from convrnn_experiments.comparison_measures import MEASURES
+from convrnn_experiments.comparison import exits
+from convrnn_experiments.comparison.columns import MEASURES
+from convrnn_experiments.comparison.compare import compare, differences
+from convrnn_experiments.comparison.exits import Exits
+from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
+from convrnn_experiments.comparison.observer_group import read_people, trial_keys
+from convrnn_experiments.comparison.stimulus_checks import missing_stimuli
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.crowd_estimates import mean_time_estimates, miss_rates
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.matching import Exits
-from convrnn_experiments.people import read_people, trial_keys
-from convrnn_experiments.results import condition_name, plain_level, read_evaluations
-from convrnn_experiments.stimulus_checks import missing_stimuli
+from convrnn_experiments.evaluation.results import condition_name, plain_level, read_evaluations
+from convrnn_experiments.report import comparison_tables, tables
+from convrnn_experiments.statistics import measures
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +238,7 @@ def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
     assert {line["simulated_observers"] for line in lines} == {"True"}
     page = (out / "comparison.md").read_text()
     assert "simulated observers" in page
-    assert f"Exits, '{match}': {matching.MEANING[match]}" in done.output
+    assert f"Exits, '{match}': {exits.MEANING[match]}" in done.output
     assert "Missed trials" in page
     assert "random category" in page
     first = {name: (out / name).read_bytes() for name in ("comparison.csv", "comparison.md")}

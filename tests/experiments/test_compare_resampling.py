@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from convrnn_experiments import measures, resampling
+from convrnn_experiments.statistics import measures, resampling
 
 
 def drawn(weights, *arrays):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from convrnn_experiments import contrast, measures
-from convrnn_experiments.contrast import Contrast
+from convrnn_experiments.statistics import contrast, measures
+from convrnn_experiments.statistics.contrast import Contrast
 
 BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
 

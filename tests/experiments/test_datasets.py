@@ -10,10 +10,13 @@ import tensorflow as tf
 from tensorflow.python.data.ops import iterator_ops
 
 from convrnn_data import PreparedSet
-from convrnn_experiments import evaluation, networks, runs, testsets, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
-from convrnn_experiments.datasets import array_batches, without_autotuning
+from convrnn_experiments.evaluation import predict, trials
+from convrnn_experiments.runs import folder
+from convrnn_experiments.runs import network as run_network
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runtime.datasets import array_batches, without_autotuning
+from convrnn_experiments.training import loop
 from convrnn_model import save_weights
 
 SMALL = {
@@ -77,11 +80,11 @@ def test_training_and_evaluation(
 ) -> None:
     config = Config(data=str(prepared.path), perturb=Regime.NOISE, trainable=trainable, **SMALL)
     weights = tmp_path / "start.h5"
-    save_weights(networks.build_network(config), weights)
+    save_weights(run_network.build_network(config), weights)
     config = checked(replace(config, weights=str(weights)), prepared)
-    run = runs.start(tmp_path / "run", config, resume=False, force=False)
-    network = networks.prepare_network(config, lambda line: None)
-    training.train(network, config, run, prepared, kept=tmp_path / "features", say=lambda line: None)
+    run = folder.start(tmp_path / "run", config, resume=False, force=False)
+    network = run_network.prepare_network(config, lambda line: None)
+    loop.train(network, config, run, prepared, kept=tmp_path / "features", say=lambda line: None)
     assert len(iterated) >= 2  # training and validation
-    evaluation.evaluate(run, testsets.split_trials(prepared, Regime.NOISE, config))
+    predict.evaluate(run, trials.split_trials(prepared, Regime.NOISE, config))
     assert not any(iterated)

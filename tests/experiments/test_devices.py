@@ -12,18 +12,18 @@ import pytest
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
-from convrnn_experiments import devices, distribution, importing
-from convrnn_experiments.config import Config
-from convrnn_experiments.dependencies import dependencies, folder_of
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs import environment
+from convrnn_experiments.features.fingerprint import dependencies, folder_of
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.folder import environment
+from convrnn_experiments.runtime import devices, processes, tensorflow
 
 
 @pytest.fixture
 def defaults():
     """Keras' global state as it was, after the test."""
     yield
-    importing.fix_keras()
+    tensorflow.fix_keras()
 
 
 def spoil_keras() -> None:
@@ -38,7 +38,7 @@ def spoil_keras() -> None:
 @pytest.mark.usefixtures("defaults")
 def test_commands_set_keras_back() -> None:
     spoil_keras()
-    with importing.quiet_import():
+    with tensorflow.quiet_import():
         pass
     state = devices.numerics()
     assert (state["floatx"], state["epsilon"], state["image_data_format"]) == (
@@ -180,6 +180,6 @@ def test_processors_are_told_apart_by_what_they_compute_with(monkeypatch: pytest
 def test_naming_the_processor_leaves_gpus_out(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden: list[object] = []
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda shown, kind: hidden.append((shown, kind)))
-    distribution.strategy.cache_clear()
-    distribution.strategy(("CPU:0",))
+    processes.strategy.cache_clear()
+    processes.strategy(("CPU:0",))
     assert hidden == [([], "GPU")]

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from convrnn_experiments.checkpoints import load_state, save_state
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.features import KeptFeatures
-from convrnn_experiments.parts import Part
-from convrnn_experiments.runs import Run, written_hdf5
+from convrnn_experiments.features.plan import Part
+from convrnn_experiments.features.store import KeptFeatures
+from convrnn_experiments.runs.folder import Run, written_hdf5
+from convrnn_experiments.training.checkpoint import load_state, save_state
 
 STATE = [np.float32([1, 2]), np.float32(3)]
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convrnn_data import PreparedSet
-from convrnn_experiments import distribution
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.pipeline import epoch_rows, rows_of_process
+from convrnn_experiments.images.batches import epoch_rows, rows_of_process
+from convrnn_experiments.runtime import processes as process_group
 
 TWO_DEVICES = """
 import sys
@@ -28,9 +28,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from convrnn_data import PreparedSet
 from convrnn_experiments import networks, runs, training
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import Config, checked
-from convrnn_experiments.distribution import strategy
-from convrnn_experiments.perturbations import Perturb
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runtime.processes import strategy
+from convrnn_experiments.images.perturbations import Perturb
 
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 both = ("CPU:0", "CPU:1")
@@ -57,7 +57,7 @@ from pathlib import Path
 from convrnn_data import PreparedSet
 from convrnn_experiments import networks, runs, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
+from convrnn_experiments.runs.config import Config, checked
 
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
@@ -80,7 +80,7 @@ def run_script(script: str, *arguments: object) -> str:
 
 
 def test_two_devices_share_every_batch(prepared: PreparedSet, tmp_path: Path) -> None:
-    from convrnn_experiments.runs import Run
+    from convrnn_experiments.runs.folder import Run
 
     run_script(TWO_DEVICES, prepared.path, tmp_path)
     one, two = (Run(tmp_path / name).history() for name in ("one", "two"))
@@ -97,7 +97,7 @@ def test_bfloat16_keeps_float32_weights(prepared: PreparedSet, tmp_path: Path) -
 
 def test_devices_that_are_not_there() -> None:
     with pytest.raises(ConvRNNError, match=r"must be one of CPU:0.*, got GPU:7"):
-        distribution.strategy(("GPU:7",))
+        process_group.strategy(("GPU:7",))
 
 
 PROCESS = """
@@ -106,7 +106,7 @@ from pathlib import Path
 from convrnn_data import PreparedSet
 from convrnn_experiments import distribution, networks, runs, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
+from convrnn_experiments.runs.config import Config, checked
 
 where, out, address, index, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 team = distribution.join(address, index, count) if count > 1 else distribution.Processes()
@@ -123,7 +123,7 @@ training.train(network, config, run, data, kept=out, say=lambda line: None, proc
 
 @pytest.mark.slow
 def test_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> None:
-    from convrnn_experiments.runs import Run
+    from convrnn_experiments.runs.folder import Run
 
     pytest.importorskip("jax", reason="training over processes runs on JAX")
     with socket.socket() as free:
@@ -187,4 +187,4 @@ def test_batches_that_cannot_be_shared() -> None:
     ):
         rows_of_process(np.arange(9), 10, index=0, count=3)
     with pytest.raises(ConvRNNError, match="KERAS_BACKEND=jax"):
-        distribution.join("localhost:1", 0, 2)
+        process_group.join("localhost:1", 0, 2)

@@ -1,8 +1,8 @@
 import pytest
 
 from convrnn_data import ConvRNNError, open_set, prepare
-from convrnn_data.sample import draw_sample
-from convrnn_experiments.config import require_split
+from convrnn_data.sample.sample import draw_sample
+from convrnn_experiments.runs.config import require_split
 
 
 def test_training_names_the_share_that_left_validation_empty(tmp_path):

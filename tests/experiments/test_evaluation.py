@@ -13,16 +13,17 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from convrnn_data import list_stimuli, reformat
-from convrnn_data.human import CONDITIONS as FOLDERS
-from convrnn_experiments import evaluation, testsets
+from convrnn_data.human.stimuli import CONDITIONS as FOLDERS
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import Config
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.networks import build_network
-from convrnn_experiments.pipeline import batches
-from convrnn_experiments.results import read_evaluations
-from convrnn_experiments.runs import Run, write_json
+from convrnn_experiments.evaluation import predict
+from convrnn_experiments.evaluation import trials as trial_sets
+from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.images.batches import batches
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.folder import Run, write_json
+from convrnn_experiments.runs.network import build_network
 from convrnn_model import load_weights, multiply_adds, preprocess_image, save_weights
 
 SIZE = 64
@@ -55,8 +56,8 @@ def run(tmp_path_factory) -> Run:
 
 
 def evaluated(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> list[dict[str, str]]:
-    trials = testsets.find_trials(folder, regime, run.config(), **more)
-    evaluation.evaluate(run, trials)
+    trials = trial_sets.find_trials(folder, regime, run.config(), **more)
+    predict.evaluate(run, trials)
     with (run.path / "evaluation" / trials.name / "predictions.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -198,9 +199,9 @@ def test_wrong_test_sets(tmp_path, run, human, prepared):
         (only_blur, Regime.COLOR, "must hold stimuli of the color regime, got blur"),
     ):
         with pytest.raises(ConvRNNError, match=says):
-            testsets.find_trials(folder, regime, config)
+            trial_sets.find_trials(folder, regime, config)
     with pytest.raises(ConvRNNError, match="nosuch"):
-        testsets.find_trials(prepared.path, Regime.COLOR, config, split="nosuch")
+        trial_sets.find_trials(prepared.path, Regime.COLOR, config, split="nosuch")
 
 
 def test_a_feedforward_network_has_one_exit(tmp_path, human):
@@ -211,7 +212,7 @@ def test_a_feedforward_network_has_one_exit(tmp_path, human):
 
 
 def test_stimuli_are_read_as_they_are(human):
-    trials = testsets.find_trials(human, Regime.COLOR, Config("data", Regime.COLOR))
+    trials = trial_sets.find_trials(human, Regime.COLOR, Config("data", Regime.COLOR))
     assert (trials.frame.size, trials.frame.resize) == (224, 224)
     assert dataclasses.replace(trials, levels=None).perturbed is False
     ((images, _, _),) = batches(trials.pictures, trials.frame, 1, rows=np.array([3]))
@@ -233,5 +234,5 @@ def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
         reformat(copy, folder, layout=layout)
     says = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
     with pytest.raises(ConvRNNError, match=says):
-        testsets.find_trials(folder, Regime.NOISE, Config("data", Regime.NOISE))
-    testsets.find_trials(folder, Regime.BLUR, Config("data", Regime.BLUR))
+        trial_sets.find_trials(folder, Regime.NOISE, Config("data", Regime.NOISE))
+    trial_sets.find_trials(folder, Regime.BLUR, Config("data", Regime.BLUR))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convrnn_data.simulated import CURVES
-from convrnn_experiments import digitised, figures, sat_plots
-from convrnn_experiments.examples import examples, read_image
-from convrnn_experiments.results import read_evaluations
+from convrnn_data.sample.simulated_observers import CURVES
+from convrnn_experiments.comparison import satbench
+from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.report import canvas, sat_plots
+from convrnn_experiments.report.example_images import examples, read_image
 
 
 def size_of(data: bytes) -> tuple[int, int]:
@@ -18,10 +19,10 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("cells", "columns"), [(1, 1), (3, 3), (5, 3)])
 def test_a_sheet_is_cut_into_its_cells(cells, columns):
-    with figures.style():
-        sheet = figures.Sheet(cells, (1.5, 1.0), columns=3)
+    with canvas.style():
+        sheet = canvas.Sheet(cells, (1.5, 1.0), columns=3)
         for cell in range(cells):
-            axis = sheet.axes(cell, figures.Margins())
+            axis = sheet.axes(cell, canvas.Margins())
             axis.imshow(np.full((2, 2), cell))
         picture = sheet.picture("test")
     rows = -(-cells // columns)
@@ -31,14 +32,14 @@ def test_a_sheet_is_cut_into_its_cells(cells, columns):
 
 
 def test_colours_are_of_networks_and_stay():
-    colours = figures.colour_of(["a", "b", "a", "c"])
+    colours = canvas.colour_of(["a", "b", "a", "c"])
     assert list(colours) == ["a", "b", "c"]
     assert len(set(colours.values())) == 3
-    assert figures.PEOPLE not in {colour for colour, _ in colours.values()}
+    assert canvas.PEOPLE not in {colour for colour, _ in colours.values()}
 
 
 def test_observers_are_simulated_after_the_published_figure():
-    people = [one for one in digitised.CURVES if (one.who, one.source) == ("people", "figure")]
+    people = [one for one in satbench.CURVES if (one.who, one.source) == ("people", "figure")]
     assert len(people) == 6
     for curve in people:
         regime, _, level = curve.condition.partition(" ")
@@ -49,7 +50,7 @@ def test_observers_are_simulated_after_the_published_figure():
 
 
 def test_published_curves_name_source_and_convention():
-    for curve in digitised.CURVES:
+    for curve in satbench.CURVES:
         assert len(curve.percent) == len(curve.error) == 5
         if curve.who == "people":
             assert (curve.source, curve.misses) in {("figure", "random"), ("notebook", "wrong")}
@@ -67,16 +68,16 @@ def test_published_curves_name_source_and_convention():
     ],
 )
 def test_only_curves_of_the_same_convention_are_comparable(misses, expected):
-    found = digitised.comparable("blur 9", misses)
+    found = satbench.comparable("blur 9", misses)
     assert [(curve.who, curve.source, curve.percent[-1]) for curve in found] == expected
-    assert digitised.comparable("blur 7", misses) == []
+    assert satbench.comparable("blur 7", misses) == []
 
 
 @pytest.mark.parametrize(("misses", "people"), [("chance", 0), ("wrong", 1)])
 def test_the_plot_draws_the_notebook_only_where_misses_are_wrong(misses, people):
     """The first two blocks of blur 0 were not read: the line has a gap, not a zero."""
-    with figures.style():
-        axis = figures.Sheet(1, (2, 2), columns=1).axes(0, figures.Margins())
+    with canvas.style():
+        axis = canvas.Sheet(1, (2, 2), columns=1).axes(0, canvas.Margins())
         sat_plots._published(axis, "blur 0", misses, np.arange(1.0, 6))
     assert len(axis.lines) == people
     for line in axis.lines:
@@ -105,8 +106,8 @@ def test_images_are_found_in_files_and_in_tars(tmp_path, prepared):
 def test_curves_of_a_feedforward_network_and_without_people(tmp_path, seen, make_run):
     found = read_evaluations([make_run(tmp_path / "color", "color", seen, steps=1)])
     panels = sat_plots.panels_of(found, [])
-    with figures.style():
-        colours = figures.colour_of(["color"])
+    with canvas.style():
+        colours = canvas.colour_of(["color"])
         for cost in (False, True):
             picture = sat_plots.sat_curves(panels, colours, "people", cost=cost, misses=None)
             assert len(picture.panels) == 1

@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convrnn_data.beside import remove_dead_temporaries, temporary_name
-from convrnn_data.locking import LOCK, locked
-from convrnn_experiments import launching, report, results, runs
+from convrnn_data.base.atomic import remove_dead_temporaries, temporary_name
+from convrnn_data.base.locking import LOCK, locked
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_model import hdf5
+from convrnn_experiments.evaluation import results
+from convrnn_experiments.report import build
+from convrnn_experiments.runs import folder as run_folder
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.training import launch
+from convrnn_model.weights import hdf5
 
 CONFIG = Config(data="data", perturb=Regime.COLOR)
 
@@ -35,25 +38,25 @@ def test_a_run_killed_before_its_first_file_was_whole(tmp_path: Path) -> None:
     run.mkdir()
     begun = dead_name(run / "config.json")
     begun.write_text("{")
-    runs.start(run, CONFIG, resume=True, force=False)
+    run_folder.start(run, CONFIG, resume=True, force=False)
     assert not begun.exists()
-    assert runs.Run(run).config() == CONFIG
+    assert run_folder.Run(run).config() == CONFIG
 
 
 def test_a_run_killed_after_its_first_file(tmp_path: Path) -> None:
-    run = runs.start(tmp_path / "run", CONFIG, resume=False, force=False)
+    run = run_folder.start(tmp_path / "run", CONFIG, resume=False, force=False)
     (run.path / "environment.json").unlink()
     run.checkpoint.parent.rmdir()
-    runs.start(run.path, CONFIG, resume=True, force=False)
+    run_folder.start(run.path, CONFIG, resume=True, force=False)
     assert (run.path / "environment.json").is_file()
     assert run.checkpoint.parent.is_dir()
 
 
 def test_force_keeps_the_lock_and_nothing_else(tmp_path: Path) -> None:
-    run = runs.start(tmp_path / "run", CONFIG, resume=False, force=False)
+    run = run_folder.start(tmp_path / "run", CONFIG, resume=False, force=False)
     for name in (".lock", "weights.h5", "checkpoint/state.h5"):
         (run.path / name).write_bytes(b"old")
-    runs.start(run.path, CONFIG, resume=False, force=True)
+    run_folder.start(run.path, CONFIG, resume=False, force=True)
     files = {path.name for path in run.path.rglob("*") if path.is_file()}
     assert files == {".lock", "config.json", "environment.json"}
 
@@ -61,7 +64,7 @@ def test_force_keeps_the_lock_and_nothing_else(tmp_path: Path) -> None:
 KILLED_AFTER_ITS_LAST_FILE = """
 import os, signal, sys
 from pathlib import Path
-from convrnn_data.workspace import held
+from convrnn_data.shards.workspace import held
 folder = Path(sys.argv[1])
 with held(folder):
     (folder / "weights.h5").write_bytes(b"whole")
@@ -74,7 +77,7 @@ with held(folder):
 def killed_at_its_end(prepared, tmp_path: Path) -> tuple[Config, Path]:
     """A run whose process was killed between its last file and letting go of the folder."""
     config = checked(replace(CONFIG, data=str(prepared.path), trainable="all", weights="none"), prepared)
-    run = runs.start(tmp_path / "run", config, resume=False, force=False)
+    run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
     done = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_LAST_FILE, run.path], check=False)
     assert done.returncode == -signal.SIGKILL
     assert {path.name for path in run.path.glob(".*")} > {LOCK}
@@ -84,7 +87,7 @@ def killed_at_its_end(prepared, tmp_path: Path) -> tuple[Config, Path]:
 def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed_at_its_end) -> None:
     config, folder = killed_at_its_end
     said = []
-    launching.train(config, folder, resume=True, say=said.append)
+    launch.train(config, folder, resume=True, say=said.append)
     assert said == [f"{folder} is finished already; nothing to do"]
     assert not list(folder.rglob(".*"))
 
@@ -92,7 +95,7 @@ def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed
 def test_the_lock_of_a_process_at_work_stays(killed_at_its_end) -> None:
     config, folder = killed_at_its_end
     with locked(folder):
-        launching.train(config, folder, resume=True)
+        launch.train(config, folder, resume=True)
         assert (folder / LOCK).exists()
 
 
@@ -112,7 +115,7 @@ def test_a_cut_shard_is_named(prepared, tmp_path: Path) -> None:
     import tensorflow as tf
 
     from convrnn_data import PreparedSet
-    from convrnn_experiments.pipeline import Frame, batches, pictures_of, unreadable
+    from convrnn_experiments.images.batches import Frame, batches, pictures_of, unreadable
 
     cut = Path(shutil.copytree(prepared.path, tmp_path / "cut"))
     shard = next((cut / "train").glob("*.tar"))
@@ -138,7 +141,7 @@ def test_a_file_takes_the_place_of_what_a_killed_process_began(tmp_path: Path) -
     path = tmp_path / "report" / "page.html"
     path.parent.mkdir()
     dead_name(path).write_text("half")
-    with runs.written(path) as beside:
+    with run_folder.written(path) as beside:
         beside.write_text("whole")
     assert list(path.parent.iterdir()) == [path]
 
@@ -148,7 +151,7 @@ def test_a_file_has_its_name_only_once_it_is_on_the_disk(tmp_path: Path, monkeyp
     replace = Path.replace
     monkeypatch.setattr(os, "fsync", lambda file: done.append(os.readlink(f"/proc/self/fd/{file}")))
     monkeypatch.setattr(Path, "replace", lambda path, target: done.append("name") or replace(path, target))
-    with runs.written(tmp_path / "a.h5") as beside:
+    with run_folder.written(tmp_path / "a.h5") as beside:
         beside.write_bytes(b"whole")
     assert done == [str(temporary_name(tmp_path / "a.h5")), "name", str(tmp_path)]
 
@@ -192,7 +195,7 @@ def test_a_full_disk_is_one_error_of_hdf5_files_too(what: str, tmp_path: Path) -
 
 
 def test_a_history_that_is_gone_on_with_stays_as_it_was_written(tmp_path: Path) -> None:
-    run = runs.Run(tmp_path)
+    run = run_folder.Run(tmp_path)
     run.write_history(
         [{"epoch": 1, "loss": 0.25, "seconds": 3.0}, {"epoch": 2, "loss": 1e-9, "seconds": 1.5}]
     )
@@ -225,9 +228,9 @@ def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_r
     human.mkdir()
     answers = seen / "jatos_results_blur.txt"
     (human / answers.name).write_bytes(answers.read_bytes()[:-400])
-    page = report.write([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
+    page = build.write([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
     with (page.parent / "tables/observer_problems.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 1
     (human / answers.name).write_bytes(answers.read_bytes())
-    report.write([path], page, human=human)
+    build.write([path], page, human=human)
     assert not (page.parent / "tables/observer_problems.csv").exists()

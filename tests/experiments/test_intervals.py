@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from convrnn_experiments import intervals
-from convrnn_experiments.intervals import Estimate
+from convrnn_experiments.statistics import intervals
+from convrnn_experiments.statistics.intervals import Estimate
 
 LARGE = float("inf")
 

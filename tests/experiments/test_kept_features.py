@@ -16,12 +16,13 @@ import keras
 import pytest
 
 from convrnn_data import PreparedSet, prepare
-from convrnn_experiments import extraction, features, networks, workers
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.networks import build_network
-from convrnn_experiments.parts import Part, Where
+from convrnn_experiments.features import extractor, store, workers
+from convrnn_experiments.features.plan import Part, Where
+from convrnn_experiments.runs import network as run_network
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.network import build_network
 from convrnn_model import save_weights
 
 SIZES = {"stimulus_size": 68, "image_size": 64, "resize": 70}
@@ -50,11 +51,11 @@ def config(many: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Confi
     return checked(config, many)
 
 
-def keep(config: Config, root: Path, **how: object) -> features.Kept:
+def keep(config: Config, root: Path, **how: object) -> store.Kept:
     def network() -> keras.Model:
-        return networks.prepare_network(config, lambda line: None)
+        return run_network.prepare_network(config, lambda line: None)
 
-    return features.keep(network, config, PreparedSet(config.data), root, **how)
+    return store.keep(network, config, PreparedSet(config.data), root, **how)
 
 
 def digests(kept: Path) -> dict[str, str]:
@@ -94,7 +95,7 @@ def undisturbed(computed: Path) -> dict[str, str]:
 
 
 def test_every_image_is_in_one_part_of_each_view(config: Config, many: PreparedSet, tmp_path: Path) -> None:
-    planned = features.plan(many, config, tmp_path)
+    planned = store.plan(many, config, tmp_path)
     assert len({part.path for part in planned}) == len(planned) == PARTS
     for split, views in (("train", 2), ("val", 1)):
         for view in range(views):
@@ -123,7 +124,7 @@ def test_the_tasks_of_an_array(
             shutil.copy2(computed / part.path.relative_to(tmp_path), part.path)
             yield part
 
-    monkeypatch.setattr(features, "spread", copied)
+    monkeypatch.setattr(store, "spread", copied)
     counts = [keep(config, tmp_path, where=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
     assert counts == [3, 4, 3]
     assert digests(tmp_path) == undisturbed
@@ -172,7 +173,7 @@ def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
         ended += 1
         return number
 
-    assert list(extraction._in_turn(slow, numbers(), 3)) == list(range(20))
+    assert list(extractor._in_turn(slow, numbers(), 3)) == list(range(20))
     assert most <= 4  # and the one that is being read
 
 
@@ -183,11 +184,11 @@ def test_ray_with_two_nodes(config: Config, tmp_path: Path, undisturbed: dict[st
         "from pathlib import Path\n"
         "from ray.cluster_utils import Cluster\n"
         "from convrnn_data import PreparedSet\n"
-        "from convrnn_experiments.importing import quiet_import\n"
+        "from convrnn_experiments.runtime.tensorflow import quiet_import\n"
         "with quiet_import():\n"
         "    from convrnn_experiments import features\n"
-        "from convrnn_experiments.config import Config\n"
-        "from convrnn_experiments.parts import Where\n"
+        "from convrnn_experiments.runs.config import Config\n"
+        "from convrnn_experiments.features.plan import Where\n"
         "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1}); cluster.add_node(num_cpus=1)\n"
         "config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
         "where = Where('ray', 2, cluster.address)\n"
@@ -208,11 +209,11 @@ def test_dask(workers: tuple[int, int], config: Config, tmp_path: Path, undistur
         "from pathlib import Path\n"
         "from distributed import LocalCluster\n"
         "from convrnn_data import PreparedSet\n"
-        "from convrnn_experiments.importing import quiet_import\n"
+        "from convrnn_experiments.runtime.tensorflow import quiet_import\n"
         "with quiet_import():\n"
         "    from convrnn_experiments import features\n"
-        "from convrnn_experiments.config import Config\n"
-        "from convrnn_experiments.parts import Where\n"
+        "from convrnn_experiments.runs.config import Config\n"
+        "from convrnn_experiments.features.plan import Where\n"
         "if __name__ == '__main__':\n"
         "    config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
         "    count, threads = map(int, sys.argv[3:])\n"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from convrnn_experiments import matching
-from convrnn_experiments.matching import Axis, Exits, Trials
+from convrnn_experiments.comparison import exits as exit_matching
+from convrnn_experiments.comparison.exits import Axis, Exits, Trials
 
 TIMES = np.array([634.0, 970, 1140, 1311, 1481])
 STEPS = np.arange(1.0, 9)
@@ -13,11 +13,11 @@ STEPS = np.arange(1.0, 9)
 @pytest.mark.parametrize("exits", [1, 3, 5, 8])
 @pytest.mark.parametrize("match", list(Exits))
 def test_positions_are_on_the_exits(match, exits):
-    if match in matching.FITTED:
-        axis = matching.axis_of(match, 1e6 * (1 + 5.0 * np.arange(exits)), TIMES)
-        where = matching.fit(np.zeros((1, 5, exits)), np.zeros((1, 5)), axis).where
+    if match in exit_matching.FITTED:
+        axis = exit_matching.axis_of(match, 1e6 * (1 + 5.0 * np.arange(exits)), TIMES)
+        where = exit_matching.fit(np.zeros((1, 5, exits)), np.zeros((1, 5)), axis).where
     else:
-        where = matching.positions(exits, match)
+        where = exit_matching.positions(exits, match)
     assert where.shape == (5,)
     assert 0 <= where.min() <= where.max() <= exits - 1
     assert (np.diff(where) >= 0).all()
@@ -26,9 +26,9 @@ def test_positions_are_on_the_exits(match, exits):
 def test_the_best_linear_map_is_found():
     curve = np.array([5.0, 9, 20, 33, 35, 36, 50, 70])
     people = np.interp([1, 2.25, 3.5, 4.75, 6], np.arange(8), curve)
-    axis = matching.axis_of(Exits.LINEAR, STEPS, TIMES)
+    axis = exit_matching.axis_of(Exits.LINEAR, STEPS, TIMES)
     np.testing.assert_allclose(
-        matching.fit(np.tile(curve, (1, 5, 1)), people[None], axis).where, [1, 2.25, 3.5, 4.75, 6]
+        exit_matching.fit(np.tile(curve, (1, 5, 1)), people[None], axis).where, [1, 2.25, 3.5, 4.75, 6]
     )
 
 
@@ -36,7 +36,7 @@ def test_speed_and_delay_are_recovered():
     """A network whose time step k is at 400 + 150 k ms, steps counted from 1."""
     curve = 80 / (1 + np.exp(-(STEPS - 4)))
     people = np.interp((TIMES - 400) / 150, STEPS, curve)
-    found = matching.fit(np.tile(curve, (2, 5, 1)), np.tile(people, (2, 1)), Axis(STEPS, TIMES))
+    found = exit_matching.fit(np.tile(curve, (2, 5, 1)), np.tile(people, (2, 1)), Axis(STEPS, TIMES))
     assert found.speed == pytest.approx(150, rel=0.05)
     assert found.delay == pytest.approx(400, abs=40)
     np.testing.assert_allclose(found.where, (TIMES - 400) / 150 - 1, atol=0.15)
@@ -45,7 +45,7 @@ def test_speed_and_delay_are_recovered():
 def test_people_slower_or_faster_than_every_step_take_the_ends():
     curve = np.linspace(10, 80, 8)
     people = np.array([[10.0, 10, 10, 80, 80]])
-    where = matching.fit(np.tile(curve, (1, 5, 1)), people, Axis(STEPS, TIMES)).where
+    where = exit_matching.fit(np.tile(curve, (1, 5, 1)), people, Axis(STEPS, TIMES)).where
     assert where[0] == 0
     assert where[-1] == 7
 
@@ -54,7 +54,7 @@ def test_multiply_adds_are_an_axis_of_their_own():
     costs = np.array([1.0, 2, 4, 8])
     curve = np.array([10.0, 20, 40, 80])  # linear in the cost
     people = np.interp(np.linspace(1, 8, 5), costs, curve)
-    found = matching.fit(np.tile(curve, (1, 5, 1)), people[None], Axis(costs, np.arange(5.0)))
+    found = exit_matching.fit(np.tile(curve, (1, 5, 1)), people[None], Axis(costs, np.arange(5.0)))
     np.testing.assert_allclose(np.interp(found.where, np.arange(4), costs), np.linspace(1, 8, 5), atol=0.1)
 
 
@@ -76,8 +76,8 @@ def test_a_fit_is_scored_on_other_images():
         people = np.array([made.scores[:, made.blocks == block].mean() for block in range(5)])
         where = made.match(np.arange(80), axis).where
         for kind, score in {
-            "same": matching.per_image(made.right, made.blocks, where),
-            "others": matching.cross_fitted(made, axis, np.random.default_rng(seed)),
+            "same": exit_matching.per_image(made.right, made.blocks, where),
+            "others": exit_matching.cross_fitted(made, axis, np.random.default_rng(seed)),
         }.items():
             curve = np.array([score[made.blocks == block].mean() for block in range(5)])
             gains[kind].append(np.mean((curve - people) ** 2))
@@ -87,23 +87,23 @@ def test_a_fit_is_scored_on_other_images():
 def test_cross_fitting_repeats_by_seed_and_changes_no_constant_network():
     made = trials(0)
     axis = Axis(STEPS, TIMES)
-    one, again = (matching.cross_fitted(made, axis, np.random.default_rng(5)) for _ in range(2))
+    one, again = (exit_matching.cross_fitted(made, axis, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     constant = Trials(
         np.repeat(made.right[:, :1], 8, axis=1), made.scores, made.levels, made.blocks, made.strata
     )
     np.testing.assert_allclose(
-        matching.cross_fitted(constant, axis, np.random.default_rng(0)), constant.right[:, 0]
+        exit_matching.cross_fitted(constant, axis, np.random.default_rng(0)), constant.right[:, 0]
     )
 
 
 def test_all_exits_and_a_feedforward_network():
-    np.testing.assert_allclose(matching.positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
-    np.testing.assert_allclose(matching.positions(1, Exits.INDEX), 0)
+    np.testing.assert_allclose(exit_matching.positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
+    np.testing.assert_allclose(exit_matching.positions(1, Exits.INDEX), 0)
     right = np.array([[True, False], [True, False]])
     where = np.array([0.25, 1, 1, 1, 1])
-    np.testing.assert_allclose(matching.per_image(right, np.array([0, 4]), where), [0.75, 0])
-    assert matching.nearest(right, np.array([0, 4]), where).tolist() == [True, False]
-    match = matching.Match(where, 150.0, 400.0)
-    assert matching.described(match, Exits.INDEX) == "RT 1-5 at steps 1.25, 2, 2, 2, 2"
-    assert "150 ms per time step, delay 400 ms" in matching.described(match, Exits.AFFINE)
+    np.testing.assert_allclose(exit_matching.per_image(right, np.array([0, 4]), where), [0.75, 0])
+    assert exit_matching.nearest(right, np.array([0, 4]), where).tolist() == [True, False]
+    match = exit_matching.Match(where, 150.0, 400.0)
+    assert exit_matching.described(match, Exits.INDEX) == "RT 1-5 at steps 1.25, 2, 2, 2, 2"
+    assert "150 ms per time step, delay 400 ms" in exit_matching.described(match, Exits.AFFINE)

@@ -9,9 +9,9 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from sklearn import metrics
 
-from convrnn_experiments import measures
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.measures import (
+from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics.measures import (
     category_correlation,
     ceiling,
     confusion_matrix,
@@ -270,7 +270,7 @@ def test_no_deep_learning_library_is_needed():
     import sys
 
     code = (
-        "import sys, convrnn_experiments.measures, convrnn_experiments.observers\n"
+        "import sys, convrnn_experiments.statistics.measures, convrnn_experiments.observers.table\n"
         "assert not {'keras', 'tensorflow', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from convrnn_experiments import bootstrap
-from convrnn_experiments.bootstrap import bootstrap_interval, bootstrap_replicates
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.measures import error_consistency, sat_rmse
+from convrnn_experiments.statistics import bootstrap
+from convrnn_experiments.statistics.bootstrap import bootstrap_interval, bootstrap_replicates
+from convrnn_experiments.statistics.measures import error_consistency, sat_rmse
 
 VALUES = np.random.default_rng(0).normal(50, 10, (30, 4))
 

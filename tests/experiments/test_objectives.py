@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convrnn_data import CATEGORIES
-from convrnn_experiments import training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
-from convrnn_experiments.objectives import (
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.training import loop
+from convrnn_experiments.training.objectives import (
     FILLER,
     BalancedExitAccuracy,
     ExitAccuracy,
@@ -92,12 +92,10 @@ def test_training_with_fillers_is_training_without() -> None:
         shown = rows_with_fillers(features, labels, [*range(10), *filled])
         pooled = keras.Input((2, 5))
         dense = keras.layers.Dense(16, kernel_initializer="zeros")
-        task = training.Task(
-            keras.Model(pooled, dense(pooled)), lambda epoch, shown=shown: shown, shown, labels
-        )
+        task = loop.Task(keras.Model(pooled, dense(pooled)), lambda epoch, shown=shown: shown, shown, labels)
         config = Config("", Regime.COLOR, batch_size=4, epochs=2)
-        training.compile_task(task, config)
-        rows = [training.run_epoch(task, config, epoch) for epoch in range(2)]
+        loop.compile_task(task, config)
+        rows = [loop.run_epoch(task, config, epoch) for epoch in range(2)]
         found.append(([{**row, "seconds": 0} for row in rows], dense.get_weights()))
     (plain, weights), (with_fillers, same) = found
     for row, other in zip(plain, with_fillers, strict=True):

@@ -8,11 +8,12 @@ from answers_by_hand import SCREENS, five, practice, response, session, session_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convrnn_data import simulated
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments import jatos, observers
+from convrnn_data.sample import simulated_observers
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers import (
+from convrnn_experiments.observers import jatos
+from convrnn_experiments.observers import table as observer_table
+from convrnn_experiments.observers.table import (
     by_image,
     correct_matrix,
     exclude,
@@ -75,7 +76,7 @@ def test_known_answers_come_back_exactly(write):
 
 def simulate(count=2, trials=32):
     text, truth = {}, {}
-    for experiment, curves in simulated.CURVES.items():
+    for experiment, curves in simulated_observers.CURVES.items():
         levels = list(curves)
         stimuli = [
             [
@@ -85,7 +86,10 @@ def simulate(count=2, trials=32):
             ]
             for _ in range(5)
         ]  # fmt: skip
-        lines = [simulated.simulate_observer(experiment, number, stimuli, seed=1) for number in range(count)]
+        lines = [
+            simulated_observers.simulate_observer(experiment, number, stimuli, seed=1)
+            for number in range(count)
+        ]
         text[experiment] = "\n".join(lines) + "\n"
         for line in lines:
             rows = json.loads(line)
@@ -110,7 +114,10 @@ def test_simulated_observers_come_back_whole(write, tmp_path):
         if not trial.missed:
             assert (trial.response, trial.response_time) == (row["response"], row["duration"])
     assert is_simulated(table)
-    assert tuple((int(s.removeprefix("Screen")), beep) for s, beep in jatos.BEEPS.items()) == simulated.BLOCKS
+    assert (
+        tuple((int(s.removeprefix("Screen")), beep) for s, beep in jatos.BEEPS.items())
+        == simulated_observers.BLOCKS
+    )
     scored = read_observers(tmp_path)
     assert len(scored) == 2 * 3 * 5 * 22
     assert scored.attrs["left_out"] == {"practice": 300, "out_of_time": 0}
@@ -286,7 +293,7 @@ def people(tmp_path, count=3):
 
 
 def test_named_exclusions_are_those_of_the_authors(write):
-    sets = observers.EXCLUSIONS["satbench"]
+    sets = observer_table.EXCLUSIONS["satbench"]
     assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22, "blur": 5}
     assert 76 + 67 + 50 - sum(map(len, sets.values())) == 148
     gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])
@@ -335,7 +342,7 @@ def test_every_convention_scores_misses_and_nothing_else(tmp_path):
     table = people(tmp_path)
     missed = table["missed"]
     assert 0 < missed.sum() < len(table)
-    scores = {name: with_misses(table, name) for name in observers.MISSES}
+    scores = {name: with_misses(table, name) for name in observer_table.MISSES}
     for name, scored in scores.items():
         answered = scored[~missed]
         pd.testing.assert_frame_equal(answered, table[~missed])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from convrnn_experiments import report
+from convrnn_experiments.report import build
 
 SCRIPT = Path(__file__).with_name("recompute_page.py")
 
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).with_name("recompute_page.py")
 def page(tmp_path_factory, seen, make_run):
     folder = tmp_path_factory.mktemp("page")
     runs = [make_run(folder / regime, regime, seen, steps=6) for regime in ("color", "blur")]
-    return report.write(runs, folder / "report/index.html", human=seen)
+    return build.write(runs, folder / "report/index.html", human=seen)
 
 
 def again(page):

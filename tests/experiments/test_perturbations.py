@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.stats import kstest, truncnorm
 
-from convrnn_data.streams import Stream
+from convrnn_data.base.random_streams import Stream
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.perturbations import Perturb, perturb, set_stream
-from convrnn_experiments.resizing import resize
+from convrnn_experiments.images.perturbations import Perturb, perturb, set_stream
+from convrnn_experiments.images.resizing import resize
 
 NOISE, BLUR = CONDITIONS[Regime.NOISE], CONDITIONS[Regime.BLUR]
 

@@ -12,11 +12,11 @@ from PIL import Image
 
 import convrnn_data
 import convrnn_experiments
-from convrnn_data.images import BadImage
-from convrnn_data.streams import Stream, generator
-from convrnn_experiments import squares
-from convrnn_experiments.features import view_order
-from convrnn_experiments.pipeline import (
+from convrnn_data.base.random_streams import Stream, generator
+from convrnn_data.shards.images import BadImage
+from convrnn_experiments.features.store import view_order
+from convrnn_experiments.images import decoding
+from convrnn_experiments.images.batches import (
     MADE_TOGETHER,
     RATIOS,
     Frame,
@@ -153,7 +153,7 @@ def test_coarse_decoding_has_the_pixels_of_tensorflows_decoder(shape: tuple[int,
     ratio = RATIOS[decode_ratios(np.array([shape[1]]), np.array([shape[0]]), Frame(128, 128))[0]]
     assert ratio > 1
     theirs = tf.io.decode_jpeg(file, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE").numpy()
-    ours = squares.decode(file, [-(-side // ratio) for side in shape])
+    ours = decoding.decode(file, [-(-side // ratio) for side in shape])
     np.testing.assert_array_equal(ours, theirs)
     ((images, _, _),) = batches(pictures([array], [file]), Frame(128, 128), 1)
     height, width = theirs.shape[:2]
@@ -180,13 +180,13 @@ def test_every_form_is_decoded(settings: dict) -> None:
     file = encoded(noise(50, 70), **settings)
     expected = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
     np.testing.assert_allclose(
-        squares.decode(file).astype(int), expected, atol=1
+        decoding.decode(file).astype(int), expected, atol=1
     )  # CMYK is rounded otherwise
 
 
 def test_bytes_that_harm_no_pixel_are_let_pass() -> None:
     file = jpeg(noise(50, 70))
-    np.testing.assert_array_equal(squares.decode(file[:-2] + b"\0\0\0" + file[-2:]), squares.decode(file))
+    np.testing.assert_array_equal(decoding.decode(file[:-2] + b"\0\0\0" + file[-2:]), decoding.decode(file))
 
 
 @settings(max_examples=30, deadline=None)
@@ -194,7 +194,7 @@ def test_bytes_that_harm_no_pixel_are_let_pass() -> None:
 def test_a_cut_picture_is_an_error(part: float) -> None:
     file = jpeg(noise(64, 64))
     with pytest.raises(BadImage):
-        squares.decode(file[: int(part * len(file))])
+        decoding.decode(file[: int(part * len(file))])
 
 
 @pytest.mark.parametrize("bad", [b"", b"no picture", jpeg(noise(64, 64))[:1500]])
@@ -223,11 +223,11 @@ def test_pixels_do_not_depend_on_company_or_threads() -> None:
 @pytest.mark.parametrize(("side", "size"), [(188, 128), (100, 128), (128, 128), (900, 128), (1, 8)])
 def test_pillow_resizes_in_its_place(side: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     square = noise(side, side)
-    fast = squares.resizer(size)(square)
-    monkeypatch.setattr(squares, "Resizer", None)
-    slow = squares.resizer(size)(square)
+    fast = decoding.resizer(size)(square)
+    monkeypatch.setattr(decoding, "Resizer", None)
+    slow = decoding.resizer(size)(square)
     np.testing.assert_allclose(fast.astype(int), slow.astype(int), atol=1)
-    assert "cykooz-resizer" not in squares.libraries()
+    assert "cykooz-resizer" not in decoding.libraries()
 
 
 def test_orders_crops_and_views_of_all_epochs_are_independent() -> None:

@@ -7,14 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from convrnn_data import PreparedSet, prepare
-from convrnn_experiments import launching, report, tables
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config
-from convrnn_experiments.networks import build_network
-from convrnn_experiments.provenance import describe_images
-from convrnn_experiments.results import read_evaluations
-from convrnn_experiments.runs import write_json
+from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.report import build, tables
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.folder import write_json
+from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runs.provenance import describe_images
+from convrnn_experiments.training import launch
 from convrnn_model import save_weights
 
 SEEN = "16 from ImageNet's training set, seen by a backbone that was trained on it, so accuracy flatters"
@@ -59,14 +60,14 @@ def test_splits_in_words(prepared, unseen):
 
 
 def test_a_run_says_what_it_validates_on_where_a_backbone_is_given(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr("convrnn_experiments.training.train", lambda *args, **kwargs: None)
+    monkeypatch.setattr("convrnn_experiments.training.loop.train", lambda *args, **kwargs: None)
     config = Config(str(prepared.path), Regime.COLOR, **SMALL)
     save_weights(build_network(config), tmp_path / "start.h5")
     for weights, says in (("none", False), (str(tmp_path / "start.h5"), True)):
         said = []
         folder = tmp_path / ("with" if says else "without")
         asked = Config(str(prepared.path), Regime.COLOR, weights=weights, **SMALL)
-        launching.train(asked, folder, say=said.append)
+        launch.train(asked, folder, say=said.append)
         assert (f"validation images: {SEEN}" in said) == says
         assert json.loads((folder / "environment.json").read_text())["validation_images"] == SEEN
 
@@ -87,6 +88,6 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     told = {row["what"]: row["value"] for row in tables.provenance([one])}
     assert told["images from"] == SEEN
     assert told["validated on"] == "20 from somewhere"
-    page = report.write([run], tmp_path / "page/index.html")
+    page = build.write([run], tmp_path / "page/index.html")
     assert "validated on 20 from somewhere" in page.read_text()
     assert "16 from ImageNet&#x27;s training set, seen by a backbone" in page.read_text()

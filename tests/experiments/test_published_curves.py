@@ -7,9 +7,9 @@ import pytest
 from answers_by_hand import response, session_rows
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.simulated import MISSED
-from convrnn_experiments import digitised
-from convrnn_experiments.observers import exclude, observer_curves, read_observers, with_misses
+from convrnn_data.sample.simulated_observers import MISSED
+from convrnn_experiments.comparison import satbench
+from convrnn_experiments.observers.table import exclude, observer_curves, read_observers, with_misses
 
 EXPERIMENTS = {
     "color": ("color_gray", "c"),
@@ -65,7 +65,7 @@ def mean_curve(table, misses):
 
 
 @pytest.mark.parametrize(
-    "curve", [one for one in digitised.CURVES if one.source == "notebook"], ids=lambda one: one.condition
+    "curve", [one for one in satbench.CURVES if one.source == "notebook"], ids=lambda one: one.condition
 )
 def test_notebook_curves_come_back_where_misses_are_wrong(tmp_path, curve):
     path = tmp_path / "jatos_results_1.txt"
@@ -84,7 +84,7 @@ def test_notebook_curves_come_back_where_misses_are_wrong(tmp_path, curve):
 @pytest.mark.parametrize("condition", ["color", "grayscale", "blur 9"])
 def test_the_figure_is_the_notebook_under_its_own_convention(condition):
     """The two sources agree once the notebook's misses, at their usual share, score 1/16."""
-    (figure,) = [one for one in digitised.comparable(condition, "chance") if one.who == "people"]
-    (notebook,) = [one for one in digitised.comparable(condition, "wrong") if one.who == "people"]
+    (figure,) = [one for one in satbench.comparable(condition, "chance") if one.who == "people"]
+    (notebook,) = [one for one in satbench.comparable(condition, "wrong") if one.who == "people"]
     converted = np.array(notebook.percent) + 100 / 16 * np.array(MISSED)
     assert converted == pytest.approx(figure.percent, abs=1.2)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from convrnn_experiments import page_files, report
 from convrnn_experiments.cli import app
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.report import build, output
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -29,7 +29,7 @@ def runs(tmp_path_factory, seen, make_run):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, runs, seen):
-    return report.write(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
+    return build.write(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
 
 
 def text_of(page: Path) -> str:
@@ -85,13 +85,13 @@ def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
     answers.mkdir()
     for path in seen.glob("*.txt"):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
-    text = text_of(report.write(runs[:1], tmp_path / "index.html", human=answers))
+    text = text_of(build.write(runs[:1], tmp_path / "index.html", human=answers))
     assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
     assert "<title>Networks and people</title>" in text
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):
-    again = report.write(runs, tmp_path / "index.html", human=seen)
+    again = build.write(runs, tmp_path / "index.html", human=seen)
     files = sorted(path.relative_to(page.parent) for path in page.parent.rglob("*") if path.is_file())
     assert [p.relative_to(tmp_path) for p in sorted(tmp_path.rglob("*")) if p.is_file()] == files
     for name in files:
@@ -113,27 +113,27 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_path, runs, seen):
-    page = report.write(runs, tmp_path / "page/index.html", human=seen)
+    page = build.write(runs, tmp_path / "page/index.html", human=seen)
     own = {"tables/notes.csv": b"mine", "notes.txt": b"mine", "tables/observers.csv": b"changed by hand"}
     for name, data in own.items():
         (page.parent / name).write_bytes(data)
-    report.write(runs[:1], page)
-    alone = report.write(runs[:1], tmp_path / "alone/index.html")
+    build.write(runs[:1], page)
+    alone = build.write(runs[:1], tmp_path / "alone/index.html")
     assert files_of(page.parent) == files_of(alone.parent) | own
     assert "tables/comparison.csv" not in files_of(page.parent)
 
 
 def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
-    report.write(runs, tmp_path / "people.html", human=seen)
-    report.write(runs, tmp_path / "networks.html", human=seen)
-    report.write(runs, tmp_path / "networks.html")
+    build.write(runs, tmp_path / "people.html", human=seen)
+    build.write(runs, tmp_path / "networks.html", human=seen)
+    build.write(runs, tmp_path / "networks.html")
     assert (tmp_path / "tables/comparison.csv").is_file()
     for link in re.findall(r"href='([^'#][^']*)'", text_of(tmp_path / "people.html")):
         assert (tmp_path / html.unescape(link)).is_file()
 
 
 def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, seen, monkeypatch):
-    page, whole = tmp_path / "index.html", page_files.written
+    page, whole = tmp_path / "index.html", output.written
 
     def killed(path):
         if path == page:
@@ -141,11 +141,11 @@ def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, s
         return whole(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(page_files, "written", killed)
+        patch.setattr(output, "written", killed)
         with pytest.raises(KeyboardInterrupt):
-            report.write(runs, page, human=seen)
+            build.write(runs, page, human=seen)
     assert (tmp_path / "tables/comparison.csv").is_file()
-    report.write(runs, page)
+    build.write(runs, page)
     assert not (tmp_path / "tables/comparison.csv").exists()
 
 
@@ -163,10 +163,10 @@ def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
     victim.write_bytes(b"")
     page = tmp_path / "page/index.html"
     page.parent.mkdir()
-    (page.parent / page_files.LIST).write_text(
+    (page.parent / output.LIST).write_text(
         listed.replace("[]", json.dumps([hashlib.sha256(b"").hexdigest()]))
     )
-    report.write(runs[:1], page)
+    build.write(runs[:1], page)
     assert victim.is_file()
 
 
@@ -175,7 +175,7 @@ def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
     shutil.copytree(seen, elsewhere)
     run = make_run(tmp_path / "color", "color", elsewhere)
     shutil.rmtree(elsewhere)
-    text = text_of(report.write([run], tmp_path / "index.html"))
+    text = text_of(build.write([run], tmp_path / "index.html"))
     assert f"The images of color are no longer at {elsewhere}." in text
 
 
@@ -189,19 +189,17 @@ def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
     elif wrong == "folder":
         out.mkdir(parents=True)
     elif wrong == "list":
-        out = out.with_name(page_files.LIST)
+        out = out.with_name(output.LIST)
     else:
         human = tmp_path / "nobody"
     with pytest.raises(ConvRNNError):
-        report.write(given, out, human=human)
+        build.write(given, out, human=human)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_no_backend_is_imported():
     """The page is ready in seconds, so it must not wait for TensorFlow."""
-    code = (
-        "import sys, convrnn_experiments.report; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
-    )
+    code = "import sys, convrnn_experiments.report.build; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convrnn_experiments.resizing import resize, resize_matrix
+from convrnn_experiments.images.resizing import resize, resize_matrix
 
 
 def pictures(batch: int, side: int, channels: int = 3) -> np.ndarray:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convrnn_experiments.contrast import difference
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.sampling_error import (
+from convrnn_experiments.statistics.contrast import difference
+from convrnn_experiments.statistics.sampling_error import (
     joined,
     nearest_covariance,
     network_means,

@@ -17,13 +17,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from convrnn_data import list_stimuli, prepare
-from convrnn_experiments import stimuli
-from convrnn_experiments.balance import balanced_counts
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.perturbations import perturb
-from convrnn_experiments.pipeline import Frame, batches, pictures_of
+from convrnn_experiments.images.batches import Frame, batches, pictures_of
+from convrnn_experiments.images.perturbations import perturb
+from convrnn_experiments.stimuli import make
+from convrnn_experiments.stimuli.balance import balanced_counts
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def test_the_layout_is_that_of_the_human_experiments(made):
     found = list_stimuli(made)
     assert len(found) == 3 * 5 * 20
     assert Counter((one.experiment, one.block) for one in found) == {
-        (experiment, block): 20 for experiment in stimuli.LEVELS for block in range(5)
+        (experiment, block): 20 for experiment in make.LEVELS for block in range(5)
     }
     levels = {
-        experiment: {o.level for o in found if o.experiment == experiment} for experiment in stimuli.LEVELS
+        experiment: {o.level for o in found if o.experiment == experiment} for experiment in make.LEVELS
     }
     assert levels == {"color_gray": {"c", "g"}, "noise": {"0", "0.04", "0.16"}, "blur": {"0", "3", "9"}}
-    assert {path.name for path in made.iterdir()} == {*stimuli.FOLDERS.values(), "stimuli.csv"}
+    assert {path.name for path in made.iterdir()} == {*make.FOLDERS.values(), "stimuli.csv"}
     assert all(Image.open(io.BytesIO(one.read())).size == (48, 48) for one in found[:5])
 
 
@@ -97,7 +97,7 @@ def test_noise_is_gray_of_low_contrast_and_as_strong_as_it_says(made):
 def test_the_seed_decides(tmp_path, made, prepared):
     for seed, same in ((0, True), (1, False)):
         out = tmp_path / str(seed)
-        stimuli.make(prepared.path, out, per_block=20, size=48, seed=seed)
+        make.make(prepared.path, out, per_block=20, size=48, seed=seed)
         names = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
         before = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
         assert (names == before) == same
@@ -106,13 +106,13 @@ def test_the_seed_decides(tmp_path, made, prepared):
 
 
 def levels_numbered(count):
-    return {experiment: tuple(map(str, range(count))) for experiment in stimuli.LEVELS}
+    return {experiment: tuple(map(str, range(count))) for experiment in make.LEVELS}
 
 
 def test_published_block_size_is_as_even_as_whole_numbers_allow():
     labels = np.repeat(np.arange(16), 70)
-    planned = stimuli.plan(labels, stimuli.LEVELS, 210, seed=0)
-    for experiment, levels in stimuli.LEVELS.items():
+    planned = make.plan(labels, make.LEVELS, 210, seed=0)
+    for experiment, levels in make.LEVELS.items():
         for block in range(5):
             ours = [one for one in planned if (one.experiment, one.block) == (experiment, block)]
             assert set(Counter(labels[one.row] for one in ours).values()) == {13, 14}
@@ -141,9 +141,9 @@ def test_any_block_size_and_number_of_levels_is_as_even_as_whole_numbers_allow(p
 )
 def test_images_repeat_only_where_there_are_too_few(images, per_block, levels, seed):
     labels = np.repeat(np.arange(16), images)
-    planned = stimuli.plan(labels, levels_numbered(levels), per_block, seed)
+    planned = make.plan(labels, levels_numbered(levels), per_block, seed)
     assert len(planned) == 3 * 5 * per_block
-    for experiment in stimuli.LEVELS:
+    for experiment in make.LEVELS:
         ours = [one for one in planned if one.experiment == experiment]
         for scope in (ours, *([one for one in ours if one.block == block] for block in range(5))):
             uses = np.bincount([one.row for one in scope], minlength=len(labels))
@@ -155,7 +155,7 @@ def test_images_repeat_only_where_there_are_too_few(images, per_block, levels, s
 
 def test_plan_is_a_function_of_labels_settings_and_seed():
     labels = np.repeat(np.arange(16), 30)
-    first, second, other = (stimuli.plan(labels, stimuli.LEVELS, 48, seed) for seed in (0, 0, 1))
+    first, second, other = (make.plan(labels, make.LEVELS, 48, seed) for seed in (0, 0, 1))
     assert first == second != other
 
 
@@ -176,12 +176,12 @@ def sources(drawn, tmp_path, *, labelled):
 @pytest.mark.parametrize("labelled", [False, True])
 def test_hidden_files_are_no_sources(drawn, tmp_path, labelled):
     folder, labels = sources(drawn, tmp_path, labelled=labelled)
-    before = stimuli.find_source(folder, labels).names
+    before = make.find_source(folder, labels).names
     for path in list(folder.glob("*/*.JPEG")):
         (path.parent / f"._{path.name}").write_bytes(b"\0\5\26\7")
         (path.parent / "@eaDir").mkdir(exist_ok=True)
         shutil.copy(path, path.parent / "@eaDir" / path.name)
-    assert stimuli.find_source(folder, labels).names == before
+    assert make.find_source(folder, labels).names == before
 
 
 @pytest.mark.parametrize("labelled", [False, True])
@@ -200,12 +200,12 @@ def test_source_folders_that_cannot_be_listed_or_are_gone_are_errors(drawn, tmp_
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", refuse)
         with pytest.raises(ConvRNNError, match=f"cannot list {victim}: Permission denied"):
-            stimuli.find_source(folder, labels)
+            make.find_source(folder, labels)
     if not labelled:
         shutil.rmtree(victim)
         victim.symlink_to("/nowhere")
         with pytest.raises(ConvRNNError, match="must link to a folder, got a broken link"):
-            stimuli.find_source(folder, labels)
+            make.find_source(folder, labels)
 
 
 def test_a_listed_image_that_occurs_twice_is_an_error(drawn, tmp_path):
@@ -214,11 +214,11 @@ def test_a_listed_image_that_occurs_twice_is_an_error(drawn, tmp_path):
     (folder / "copy").mkdir()
     shutil.copy(stem, folder / "copy" / stem.name)
     with pytest.raises(ConvRNNError, match=f"a listed name may occur once, got .*{stem.name}"):
-        stimuli.find_source(folder, labels)
+        make.find_source(folder, labels)
 
 
 def test_folders_and_lists_of_labels(tmp_path, drawn, made):
-    source = stimuli.find_source(drawn / "imagenet" / "train")
+    source = make.find_source(drawn / "imagenet" / "train")
     assert len(source.names) == len(source.labels) == 16 * 3  # what is none of the 16 is passed over
     flat = tmp_path / "val"
     flat.mkdir()
@@ -227,7 +227,7 @@ def test_folders_and_lists_of_labels(tmp_path, drawn, made):
         shutil.copy(path, flat / f"ILSVRC2012_val_{place:08d}.JPEG")
         rows.append(f"ILSVRC2012_val_{place:08d},{path.parent.name} 1 2 3 4 ")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
-    listed = stimuli.find_source(flat, tmp_path / "labels.csv")
+    listed = make.find_source(flat, tmp_path / "labels.csv")
     assert Counter(listed.labels.tolist()) == Counter(source.labels.tolist())
 
 
@@ -261,7 +261,7 @@ def test_pictures_come_from_ilsvrcs_validation_set(unseen, drawn, tmp_path):
         options = {"images": "all", "workers": 1, "validation": archive, "validation_split": split}
         prepare(drawn / "imagenet", prepared[-1], val=val, **options)
     first, *others = (
-        stimuli.find_source(*given)
+        make.find_source(*given)
         for given in ((archive,), (unseen,), (archive, labels), (unpacked,), *((path,) for path in prepared))
     )
     assert len(first.names) == 16 * 3
@@ -272,7 +272,7 @@ def test_pictures_come_from_ilsvrcs_validation_set(unseen, drawn, tmp_path):
 
 
 def test_stimuli_are_made_of_the_archive(unseen, tmp_path):
-    stimuli.make(unseen / "ILSVRC2012_img_val.tar", tmp_path / "new", per_block=16, size=16)
+    make.make(unseen / "ILSVRC2012_img_val.tar", tmp_path / "new", per_block=16, size=16)
     with (tmp_path / "new/stimuli.csv").open(newline="") as file:
         sources = {row["source"] for row in csv.DictReader(file)}
     assert len(sources) == 16 * 3
@@ -280,10 +280,10 @@ def test_stimuli_are_made_of_the_archive(unseen, tmp_path):
 
 
 def test_other_levels():
-    assert stimuli.levels_of((0.0, 0.1), (1.5,))["noise"] == ("0", "0.1")
-    assert stimuli.levels_of((0.0,), (1.5,))["blur"] == ("1.5",)
+    assert make.levels_of((0.0, 0.1), (1.5,))["noise"] == ("0", "0.1")
+    assert make.levels_of((0.0,), (1.5,))["blur"] == ("1.5",)
     with pytest.raises(ConvRNNError, match="at least 0"):
-        stimuli.levels_of((-0.1,), (1.5,))
+        make.levels_of((-0.1,), (1.5,))
 
 
 def test_errors_leave_nothing(tmp_path, prepared):
@@ -300,7 +300,7 @@ def test_errors_leave_nothing(tmp_path, prepared):
         (tmp_path / "nowhere", tmp_path / "new", "does not exist"),
     ):
         with pytest.raises(ConvRNNError, match=says):
-            stimuli.make(validation, out)
+            make.make(validation, out)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -310,7 +310,7 @@ def test_a_broken_image_is_named_and_leaves_nothing(tmp_path, drawn):
     for path in copy.glob("n02690373/*"):
         path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(ConvRNNError, match="n02690373"):
-        stimuli.make(copy, tmp_path / "new", per_block=20, size=16)
+        make.make(copy, tmp_path / "new", per_block=20, size=16)
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
 
 
@@ -319,5 +319,5 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path, prepared):
     with pytest.raises(
         ConvRNNError, match=r"cannot write .*file/new: Not a directory. .*/file is not a folder: choose"
     ):
-        stimuli.make(prepared.path, tmp_path / "file/new", per_block=20, size=16)
+        make.make(prepared.path, tmp_path / "file/new", per_block=20, size=16)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -16,16 +16,18 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
 from convrnn_data import PreparedSet, prepare
-from convrnn_data.sample import SYNSETS
-from convrnn_experiments import evaluation, stimuli, testsets
+from convrnn_data.sample.sample import SYNSETS
 from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.config import Config
-from convrnn_experiments.extraction import Extractor
-from convrnn_experiments.features import plan
-from convrnn_experiments.networks import build_network
-from convrnn_experiments.pipeline import pictures_of
-from convrnn_experiments.resizing import resize_matrix
-from convrnn_experiments.training import whole_network_task
+from convrnn_experiments.evaluation import predict
+from convrnn_experiments.evaluation import trials as trial_sets
+from convrnn_experiments.features.extractor import Extractor
+from convrnn_experiments.features.store import plan
+from convrnn_experiments.images.batches import pictures_of
+from convrnn_experiments.images.resizing import resize_matrix
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.stimuli import make
+from convrnn_experiments.training.loop import whole_network_task
 
 STIMULUS = 224
 LEVELS = {
@@ -81,7 +83,7 @@ def files(sets: dict[Regime, PreparedSet], tmp_path_factory: pytest.TempPathFact
         found[regime] = tmp_path_factory.mktemp("stimuli") / "new"
         levels = {str(regime): tuple(f"{level:g}" for level in IN_FILES[regime])}
         count = 84 if regime == Regime.BLUR else 16
-        stimuli.make(data.path, found[regime], levels=levels, per_block=count, size=STIMULUS)
+        make.make(data.path, found[regime], levels=levels, per_block=count, size=STIMULUS)
     return found
 
 
@@ -135,14 +137,12 @@ def in_features(data: PreparedSet, config: Config, folder: Path) -> Iterator[np.
 def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
     """The batches that `evaluation.predict` shows, of one level."""
     (level,) = config.levels or ()
-    trials = testsets.find_trials(folder, config.perturb, config)
-    model, _ = evaluation._answering(
-        network_of(config.image_size), evaluation._condition(trials, config), config
-    )
+    trials = trial_sets.find_trials(folder, config.perturb, config)
+    model, _ = predict._answering(network_of(config.image_size), predict._condition(trials, config), config)
     seen = up_to_the_network(model)
     chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
     assert len(chosen)
-    for images, *_ in evaluation.batches(trials.pictures, trials.frame, 16, rows=chosen):
+    for images, *_ in predict.batches(trials.pictures, trials.frame, 16, rows=chosen):
         yield keras.ops.convert_to_numpy(seen(images))
 
 

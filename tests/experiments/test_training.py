@@ -12,19 +12,22 @@ import tensorflow as tf
 
 import convrnn_model
 from convrnn_data import PreparedSet
-from convrnn_experiments import features, networks, runs, training
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.config import Config, checked
-from convrnn_experiments.dependencies import folder_of
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.networks import build_network
-from convrnn_experiments.objectives import (
+from convrnn_experiments.features import store
+from convrnn_experiments.features.fingerprint import folder_of
+from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, pictures_of
+from convrnn_experiments.runs import folder as run_folder
+from convrnn_experiments.runs import network as run_network
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.training import loop
+from convrnn_experiments.training.objectives import (
     ExitAccuracy,
     TimeAveragedCrossentropy,
     balanced_weights,
     learning_rate,
 )
-from convrnn_experiments.pipeline import batches, epoch_jitter, epoch_rows, frame_of, pictures_of
 from convrnn_model import load_weights, save_weights
 
 SIZES = {"stimulus_size": 72, "image_size": 64, "resize": 72}
@@ -39,10 +42,10 @@ def config_of(data: PreparedSet, **changes: object) -> Config:
     return checked(Config(data=str(data.path), **given), data)
 
 
-def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> runs.Run:
-    run = runs.start(folder, config, **{"resume": False, "force": False} | start)
-    network = networks.prepare_network(config, lambda line: None)
-    training.train(network, config, run, data, kept=folder.parent / "features", say=lambda line: None)
+def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> run_folder.Run:
+    run = run_folder.start(folder, config, **{"resume": False, "force": False} | start)
+    network = run_network.prepare_network(config, lambda line: None)
+    loop.train(network, config, run, data, kept=folder.parent / "features", say=lambda line: None)
     return run
 
 
@@ -145,12 +148,12 @@ def test_the_epoch_of_the_best_balanced_accuracy_is_kept(
 ) -> None:
     rows = rows_of_history(accuracies, losses)
 
-    def run_epoch(task: training.Task, config: Config, epoch: int, report: object) -> dict[str, float]:
+    def run_epoch(task: loop.Task, config: Config, epoch: int, report: object) -> dict[str, float]:
         kernel, bias = (weight.numpy() for weight in task.model.get_layer("ReadoutDense").weights)
         task.model.get_layer("ReadoutDense").set_weights([kernel, np.full_like(bias, epoch)])
         return rows[epoch]
 
-    monkeypatch.setattr(training, "run_epoch", run_epoch)
+    monkeypatch.setattr(loop, "run_epoch", run_epoch)
     config = config_of(prepared, epochs=len(rows))
     run = trained(config, prepared, tmp_path / "run")
     kept, last = (arrays(run.path / name) for name in ("weights.h5", "weights_last.h5"))
@@ -173,7 +176,7 @@ def test_a_checkpoint_of_another_choice_is_not_resumed(prepared: PreparedSet, tm
 def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared, perturb=Regime.NOISE, epochs=3)
     whole = trained(config, prepared, tmp_path / "whole")
-    run = runs.start(tmp_path / "cut", config, resume=False, force=False)
+    run = run_folder.start(tmp_path / "cut", config, resume=False, force=False)
 
     class CutError(Exception):
         pass
@@ -182,9 +185,9 @@ def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: 
         if line.startswith("epoch 2"):
             raise CutError
 
-    network = networks.prepare_network(config, lambda line: None)
+    network = run_network.prepare_network(config, lambda line: None)
     with pytest.raises(CutError):
-        training.train(network, config, run, prepared, kept=tmp_path, say=say)
+        loop.train(network, config, run, prepared, kept=tmp_path, say=say)
     assert not run.weights.exists()
     cut = trained(config, prepared, tmp_path / "cut", resume=True)
     for name in ("weights.h5", "weights_last.h5"):
@@ -201,8 +204,8 @@ def test_kept_features_train_the_readout_that_the_frozen_network_does(
 ) -> None:
     config = config_of(prepared, trainable="readout", weights=str(start_weights), epochs=3)
     kept = trained(config, prepared, tmp_path / "kept")
-    network = networks.prepare_network(config, lambda line: None)
-    model = training.whole_network_task(
+    network = run_network.prepare_network(config, lambda line: None)
+    model = loop.whole_network_task(
         network, config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
     ).model
     assert [weight.path.split("/")[0] for weight in model.trainable_variables] == ["ReadoutDense"] * 2
@@ -272,14 +275,14 @@ def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, 
 
 
 def test_every_image_goes_through_all_its_views() -> None:
-    seen = np.stack([features.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
+    seen = np.stack([store.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
     np.testing.assert_array_equal(np.sort(seen, axis=0), np.arange(4)[:, None].repeat(40, axis=1))
     assert len(np.unique(seen[0])) == 4
 
 
 def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     config = config_of(prepared)
-    task = training.whole_network_task(
+    task = loop.whole_network_task(
         build_network(config), config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
     )
     held_out = [label for _, labels, _ in task.held_out for label in labels.numpy()]
@@ -305,24 +308,24 @@ def test_what_cannot_work_is_said_first(prepared: PreparedSet, changes: dict, me
 
 def test_runs_are_not_overwritten(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared)
-    runs.start(tmp_path / "run", config, resume=False, force=False)
+    run_folder.start(tmp_path / "run", config, resume=False, force=False)
     with pytest.raises(ConvRNNError, match=r"got an unfinished run\. Continue with --resume"):
-        runs.start(tmp_path / "run", config, resume=False, force=False)
+        run_folder.start(tmp_path / "run", config, resume=False, force=False)
     with pytest.raises(ConvRNNError, match="got seed 5 instead of 0"):
-        runs.start(tmp_path / "run", replace(config, seed=5), resume=True, force=False)
-    runs.start(tmp_path / "run", replace(config, seed=5), resume=False, force=True)
-    assert runs.Run(tmp_path / "run").config().seed == 5
+        run_folder.start(tmp_path / "run", replace(config, seed=5), resume=True, force=False)
+    run_folder.start(tmp_path / "run", replace(config, seed=5), resume=False, force=True)
+    assert run_folder.Run(tmp_path / "run").config().seed == 5
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     for force in (False, True):
         with pytest.raises(ConvRNNError, match="must be empty or a run, got one with other files"):
-            runs.start(tmp_path / "mine", config, resume=False, force=force)
+            run_folder.start(tmp_path / "mine", config, resume=False, force=force)
     assert (tmp_path / "mine" / "thesis.tex").exists()
 
 
 def test_configuration_survives_its_file(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared, perturb=Regime.NOISE, levels=(0.0, 0.1))
-    run = runs.start(tmp_path / "run", config, resume=False, force=False)
+    run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
     assert run.config() == config
     assert run.config().condition.levels == (0.0, 0.1)
 

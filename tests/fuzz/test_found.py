@@ -9,13 +9,16 @@ from fuzz.targets.lists import LISTS
 
 import convrnn_data
 import convrnn_model
-from convrnn_data import categories, prepared, sealed, stats
-from convrnn_data.images import BadImage, make_ready
-from convrnn_data.tarwalk import walk
+from convrnn_data import categories
+from convrnn_data.base import checksummed_json
+from convrnn_data.shards import prepared_set, stats
+from convrnn_data.shards.images import BadImage, make_ready
+from convrnn_data.shards.tarwalk import walk
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.results import read_answers
-from convrnn_experiments.runs import Run
-from convrnn_model import hdf5, inspect_weights
+from convrnn_experiments.evaluation.results import read_answers
+from convrnn_experiments.runs.folder import Run
+from convrnn_model import inspect_weights
+from convrnn_model.weights import hdf5
 from fuzz import tars, texts, weights
 
 ANSWERS = texts.predictions(1, human=False).decode()
@@ -69,10 +72,10 @@ def test_what_else_a_manifest_counts_is_left_out_of_the_counts(tmp_path, more):
     assert wanted[-1] == ("all", "1", "1")
 
 
-def a_set(folder, manifest) -> prepared.PreparedSet:
+def a_set(folder, manifest) -> prepared_set.PreparedSet:
     folder.mkdir()
-    (folder / prepared.MANIFEST).write_bytes(sealed.seal(manifest))
-    return prepared.PreparedSet(folder)
+    (folder / prepared_set.MANIFEST).write_bytes(checksummed_json.seal(manifest))
+    return prepared_set.PreparedSet(folder)
 
 
 def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convrnn_model import bl_net, load_weights
-from convrnn_model.weights import as_array, model_weights
+from convrnn_model.weights.load_save import as_array, model_weights
 
 # Keras' own reading of tensors, under PyTorch and in saving, of which NumPy 2.4 warns.
 KERAS_READS = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"

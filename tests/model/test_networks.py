@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from convrnn_model import ConvRNNError, b_net, bl_net, names
 from convrnn_model.networks import BUILDERS
 from convrnn_model.variants import VARIANTS, variant_named
-from convrnn_model.weights import as_array
+from convrnn_model.weights.load_save import as_array
 
 PARAMETERS = {
     "b_net": 11_046_280,

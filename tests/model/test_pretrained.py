@@ -13,8 +13,9 @@ import numpy as np
 import pooch
 import pytest
 
-from convrnn_model import ConvRNNError, b_net, bl_net, fetch_weights, inspect_weights, pretrained
-from convrnn_model.pretrained import PRETRAINED, source_url
+from convrnn_model import ConvRNNError, b_net, bl_net, fetch_weights, inspect_weights
+from convrnn_model.weights import pretrained
+from convrnn_model.weights.pretrained import PRETRAINED, source_url
 
 # pooch leaves the connections of failed downloads to the garbage collector, which Python warns of.
 pytestmark = [

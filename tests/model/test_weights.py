@@ -16,9 +16,9 @@ from convrnn_model import (
     load_weights,
     save_weights,
 )
-from convrnn_model.inspection import identify
 from convrnn_model.networks import BUILDERS
 from convrnn_model.variants import VARIANTS
+from convrnn_model.weights.inspection import identify
 
 
 def tiny(name="bl_net", classes=5, **options):
@@ -437,7 +437,7 @@ def test_whole_model_file(tmp_path, tiny_bl, snapshot, fill_golden):
 
 def test_lists_of_names_too_long_for_one_attribute(tmp_path, monkeypatch, tiny_bl, snapshot, fill_golden):
     fill_golden(tiny_bl)
-    monkeypatch.setattr("convrnn_model.hdf5.ATTRIBUTE_LIMIT", 100)
+    monkeypatch.setattr("convrnn_model.weights.hdf5.ATTRIBUTE_LIMIT", 100)
     save_weights(tiny_bl, tmp_path / "w.h5")
     with h5py.File(tmp_path / "w.h5") as file:
         assert "layer_names" not in file.attrs

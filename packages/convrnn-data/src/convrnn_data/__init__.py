@@ -2,13 +2,13 @@
 
 from importlib.metadata import version as _version
 
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.human import Stimulus, list_stimuli
-from convrnn_data.prepared import PreparedSet, SampleTable, open_set
-from convrnn_data.preparing import Prepared, prepare
-from convrnn_data.reformatting import Reformatted, reformat
-from convrnn_data.verifying import Verified, verify
+from convrnn_data.human.reformatting import Reformatted, reformat
+from convrnn_data.human.stimuli import Stimulus, list_stimuli
+from convrnn_data.imagenet.preparing import Prepared, prepare
+from convrnn_data.shards.prepared_set import PreparedSet, SampleTable, open_set
+from convrnn_data.shards.verifying import Verified, verify
 
 __version__ = _version("convrnn-data")
 

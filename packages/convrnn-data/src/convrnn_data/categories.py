@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convrnn_data import advice
-from convrnn_data.errors import ConvRNNError
+from convrnn_data.base import advice
+from convrnn_data.base.errors import ConvRNNError
 
 CATEGORIES: tuple[str, ...] = (
     "airplane",

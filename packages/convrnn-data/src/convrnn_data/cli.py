@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from convrnn_data import __version__
+from convrnn_data.base.console import progress, run
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.console import progress, run
-from convrnn_data.errors import ConvRNNError
-from convrnn_data.human import CONDITIONS
-from convrnn_data.prepared import REJECTED, PreparedSet
-from convrnn_data.preparing import Prepared, prepare
-from convrnn_data.preview import save_preview
-from convrnn_data.reformatting import Reformatted, reformat
-from convrnn_data.stats import save_picture, table
-from convrnn_data.verifying import verify
+from convrnn_data.human.reformatting import Reformatted, reformat
+from convrnn_data.human.stimuli import CONDITIONS
+from convrnn_data.imagenet.preparing import Prepared, prepare
+from convrnn_data.imagenet.preview import save_preview
+from convrnn_data.shards.prepared_set import REJECTED, PreparedSet
+from convrnn_data.shards.stats import save_picture, table
+from convrnn_data.shards.verifying import verify
 
 NAME = "convrnn-data"
 
@@ -292,7 +292,7 @@ def sample_command(
     observers: Annotated[int, typer.Option(min=1, help="Simulated observers.")] = 8,
 ) -> None:
     """Draw a tiny ImageNet and human test set, to try everything without a download."""
-    from convrnn_data.sample import draw_sample
+    from convrnn_data.sample.sample import draw_sample
 
     with progress() as report:
         draw_sample(

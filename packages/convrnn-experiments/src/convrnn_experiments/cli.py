@@ -6,12 +6,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-import convrnn_data.console
+import convrnn_data.base.console
 import convrnn_model
+from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.importing import quiet_import
-from convrnn_experiments.matching import Exits
+from convrnn_experiments.runtime.tensorflow import quiet_import
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +41,7 @@ def main() -> NoReturn:
     errors = (ConvRNNError, convrnn_model.ConvRNNError)
     # Asked for, so that no run is resumed by mistake.
     going_on = "run the same command again to continue; train continues with --resume"
-    convrnn_data.console.run(app, "convrnn", errors, going_on)
+    convrnn_data.base.console.run(app, "convrnn", errors, going_on)
 
 
 def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
@@ -135,11 +135,11 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
 ) -> None:
     """Train a network under a regime; validate on the validation split after every epoch."""
-    from convrnn_experiments import launching
-    from convrnn_experiments.config import from_options
-    from convrnn_experiments.parts import Where
+    from convrnn_experiments.features.plan import Where
+    from convrnn_experiments.runs.config import from_options
+    from convrnn_experiments.training import launch
 
-    launching.train(
+    launch.train(
         from_options(
             data=data,
             perturb=perturb,
@@ -169,11 +169,11 @@ def train(
         out or Path("runs") / perturb,
         kept=features,
         where=Where(engine.value, workers, address),
-        place=launching.Place(coordinator, processes, process),
+        place=launch.Place(coordinator, processes, process),
         resume=resume,
         force=force,
         say=typer.echo,
-        progress=convrnn_data.console.progress,
+        progress=convrnn_data.base.console.progress,
     )
 
 
@@ -202,11 +202,11 @@ def features_command(
     ] = None,
 ) -> None:
     """Compute and keep what `train` needs with the same options, or resume where a stopped run ended."""
-    from convrnn_experiments import launching
-    from convrnn_experiments.config import from_options
-    from convrnn_experiments.parts import Where
+    from convrnn_experiments.features.plan import Where
+    from convrnn_experiments.runs.config import from_options
+    from convrnn_experiments.training import launch
 
-    kept = launching.keep_features(
+    kept = launch.keep_features(
         from_options(
             data=data,
             perturb=perturb,
@@ -227,7 +227,7 @@ def features_command(
         where=Where(engine.value, workers, address),
         task=task,
         say=typer.echo,
-        progress=convrnn_data.console.progress,
+        progress=convrnn_data.base.console.progress,
     )
     typer.echo(f"features: {kept.folder}: {kept.computed} parts computed, {kept.there} were there")
 
@@ -248,16 +248,18 @@ def evaluate(
     ] = None,
 ) -> None:
     """Write the answers to every test image at every time step, and the accuracies."""
-    from convrnn_experiments import runs
+    from convrnn_experiments.runs import folder
 
-    found = runs.Run(run)
+    found = folder.Run(run)
     found.require_finished()
     config = found.config()
     with quiet_import():
-        from convrnn_experiments import devices, evaluation, testsets
-        from convrnn_experiments.stimulus_checks import missing_stimuli
+        from convrnn_experiments.comparison.stimulus_checks import missing_stimuli
+        from convrnn_experiments.evaluation import predict
+        from convrnn_experiments.evaluation import trials as trial_sets
+        from convrnn_experiments.runtime import devices
     sets = [
-        testsets.find_trials(testset, regime, config, split=split, name=name)
+        trial_sets.find_trials(testset, regime, config, split=split, name=name)
         for regime in condition or [config.perturb]
     ]
     if notice := devices.idle_gpu():
@@ -265,8 +267,8 @@ def evaluate(
     for trials in sets:
         for said in missing_stimuli(testset, trials.regime) if trials.perturbed else ():
             typer.echo(f"{testset}, {trials.regime}: {said}", err=True)
-        with convrnn_data.console.progress() as report:
-            measures = evaluation.evaluate(found, trials, report=report)
+        with convrnn_data.base.console.progress() as report:
+            measures = predict.evaluate(found, trials, report=report)
         typer.echo(f"{run} on {trials.name}, {measures['images']} images: accuracy % by time step")
         if trials.origin is not None:
             typer.echo(f"  images: {trials.origin}")
@@ -313,16 +315,18 @@ def compare(
     seed: Seed = 0,
 ) -> None:
     """Compare networks with people in one table of conditions and measures, each with its 95 % interval."""
-    from convrnn_experiments import compare as comparing
-    from convrnn_experiments import comparison_tables, people, results, tables
-    from convrnn_experiments import runs as folders
+    from convrnn_experiments.comparison import compare as comparing
+    from convrnn_experiments.comparison import observer_group
+    from convrnn_experiments.evaluation import results
+    from convrnn_experiments.report import comparison_tables, tables
+    from convrnn_experiments.runs import folder as folders
 
     if out.exists() and not out.is_dir():
         raise ConvRNNError(
             f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
         )
     evaluations = results.read_evaluations(runs)
-    crowd = people.read_people(
+    crowd = observer_group.read_people(
         human, named=exclude or (), misses=misses.value, seed=seed, max_unreadable=max_unreadable
     )
     rows = comparing.compare(evaluations, crowd, match=exits, seed=seed)
@@ -362,9 +366,9 @@ def report(
     seed: Seed = 0,
 ) -> None:
     """Write one self-contained page on evaluated runs, with its pictures and tables beside it."""
-    from convrnn_experiments import report as reporting
+    from convrnn_experiments.report import build as reporting
 
-    with convrnn_data.console.progress() as progress:
+    with convrnn_data.base.console.progress() as progress:
         page = reporting.write(
             runs,
             out,
@@ -405,9 +409,9 @@ def stimuli(
 ) -> None:
     """Make a test set in the layout of the human experiments, by the perturbations that training uses."""
     with quiet_import():
-        from convrnn_experiments import stimuli as making
+        from convrnn_experiments.stimuli import make as making
     levels = making.levels_of(_numbers(noise_sd, "--noise-sd") or (), _numbers(blur_sd, "--blur-sd") or ())
-    with convrnn_data.console.progress() as report:
+    with convrnn_data.base.console.progress() as report:
         count = making.make(
             validation,
             out,

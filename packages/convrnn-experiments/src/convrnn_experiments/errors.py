@@ -1,5 +1,5 @@
 """The error that commands print as one line; the same type throughout the project's packages."""
 
-from convrnn_data.errors import ConvRNNError
+from convrnn_data.base.errors import ConvRNNError
 
 __all__ = ["ConvRNNError"]

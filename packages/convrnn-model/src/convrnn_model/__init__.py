@@ -15,14 +15,14 @@ from convrnn_model.errors import ConvRNNError, MissingBackendError
 if TYPE_CHECKING:
     from convrnn_model.cost import Cost, multiply_adds
     from convrnn_model.graph import activations
-    from convrnn_model.inspection import WeightsInfo, inspect_weights
     from convrnn_model.layers import SameConv2D
     from convrnn_model.names import global_pool, pre_softmax, relu, softmax
     from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
     from convrnn_model.preprocessing import preprocess_image
-    from convrnn_model.pretrained import fetch_weights
     from convrnn_model.readout import class_names, decisions, entropy, response_times
-    from convrnn_model.weights import LoadReport, load_weights, save_weights
+    from convrnn_model.weights.inspection import WeightsInfo, inspect_weights
+    from convrnn_model.weights.load_save import LoadReport, load_weights, save_weights
+    from convrnn_model.weights.pretrained import fetch_weights
 
 __version__ = _version("convrnn-model")
 
@@ -60,12 +60,12 @@ __all__ = [
 _HOMES = (
     "layers",
     "names",
-    "inspection",
+    "weights.inspection",
     "networks",
     "preprocessing",
     "readout",
-    "weights",
-    "pretrained",
+    "weights.load_save",
+    "weights.pretrained",
     "graph",
     "cost",
 )

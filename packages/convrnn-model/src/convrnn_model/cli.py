@@ -9,10 +9,10 @@ import typer
 from typer.exceptions import TyperException
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.inspection import inspect_weights
-from convrnn_model.pretrained import PRETRAINED, fetch_weights
 from convrnn_model.printing import finish_printing, make_printing_safe
 from convrnn_model.variants import variant_named
+from convrnn_model.weights.inspection import inspect_weights
+from convrnn_model.weights.pretrained import PRETRAINED, fetch_weights
 
 if TYPE_CHECKING:
     from convrnn_model.cost import Cost

@@ -1,0 +1,313 @@
+"""Independent jobs in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
+
+import contextlib
+import importlib.util
+import itertools
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.process_pool import available_cores as available_cores
+from convrnn_data.base.process_pool import map_in_processes
+
+ENGINES = ("local", "ray", "dask")
+
+_PACKAGES = {"ray": "ray", "dask": "distributed"}
+
+WAVE = 4
+"""Jobs per worker that Ray is given at once."""
+WAIT = 20
+"""Seconds in which a Dask cluster has to answer, and to have a worker."""
+LOST = 60
+"""Seconds that a Dask cluster may be without workers while there are jobs."""
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def check_engine(engine: str, workers: int | None, address: str | None = None) -> None:
+    """Refuse, before anything is done, an engine that is unknown or not installed, or that has no use for an address.
+
+    Raises:
+        ConvRNNError: with the way out.
+    """
+    if engine not in ENGINES:
+        raise ConvRNNError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+    if workers is not None and workers < 1:
+        raise ConvRNNError(f"--workers must be at least 1, got {workers}. Leave it out for one per core")
+    if address is not None and engine == "local":
+        raise ConvRNNError(
+            f"--address is {address!r}, and --engine local works on this machine alone; name the cluster's kind with "
+            "--engine ray or --engine dask, or leave --address out"
+        )
+    package = _PACKAGES.get(engine)
+    if package and importlib.util.find_spec(package) is None:
+        raise ConvRNNError(
+            f"--engine {engine} needs the package {package}: pip install 'convrnn-data[{engine}]'"
+        )
+
+
+def parse_task(task: str | None) -> tuple[int, int] | None:
+    """`--task I/N` as (I, N): the I-th of N parts, such as the tasks of an array; None where none was named.
+
+    Raises:
+        ConvRNNError: it says something else.
+    """
+    if task is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", task)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConvRNNError(f"--task must be I/N with I from 1 to N, such as 3/8, got {task!r}")
+    return int(match[1]), int(match[2])
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    total: int,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    address: str | None = None,
+) -> Generator[Result, None, None]:
+    """Do every job somewhere and yield the results as they come, in any order.
+
+    Args:
+        function: importable on every worker; it and the jobs are sent there.
+        jobs: taken a few at a time, so that they may be made as they are needed.
+        total: how many jobs there are; no more local processes are started than that.
+        engine: "local" for processes of this machine, or "ray", "dask".
+        workers: how many at once; by default a core each, or all that the cluster has.
+        address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
+
+    Raises:
+        ConvRNNError: no cluster answers, a worker of Dask's has another version, or one ended before its job did.
+    """
+    if engine == "local":
+        workers = max(1, min(workers or available_cores(), total))
+        if workers == 1:
+            yield from map(function, jobs)
+            return
+    if engine == "dask":
+        with _silent_client(), _dask(workers, address) as client, _losses_said(engine):
+            _require_package(client, function.__module__.partition(".")[0].replace("_", "-"))
+            yield from _by_dask(client, function, jobs, workers if address else None)
+        return
+    if engine == "ray":
+        with _ray(workers, address), _losses_said(engine):
+            yield from _by_ray(function, jobs, workers)
+        return
+    assert workers is not None
+    yield from map_in_processes(function, jobs, workers)
+
+
+@contextlib.contextmanager
+def _losses_said(engine: str) -> Iterator[None]:
+    """Turn the end of a worker, which every engine says in its own way, into one clear error."""
+    try:
+        yield
+    except _losses(engine) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConvRNNError(
+            f"a worker of --engine {engine} ended before its job did ({reason}); what is whole is kept, so the same "
+            "command goes on from here. If memory was short, give it fewer --workers"
+        ) from error
+
+
+def _losses(engine: str) -> tuple[type[BaseException], ...]:
+    if engine == "ray":
+        from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, WorkerCrashedError
+
+        return RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError
+    from distributed import KilledWorker
+
+    return (KilledWorker,)
+
+
+def _by_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None) -> Iterator[Result]:
+    """A few jobs per worker at a time: joblib's Ray backend returns results only once it has all of them."""
+    import joblib
+
+    calls = (joblib.delayed(function)(job) for job in jobs)
+    with joblib.parallel_config(backend="ray"):
+        size = WAVE * joblib.effective_n_jobs(workers or -1)
+        with joblib.Parallel(n_jobs=workers or -1, batch_size=1) as parallel:
+            while wave := list(itertools.islice(calls, size)):
+                yield from parallel(wave)
+
+
+@contextlib.contextmanager
+def _ray(workers: int | None, address: str | None) -> Iterator[None]:
+    # Else Ray writes of it to the standard output, which is the command's own.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "worker died or was killed")
+    import ray
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS")
+    try:
+        _knock(address)
+        local: dict[str, Any] = {"include_dashboard": False, "num_cpus": workers or available_cores()}
+        ray.init(
+            address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConvRNNError(f"no Ray cluster answers at {address}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """See that something listens: Ray itself goes on trying for minutes."""
+    match = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address or "")
+    if match:
+        socket.create_connection((match[1], int(match[2])), timeout=10).close()
+
+
+def _require_package(client: Any, package: str) -> None:
+    """See that every worker has a package as this process has it: where it cannot read a job, Dask tries for ever.
+
+    Raises:
+        ConvRNNError: a worker lacks it, or has another version.
+    """
+    try:
+        own = version(package)
+    except PackageNotFoundError:  # a function of somebody else's
+        return
+    for worker, found in _versions(client, package).items():
+        if found != own:
+            has = f"has {package} {found}" if isinstance(found, str) else f"lacks {package}"
+            raise ConvRNNError(f"the Dask worker {worker} {has}; install {package} {own} where it runs")
+
+
+def _versions(client: Any, package: str) -> dict[str, Any]:
+    """The package's version on each worker, or the error there, by the worker's address."""
+    try:
+        # `client.run` itself would wait for ever for a worker that is there and does not answer.
+        return client.sync(client._run, version, package, on_error="return", callback_timeout=LOST)
+    except TimeoutError as error:
+        raise ConvRNNError(
+            f"a Dask worker does not answer: none may take longer than {LOST} s. Restart the workers of the cluster"
+        ) from error
+
+
+def _by_dask(
+    client: Any, function: Callable[[Job], Result], jobs: Iterable[Job], most: int | None
+) -> Iterator[Result]:
+    """A few jobs per worker at a time, or `most` in all; joblib's own backend waits for ever where a worker dies."""
+    jobs = iter(jobs)
+    pending: list[Any] = []
+    try:
+        while True:
+            allowed = most or 2 * max(1, sum(_threads(client).values()))
+            free = max(0, allowed - len(pending))
+            # Not pure: a job that was done before is done again where its file is gone.
+            pending += [client.submit(function, job, pure=False) for job in itertools.islice(jobs, free)]
+            if not pending:
+                return
+            future, result = _first_done(client, pending)
+            pending.remove(future)
+            yield result
+    finally:
+        with contextlib.suppress(OSError, CancelledError):  # the scheduler is gone
+            client.cancel(pending)
+
+
+def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
+    """Wait for any of Dask's futures, and return it with its result; as long as the cluster has workers.
+
+    Raises:
+        ConvRNNError: it has had none for `LOST` seconds.
+    """
+    from distributed import wait
+
+    since = None
+    while True:
+        try:
+            done = wait(pending, timeout=LOST / 10, return_when="FIRST_COMPLETED").done
+            future = next(future for future in pending if future in done)
+            # A result that is lost with its worker is waited for once more.
+            return future, future.result(timeout=LOST / 10)
+        except TimeoutError:
+            if any(future.status == "error" for future in pending):
+                raise  # of the job
+        except CancelledError as error:
+            raise _no_scheduler(client) from error
+        if _threads(client):
+            since = None
+        elif since is None:
+            since = time.monotonic()
+        elif time.monotonic() - since > LOST:
+            raise ConvRNNError(
+                f"the Dask cluster has lost all workers: none is left after {LOST} s. Finished files are kept; start "
+                "workers and run the same command again to resume"
+            )
+
+
+def _threads(client: Any) -> dict[str, int]:
+    """The threads of each of Dask's workers, by its address."""
+    try:
+        return dict(client.nthreads())
+    except (OSError, CancelledError) as error:
+        raise _no_scheduler(client) from error
+
+
+def _no_scheduler(client: Any) -> ConvRNNError:
+    return ConvRNNError(
+        f"the Dask scheduler at {client.scheduler.address} is gone: it no longer answers. Finished files are kept; "
+        "start a cluster and run the same command again to resume"
+    )
+
+
+@contextlib.contextmanager
+def _silent_client() -> Iterator[None]:
+    """Keep Dask from logging the traceback of a connection that is lost, which is an error of ours."""
+    import distributed  # noqa: F401 - sets the levels of its loggers
+
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
+    from distributed import Client, LocalCluster
+
+    address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address is None:
+        with (
+            LocalCluster(
+                n_workers=workers or available_cores(), threads_per_worker=1, dashboard_address=":0"
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(address, timeout=WAIT)
+    except (OSError, ValueError) as error:
+        raise ConvRNNError(f"no Dask scheduler answers at {address}: {error}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT)
+        except TimeoutError as error:
+            raise ConvRNNError(
+                f"the Dask scheduler at {address} has no workers; start them with: dask worker {address}"
+            ) from error
+        yield client

@@ -1,0 +1,106 @@
+"""One run at a time in a folder."""
+
+import contextlib
+import errno
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from convrnn_data.base import advice
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import require_posix
+
+LOCK = ".lock"
+
+_UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
+_HELD = (errno.EAGAIN, errno.EACCES)
+"""Error numbers of a lock that another process holds, and of some disks that have no locks."""
+_LOG = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a folder while something is written into it.
+
+    The system lets go of the lock when the process ends, however it ends, so a killed run blocks nothing. On a disk
+    without locks a warning is logged and nothing is held: files appear whole, by a rename, so that two runs there cost
+    time, and at worst one fails for want of a temporary file that the other removed.
+
+    Args:
+        folder: it exists.
+        shared: let others that also ask for a shared lock in, as the tasks of one array do.
+
+    Raises:
+        ConvRNNError: another run holds the folder.
+    """
+    require_posix("convrnn-data")
+    import fcntl  # Absent on Windows, where importing the package still works.
+
+    path = folder / LOCK
+    file = _acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        # The last one out removes the file: whoever gets it exclusively is alone.
+        with contextlib.suppress(OSError):
+            if file is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        if file is not None:
+            os.close(file)
+
+
+def _acquire(path: Path, kind: int) -> int | None:
+    """Return a descriptor that holds the lock; None where the disk has no locks."""
+    import fcntl
+
+    while True:
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise ConvRNNError(
+                f"cannot write into {path.parent}: {advice.describe(error, path.parent, writing=True)}"
+            ) from error
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            if error.errno in _HELD and _locks_work(path.parent):
+                raise ConvRNNError(
+                    f"another run is writing into {path.parent}: a folder takes one at a time. Wait until it is done, "
+                    "or choose another folder"
+                ) from None
+            if error.errno not in (*_UNSUPPORTED, *_HELD):
+                raise ConvRNNError(f"cannot lock {path}: {advice.describe(error, path)}") from error
+            _LOG.warning(
+                "%s is on a disk without file locks (%s): two runs that write there at once are not kept apart. Start "
+                "one at a time",
+                path.parent,
+                error.strerror,
+            )
+            return None
+        if _is_still(file, path):
+            return file
+        os.close(file)
+
+
+def _locks_work(folder: Path) -> bool:
+    """Tell a lock that a run holds from a disk where no lock can be had, by a file that nobody else has."""
+    import fcntl
+
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (*_UNSUPPORTED, *_HELD)
+    return True
+
+
+def _is_still(file: int, path: Path) -> bool:
+    """Whether `path` is the file that was locked, and not one made after another run removed it."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False

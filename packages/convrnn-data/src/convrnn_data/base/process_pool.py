@@ -1,0 +1,250 @@
+"""Local worker processes: one pool per call, which never outlives the call or the process that made it."""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
+
+from convrnn_data.base.errors import ConvRNNError
+
+SUBMITTED = 2
+"""Jobs per worker that are submitted ahead, so that the memory in use does not grow with the number of jobs."""
+GRACE = 5.0
+"""Seconds in which idle workers exit by themselves before they are killed."""
+PATIENCE = 10.0
+"""Seconds to wait for killed workers to be gone."""
+
+_THREAD_LIMITS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_processes(
+    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int, *, ordered: bool = False
+) -> Generator[Result, None, None]:
+    """Yield `function(job)` for every job, computed by `workers` processes.
+
+    The processes end with the generator: after the last result, when it is closed, and on any exception. They also
+    end when this process dies, however it dies.
+
+    Args:
+        function: importable by name; an unguarded script may call this as long as the function is not defined there.
+        jobs: consumed a few ahead of the results.
+        workers: number of processes.
+        ordered: yield results in the order of the jobs instead of the order of completion.
+
+    Raises:
+        ConvRNNError: a worker cannot be started, or died before it finished its job.
+    """
+    context = _Context(workers, keep_main=function.__module__ == "__main__")
+    executor = _executor(workers, context)
+    finished, lost, cause = False, None, ""
+    try:
+        yield from _results(executor, function, iter(jobs), SUBMITTED * workers, ordered)
+        finished = True
+    except BrokenProcessPool as error:
+        lost, cause = error, _cause(error, context.started)
+    finally:
+        _end(executor, context.started, kill=not finished)
+    if lost is not None:
+        # A signal to the whole process group may reach a worker before it reaches this process.
+        time.sleep(0.1)
+        raise ConvRNNError(
+            f"a local worker process ended before its job did ({cause}). Finished files are "
+            "kept, so run the same command again to resume. If memory was short, lower --workers."
+        ) from lost
+
+
+def _results(
+    executor: ProcessPoolExecutor,
+    function: Callable[[Job], Result],
+    jobs: Iterator[Job],
+    window: int,
+    ordered: bool,
+) -> Iterator[Result]:
+    pending: deque[Future[Result]] = deque()
+    while True:
+        for job in itertools.islice(jobs, window - len(pending)):
+            pending.append(_submit(executor, function, job))
+        if not pending:
+            return
+        if not ordered:
+            done = wait(pending, return_when=FIRST_COMPLETED).done
+            pending.rotate(-next(place for place, future in enumerate(pending) if future in done))
+        yield pending.popleft().result()
+
+
+class _Worker(SpawnProcess):
+    """A process that starts deaf to Ctrl-C, and without the module that the parent runs as its script."""
+
+    threads: int
+    keep_main: bool
+
+    def start(self) -> None:
+        with _interrupts_blocked(), _threads_limited(self.threads):
+            if self.keep_main:
+                super().start()
+            else:
+                with _main_hidden():
+                    super().start()
+
+
+class _Context(SpawnContext):
+    """Keeps the processes that it makes, because an executor has no public way to kill its own."""
+
+    def __init__(self, workers: int, *, keep_main: bool) -> None:
+        self._threads = max(1, available_cores() // workers)
+        self._keep_main = keep_main
+        self.started: list[_Worker] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # type: ignore[override]
+        """Make a worker that is not started yet."""
+        worker = _Worker(*args, **kwargs)
+        worker.threads, worker.keep_main = self._threads, self._keep_main
+        self.started.append(worker)
+        return worker
+
+
+def _executor(workers: int, context: _Context) -> ProcessPoolExecutor:
+    try:
+        # First, because starting it unblocks the signals that are blocked while a worker starts.
+        resource_tracker.ensure_running()
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    except (OSError, NotImplementedError, ImportError) as error:  # no semaphores, or no /dev/shm
+        raise ConvRNNError(
+            f"local worker processes cannot be used: the system refused a queue ({error}). Use --workers 1."
+        ) from error
+
+
+def _submit(executor: ProcessPoolExecutor, function: Callable[[Job], Result], job: Job) -> Future[Result]:
+    try:
+        return executor.submit(function, job)
+    except OSError as error:
+        raise ConvRNNError(
+            f"a local worker process cannot be started: {error.strerror or error}. Lower --workers, or raise the "
+            "limits on processes and open files (`ulimit -u`, `ulimit -n`)."
+        ) from error
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C, which a terminal sends to the whole group, in processes started within; the parent ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _threads_limited(threads: int) -> Iterator[None]:
+    """Let the libraries in processes started within share the cores, where the user has set no number of threads."""
+    added = {name: str(threads) for name in _THREAD_LIMITS if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep processes started within from importing the script: an unguarded one would start workers of its own."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _end_with_parent() -> None:
+    """Run in each worker: exit when the parent is gone, which the executor's queues do not show."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _end(executor: ProcessPoolExecutor, started: list[_Worker], *, kill: bool) -> None:
+    """End every worker and the executor's thread within a bounded time."""
+    manager = getattr(executor, "_executor_manager_thread", None)
+    if not kill:
+        executor.shutdown(wait=False)
+        _gone(started, GRACE)
+    for worker in started:
+        # ValueError and AttributeError: it was interrupted while it started, and ends by itself.
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            worker.kill()
+    _gone(started, PATIENCE)
+    executor.shutdown(wait=False, cancel_futures=True)
+    if manager is None:
+        return
+    manager.join(PATIENCE)
+    if manager.is_alive():
+        # CPython before 3.11.5 waits for ever to write a job to workers that are dead (gh-94777).
+        with contextlib.suppress(AttributeError, OSError):
+            executor._call_queue._reader.close()  # type: ignore[attr-defined]
+
+
+def _gone(started: list[_Worker], seconds: float) -> None:
+    """Wait until every worker has ended, or so many seconds."""
+    end = time.monotonic() + seconds
+    sentinels = []
+    for worker in started:
+        with contextlib.suppress(ValueError, AttributeError):  # not started
+            sentinels.append(worker.sentinel)
+    while sentinels and (left := end - time.monotonic()) > 0:
+        ended = connection.wait(sentinels, left)
+        sentinels = [sentinel for sentinel in sentinels if sentinel not in ended]
+
+
+def _cause(error: BrokenProcessPool, started: list[_Worker]) -> str:
+    """Why the pool broke: the error that broke it, or how the first worker ended."""
+    if error.__cause__ is not None:
+        return str(error.__cause__).strip(" \n'").splitlines()[-1]
+    code = _first_exit_code(started)
+    if code is None:
+        return "reason unknown"
+    return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _first_exit_code(started: list[_Worker]) -> int | None:
+    """The exit code of the worker that ended first; the executor ends the others by SIGTERM."""
+    end = time.monotonic() + GRACE
+    while True:
+        codes = [worker.exitcode for worker in started]
+        found = next((code for code in codes if code and code != -signal.SIGTERM), None)
+        if found or None not in codes or time.monotonic() > end:
+            return found or next((code for code in codes if code), None)
+        time.sleep(0.01)  # A process closes its pipes a moment before it has an exit code.

@@ -1,0 +1,103 @@
+"""Reads that give all that was asked for: one `read` may give less, as network and FUSE file systems do."""
+
+import os
+import sys
+
+from convrnn_data.base import advice
+from convrnn_data.base.errors import ConvRNNError
+
+MOST_OPEN = 256
+"""Files that one reader keeps open where the system allows more."""
+
+
+def pread(fd: int, size: int, offset: int) -> bytes:
+    """Read `size` bytes at `offset`; fewer only where the file ends."""
+    data = os.pread(fd, size, offset)
+    if len(data) == size or not data:
+        return data
+    pieces = [data]
+    got = len(data)
+    while got < size and (piece := os.pread(fd, size - got, offset + got)):
+        pieces.append(piece)
+        got += len(piece)
+    return b"".join(pieces)
+
+
+def read(fd: int, size: int) -> bytes:
+    """Read `size` bytes from an open file's position; fewer only where the file ends."""
+    data = os.read(fd, size)
+    if len(data) == size or not data:
+        return data
+    pieces = [data]
+    got = len(data)
+    while got < size and (piece := os.read(fd, size - got)):
+        pieces.append(piece)
+        got += len(piece)
+    return b"".join(pieces)
+
+
+def most_open() -> int:
+    """Return how many files one reader may keep open: a quarter of the system's limit, at most 256."""
+    import resource  # Absent on Windows, where importing the package still works.
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_OPEN if soft == resource.RLIM_INFINITY else max(4, min(MOST_OPEN, soft // 4))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a name, or a folder on the way to it, is hidden: `.DS_Store`, `._n02690373_1.JPEG`, `__MACOSX/…`.
+
+    The one rule for folders and archives, ImageNet's and the human stimuli's. Systems and programs leave such files
+    beside images; none of them is an image.
+    """
+    parts = name.split("/")
+    return any((part.startswith(".") and part not in (".", "..")) or part in _LEFT_BEHIND for part in parts)
+
+
+_LEFT_BEHIND = frozenset({"__MACOSX", "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "Desktop.ini"})
+"""What macOS's zip, Synology and Windows leave in folders."""
+
+
+def names_in(folder: str | os.PathLike[str], otherwise: str = "") -> list[str]:
+    """List the names in a folder, sorted, hidden ones left out.
+
+    Args:
+        folder: the folder.
+        otherwise: the way out of an error whose cause does not decide it.
+
+    Raises:
+        ConvRNNError: the folder cannot be listed.
+    """
+    try:
+        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
+    except OSError as error:
+        raise ConvRNNError(f"cannot list {folder}: {advice.describe(error, folder, otherwise)}") from error
+
+
+def require_posix(package: str) -> None:
+    """Refuse a system without POSIX file locks, such as Windows.
+
+    Raises:
+        ConvRNNError: with the way out.
+    """
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise ConvRNNError(
+            f"{package} needs a POSIX system (Linux or macOS), got {sys.platform}. On Windows run it within WSL 2"
+        ) from None
+
+
+def require_current_folder() -> None:
+    """Refuse a current folder that was removed, in which no relative path means anything.
+
+    Raises:
+        ConvRNNError: with the way out.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConvRNNError(
+            f"the current folder cannot be used: {error.strerror}; it was probably removed or unmounted. "
+            "Change to a folder that exists (`cd`) and run the command again"
+        ) from error

@@ -1,0 +1,232 @@
+"""The human test set in the layout that the network's loader reads: as folders, or as shards of them."""
+
+import collections
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convrnn_data.base import advice
+from convrnn_data.base.checksummed_json import seal
+from convrnn_data.base.console import Report, silent
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.locking import LOCK
+from convrnn_data.base.reading import require_posix
+from convrnn_data.human.stimuli import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
+from convrnn_data.imagenet.plan import FORMAT
+from convrnn_data.shards.images import BadImage, Picture, make_ready
+from convrnn_data.shards.prepared_set import REJECTED
+from convrnn_data.shards.shard import Sample, write_shard
+from convrnn_data.shards.workspace import begin, complete, format_rejected, held
+
+LAYOUTS = ("folders", "shards")
+
+COUNTS = "counts.csv"
+
+SHARD_SIZE = 1000
+
+
+@dataclass(frozen=True)
+class Reformatted:
+    """What `reformat` did.
+
+    Attributes:
+        path: the new layout.
+        counts: (condition, level, block, category, images), sorted.
+        misfits: (file, reason) of what was left out; also in `rejected.csv`.
+        aside: what lay beside and is no test data.
+        incomplete: response-time blocks that lack images, of `human.incomplete_blocks`.
+    """
+
+    path: Path
+    counts: tuple[tuple[str, str, int, str, int], ...]
+    misfits: tuple[tuple[str, str], ...]
+    aside: tuple[str, ...]
+    incomplete: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        """How many stimuli there are."""
+        return sum(row[-1] for row in self.counts)
+
+
+def reformat(
+    old: str | os.PathLike[str],
+    new: str | os.PathLike[str],
+    layout: str = "folders",
+    *,
+    report: Report = silent,
+) -> Reformatted:
+    """Copy the human test set into `{condition}/{category}/{stem}_exit{block}.JPEG`, or into shards of it.
+
+    Args:
+        old: the OSF layout, one experiment's folder, or a set that was reformatted before.
+        new: made by this, whole or not at all.
+        layout: "folders" or "shards".
+        report: told of every image.
+
+    Raises:
+        ConvRNNError: nothing fits, two stimuli would get the same name, or `new` is there already.
+    """
+    require_posix("convrnn-data")
+    old, new = Path(old), Path(new)
+    if layout not in LAYOUTS:
+        raise ConvRNNError(f"--layout must be {' or '.join(LAYOUTS)}, got {layout!r}")
+    if new.exists() and (not new.is_dir() or any(new.iterdir())):
+        raise ConvRNNError(f"{new} exists already. Choose another name, or remove it first")
+    scan = scan_stimuli(old)
+    _require_stimuli(scan)
+    write = _write_folders if layout == "folders" else _write_shards
+    with _beside(new) as folder:
+        misfits = [(str(path.relative_to(old)), reason) for path, reason in scan.misfits]
+        counts, bad = write(scan, folder, misfits, report)
+    aside = tuple(str(path.relative_to(old)) for path in scan.aside)
+    incomplete = tuple(incomplete_blocks(scan.stimuli))
+    return Reformatted(new, counts, tuple(sorted(misfits + bad)), aside, incomplete)
+
+
+def _require_stimuli(scan: Scan) -> None:
+    if not scan.stimuli:
+        path, reason = scan.misfits[0]
+        raise ConvRNNError(f"none of {len(scan.misfits)} files fits, the first: {path}: {reason}")
+
+
+@contextlib.contextmanager
+def _beside(new: Path) -> Iterator[Path]:
+    """A folder beside `new` that becomes it at the end, and is removed after an error."""
+    folder = new.with_name(f".{new.name}.partial")
+    with held(folder):
+        _empty(folder)  # What a killed run left.
+        try:
+            yield folder
+            (folder / LOCK).unlink(missing_ok=True)
+            os.replace(folder, new)
+        except OSError as error:
+            _remove(folder)
+            reason = advice.describe(error, new.parent, "Choose another place", writing=True)
+            raise ConvRNNError(f"cannot write {new}: {reason}") from error
+        except BaseException:
+            _remove(folder)
+            raise
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checked(scan: Scan, bad: list[tuple[str, str]], report: Report) -> Iterator[tuple[Stimulus, Picture]]:
+    """Read every stimulus; what is no whole picture goes to `bad`."""
+    for done, stimulus in enumerate(scan.stimuli, start=1):
+        try:
+            data = stimulus.read()
+        except OSError as error:
+            reason = advice.describe(error, stimulus.path, "Every stimulus must be readable")
+            raise ConvRNNError(f"cannot read {stimulus.path}: {reason}") from error
+        try:
+            yield stimulus, make_ready(data)
+        except BadImage as error:
+            bad.append((_named(scan, stimulus), str(error)))
+        report("Reformatting", done, len(scan.stimuli))
+
+
+def _named(scan: Scan, stimulus: Stimulus) -> str:
+    place = str(stimulus.path.relative_to(scan.root))
+    return place if stimulus.size is None else f"{place}: {stimulus.parsed}"
+
+
+Counts = tuple[tuple[str, str, int, str, int], ...]
+Bad = list[tuple[str, str]]
+
+
+def _write_folders(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tuple[Counts, Bad]:
+    bad: Bad = []
+    written = []
+    for stimulus, picture in _checked(scan, bad, report):
+        path = folder / CONDITIONS[stimulus.regime] / stimulus.category / str(stimulus.parsed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.data)
+        written.append(stimulus)
+    counts = _counts(written)
+    (folder / COUNTS).write_bytes(_format_counts(counts))
+    (folder / REJECTED).write_bytes(format_rejected(misfits + bad))
+    return counts, bad
+
+
+def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tuple[Counts, Bad]:
+    """A prepared set whose splits are the conditions."""
+    bad: Bad = []
+    samples: dict[str, list[Sample]] = {}
+    written = []
+    for stimulus, picture in _checked(scan, bad, report):
+        samples.setdefault(CONDITIONS[stimulus.regime], []).append(_sample(stimulus, picture))
+        written.append(stimulus)
+    counts = _counts(written)
+    shards = {
+        f"{condition}/{number:06d}": rows[start : start + SHARD_SIZE]
+        for condition, rows in samples.items()
+        for number, start in enumerate(range(0, len(rows), SHARD_SIZE))
+    }
+    content = [
+        [name, [(one.key, hashlib.sha256(one.jpeg).hexdigest()) for one in rows]]
+        for name, rows in shards.items()
+    ]
+    plan: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "human",
+        "plan": hashlib.sha256(json.dumps([FORMAT, content]).encode()).hexdigest(),
+        "settings": {"shard_size": SHARD_SIZE},
+        "shards": {name: len(rows) for name, rows in shards.items()},
+        "rejected": [list(entry) for entry in misfits + bad],
+    }
+    split = {"format": FORMAT, **{name: sorted(one.key for one in rows) for name, rows in samples.items()}}
+    begin(folder, plan, seal(split, indent=0))
+    for name, rows in shards.items():
+        write_shard(folder / f"{name}.tar", plan["plan"], rows)
+    (folder / COUNTS).write_bytes(_format_counts(counts))
+    complete(folder, also=(COUNTS,))
+    return counts, bad
+
+
+def _sample(stimulus: Stimulus, picture: Picture) -> Sample:
+    notes = {
+        "regime": stimulus.regime,
+        "experiment": stimulus.experiment,
+        "level": stimulus.level,
+        "block": stimulus.block,
+        "index": stimulus.index,
+        "category": stimulus.category,
+        "source": stimulus.name,
+    }
+    if picture.change:
+        notes["change"] = picture.change
+    return Sample(key_of(stimulus.parsed), stimulus.label, picture.data, picture.width, picture.height, notes)
+
+
+def _counts(stimuli: list[Stimulus]) -> Counts:
+    rows = collections.Counter(
+        (CONDITIONS[one.regime], one.level, one.block, one.category) for one in stimuli
+    )
+    return tuple((*row, count) for row, count in sorted(rows.items()))
+
+
+def _format_counts(counts: Counts) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("condition", "level", "block", "category", "images"))
+    writer.writerows(counts)
+    return text.getvalue().encode("ascii")

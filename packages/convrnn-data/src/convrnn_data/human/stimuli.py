@@ -1,0 +1,360 @@
+"""The human test set: what its file names say, and the two layouts in which it is found."""
+
+import contextlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from convrnn_data.base import advice
+from convrnn_data.base.directories import is_dead_link
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import names_in
+from convrnn_data.categories import CATEGORIES, LABELS
+from convrnn_data.shards.prepared_set import MANIFEST, PreparedSet, SampleTable
+
+CONDITIONS: dict[str, str] = {
+    "color": "color",
+    "grayscale": "grayscale",
+    "noise": "noise_grayscale",
+    "blur": "blur_color",
+}
+"""Regime -> its folder in the layout that the network's loader reads; the one place where both are named."""
+
+REGIMES: tuple[str, ...] = tuple(CONDITIONS)
+
+BLOCKS = ("0", "1", "2", "3", "4")
+"""Folders of the response-time blocks, the fastest first."""
+
+GRACE = 250
+"""People's responses count up to this many ms after the beep; then the trial ends without one."""
+
+TRAINING = "train"
+"""Lies beside the blocks and is not test data."""
+
+EXPERIMENTS = ("color_gray", "noise", "blur")
+
+LAYOUTS = (
+    f"<experiment>/{{0..4}}/*.JPEG (as on OSF, such as ColorGraySplit), one experiment's {{0..4}}/*.JPEG, "
+    f"{{{','.join(CONDITIONS.values())}}}/<category>/*_exit<block>.JPEG, or shards of it"
+)
+
+_NAME = re.compile(
+    rf"(?P<index>[0-9]{{1,9}})_(?P<experiment>{'|'.join(EXPERIMENTS)})_(?P<level>[cg]|[0-9]{{1,4}}(?:\.[0-9]{{1,6}})?)_"
+    rf"(?P<category>{'|'.join(CATEGORIES)})(?:_exit(?P<block>[0-4]))?\.(?:JPEG|jpeg|jpg)"
+)
+
+
+class StimulusName(NamedTuple):
+    """What a stimulus's file name says: `{index}_{experiment}_{level}_{category}[_exit{block}].JPEG`."""
+
+    number: str
+    experiment: str
+    level: str
+    category: str
+    block: int | None = None
+
+    @property
+    def regime(self) -> str:
+        """The regime, one of `REGIMES`."""
+        return {"c": "color", "g": "grayscale"}.get(self.level, self.experiment)
+
+    @property
+    def stem(self) -> str:
+        """The name without block and ending."""
+        return f"{self.number}_{self.experiment}_{self.level}_{self.category}"
+
+    def __str__(self) -> str:
+        """The file name."""
+        return f"{self.stem}.JPEG" if self.block is None else f"{self.stem}_exit{self.block}.JPEG"
+
+
+def parse_name(name: str) -> StimulusName | None:
+    """Read a stimulus's file name; None if it is not one. The category comes from its field and from nowhere else."""
+    match = _NAME.fullmatch(name)
+    if match is None or (match["experiment"] == "color_gray") != (match["level"] in ("c", "g")):
+        return None
+    block = match["block"]
+    return StimulusName(
+        match["index"],
+        match["experiment"],
+        match["level"],
+        match["category"],
+        None if block is None else int(block),
+    )
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One image that people were shown.
+
+    Attributes:
+        path: the file that holds it: the image itself, or a shard.
+        name: its file name as people saw it, without the block: the same in every layout.
+        index: the number that the name begins with.
+        experiment: "color_gray", "noise" or "blur".
+        level: as in the name: c or g; noise SD in 0..1; blur SD in pixels.
+        level_value: the level as a number; None for c and g.
+        category: one of `CATEGORIES`.
+        label: 0..15.
+        block: 0, the fastest response times, to 4.
+        regime: "color", "grayscale", "noise" or "blur".
+        offset: first byte of the image in `path`; 0 unless that is a shard.
+        size: bytes of the image; None if it is the whole file.
+    """
+
+    path: Path
+    name: str
+    index: int
+    experiment: str
+    level: str
+    level_value: float | None
+    category: str
+    label: int
+    block: int
+    regime: str
+    offset: int = 0
+    size: int | None = None
+
+    def read(self) -> bytes:
+        """The image's bytes."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            return file.read() if self.size is None else file.read(self.size)
+
+    @property
+    def parsed(self) -> StimulusName:
+        """The parts of its name, block included."""
+        return StimulusName(
+            self.name.partition("_")[0], self.experiment, self.level, self.category, self.block
+        )
+
+
+class Scan(NamedTuple):
+    """What lies in a folder of stimuli.
+
+    Attributes:
+        root: the folder.
+        stimuli: in order of regime, block, index and name; the same order in every layout.
+        misfits: (path, reason) of files that should be stimuli and are not.
+        aside: what lies beside and is no test data: training folders, answers, other files.
+    """
+
+    root: Path
+    stimuli: tuple[Stimulus, ...]
+    misfits: tuple[tuple[Path, str], ...]
+    aside: tuple[Path, ...]
+
+
+def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
+    """List the human test set, in whichever layout it lies.
+
+    Raises:
+        ConvRNNError: no layout is recognised, or a file among the stimuli is none; the message names it.
+    """
+    scan = scan_stimuli(Path(folder))
+    if scan.misfits:
+        path, reason = scan.misfits[0]
+        raise ConvRNNError(
+            f"{len(scan.misfits)} file(s) among the stimuli do not fit, the first: {path}: {reason}. Remove them, or "
+            "let `convrnn-data reformat` leave them out"
+        )
+    return list(scan.stimuli)
+
+
+def scan_stimuli(folder: Path) -> Scan:
+    """Look at a folder: its stimuli, what does not fit, and what lies beside.
+
+    Raises:
+        ConvRNNError: no layout is recognised, there is no stimulus in it, a folder cannot be listed, or two stimuli of
+            one block have the same name.
+    """
+    with contextlib.suppress(PermissionError):  # then listing says so
+        if not folder.is_dir():
+            state = "is not a directory" if folder.exists() else "does not exist"
+            raise ConvRNNError(f"{folder} {state}; the human test set is looked for there as {LAYOUTS}")
+    entries = names_in(folder)
+    if MANIFEST in entries:
+        layout = _in_shards
+    elif any(name in CONDITIONS.values() for name in entries):
+        layout = _in_conditions
+    elif any(name in BLOCKS for name in entries):
+        layout = _in_experiment
+    else:
+        layout = _in_osf
+    try:
+        found = [*layout(folder)]
+    except OSError as error:  # a folder may be listed and yet not let anybody look at what it lists
+        raise ConvRNNError(
+            f"cannot list the stimuli: {advice.describe(error, error.filename or folder)}"
+        ) from error
+    stimuli = [one for one in found if isinstance(one, Stimulus)]
+    misfits = [one for one in found if isinstance(one, tuple)]
+    aside = [one for one in found if isinstance(one, Path)]
+    if not stimuli and not misfits:
+        listed = (
+            ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "nothing, the folder is empty"
+        )
+        raise ConvRNNError(f"{folder} is not the human test set: looked for {LAYOUTS}; found {listed}")
+    _refuse_duplicates(stimuli)
+    return Scan(folder, tuple(sorted(stimuli, key=_order)), tuple(sorted(misfits)), tuple(sorted(aside)))
+
+
+Found = Stimulus | tuple[Path, str] | Path
+"""A stimulus, a misfit with its reason, or something that lies beside."""
+
+
+def _order(stimulus: Stimulus) -> tuple[int, int, int, str, str]:
+    return (REGIMES.index(stimulus.regime), stimulus.block, stimulus.index, stimulus.name, str(stimulus.path))
+
+
+def _refuse_duplicates(stimuli: Iterable[Stimulus]) -> None:
+    places: dict[str, Path] = {}
+    for stimulus in stimuli:
+        first = places.setdefault(str(stimulus.parsed), stimulus.path)
+        if first != stimulus.path:
+            raise ConvRNNError(
+                f"cannot list the stimuli: a name may occur once in a response-time block, got {first} and "
+                f"{stimulus.path}. Remove one of them, or the folder that holds the copy"
+            )
+
+
+_HOLES = 2.5
+"""Numbers of file names count as positions in a block where the largest is at most so many times a block's images."""
+
+
+def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
+    """Name the response-time blocks that lack images.
+
+    A block is complete if it has as many images as the largest of its experiment, and, where file names number the
+    images of a block from 0, as the largest number says. An experiment of which one condition alone is present, such as
+    color without grayscale, has holes in its numbers that mean nothing.
+
+    Returns:
+        Sentences such as "blur, block 0: 20 of 40 images".
+    """
+    counts: Counter[tuple[str, int]] = Counter()
+    largest: dict[str, int] = {}
+    regimes: dict[str, set[str]] = {}
+    for one in stimuli:
+        counts[one.experiment, one.block] += 1
+        largest[one.experiment] = max(largest.get(one.experiment, 0), one.index + 1)
+        regimes.setdefault(one.experiment, set()).add(one.regime)
+    said = []
+    for experiment in EXPERIMENTS:
+        sizes = [counts[experiment, int(block)] for block in BLOCKS]
+        full = max(sizes)
+        whole = experiment != "color_gray" or len(regimes.get(experiment, ())) == 2
+        if whole and full < largest.get(experiment, 0) <= _HOLES * full:
+            full = largest[experiment]
+        said += [
+            f"{experiment}, block {block}: {size} of {full} images"
+            for block, size in enumerate(sizes)
+            if size < full
+        ]
+    return said
+
+
+_DEAD = "it links to nothing"
+
+
+def _in_osf(folder: Path) -> Iterator[Found]:
+    for path in (folder / name for name in names_in(folder)):
+        if path.is_dir() and any(name in BLOCKS for name in names_in(path)):
+            yield from _in_experiment(path)
+        elif is_dead_link(path):
+            yield path, _DEAD
+        else:
+            yield path
+
+
+def _in_experiment(folder: Path) -> Iterator[Found]:
+    for path in (folder / name for name in names_in(folder)):
+        if path.is_dir() and path.name in BLOCKS:
+            for name in names_in(path):
+                yield _stimulus(path / name, int(path.name))
+        elif path.is_dir() and path.name == TRAINING:
+            yield path
+        else:
+            yield path, _DEAD if is_dead_link(path) else "it lies beside the blocks 0 to 4"
+
+
+def _in_conditions(folder: Path) -> Iterator[Found]:
+    for path in (folder / name for name in names_in(folder)):
+        if path.name not in CONDITIONS.values():
+            yield path
+            continue
+        if not path.is_dir():
+            yield path, _DEAD if is_dead_link(path) else "it is not a folder of images"
+            continue
+        for inner in (path / name for name in names_in(path)):
+            if inner.is_dir() and inner.name in LABELS:
+                for name in names_in(inner):
+                    yield _stimulus(inner / name, None)
+            else:
+                yield inner, "only folders named after the 16 categories belong here"
+
+
+def _stimulus(path: Path, block: int | None) -> Found:
+    """The stimulus of a file in block folder `block`, or, if that is None, in the layout of conditions."""
+    parsed = parse_name(path.name)
+    if is_dead_link(path):
+        return path, _DEAD
+    if parsed is None or not path.is_file():
+        return path, "it is not named {index}_{experiment}_{level}_{category}.JPEG"
+    if block is not None:
+        if parsed.block is not None:
+            return path, f"it names block {parsed.block} itself, as no file in a block's folder does"
+        return _made(path, parsed._replace(block=block))
+    if parsed.block is None:
+        return path, "its name lacks the block, _exit0 to _exit4"
+    if (path.parent.name, path.parent.parent.name) != (parsed.category, CONDITIONS[parsed.regime]):
+        return path, f"by its name it belongs to {CONDITIONS[parsed.regime]}/{parsed.category}"
+    return _made(path, parsed)
+
+
+def _made(path: Path, parsed: StimulusName, offset: int = 0, size: int | None = None) -> Stimulus:
+    level = None if parsed.experiment == "color_gray" else float(parsed.level)
+    assert parsed.block is not None
+    return Stimulus(
+        path=path,
+        name=f"{parsed.stem}.JPEG",
+        index=int(parsed.number),
+        experiment=parsed.experiment,
+        level=parsed.level,
+        level_value=level,
+        category=parsed.category,
+        label=LABELS[parsed.category],
+        block=parsed.block,
+        regime=parsed.regime,
+        offset=offset,
+        size=size,
+    )
+
+
+def key_of(parsed: StimulusName) -> str:
+    """The key of a stimulus in a shard: keys have no dots, so that of the level becomes a hyphen."""
+    return str(parsed).removesuffix(".JPEG").replace(".", "-")
+
+
+def _in_shards(folder: Path) -> Iterator[Found]:
+    prepared = PreparedSet(folder)
+    if prepared.manifest["kind"] != "human":
+        raise ConvRNNError(
+            f"{folder} is a prepared set of ImageNet, not the human test set; looked for {LAYOUTS}"
+        )
+    for split in prepared.splits:
+        yield from _in_table(prepared.table(split))
+
+
+def _in_table(table: SampleTable) -> Iterator[Found]:
+    columns = (table.keys.tolist(), table.shard_ids.tolist(), table.offsets.tolist(), table.sizes.tolist())
+    for key, shard, offset, size in zip(*columns, strict=True):
+        parsed = parse_name(f"{key.replace('-', '.')}.JPEG")
+        if parsed is None or parsed.block is None:
+            yield table.shards[shard], f"its key {key} is not that of a stimulus"
+        else:
+            yield _made(table.shards[shard], parsed, offset, size)

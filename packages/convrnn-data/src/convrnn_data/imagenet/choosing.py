@@ -1,0 +1,104 @@
+"""Which images of a source a plan takes, by their keys, and what is missing, foreign or ambiguous."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.categories import ImageLists
+from convrnn_data.imagenet.listing import ClassListing, Listing, key_of, stated_synsets
+
+NOT_THERE = "listed, but not in the source"
+
+_KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
+
+
+class Chosen(NamedTuple):
+    """The wanted rows of one class, their keys, and (source, reason) of what does not fit."""
+
+    rows: np.ndarray
+    keys: np.ndarray
+    rejected: list[tuple[str, str]]
+
+
+def choose(listing: ClassListing, lists: ImageLists, images: str) -> Chosen:
+    """Choose the images of one class: those that the lists name, or with `images` "all" every one."""
+    synset = listing.container.synset
+    rejected = [(f"{synset}/{name}", reason) for name, reason in listing.foreign]
+    keys = [key_of(name) for name in listing.names.tolist()]
+    wanted = (
+        {name.rpartition(".")[0].encode() for name in lists.names(synset)} if images == "listed" else None
+    )
+    rows = []
+    for row, (name, key) in enumerate(zip(listing.names.tolist(), keys, strict=True)):
+        if wanted is not None and key not in wanted:
+            continue
+        if reason := _misfit(name, key, synset.encode()):
+            rejected.append((f"{synset}/{name.decode(errors='replace')}", reason))
+        else:
+            rows.append(row)
+    taken = np.array([keys[row] for row in rows], dtype=bytes if rows else "S1")
+    return Chosen(np.array(rows, dtype=np.int64), taken, rejected)
+
+
+def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
+    if not _KEY.fullmatch(key):
+        return "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _"
+    if stated_synsets(name) - {synset}:
+        return "the name says another synset than the class it lies in"
+    return None
+
+
+def refuse_clashes(
+    keys: np.ndarray, classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray
+) -> None:
+    """Refuse two files of one key: which of them is meant is ambiguous, whatever their endings and folders."""
+    order = np.argsort(keys, kind="stable")
+    twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    if not len(twice):
+        return
+    first, second = (_path_of(classes, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
+    raise ConvRNNError(
+        f"{len(twice)} image(s) have the key of another: a key, the file name without its ending, must be unique, got "
+        f"{keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two"
+    )
+
+
+def _path_of(classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray, at: int) -> str:
+    one = classes[listed[at]]
+    return f"{one.container.path}{':' if one.container.end else '/'}{one.names[rows[at]].decode(errors='replace')}"
+
+
+def refuse_empty(keys: np.ndarray, listing: Listing, images: str) -> None:
+    """Raise ConvRNNError where no image is left, with the reason."""
+    if len(keys):
+        return
+    root, found = listing.source.root, len(listing.source.containers)
+    if not listing.classes:
+        raise ConvRNNError(
+            f"none of the {found} classes in {root} belongs to one of the 16 categories; is it ImageNet's training set?"
+        )
+    if images == "listed" and any(len(one.names) for one in listing.classes):
+        raise ConvRNNError(
+            f"none of the images in {root} is in the lists; --images all takes every image of the categories' synsets"
+        )
+    raise ConvRNNError(
+        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png, .webp)"
+    )
+
+
+def missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool) -> list[tuple[str, str]]:
+    """Return (source, reason) of every listed image that is not there; raise ConvRNNError unless that is allowed."""
+    wanted = [f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)]
+    if len(wanted) == len(keys):
+        return []
+    there = set(keys.astype(str).tolist())
+    absent = [name for name in wanted if name[10:-5] not in there]
+    if not allowed:
+        raise ConvRNNError(
+            f"{len(absent):,} of the {len(wanted):,} listed images are not in {listing.source.root} (the first: "
+            f"{absent[0]}); --allow-missing goes on without them, --images all takes what is there"
+        )
+    return [(name, NOT_THERE) for name in absent]

@@ -1,0 +1,156 @@
+"""One shard's task: read its images from the source, make them ready, write them. Runs on any worker."""
+
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from convrnn_data.base import advice
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import most_open, pread, read
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.imagenet.plan import Member
+from convrnn_data.shards.images import BadImage, make_ready
+from convrnn_data.shards.shard import Rejected, Sample, write_shard
+
+
+class ShardJob(NamedTuple):
+    """All that a worker needs to know to write one shard.
+
+    Attributes:
+        path: the tar to write.
+        plan_hash: of the plan that it belongs to.
+        split: the split's name.
+        members: the images, in order.
+        check: "header" or "decode".
+        resize: shorter side in pixels, or None.
+        strict: whether a bad image is an error instead of a rejection.
+    """
+
+    path: Path
+    plan_hash: str
+    split: str
+    members: list[Member]
+    check: str
+    resize: int | None
+    strict: bool
+
+
+class Outcome(NamedTuple):
+    """What became of a job. An error is kept as text, because not every engine passes exceptions on as they are."""
+
+    images: int
+    error: str | None
+
+
+def copy_shard(job: ShardJob) -> Outcome:
+    """Write one shard, whole or not at all."""
+    try:
+        with Reader() as reader:
+            index = write_shard(job.path, job.plan_hash, _samples(job, reader))
+    except ConvRNNError as error:
+        return Outcome(0, str(error))
+    return Outcome(index["count"], None)
+
+
+def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:
+    for member in job.members:
+        data = reader.read(member)
+        try:
+            picture = make_ready(data, check=job.check, resize=job.resize)
+        except BadImage as error:
+            if job.strict:
+                raise ConvRNNError(
+                    f"{member.synset}/{member.name} (in {member.path}): {error}; without --strict such images are left "
+                    "out and listed in rejected.csv"
+                ) from error
+            yield Rejected(f"{member.synset}/{member.name}", str(error))
+            continue
+        notes: dict[str, Any] = {
+            "synset": member.synset,
+            "category": CATEGORIES[member.label],
+            "split": job.split,
+            "source": member.name,
+        }
+        if picture.change:
+            notes["change"] = picture.change
+        yield Sample(member.key, member.label, picture.data, picture.width, picture.height, notes)
+
+
+class Reader:
+    """Reads images from their source, and refuses those that have changed since they were listed.
+
+    A shard takes its images from tars all over the source, so tars stay open: as many as the system's limit of open
+    files allows, the longest unused one is closed for the next.
+    """
+
+    def __init__(self) -> None:
+        self._tars: OrderedDict[str, int] = OrderedDict()
+        self._most = most_open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_down_to(0)
+
+    def _close_down_to(self, count: int) -> None:
+        while len(self._tars) > count:
+            os.close(self._tars.popitem(last=False)[1])
+
+    def read(self, member: Member) -> bytes:
+        """Read one image.
+
+        Raises:
+            ConvRNNError: its file cannot be read, or has changed since it was listed.
+        """
+        try:
+            data = self._from_tar(member) if member.offset else self._from_file(member)
+        except OSError as error:
+            otherwise = "The source must stay as it is while it is copied"
+            raise ConvRNNError(
+                f"cannot read {member.path}: {advice.describe(error, member.path, otherwise)}"
+            ) from error
+        if data is None or len(data) != member.size:
+            raise ConvRNNError(
+                f"{member.path} has changed since it was listed (image {member.name}); run the same command again, "
+                "and leave the source alone while it runs"
+            )
+        return data
+
+    def _from_tar(self, member: Member) -> bytes | None:
+        file = self._tars.get(member.path)
+        if file is None:
+            self._close_down_to(self._most - 1)
+            file = self._open(member.path)
+            self._tars[member.path] = file
+            if os.fstat(file).st_mtime_ns != member.stamp:
+                return None
+        self._tars.move_to_end(member.path)
+        return pread(file, member.size, member.offset)
+
+    def _from_file(self, member: Member) -> bytes | None:
+        file = self._open(member.path)
+        try:
+            if os.fstat(file).st_mtime_ns != member.stamp:
+                return None
+            # One byte more than listed, so that a file that has grown shows.
+            return read(file, member.size + 1)
+        finally:
+            os.close(file)
+
+    def _open(self, path: str) -> int:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.EMFILE or not self._tars:
+                raise
+        # Others in this process have opened more than expected: go on with half as many.
+        self._most = max(1, len(self._tars) // 2)
+        self._close_down_to(self._most - 1)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

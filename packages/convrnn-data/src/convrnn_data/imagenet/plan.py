@@ -1,0 +1,353 @@
+"""Which image goes to which shard, and where in it: decided in full and hashed before any byte is copied."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.schema import COUNT
+from convrnn_data.categories import CATEGORIES, ImageLists
+from convrnn_data.imagenet.choosing import choose, missing, refuse_clashes, refuse_empty
+from convrnn_data.imagenet.listing import ClassListing, Listing
+from convrnn_data.imagenet.validation import origin
+from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
+
+FORMAT = 1
+"""Version of the prepared set's format; part of every plan hash."""
+
+IMAGENET = "imagenet"
+"""The kind of a set of ImageNet, as opposed to one of human stimuli."""
+
+SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
+
+PLAN_FORM: dict[str, Any] = {
+    "format": int,
+    "kind": str,
+    "plan": str,
+    "settings": dict,
+    "shards": {SHARD_NAME: COUNT},
+    "rejected": [[str]],
+}
+"""What every `plan.json` holds, of ImageNet and of the human test set."""
+
+COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
+"""The plan's columns, one entry for each image."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that, beside the images themselves, decides the bytes of a prepared set.
+
+    Attributes:
+        images: "listed" takes the images that the lists name, "all" every image of the lists' synsets.
+        val: share of each category for validation, 0..1.
+        test: share of each category for testing, 0..1.
+        seed: of the split and of the order in the shards.
+        split_file: sha256 of the assignments of a split file, which then decides instead of `val` and `test`.
+        shard_size: at most so many samples in a shard.
+        check: "header" finds cut files, "decode" decodes every image.
+        resize: pixels of the shorter side that larger images are shrunk to; None leaves the bytes as they are.
+        validation: split that ILSVRC's validation images go to; None where there are none.
+        stimuli: sha256 of the human stimuli whose near-duplicates are left out; None where there are none.
+    """
+
+    images: str = "listed"
+    val: float = 0.1
+    test: float = 0.0
+    seed: int = 0
+    split_file: str | None = None
+    shard_size: int = 1000
+    check: str = "header"
+    resize: int | None = None
+    validation: str | None = None
+    stimuli: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings for files and hashes; the newest ones only where used, so that older plans stay valid."""
+        newest = ("validation", "stimuli")
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if name not in newest or value is not None
+        }
+
+    def __post_init__(self) -> None:
+        rules = (
+            (self.images in ("listed", "all"), f"--images is {self.images!r}; it can be listed or all"),
+            (self.check in ("header", "decode"), f"--check is {self.check!r}; it can be header or decode"),
+            (
+                self.val >= 0 and self.test >= 0,
+                f"--val {self.val} and --test {self.test} are shares of 0 or more",
+            ),
+            (
+                self.val + self.test < 1,
+                f"--val {self.val} and --test {self.test} leave nothing to train on; keep their sum under 1",
+            ),
+            (self.shard_size >= 1, f"--shard-size is {self.shard_size}; a shard holds at least 1 image"),
+            (
+                self.resize is None or self.resize >= 1,
+                f"--resize is {self.resize}; the shorter side has at least 1 pixel",
+            ),
+            (
+                self.validation in (None, "val", "test"),
+                f"--validation-split must be val or test, got {self.validation!r}",
+            ),
+        )
+        for right, message in rules:
+            if not right:
+                raise ConvRNNError(message)
+
+
+class Member(NamedTuple):
+    """One image to be copied: what it becomes, and where its bytes lie now."""
+
+    key: str
+    name: str
+    synset: str
+    label: int
+    path: str
+    offset: int
+    size: int
+    stamp: int
+
+
+def members_of(listing: ClassListing) -> list[Member]:
+    """Return a class's images as they are read, before a plan gives them keys and labels."""
+    container = listing.container
+    columns = (listing.names, listing.offsets, listing.sizes, listing.stamps)
+    members = []
+    for encoded, *where in zip(*(column.tolist() for column in columns), strict=True):
+        name = encoded.decode()
+        path = container.absolute if container.end else f"{container.absolute}/{name}"
+        members.append(Member("", name, container.synset, 0, path, *where))
+    return members
+
+
+class ShardPlan(NamedTuple):
+    """One shard: its name such as `train/000003`, its split, and its rows of the plan."""
+
+    name: str
+    split: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole plan. All columns are in the order of the shards, and of the samples in them.
+
+    Attributes:
+        settings: what the plan was made with.
+        keys: (images,) fixed-width bytes.
+        labels: (images,) int64.
+        splits: (images,) int8, positions in `SPLITS`.
+        offsets: (images,) int64, first byte in the tar; 0 for single files.
+        sizes: (images,) int64, bytes.
+        stamps: (images,) int64, nanoseconds, last change of the file that holds the image.
+        listed: (images,) position of each image's class in `classes`.
+        rows: (images,) position of each image in its class.
+        classes: the source's classes.
+        shards: the shards, train first.
+        rejected: (source, reason) of what the plan leaves out.
+        hash: sha256 over settings, keys, labels, sizes and their places.
+        near_duplicates: counts of near-duplicates of human stimuli; None where nothing was compared.
+    """
+
+    settings: Settings
+    keys: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    offsets: np.ndarray
+    sizes: np.ndarray
+    stamps: np.ndarray
+    listed: np.ndarray
+    rows: np.ndarray
+    classes: tuple[ClassListing, ...]
+    shards: tuple[ShardPlan, ...]
+    rejected: tuple[tuple[str, str], ...]
+    hash: str
+    near_duplicates: dict[str, int] | None = None
+
+    def members(self, shard: ShardPlan) -> list[Member]:
+        """The images of one shard, in order."""
+        rows = slice(shard.start, shard.stop)
+        columns = (self.keys, self.listed, self.rows, self.labels, self.offsets, self.sizes, self.stamps)
+        return [
+            self._member(*row) for row in zip(*(column[rows].tolist() for column in columns), strict=True)
+        ]
+
+    def _member(
+        self, key: bytes, listed: int, row: int, label: int, offset: int, size: int, stamp: int
+    ) -> Member:
+        container = self.classes[listed].container
+        name = self.classes[listed].names[row].decode()
+        path = container.absolute if container.end else f"{container.absolute}/{name}"
+        return Member(key.decode(), name, container.synset, label, path, offset, size, stamp)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per split and category, empty splits left out."""
+        return counts(self.splits, self.labels)
+
+
+def counts(splits: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, int]]:
+    """Images per split and category, empty splits left out."""
+    table = np.zeros((len(SPLITS), len(CATEGORIES)), dtype=np.int64)
+    np.add.at(table, (splits, labels), 1)
+    named = {
+        split: dict(zip(CATEGORIES, row, strict=True))
+        for split, row in zip(SPLITS, table.tolist(), strict=True)
+    }
+    return {split: row for split, row in named.items() if any(row.values())}
+
+
+def make_plan(
+    listing: Listing,
+    lists: ImageLists,
+    settings: Settings,
+    *,
+    assigned: dict[bytes, int] | None = None,
+    allow_missing: bool = False,
+    validation: Sequence[ClassListing] = (),
+) -> Plan:
+    """Decide everything: which images, which split, which shard, in which order.
+
+    Args:
+        listing: the source, with the synsets of `lists`.
+        lists: the categories' synsets and listed images.
+        settings: what decides the bytes.
+        assigned: the split of every key, from `read_split`; drawn by hash if None.
+        allow_missing: leave out what is listed but not there, instead of refusing.
+        validation: ILSVRC's validation images, all of which are wanted; they go to `settings.validation` as a whole,
+            unless `assigned` names them.
+
+    Raises:
+        ConvRNNError: nothing is left, images are missing, or two have the same key.
+    """
+    classes = (*listing.classes, *validation)
+    chosen = [choose(one, lists, settings.images) for one in listing.classes]
+    chosen += [choose(one, lists, "all") for one in validation]
+    rejected = [entry for one in chosen for entry in one.rejected]
+    listed = np.repeat(np.arange(len(chosen)), [len(one.rows) for one in chosen])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in chosen)])
+    keys = np.concatenate([np.zeros(0, dtype="S1"), *(one.keys for one in chosen)])
+    drawn = listed < len(listing.classes)
+    refuse_clashes(keys, classes, listed, rows)
+    refuse_empty(keys[drawn], listing, settings.images)
+    if settings.images == "listed":
+        rejected += missing(listing, lists, keys[drawn], allow_missing)
+    labels = np.array([lists.label(one.container.synset) for one in classes])[listed]
+    splits = np.full(len(keys), -1, dtype=np.int8)
+    splits[~drawn] = SPLITS.index(settings.validation or SPLITS[0])
+    if assigned is None:
+        splits[drawn] = assign(
+            keys[drawn], labels[drawn], val=settings.val, test=settings.test, seed=settings.seed
+        )
+    else:
+        splits, absent = follow(assigned, keys, splits, allow_missing)
+        rejected += absent
+    offsets, sizes, stamps = (
+        np.concatenate([getattr(one, name)[taken.rows] for one, taken in zip(classes, chosen, strict=True)])
+        for name in ("offsets", "sizes", "stamps")
+    )
+    order = np.lexsort((keys, ranks(keys.tolist(), "shard", settings.seed), splits))
+    everything = (keys, labels, splits, offsets, sizes, stamps, listed, rows)
+    columns: dict[str, Any] = dict(zip(COLUMNS, (column[order] for column in everything), strict=True))
+    shards = _cut(columns["splits"], settings.shard_size)
+    left_out = tuple(sorted(set(rejected)))
+    digest = _digest(settings, columns, shards, left_out, classes)
+    return Plan(settings, **columns, classes=classes, shards=shards, rejected=left_out, hash=digest)
+
+
+def thin_splits(plan: Plan) -> list[str]:
+    """Name what leaves categories without an image in a split, and a share that does not."""
+    drawn = [origin(key.decode()) == "training" for key in plan.keys.tolist()]
+    totals = np.bincount(plan.labels[drawn], minlength=len(CATEGORIES))
+    lines = []
+    for code, split in enumerate(SPLITS):
+        share, validation = getattr(plan.settings, split, 0), plan.settings.validation == split
+        there = np.bincount(plan.labels[plan.splits == code], minlength=len(CATEGORIES))
+        without = np.flatnonzero((totals > 0) & (there == 0))
+        if len(without) and (share or validation):
+            cause = "ILSVRC's validation images give" if validation else f"--{split} {share:g} gives"
+            first = without[0]
+            lines.append(
+                f"{cause} no image of {len(without)} of {np.count_nonzero(totals)} categories to {split!r} "
+                f"({CATEGORIES[first]} has {totals[first]} {'for training' if validation else 'in all'}). "
+                f"{advise_share(split, totals.tolist())}"
+            )
+    return lines
+
+
+def _cut(splits: np.ndarray, shard_size: int) -> tuple[ShardPlan, ...]:
+    """Cut the ordered rows into shards; within a split their sizes differ by at most one."""
+    shards = []
+    for code, name in enumerate(SPLITS):
+        start, stop = np.searchsorted(splits, [code, code + 1])
+        pieces = max(1, -(-(stop - start) // shard_size)) if stop > start else 0
+        edges = [start + (stop - start) * piece // pieces for piece in range(pieces)] + [stop]
+        shards += [
+            ShardPlan(f"{name}/{piece:06d}", name, int(edges[piece]), int(edges[piece + 1]))
+            for piece in range(pieces)
+        ]
+    return tuple(shards)
+
+
+def _digest(
+    settings: Settings,
+    columns: dict[str, np.ndarray],
+    shards: tuple[ShardPlan, ...],
+    rejected: tuple[tuple[str, str], ...],
+    classes: tuple[ClassListing, ...],
+) -> str:
+    state = hashlib.sha256(json.dumps([FORMAT, settings.described(), rejected, shards]).encode())
+    # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
+    state.update(columns["keys"].tobytes())
+    for name in ("labels", "splits", "sizes"):
+        state.update(columns[name].astype("<i8").tobytes())
+    # Samples note the file's name: names other than ImageNet's own make other bytes, so another plan.
+    places = zip(columns["keys"].tolist(), columns["listed"].tolist(), columns["rows"].tolist(), strict=True)
+    named = ((key, classes[at].names[row]) for key, at, row in places)
+    state.update(b"".join(b"%b=%b\n" % one for one in named if one[1] != one[0] + b".JPEG"))
+    return state.hexdigest()
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The plan as `plan.json` keeps it while shards are written: no paths, no dates, nothing of this machine."""
+    return {
+        "format": FORMAT,
+        "kind": IMAGENET,
+        "plan": plan.hash,
+        "settings": plan.settings.described(),
+        "counts": plan.counts,
+        "shards": {shard.name: shard.stop - shard.start for shard in plan.shards},
+        "rejected": [list(entry) for entry in plan.rejected],
+        **({} if plan.near_duplicates is None else {"near_duplicates": plan.near_duplicates}),
+    }
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two described plans, in words; "" if nothing does."""
+    for name in ("format", "kind"):
+        if old.get(name) != new[name]:
+            return f"{name} {old.get(name)} there, {new[name]} now"
+    before, now = old["settings"], new["settings"]
+    changed = [
+        f"{name} {before.get(name)} there, {now.get(name)} now"
+        for name in {**now, **before}
+        if before.get(name) != now.get(name)
+    ]
+    if changed or old["plan"] == new["plan"]:
+        return "; ".join(changed)
+    there, here = (sum(one["shards"].values()) for one in (old, new))
+    return (
+        f"its images are not the same ones ({there:,} there, {here:,} now)"
+        if there != here
+        else "its images have changed"
+    )

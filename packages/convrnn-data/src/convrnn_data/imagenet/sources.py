@@ -1,0 +1,233 @@
+"""ImageNet as people have it on disk: class folders, class tars, or one tar of either; read in place where possible."""
+
+import os
+import stat
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from convrnn_data.base import advice
+from convrnn_data.base.console import Report, silent
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import names_in
+from convrnn_data.imagenet.archives import (
+    CLASS_TAR,
+    IMAGES_FOLDER,
+    OFFICIAL,
+    TAR_OF_FOLDERS,
+    list_class_tar,
+    list_folders_in_tar,
+    source_in_tar,
+)
+from convrnn_data.imagenet.listing import (
+    IMAGES,
+    SYNSETS,
+    WNID,
+    ClassListing,
+    Container,
+    Listing,
+    Row,
+    Source,
+    class_listing,
+    is_image,
+    require_unique,
+)
+from convrnn_data.imagenet.unpacking import Unpacker
+
+__all__ = [
+    "IMAGES",
+    "OFFICIAL",
+    "SYNSETS",
+    "ClassListing",
+    "Container",
+    "Listing",
+    "Source",
+    "find_source",
+    "list_images",
+]
+
+FORMS = (
+    f"<wnid>/*.JPEG, <wnid>/images/*.JPEG, <wnid>.tar, {OFFICIAL} or a tar of <wnid>/ folders, tars also compressed "
+    "(.tar.gz), in that folder, in train/ or in ILSVRC/Data/CLS-LOC/train/ (a <wnid> is a name such as n02690373)"
+)
+"""The layouts that are looked for in a folder, in words."""
+
+_ABOVE = ("train", "ILSVRC2012_img_train", "ILSVRC", "Data", "CLS-LOC")
+"""Folders that stand above the classes: Kaggle's copy has ILSVRC/Data/CLS-LOC/train."""
+
+_ONE_TAR = tuple(
+    f"{name}.{ending}"
+    for name in ("ILSVRC2012_img_train", "train")
+    for ending in ("tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
+)
+"""Tars of all classes that are found in their folder."""
+
+THREADS = 8
+"""Classes listed at once: on a network disk listing waits for answers, not for the processor."""
+
+_OF_IMAGENET = f"ImageNet is looked for there as {FORMS}"
+
+
+def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
+    """Look at a path and find ImageNet in it.
+
+    Args:
+        root: a folder or an archive.
+        unpack: unpacks an archive that is compressed as a whole; without, it is refused.
+
+    Raises:
+        ConvRNNError: nothing there, or nothing that is ImageNet; the message says what was looked for.
+    """
+    try:
+        mode = os.stat(root).st_mode
+        if stat.S_ISDIR(mode):
+            return _in_folder(root, unpack, depth=len(_ABOVE))
+        if not stat.S_ISREG(mode):
+            raise ConvRNNError(f"{root} is neither a folder nor a file. {_OF_IMAGENET}")
+        return source_in_tar(root, unpack)
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {root}: {advice.describe(error, root, _OF_IMAGENET)}") from error
+
+
+def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
+    names = names_in(root, _OF_IMAGENET)
+    classes = [name for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
+    # Beside classes only train/ goes first: any other folder of these names may be somebody's own.
+    for name in (_ABOVE[:1] if classes else _ABOVE) if depth else ():
+        if name in names and stat.S_ISDIR(_mode(root / name)):
+            return _in_folder(root / name, unpack, depth - 1)
+    if classes:
+        return _of_classes(root, [_class(root / name) for name in classes])
+    for name in _ONE_TAR:
+        if name in names and stat.S_ISREG(_mode(root / name)):
+            return source_in_tar(root / name, unpack)
+    raise ConvRNNError(_nothing_found(root, names))
+
+
+def _mode(path: Path) -> int:
+    """The mode of what a path leads to; a dead link is an error that names it."""
+    try:
+        return os.stat(path).st_mode
+    except OSError as error:
+        otherwise = "Every class must be readable"
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
+
+
+def _class(path: Path) -> Container:
+    mode, match = _mode(path), CLASS_TAR.fullmatch(path.name)
+    if stat.S_ISDIR(mode) and match is None:
+        return Container(path.name, path)
+    kind = advice.kind_of_file(path) if stat.S_ISREG(mode) else None
+    size = path.stat().st_size
+    if stat.S_ISREG(mode) and size and (match or (kind and kind.name in ("tar", "gzip", "bzip2", "xz"))):
+        return Container(match[1] if match else path.name, path, 0, size)
+    got = kind or ("a folder" if stat.S_ISDIR(mode) else "something else")
+    raise ConvRNNError(
+        f"{path} is neither a class folder nor a class tar: got {got}. Restore the class, or remove that entry"
+    )
+
+
+def _of_classes(root: Path, classes: list[Container]) -> Source:
+    tars = [container for container in classes if container.end]
+    if 0 < len(tars) < len(classes):
+        raise ConvRNNError(
+            f"{root} holds {len(classes) - len(tars)} class folders and {len(tars)} class tars, which looks like an "
+            "unfinished extraction. Leave one kind there, or give the original tar"
+        )
+    require_unique([container.synset for container in classes], root)
+    classes.sort(key=lambda container: container.synset)
+    return Source("class tars" if tars else "class folders", root, tuple(classes))
+
+
+_SHOWN = 4
+_NAMED_FIRST = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd", "7z", "rar")
+
+
+def _nothing_found(root: Path, names: list[str]) -> str:
+    """Say what was looked for and what is there; archives and tables of images are named with the way out."""
+    start = f"{root} is not ImageNet: looked for {FORMS}; "
+    if not names:
+        return f"{start}found nothing, the folder is empty. Give the folder that holds the classes"
+    for name in names[:50]:
+        kind = advice.kind_of_file(root / name)
+        if kind is not None and kind.name in _NAMED_FIRST:
+            way = (
+                f"Give {root / name} itself"
+                if kind.name == "tar"
+                else kind.way_out.replace("FILE", str(root / name))
+            )
+            return f"{start}found {name}, {kind}. {way}"
+    found = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"{start}found {found}. Give the folder that holds the classes"
+
+
+def list_images(
+    source: Source, wanted: Collection[str], report: Report = silent, unpack: Unpacker | None = None
+) -> Listing:
+    """List the images of the wanted synsets, and count those of all others.
+
+    Args:
+        source: where to look, from `find_source`.
+        wanted: the synsets to list.
+        report: told of every class.
+        unpack: unpacks class tars that are compressed; without, they are refused.
+
+    Raises:
+        ConvRNNError: something cannot be read, or a tar is damaged.
+    """
+    if source.kind.startswith(TAR_OF_FOLDERS):
+        return list_folders_in_tar(source, wanted, report)
+
+    def one(container: Container) -> tuple[ClassListing | None, int]:
+        if container.end:
+            return list_class_tar(container, container.synset in wanted, unpack)
+        return _list_class_folder(container, container.synset in wanted)
+
+    classes, images = [], 0
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for done, (listed, count) in enumerate(pool.map(one, source.containers), start=1):
+            images += count
+            classes += [listed] if listed else []
+            report("Listing classes", done, len(source.containers))
+    except BaseException:
+        if unpack is not None:
+            unpack.stop()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+    if unpack is not None and unpack.used and not source.kind.endswith("compressed"):
+        source = replace(source, kind=f"{source.kind}, compressed")
+    return Listing(source, tuple(classes), images)
+
+
+def _list_class_folder(container: Container, wanted: bool) -> tuple[ClassListing | None, int]:
+    names = names_in(container.path, "Every class folder must be readable")
+    beside: list[Row] = []
+    if IMAGES_FOLDER in names and stat.S_ISDIR(_mode(container.path / IMAGES_FOLDER)):
+        if images := [name for name in names if is_image(name)]:
+            raise ConvRNNError(
+                f"{container.path} holds images, such as {images[0]}, and a folder {IMAGES_FOLDER}/: images must be in "
+                "one of the two. Move them together"
+            )
+        beside = [Row(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
+        container = Container(container.synset, container.path / IMAGES_FOLDER)
+        names = names_in(container.path, "Every class folder must be readable")
+    if not wanted:
+        return None, sum(1 for name in names if is_image(name))
+    listed = class_listing(container, [*beside, *_rows(container.path, names)])
+    return listed, len(listed.names)
+
+
+def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            otherwise = "Every image must be readable"
+            raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
+        if is_image(name) and not stat.S_ISREG(found.st_mode):
+            raise ConvRNNError(f"{path} is named like an image and is not a file. Remove or rename it")
+        yield Row(name, 0, found.st_size, found.st_mtime_ns)

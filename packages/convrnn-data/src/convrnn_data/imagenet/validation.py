@@ -1,0 +1,227 @@
+"""ILSVRC's validation images: the archive, a folder of its images, or class folders of them, read in place.
+
+The pretrained networks were trained on ILSVRC's training images and have not seen these.
+"""
+
+import collections
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from convrnn_data.base import advice
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import is_hidden
+from convrnn_data.imagenet.ground_truth import FORMS as LABEL_FORMS
+from convrnn_data.imagenet.ground_truth import USUAL, read_ground_truth
+from convrnn_data.imagenet.listing import WNID, ClassListing, Container, is_image
+from convrnn_data.imagenet.unpacking import Unpacker, is_compressed, unpacked_name
+from convrnn_data.shards.tarwalk import walk
+
+ARCHIVE = "ILSVRC2012_img_val.tar"
+
+IMAGES = 50_000
+"""What all of ILSVRC's validation set holds."""
+
+FORMS = f"{ARCHIVE}, a folder of its images, or <wnid>/ILSVRC2012_val_*.JPEG"
+
+_BELOW = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
+"""Where the images are in folders that hold more: torchvision's, Kaggle's, and the one inside Kaggle's."""
+
+KEY = re.compile(r"ILSVRC2012_val_(\d{8})", re.ASCII)
+
+_STEM = re.compile(r"ILSVRC2012_val_(\d{8})(?:_(n\d{8}))?", re.ASCII)
+
+
+class Found(NamedTuple):
+    """A file among the validation images, and the folder that it is in."""
+
+    folder: str
+    name: str
+    path: Path
+    offset: int
+    size: int
+    stamp: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """ILSVRC's validation images of the wanted synsets.
+
+    Attributes:
+        kind: what was found, in words.
+        classes: the wanted images, one entry for each synset that has any.
+        wanted: images of the wanted synsets as they were found.
+        images: images of all synsets.
+        labels: where the synsets were read; None where folders or names give them.
+    """
+
+    kind: str
+    classes: tuple[ClassListing, ...]
+    wanted: int
+    images: int
+    labels: Path | None
+
+    @property
+    def summary(self) -> str:
+        """What was found, in one line."""
+        part = (
+            "all of ILSVRC's validation set"
+            if self.images == IMAGES
+            else f"a part of ILSVRC's {IMAGES:,} validation images"
+        )
+        labels = "" if self.labels is None else f", labels from {self.labels.name}"
+        return f"{self.kind}: {self.images:,} images, {self.wanted:,} of the 16 categories ({part}{labels})"
+
+
+def find_validation(
+    path: Path, wanted: Collection[str], labels: Path | None = None, unpack: Unpacker | None = None
+) -> Validation:
+    """List ILSVRC's validation images of the wanted synsets.
+
+    Args:
+        path: the archive, a folder of its images, class folders of them, or a folder that holds one of these.
+        wanted: the synsets.
+        labels: see `read_ground_truth`; looked for beside the images where none is given.
+        unpack: unpacks a compressed archive; without, it is refused.
+
+    Raises:
+        ConvRNNError: there are no such images, they cannot be read, or their synsets are not known.
+    """
+    root = _root(path)
+    try:
+        if unpack is not None and root.is_file() and is_compressed(root):
+            root = unpack.unpack(root, f"validation-{unpacked_name(root)}")
+        found = list(_in_archive(root) if root.is_file() else _in_folder(root))
+    except OSError as error:
+        path, otherwise = Path(error.filename or root), "Every folder and file must be readable"
+        raise ConvRNNError(f"validation images {path}: {advice.describe(error, path, otherwise)}") from error
+    images = [one for one in found if is_image(one.name) and _stem(one.name)]
+    if not images:
+        names = ", ".join(one.name for one in found[:3]) or "nothing"
+        raise ConvRNNError(
+            f"{path} holds no ILSVRC validation images such as ILSVRC2012_val_00000001.JPEG, got {names}. Give {FORMS}"
+        )
+    _refuse_repeated(images, root)
+    labelled = all(_own_synset(one) for one in images)
+    if labels is None and not labelled:
+        labels = _usual_labels(path, root)
+    synsets = _synsets(images, root, labels)
+    classes = tuple(
+        _listing(synset, group, root) for (synset, _), group in sorted(synsets.items()) if synset in wanted
+    )
+    if not classes:
+        raise ConvRNNError(
+            f"{path} holds no validation image of the 16 categories, among {len(images):,} images. Give all of ILSVRC's"
+        )
+    kind = "validation archive" if root.is_file() else f"{'labelled ' if labelled else ''}validation images"
+    return Validation(kind, classes, sum(len(one.names) for one in classes), len(images), labels)
+
+
+def _root(path: Path) -> Path:
+    """The archive or folder that the images are in."""
+    for inner in (path / ARCHIVE, *(path / name for name in _BELOW)):
+        if inner.exists():
+            return inner
+    return path
+
+
+def _in_archive(path: Path) -> Iterator[Found]:
+    with open(path, "rb") as file:
+        stamp = os.fstat(file.fileno()).st_mtime_ns
+        for entry in walk(file.fileno(), path):
+            folder, _, name = entry.name.rpartition("/")
+            if not is_hidden(entry.name):
+                yield Found(folder.rpartition("/")[2], name, path, entry.offset, entry.size, stamp)
+
+
+def _in_folder(root: Path) -> Iterator[Found]:
+    for entry in _scan(root):
+        if WNID.fullmatch(entry.name):
+            yield from (_file(inner, entry.name) for inner in _scan(Path(entry.path)))
+        elif not entry.is_dir():
+            yield _file(entry, "")
+
+
+def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:
+    return sorted((one for one in os.scandir(folder) if not is_hidden(one.name)), key=lambda one: one.name)
+
+
+def _file(entry: os.DirEntry[str], folder: str) -> Found:
+    stat = os.stat(entry.path)
+    return Found(folder, entry.name, Path(entry.path).parent, 0, stat.st_size, stat.st_mtime_ns)
+
+
+def _refuse_repeated(images: list[Found], root: Path) -> None:
+    name, times = collections.Counter(one.name for one in images).most_common(1)[0]
+    if times > 1:
+        raise ConvRNNError(
+            f"{root} holds {name} {times} times. Each validation image must occur once; remove the others"
+        )
+
+
+def _stem(name: str) -> re.Match[str] | None:
+    return _STEM.fullmatch(name.rpartition(".")[0])
+
+
+def _own_synset(one: Found) -> str | None:
+    """The synset that an image's folder or name gives; only Hugging Face's names do."""
+    match = _stem(one.name)
+    return one.folder if WNID.fullmatch(one.folder) else match[2] if match else None
+
+
+def _usual_labels(path: Path, root: Path) -> Path:
+    places = dict.fromkeys((path, path.parent, root.parent))
+    for place in places:
+        for name in USUAL:
+            if place.is_dir() and (place / name).exists():
+                return place / name
+    raise ConvRNNError(
+        f"the synsets of the validation images in {path} are not known: no labels beside them. Give "
+        f"--validation-labels: {LABEL_FORMS}"
+    )
+
+
+def _synsets(images: list[Found], root: Path, labels: Path | None) -> dict[tuple[str, Path], list[Found]]:
+    """Group images by synset and the folder or archive that they are in."""
+    listed = {} if labels is None else read_ground_truth(labels)
+    synsets: dict[tuple[str, Path], list[Found]] = {}
+    for one in images:
+        own, number = _own_synset(one), int(one.name[15:23])
+        synset = listed.get(number, own)
+        if synset is None:
+            raise ConvRNNError(
+                f"{labels} has no label for {one.name} in {root}; it has {len(listed):,}, the highest for image "
+                f"{max(listed, default=0):08d}. Give the labels of these images"
+            )
+        if own and synset != own:
+            raise ConvRNNError(
+                f"{one.name} in {root} has two synsets: {own} by its folder or name, {synset} by {labels}. Give the "
+                "labels of these images, or none"
+            )
+        synsets.setdefault((synset, one.path), []).append(one)
+    return synsets
+
+
+def _listing(synset: str, images: list[Found], root: Path) -> ClassListing:
+    images = sorted(images, key=lambda one: one.name)
+    path = images[0].path
+    end = root.stat().st_size if root.is_file() else 0
+    names = np.array([one.name.encode() for one in images], dtype=bytes)
+    columns = np.array([(one.offset, one.size, one.stamp) for one in images], dtype=np.int64)
+    offsets, sizes, stamps = columns.T.copy()
+    return ClassListing(Container(synset, path, 0, end), names, offsets, sizes, stamps)
+
+
+def origin(key: str) -> str:
+    """Which of ILSVRC's sets an image belongs to, by its key: "validation", or "training" for all others."""
+    return "validation" if KEY.fullmatch(key) else "training"
+
+
+def origins(keys: Iterable[str]) -> dict[str, int]:
+    """Images from each of ILSVRC's sets."""
+    return dict(sorted(collections.Counter(map(origin, keys)).items()))

@@ -1,0 +1,246 @@
+"""Reading a prepared set back: keys, labels, and images by byte range, in any order, from any number of threads."""
+
+import os
+import re
+import threading
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_data.base import advice
+from convrnn_data.base.checksummed_json import unseal
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.reading import most_open, pread, require_posix
+from convrnn_data.base.schema import COUNT, misfit
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.imagenet.plan import FORMAT, SHARD_NAME
+from convrnn_data.shards.shard import read_index
+from convrnn_data.shards.splits import SPLITS, advise_share
+
+MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "rejected.csv"
+
+_MANIFEST = {
+    "format": range(FORMAT, FORMAT + 1),
+    "kind": str,
+    "plan": str,
+    "settings": dict,
+    "counts": {re.compile(r"[a-z_]{1,40}"): dict.fromkeys(CATEGORIES, COUNT)},
+    "shards": {SHARD_NAME: COUNT},
+    "rejected": COUNT,
+    # Names that stay within the folder.
+    "files": {
+        re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}|README\.md"): {
+            "bytes": COUNT,
+            "sha256": str,
+        }
+    },
+}
+
+
+_PROVENANCE: dict[str, Any] = {
+    "origins": {re.compile(r"[a-z_]{1,40}"): {re.compile(r"training|validation"): COUNT}},
+    "near_duplicates": (dict.fromkeys(("left_out", "stimuli", "matched"), COUNT), type(None)),
+}
+"""Entries that manifests of ImageNet have since ILSVRC's validation images can be in a set."""
+
+
+class PreparedSet:
+    """A folder that `convrnn-data prepare` (or `reformat --layout shards`) has completed.
+
+    Attributes:
+        path: the folder.
+        manifest: settings, counts, and every file with its sha256.
+        plan_hash: names settings and content; the same for the same set wherever it lies.
+        splits: the names of the splits that are there, such as ("train", "val").
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open a set.
+
+        Raises:
+            ConvRNNError: there is no set, or it is not complete.
+        """
+        require_posix("convrnn-data")
+        self.path = Path(path)
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            raise ConvRNNError(_why_not(self.path))
+        self.manifest: dict[str, Any] = unseal(manifest, _MANIFEST)
+        self._provenance = {name: self.manifest[name] for name in _PROVENANCE if name in self.manifest}
+        if wrong := misfit(self._provenance, {name: _PROVENANCE[name] for name in self._provenance}):
+            raise ConvRNNError(f"{manifest} is not as this version writes it: {wrong}. Make the set again")
+        self.plan_hash: str = self.manifest["plan"]
+        self.splits: tuple[str, ...] = tuple(self.manifest["counts"])
+
+    def origins(self, split: str) -> dict[str, int]:
+        """Count a split's images from each of ILSVRC's sets, "training" and "validation"."""
+        everything = {"training": sum(self.manifest["counts"].get(split, {}).values())}
+        return dict(self._provenance.get("origins", {}).get(split, everything))
+
+    @property
+    def near_duplicates(self) -> dict[str, int] | None:
+        """Counts of near-duplicates: images left out, stimuli, stimuli matched by one; None if not compared."""
+        counts: dict[str, int] | None = self._provenance.get("near_duplicates")
+        return counts
+
+    def table(self, split: str) -> "SampleTable":
+        """The samples of one split.
+
+        Raises:
+            ConvRNNError: there is no such split, or an index is missing or damaged.
+        """
+        if split not in self.splits:
+            raise ConvRNNError(
+                f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}{self._why(split)}"
+            )
+        shards = [
+            self.path / f"{name}.tar" for name in self.manifest["shards"] if name.startswith(f"{split}/")
+        ]
+        return SampleTable(shards, [read_index(shard, self.plan_hash) for shard in shards])
+
+    def why_empty(self, split: str) -> str:
+        """Say why a split holds no images, and the way out."""
+        return f"{self.path} has no images in its {split!r} split{self._why(split)}"
+
+    def _why(self, split: str) -> str:
+        settings = self.manifest["settings"]
+        if split not in SPLITS or split not in settings:
+            return ""
+        if settings.get("split_file") is not None:
+            return f": its split file names none. Prepare it again with a split file that names images of {split!r}"
+        counts = self.manifest["counts"].values()
+        totals = [sum(row[category] for row in counts) for category in CATEGORIES]
+        share = settings[split]
+        if not share:
+            why = f"it was prepared with --{split} 0"
+        else:
+            why = f"--{split} {share:g} of the largest category's {max(totals):,} images rounds to none"
+        return f": {why}. Prepare it again, into another folder: {advise_share(split, totals)}"
+
+
+def open_set(path: str | os.PathLike[str]) -> PreparedSet:
+    """Open a prepared set; see `PreparedSet`."""
+    return PreparedSet(path)
+
+
+def _why_not(path: Path) -> str:
+    if not path.exists():
+        return f"{path} does not exist; `convrnn-data prepare IMAGENET {path}` makes a prepared set there"
+    if not path.is_dir():
+        return f"{path} is a file; a prepared set is a folder, made by `convrnn-data prepare`"
+    if (path / PLAN).is_file():
+        return f"{path} is not complete; the `convrnn-data prepare` that began it goes on where it stopped"
+    return (
+        f"{path} is not a prepared set: it has no {MANIFEST}; `convrnn-data prepare IMAGENET OUT` makes one"
+    )
+
+
+class SampleTable:
+    """The samples of one split, as columns, in the order of the shards (which is shuffled).
+
+    Attributes:
+        keys: (samples,) str.
+        labels: (samples,) int64, 0..15.
+        widths: (samples,) int32, pixels.
+        heights: (samples,) int32, pixels.
+        shard_ids: (samples,) int64, positions in `shards`.
+        offsets: (samples,) int64, of the JPEG's first byte in its shard.
+        sizes: (samples,) int64, bytes.
+        shards: the tars.
+    """
+
+    def __init__(self, shards: list[Path], indexes: list[dict[str, Any]]) -> None:
+        """Join the indexes of some shards."""
+        self.shards = shards
+        self.keys = _column(indexes, "keys", np.str_)
+        self.labels = _column(indexes, "labels", np.int64)
+        self.widths = _column(indexes, "widths", np.int32)
+        self.heights = _column(indexes, "heights", np.int32)
+        self.offsets = _column(indexes, "offsets", np.int64)
+        self.sizes = _column(indexes, "sizes", np.int64)
+        self.shard_ids = np.repeat(
+            np.arange(len(shards), dtype=np.int64), [index["count"] for index in indexes]
+        )
+        self._files: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open files and locks stay behind when a table is sent to another process."""
+        return {name: value for name, value in vars(self).items() if name not in ("_files", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _files={}, _lock=threading.Lock())
+
+    def read(self, indices: Iterable[int] | np.ndarray) -> list[bytes]:
+        """Read images.
+
+        Args:
+            indices: (n,) positions in this table, in any order; negative ones count from the end.
+
+        Returns:
+            The JPEGs' bytes, in the order of `indices`.
+
+        Raises:
+            ConvRNNError: a shard is gone, or shorter than its index says.
+            IndexError: a position is outside the table.
+        """
+        at = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64)
+        rows = zip(
+            self.shard_ids[at].tolist(), self.offsets[at].tolist(), self.sizes[at].tolist(), strict=True
+        )
+        return [self._read(*row) for row in rows]
+
+    def _read(self, shard: int, offset: int, size: int) -> bytes:
+        file = self._files.get(shard)
+        data = self._read_first(shard, offset, size) if file is None else pread(file, size, offset)
+        if len(data) != size:
+            raise ConvRNNError(
+                f"{self.shards[shard]} is shorter than its index says: {size:,} bytes expected at {offset:,}, "
+                f"got {len(data):,}. `convrnn-data verify` names every damaged file"
+            )
+        return data
+
+    def _read_first(self, shard: int, offset: int, size: int) -> bytes:
+        """Read from a shard that is not open yet, and keep it open if there is room."""
+        try:
+            file = os.open(self.shards[shard], os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            otherwise = "`convrnn-data verify` names all that is missing"
+            raise ConvRNNError(
+                f"cannot read {self.shards[shard]}: {advice.describe(error, self.shards[shard], otherwise)}"
+            ) from error
+        with self._lock:
+            # Further shards are opened for each read, since the system limits open files.
+            kept = len(self._files) < most_open() and self._files.setdefault(shard, file) == file
+        try:
+            return pread(file, size, offset)
+        finally:
+            if not kept:
+                os.close(file)
+
+    def close(self) -> None:
+        """Close the shards; the next read opens them again."""
+        with self._lock:
+            files, self._files = list(self._files.values()), {}
+        for file in files:
+            os.close(file)
+
+    def __del__(self) -> None:
+        if "_files" in vars(self):
+            self.close()
+
+    @cached_property
+    def nbytes(self) -> int:
+        """All images together, in bytes."""
+        return int(self.sizes.sum())
+
+
+def _column(indexes: list[dict[str, Any]], name: str, kind: type) -> np.ndarray:
+    parts: list[np.ndarray] = [np.array(index["samples"][name], dtype=kind) for index in indexes]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

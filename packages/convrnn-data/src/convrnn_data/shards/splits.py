@@ -1,0 +1,170 @@
+"""Which image goes to train, val or test: a pure function of the keys and a seed.
+
+Within each category the images are ranked by a hash of their key and the seed, and the first go to val, the next
+to test. So the split depends on no order, no machine and no other category.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_data.base import advice
+from convrnn_data.base.checksummed_json import seal, unseal
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.imagenet.validation import origins
+
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+FORMAT = 1
+
+_WAY_OUT = (
+    'a split file here names the images: {"train": ["n02690373_1013", …], "val": […]}. One that holds positions in a '
+    "directory listing, as those of the published ConvRNN code do, cannot be used, because positions mean other images "
+    "on another machine. Leave --split-file out to make a split"
+)
+
+
+def ranks(keys: Sequence[bytes], purpose: str, seed: int) -> np.ndarray:
+    """A reproducible random number for every key: (keys,) uint64, another one for each purpose and seed."""
+    prefix = hashlib.blake2b(f"{purpose}/{seed}/".encode(), digest_size=8)
+    digests = bytearray()
+    for key in keys:
+        state = prefix.copy()
+        state.update(key)
+        digests += state.digest()
+    return np.frombuffer(bytes(digests), dtype="<u8")
+
+
+def share_of(count: int, share: float) -> int:
+    """Return a share of `count` images: rounded to whole images, halves up."""
+    return int(count * share + 0.5)
+
+
+def smallest_share(counts: Iterable[int]) -> float | None:
+    """Return the smallest share, in hundredths, that takes at least one image of every category and leaves one.
+
+    Args:
+        counts: images of each category.
+
+    Returns:
+        The share; None where there is none, as with a category of a single image.
+    """
+    totals = list(counts)
+    for hundredths in range(1, 100):
+        if all(1 <= share_of(count, hundredths / 100) < count for count in totals):
+            return hundredths / 100
+    return None
+
+
+def advise_share(split: str, counts: Iterable[int]) -> str:
+    """Say which share gives every category an image in a split."""
+    totals = [count for count in counts if count]
+    share = smallest_share(totals)
+    if share is not None:
+        return f"--{split} {share:g} gives at least one image a category"
+    least = min(totals, default=0)
+    return f"No share gives every category an image, as the smallest has {least}: add images, or give a --split-file"
+
+
+def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, seed: int) -> np.ndarray:
+    """Split images, category by category.
+
+    Args:
+        keys: (images,) fixed-width bytes, each once.
+        labels: (images,) category of each.
+        val: the share of every category that goes to val, 0..1; rounded to whole images, halves up.
+        test: the share that goes to test.
+        seed: another seed gives another split.
+
+    Returns:
+        (images,) int8, positions in `SPLITS`.
+    """
+    splits = np.zeros(len(keys), dtype=np.int8)
+    # Equal hashes are next to impossible; the key decides between them, so that the order never does.
+    order = np.lexsort((keys, ranks(keys.tolist(), "split", seed)))
+    for label in np.unique(labels):
+        mine = order[labels[order] == label]
+        first = share_of(len(mine), val)
+        second = min(first + share_of(len(mine), test), len(mine))
+        splits[mine[:first]] = 1
+        splits[mine[first:second]] = 2
+    return splits
+
+
+def follow(
+    assigned: dict[bytes, int], keys: np.ndarray, default: np.ndarray, allow_missing: bool
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Split images as a split file says.
+
+    Args:
+        assigned: from `read_split`.
+        keys: (images,) fixed-width bytes, each once.
+        default: positions in `SPLITS` of images that the file does not name, -1 where it must, (images,).
+        allow_missing: report images that only the file has, instead of refusing.
+
+    Returns:
+        (images,) int8, positions in `SPLITS`; and (key, reason) of each image that only the file has.
+
+    Raises:
+        ConvRNNError: the file and the images do not fit.
+    """
+    pairs = zip(keys.tolist(), default.tolist(), strict=True)
+    splits = np.array([assigned.get(key, code) for key, code in pairs], dtype=np.int8)
+    unassigned = keys[splits < 0].tolist()
+    if unassigned:
+        raise ConvRNNError(
+            f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
+            f"{unassigned[0].decode()}). It was made with other --images or from another source: make a new one"
+        )
+    absent = sorted(assigned.keys() - set(keys.tolist()))
+    if absent and not allow_missing:
+        raise ConvRNNError(
+            f"the split file names {len(absent):,} images that do not exist (the first: {absent[0].decode()}); "
+            "--allow-missing continues without them"
+        )
+    return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
+
+
+def format_split(keys: np.ndarray, splits: np.ndarray) -> bytes:
+    """The bytes of `split.json`: per split its keys, sorted, and how many of them each of ILSVRC's sets has."""
+    named = {name: np.sort(keys[splits == code]).astype(str).tolist() for code, name in enumerate(SPLITS)}
+    sources = {name: origins(its) for name, its in named.items() if its}
+    return seal({"format": FORMAT, "origins": sources, **named}, indent=0)
+
+
+def read_split(path: Path) -> dict[bytes, int]:
+    """Read a split file: key -> position in `SPLITS`.
+
+    Raises:
+        ConvRNNError: the file is none, holds positions instead of keys, or names a key twice.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConvRNNError(f"cannot read the split file {path}: {advice.describe(error, path)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConvRNNError(f"split file {path} is not JSON: {_WAY_OUT}") from error
+    if not isinstance(content, dict) or not any(name in content for name in SPLITS):
+        raise ConvRNNError(f"split file {path} has none of the entries {', '.join(SPLITS)}: {_WAY_OUT}")
+    if "sha256" in content:
+        content = unseal(path)
+    return _assignments(path, {name: content.get(name, []) for name in SPLITS})
+
+
+def _assignments(path: Path, content: dict[str, Any]) -> dict[bytes, int]:
+    assigned: dict[bytes, int] = {}
+    for code, name in enumerate(SPLITS):
+        if not isinstance(content[name], list):
+            raise ConvRNNError(f"split file {path}: {name!r} is not a list: {_WAY_OUT}")
+        for key in content[name]:
+            if not isinstance(key, str) or not key.isprintable():
+                raise ConvRNNError(f"split file {path} has {repr(key)[:100]} under {name!r}: {_WAY_OUT}")
+            if assigned.setdefault(key.encode(), code) != code:
+                raise ConvRNNError(
+                    f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}. Keep one"
+                )
+    return assigned

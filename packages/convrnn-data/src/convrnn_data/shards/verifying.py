@@ -1,0 +1,121 @@
+"""Is a prepared set as it was written? Every byte is read, and everything that is wrong is named."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convrnn_data.base import advice
+from convrnn_data.base.checksummed_json import unseal
+from convrnn_data.base.console import Report, silent
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.jobs import available_cores
+from convrnn_data.base.locking import LOCK
+from convrnn_data.base.reading import require_posix
+from convrnn_data.imagenet.plan import PLAN_FORM
+from convrnn_data.shards.card import CARD
+from convrnn_data.shards.prepared_set import MANIFEST, PLAN, SPLIT, PreparedSet
+from convrnn_data.shards.shard import damage, index_path, read_index
+from convrnn_data.shards.workspace import complete, held
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` found.
+
+    Attributes:
+        files: how many files the set has, its manifest included.
+        bytes: their length in all.
+        problems: what is wrong, one line each; empty if all is well.
+        completed: whether this call wrote the manifest, as after the tasks of an array.
+    """
+
+    files: int
+    bytes: int
+    problems: tuple[str, ...]
+    completed: bool
+
+
+def verify(path: Path, *, report: Report = silent) -> Verified:
+    """Read all of a set and compare it with its hashes; complete it if all its shards are there.
+
+    Raises:
+        ConvRNNError: there is no set, or its manifest cannot be trusted.
+    """
+    require_posix("convrnn-data")
+    completed = False
+    if (path / PLAN).is_file() and not (path / MANIFEST).is_file():
+        with held(path):
+            problems = _unfinished(path, report)
+            if problems:
+                return Verified(0, 0, tuple(problems), False)
+            complete(path)
+        completed = True
+    manifest = PreparedSet(path).manifest
+    files = manifest["files"]
+    problems = _foreign(path, {*files, MANIFEST})
+    # What was hashed a moment ago to complete the set need not be hashed again.
+    if not completed:
+        problems += _each(_check_file, [(path / name, expected) for name, expected in files.items()], report)
+    size = sum(entry["bytes"] for entry in files.values()) + (path / MANIFEST).stat().st_size
+    return Verified(len(files) + 1, size, tuple(problems), completed)
+
+
+def _each(check: Any, jobs: list[Any], report: Report) -> list[str]:
+    """The problems of all jobs, in their order; hashing runs on all cores, as it lets go of the interpreter."""
+    problems = []
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for done, problem in enumerate(pool.map(check, jobs), start=1):
+            problems += [problem] if problem else []
+            report("Verifying", done, len(jobs))
+    return problems
+
+
+def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
+    path, expected = job
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != expected["bytes"]:
+                return f"{path} has {size:,} bytes, the manifest says {expected['bytes']:,}"
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except OSError as error:
+        return f"cannot read {path}: {advice.describe(error, path)}"
+    return (
+        None
+        if digest == expected["sha256"]
+        else f"{path} is damaged: its sha256 is not the one in the manifest"
+    )
+
+
+def _foreign(path: Path, known: Iterable[str]) -> list[str]:
+    # Sets of earlier versions have no card, and people and Hugging Face add one.
+    there = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
+    return [f"{path / name} does not belong to the set" for name in sorted(there - set(known) - {LOCK, CARD})]
+
+
+def _unfinished(path: Path, report: Report) -> list[str]:
+    plan = unseal(path / PLAN, PLAN_FORM)
+    shards = [path / f"{name}.tar" for name in plan["shards"]]
+    problems = _each(lambda shard: _check_shard(shard, plan["plan"]), shards, report)
+    try:
+        unseal(path / SPLIT)
+    except ConvRNNError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _check_shard(shard: Path, plan_hash: str) -> str | None:
+    if not index_path(shard).is_file():
+        return (
+            f"{shard} is not written yet; `convrnn-data prepare` with the task that it belongs to writes it"
+        )
+    try:
+        return damage(shard, read_index(shard, plan_hash))
+    except ConvRNNError as error:
+        return str(error)

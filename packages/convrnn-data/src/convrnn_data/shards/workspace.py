@@ -1,0 +1,191 @@
+"""The folder of a prepared set while it is being made: beginning, going on, completing, leaving nothing behind."""
+
+import contextlib
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from convrnn_data.base import advice
+from convrnn_data.base.atomic import TEMPORARY, write_file
+from convrnn_data.base.checksummed_json import seal, unseal
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.locking import LOCK, locked
+from convrnn_data.categories import CATEGORIES
+from convrnn_data.imagenet.plan import IMAGENET, PLAN_FORM, differences
+from convrnn_data.imagenet.validation import origins
+from convrnn_data.shards.card import CARD, format_card
+from convrnn_data.shards.prepared_set import MANIFEST, PLAN, REJECTED, SPLIT
+from convrnn_data.shards.shard import index_path, is_whole, read_index
+
+_KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}
+
+
+def contents(folder: Path) -> list[str]:
+    """What lies in a folder, hidden lock and temporary files of ours left out."""
+    return sorted(name for name in os.listdir(folder) if name != LOCK and not _is_temporary(name))
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(TEMPORARY)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed runs began and did not finish. Only under an exclusive lock."""
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        for name in os.listdir(place):
+            if _is_temporary(name):
+                (place / name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(out: Path, *, shared: bool = False) -> Iterator[None]:
+    """Make `out` and hold it; after an error remove every folder that was made and is still empty."""
+    made = _make(out)
+    try:
+        with locked(out, shared=shared):
+            yield
+    except BaseException:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _make(out: Path) -> list[Path]:
+    made: list[Path] = []
+    try:
+        for folder in (*reversed(out.parents), out):
+            if not folder.is_dir():
+                folder.mkdir()
+                made.insert(0, folder)
+    except FileExistsError as error:
+        if out.is_dir():
+            return made
+        raise ConvRNNError(
+            f"{error.filename} is a file; the prepared set needs a folder. Give another name"
+        ) from error
+    except OSError as error:
+        otherwise = "Make the folder above it writable, or choose another"
+        raise ConvRNNError(
+            f"cannot make {out}: {advice.describe(error, out.parent, otherwise, writing=True)}"
+        ) from error
+    return made
+
+
+def is_complete(out: Path, plan: dict[str, Any]) -> bool:
+    """Whether the set of this very plan is complete already.
+
+    Raises:
+        ConvRNNError: the folder holds something else.
+    """
+    complete = (out / MANIFEST).is_file()
+    if complete or (out / PLAN).is_file():
+        # The plan holds all that a set is known by; the manifest has it too.
+        there = unseal(out / (MANIFEST if complete else PLAN), _KNOWN)
+        changed = differences(there, plan)
+        if changed or there["plan"] != plan["plan"]:
+            raise ConvRNNError(
+                f"{out} holds a set with another plan: {changed or 'other contents'}. Choose another folder, remove "
+                "this one, or give the settings that it was started with"
+            )
+        if complete and all(is_whole(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]):
+            (out / PLAN).unlink(missing_ok=True)  # A run killed between its last two steps leaves it.
+            return True
+    elif contents(out):
+        raise ConvRNNError(
+            f"{out} is not empty and holds no prepared set (found {contents(out)[0]}). Choose another folder"
+        )
+    return False
+
+
+def begin(out: Path, plan: dict[str, Any], split: bytes) -> None:
+    """Write the plan down, and make the splits' folders."""
+    write_file(out / PLAN, seal(plan, indent=1))
+    write_file(out / SPLIT, split)
+    for name in plan["shards"]:
+        (out / name).parent.mkdir(exist_ok=True)
+
+
+def abandon(out: Path, plan: dict[str, Any]) -> None:
+    """After an error: remove what was begun, and if no shard is whole yet the plan too, so that nothing is left."""
+    with contextlib.suppress(OSError):
+        remove_temporaries(out)
+    if (out / MANIFEST).is_file() or any(index_path(out / f"{name}.tar").exists() for name in plan["shards"]):
+        return
+    with contextlib.suppress(OSError):
+        for name in (PLAN, SPLIT):
+            (out / name).unlink(missing_ok=True)
+        for name in plan["shards"]:
+            (out / f"{name}.tar").unlink(missing_ok=True)
+        for folder in {(out / name).parent for name in plan["shards"]}:
+            folder.rmdir()
+
+
+def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Write `rejected.csv`, the card and, last of all, `manifest.json`. Needs an exclusive lock and all shards.
+
+    Args:
+        out: the set.
+        also: further files of the set, beside those that every set has.
+
+    Returns:
+        The manifest.
+    """
+    plan = unseal(out / PLAN, PLAN_FORM)
+    indexes = {name: read_index(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]}
+    rejected = plan["rejected"] + [entry for index in indexes.values() for entry in index["rejected"]]
+    write_file(out / REJECTED, format_rejected(rejected))
+    splits = dict.fromkeys(name.partition("/")[0] for name in plan["shards"])
+    write_file(out / CARD, format_card(plan["kind"], splits))
+    files = {f"{name}.tar": (index["bytes"], index["sha256 of the tar"]) for name, index in indexes.items()}
+    for name in (*(f"{name}.json" for name in plan["shards"]), SPLIT, REJECTED, CARD, *also):
+        data = (out / name).read_bytes()
+        files[name] = (len(data), hashlib.sha256(data).hexdigest())
+    manifest = {
+        **{name: plan[name] for name in ("format", "kind", "plan", "settings")},
+        "categories": list(CATEGORIES),
+        "counts": _counts(indexes),
+        **_provenance(plan, indexes),
+        "shards": {name: index["count"] for name, index in indexes.items()},
+        "rejected": len(rejected),
+        "files": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in sorted(files.items())},
+    }
+    remove_temporaries(out)
+    write_file(out / MANIFEST, seal(manifest, indent=1))
+    (out / PLAN).unlink()
+    return manifest
+
+
+def _provenance(plan: dict[str, Any], indexes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Which of ILSVRC's sets each split comes from, and whether it was compared with the human stimuli."""
+    if plan["kind"] != IMAGENET:
+        return {}
+    keys: dict[str, list[str]] = {}
+    for name, index in indexes.items():
+        keys.setdefault(name.partition("/")[0], []).extend(index["samples"]["keys"])
+    return {
+        "origins": {split: origins(its) for split, its in keys.items()},
+        "near_duplicates": plan.get("near_duplicates"),
+    }
+
+
+def _counts(indexes: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for name, index in indexes.items():
+        row = counts.setdefault(name.partition("/")[0], dict.fromkeys(CATEGORIES, 0))
+        for label in index["samples"]["labels"]:
+            row[CATEGORIES[label]] += 1
+    return counts
+
+
+def format_rejected(rejected: Iterable[Iterable[str]]) -> bytes:
+    """`rejected.csv`: what was left out and why, sorted."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("source", "reason"))
+    writer.writerows(sorted(tuple(entry) for entry in rejected))
+    return text.getvalue().encode("utf-8", "backslashreplace")

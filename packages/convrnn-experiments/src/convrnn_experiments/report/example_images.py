@@ -1,0 +1,94 @@
+"""Which images to show with a network's changing answers, and where to find them again."""
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.evaluation.results import Evaluation, condition_name
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image with a network's answers over time: `answers` and `confidence` are (time,)."""
+
+    title: str
+    path: str
+    label: int
+    answers: np.ndarray
+    confidence: np.ndarray
+    image: Image.Image
+
+
+def examples(evaluation: Evaluation, count: int = 6) -> list[Example]:
+    """Images on which the network changes its mind, of as many categories and ways of changing as there are.
+
+    In turn: wrong at first and right at last, right at first and wrong at last, and any other change; within each,
+    those that change oftenest come first. Images that are no longer where they were read are passed over.
+    """
+    found: list[Example] = []
+    used: set[int] = set()
+    for row in _in_turn(evaluation):
+        label = int(evaluation.answers.labels[row])
+        if label in used:
+            continue
+        image = read_image(str(evaluation.answers.paths[row]))
+        if image is None:
+            continue
+        used.add(label)
+        found.append(_example(evaluation, row, image))
+        if len(found) == count:
+            break
+    return found
+
+
+def _in_turn(evaluation: Evaluation) -> list[int]:
+    """(images,) positions in the order in which they are wanted."""
+    answers, right = evaluation.answers.answers, evaluation.answers.right
+    changes = (answers[:, 1:] != answers[:, :-1]).sum(axis=1)
+    gained, lost = ~right[:, 0] & right[:, -1], right[:, 0] & ~right[:, -1]
+    kinds = [gained, lost, ~gained & ~lost]
+    queues = [sorted(np.flatnonzero(kind).tolist(), key=lambda row: (-changes[row], row)) for kind in kinds]
+    longest = max(len(queue) for queue in queues)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+
+
+def _example(evaluation: Evaluation, row: int, image: Image.Image) -> Example:
+    answers = evaluation.answers
+    label, block = int(answers.labels[row]), int(answers.blocks[row])
+    condition = condition_name(evaluation.regime, str(answers.levels[row]))
+    time = f", RT {block + 1}" if block >= 0 else ""
+    return Example(
+        title=f"{CATEGORIES[label]}: {condition}{time}",
+        path=str(answers.paths[row]),
+        label=label,
+        answers=answers.answers[row],
+        confidence=answers.confidence[row],
+        image=image,
+    )
+
+
+def read_image(path: str) -> Image.Image | None:
+    """The image of a `file_paths` entry, a file or `TAR#KEY`; None where it cannot be read any more."""
+    archive, inside, member = path.partition(".tar#")
+    try:
+        if not inside:
+            return _decoded(Path(path).read_bytes())
+        with tarfile.open(f"{archive}.tar") as tar:
+            for name in (member, f"{member.rsplit('.', 1)[0].replace('.', '-')}.jpg"):
+                if name in tar.getnames():
+                    file = tar.extractfile(name)
+                    return None if file is None else _decoded(file.read())
+    except (OSError, tarfile.TarError):
+        pass
+    return None
+
+
+def _decoded(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image

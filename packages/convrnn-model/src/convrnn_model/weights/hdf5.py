@@ -1,0 +1,307 @@
+"""The layout in which Keras 2.2 wrote weights, read with suspicion and written as it was.
+
+A group per layer, weightless ones too; the attribute `layer_names` on the root and `weight_names` on each
+layer give the order; a weight's path is `{layer}/{layer}/{weight}:0`. A whole-model file has the same
+under `model_weights`.
+"""
+
+import io
+import math
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from convrnn_model import names
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.weights import damage
+from convrnn_model.weights.causes import failed
+from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, require_hdf5, unreadable
+
+# HDF5 keeps attributes in an object's header, which holds 64 KiB; Keras splits longer lists at this size.
+ATTRIBUTE_LIMIT = 64512
+LONGEST_LIST = 1 << 24
+"""Bytes of one list of names; newer files keep attributes outside the header, of any length."""
+LARGEST_PIECE = 1 << 20
+"""Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
+DEEPEST = 32
+"""Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
+KERAS_1_WEIGHT = re.compile(r".+_(W|b|gamma|beta|running_mean|running_std)(_[0-9]+)?(:0)?")
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
+    """The weights of a file by `{layer}/{weight}`, such as `RCL_0_BConv/kernel`, in the file's order.
+
+    Datasets are open, and unread, as long as the context is.
+
+    Raises:
+        ConvRNNError: The file cannot be read, is not HDF5, is damaged, or has another layout.
+    """
+    require_hdf5(path)
+    try:
+        damage.require_ending_free_lists(path)
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+    with open_hdf5(path) as file:
+        try:
+            weights = _listed(path, file)
+        except READ_ERRORS as error:
+            raise unreadable(path, error) from error
+        yield weights
+
+
+def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
+    """One weight as float32.
+
+    Raises:
+        ConvRNNError: It cannot be read, or a small file would fill the memory.
+    """
+    try:
+        if _expands(dataset):
+            raise ConvRNNError(
+                f"cannot read {name} of {path}: a chunk must not be larger than its array, so that a small file cannot "
+                "fill the memory. Write the file again without compression."
+            )
+        # What overflows becomes infinite, which the caller finds.
+        with np.errstate(over="ignore"):
+            return np.asarray(dataset[()], dtype=np.float32)
+    except READ_ERRORS as error:
+        raise unreadable(path, error, f" in {name}") from error
+
+
+def _expands(dataset: h5py.Dataset) -> bool:
+    """Whether its pieces, which HDF5 unpacks one at a time, are beyond what so much data needs."""
+    most = dataset.nbytes + LARGEST_PIECE
+    piece = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    return piece > most or dataset.id.get_storage_size() > 2 * most
+
+
+def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Write a weights file beside `path`, and rename it once it is whole and reads back.
+
+    Args:
+        path: Where the file comes to lie; an older one is replaced.
+        layers: Layer name to its weights by name (`kernel`), float32, both in order; weightless layers too.
+
+    Raises:
+        ConvRNNError: The file cannot be written.
+    """
+    if path.is_dir():
+        raise ConvRNNError(
+            f"cannot write {path}: it is a folder. Name the file to write, such as {path / 'weights.h5'}."
+        )
+    # Machine and process in the name tell later ones whether its writer is dead, and that it may be removed.
+    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
+    try:
+        # In memory first: on a full disk HDF5 leaves objects behind that complain until the process ends.
+        whole = io.BytesIO()
+        with h5py.File(whole, "w") as file:
+            _fill(file, layers)
+        beside.write_bytes(whole.getvalue())
+        _check_written(beside, layers)
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise failed(f"cannot write {path}", error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _fill(file: h5py.File, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    _set_names(file, "layer_names", list(layers))
+    # The version that wrote the published files; "tensorflow" says which way round the kernels are, whatever
+    # backend computed them. Fixed-length bytes read as bytes everywhere, which that version counts on.
+    file.attrs["backend"] = np.bytes_("tensorflow")
+    file.attrs["keras_version"] = np.bytes_("2.2.4-tf")
+    for layer, weights in layers.items():
+        group = file.create_group(layer)
+        _set_names(group, "weight_names", [f"{layer}/{weight}:0" for weight in weights])
+        for weight, value in weights.items():
+            group.create_dataset(f"{layer}/{weight}:0", data=value)
+
+
+def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    wanted = {
+        f"{layer}/{weight}": v.shape for layer, weights in layers.items() for weight, v in weights.items()
+    }
+    with open_weights(path) as stored:
+        if {name: dataset.shape for name, dataset in stored.items()} != wanted:
+            raise OSError("the file does not read back as it was written")
+
+
+def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    root = file
+    if not _has_names(file, "layer_names") and "model_weights" in file:
+        root = _follow(path, file, "model_weights")
+    if not _has_names(root, "layer_names"):
+        raise _other_layout(path, file)
+    weights: dict[str, h5py.Dataset] = {}
+    paths = set()
+    require_heaps = cache(lambda: damage.require_ending_collections(path))
+    for layer in _names(root, "layer_names", require_heaps):
+        group = _follow(path, root, layer)
+        listed = _names(group, "weight_names", require_heaps)
+        _refuse_keras_1(path, listed)
+        for entry, name in zip(listed, _full_names(layer, listed), strict=True):
+            if name in weights:
+                raise ConvRNNError(
+                    f"{path} lists {name} twice: names must be unique. Write the file again with `save_weights`."
+                )
+            weights[name] = _array(path, entry, _follow(path, group, entry))
+            paths.add(weights[name].name)
+    return weights | _unlisted(path, root, paths)
+
+
+def _full_names(layer: str, listed: Sequence[str]) -> list[str]:
+    """Return `{layer}/{weight}` of a group's weights: by the group's name, or by the inner names of a nested model.
+
+    Keras 2 keeps a model within a model, as `multi_gpu_model` makes, in one group under the inner model's name.
+    """
+    own = [f"{layer}/{entry.rsplit('/', 1)[-1].removesuffix(':0')}" for entry in listed]
+    inner = ["/".join(entry.removesuffix(":0").split("/")[-2:]) for entry in listed]
+    if names.has_weights(layer) or not any(names.has_weights(name.split("/")[0]) for name in inner):
+        return own
+    return inner
+
+
+def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
+    """Return the error for HDF5 that does not list layers, by what it holds instead."""
+    if {"nb_layers", "nb_params"} & set(file.attrs):
+        return _keras_1(path)
+    if {"count", "epoch"} <= set(file.attrs):
+        return ConvRNNError(
+            f"{path} is a training checkpoint of `convrnn train`: a weights file has the layout of the published "
+            "weights. Give the run's weights.h5, or checkpoint/best.h5 while it trains."
+        )
+    if list(file) == ["features"]:
+        return ConvRNNError(f"{path} holds cached features of `convrnn`, not weights. Give a weights file.")
+    keras_3 = "layers" in file or "_layer_checkpoint_dependencies" in file
+    kind = (
+        "a weights file of Keras 3 (.weights.h5)" if keras_3 else "HDF5 without the attribute `layer_names`"
+    )
+    return ConvRNNError(
+        f"{path} is {kind}: a weights file has the layout of the published weights. Read files of Keras 3 by "
+        "`model.load_weights`, and convert them by `save_weights`."
+    )
+
+
+def _refuse_keras_1(path: Path, listed: Sequence[str]) -> None:
+    if listed and all(KERAS_1_WEIGHT.fullmatch(name) and "/" not in name for name in listed):
+        raise _keras_1(path)
+
+
+def _keras_1(path: Path) -> ConvRNNError:
+    return ConvRNNError(
+        f"{path} is a weights file of Keras 1: only the layout of Keras 2 is read. Load it in Keras 2 "
+        "(`model.load_weights`) and write it again (`model.save_weights`)."
+    )
+
+
+def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
+    """Datasets that no attribute mentions; loading counts them as unexpected."""
+    found: dict[str, h5py.Dataset] = {}
+    seen: set[int] = set()
+
+    def visit(group: h5py.Group, above: str, depth: int) -> None:
+        if depth > DEEPEST:
+            raise ConvRNNError(
+                f"{path} nests groups too deeply: weights are at most {DEEPEST} groups deep. Give another file."
+            )
+        for text in group:
+            # h5py gives names that are not UTF-8 as they are.
+            raw = text if isinstance(text, bytes) else text.encode()
+            # Of the link, not of what it leads to: of damaged data HDF5 dies when it is asked about them.
+            link = group.id.links.get_info(raw)
+            if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
+                continue
+            seen.add(link.u)
+            name, item = above + raw.decode("utf-8", "backslashreplace"), group[text]
+            if isinstance(item, h5py.Group):
+                visit(item, f"{name}/", depth + 1)
+            elif isinstance(item, h5py.Dataset) and item.name not in listed:
+                found[name] = _array(path, name, item)
+
+    visit(root, "", 0)
+    return found
+
+
+def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """What lies at `name`, unless the way there leaves the file."""
+    item = group
+    for part in name.split("/"):
+        link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
+        if link is None:
+            raise ConvRNNError(
+                f"{path} lists {name} in {group.name} but does not hold it: it is incomplete. Copy it again."
+            )
+        if not isinstance(link, h5py.HardLink):
+            raise ConvRNNError(
+                f"{path} has a link in place of {name}: links are not read. Write the file again with its data inside."
+            )
+        item = item[part]
+    if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+        raise ConvRNNError(
+            f"{path} keeps {name} in another file: only data in the file itself are read. Write the file again "
+            "with its data inside."
+        )
+    return item
+
+
+def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
+    """The item, once it is found to be an array: of a kind that NumPy knows, of one size, and not without a shape."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None or item.dtype.hasobject:
+        raise ConvRNNError(
+            f"{path} has no array for {name}: weights are arrays of numbers. Give another file."
+        )
+    return item
+
+
+def _has_names(item: h5py.Group, attribute: str) -> bool:
+    return attribute in item.attrs or f"{attribute}0" in item.attrs
+
+
+def _names(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> list[str]:
+    """A list of names, which Keras splits over `{attribute}0`, `{attribute}1`, ... where it is long."""
+    if attribute in item.attrs:
+        chunks = [_list(item, attribute, require_heaps)]
+    else:
+        chunks = []
+        while f"{attribute}{len(chunks)}" in item.attrs:
+            chunks.append(_list(item, f"{attribute}{len(chunks)}", require_heaps))
+    return [name.decode() if isinstance(name, bytes) else str(name) for chunk in chunks for name in chunk]
+
+
+def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> np.ndarray:
+    """An attribute, which has to be a list: an empty one of any kind, or one of text, of at most so many bytes."""
+    stored = item.attrs.get_id(attribute)
+    # Not the size in storage, which HDF5 calls an error for the empty lists that the published files have.
+    if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
+        raise ValueError(f"the attribute {attribute} is not a list of names")
+    if stored.dtype.hasobject:
+        require_heaps()
+    names = np.asarray(item.attrs[attribute])
+    if names.size and names.dtype.kind not in "SUO":
+        raise ValueError(f"the attribute {attribute} is not a list of names")
+    return names
+
+
+def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
+    if not names:
+        # An empty list of floats, as NumPy made of an empty list in the published files.
+        item.attrs[attribute] = np.asarray([])
+        return
+    values = np.asarray([name.encode() for name in names])
+    n_chunks = -(-values.nbytes // ATTRIBUTE_LIMIT)
+    if n_chunks == 1:
+        item.attrs[attribute] = values
+        return
+    for index, chunk in enumerate(np.array_split(values, n_chunks)):
+        item.attrs[f"{attribute}{index}"] = chunk

@@ -1,0 +1,270 @@
+"""Strict reading and writing of weights in the layout of the published files."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from convrnn_model import names
+from convrnn_model.backend import keras
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.weights import hdf5
+from convrnn_model.weights.inspection import PathLike, Shape, identify, n_timesteps
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What `load_weights` did, weight by weight, as `{layer}/{weight}`.
+
+    Args:
+        path: The file.
+        loaded: Weights of the network that now hold the file's values.
+        kept: Weights of the network left as they were (`readout="skip"`).
+        repeated: Those of `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
+        unused: Weights of the file for time steps that the network does not have.
+    """
+
+    path: Path
+    loaded: tuple[str, ...]
+    kept: tuple[str, ...]
+    repeated: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def load_weights(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    readout: Literal["strict", "skip"] = "strict",
+    extra_timesteps: Literal["error", "repeat-last"] = "error",
+) -> LoadReport:
+    """Load a published weights file, or one of `save_weights`, into a network: all of it or nothing.
+
+    A file with more time steps than the network serves its first ones; the report says what was unused.
+
+    Args:
+        model: A network of this package.
+        path: HDF5 as the original software wrote it, weights alone or a whole model.
+        readout: "skip" leaves the network's readout as it is, whatever the file's.
+        extra_timesteps: "repeat-last" gives time steps that the file lacks its last one's normalisation.
+
+    Raises:
+        ConvRNNError: Something is missing, unexpected, misshapen or not finite. One error names everything;
+            the network is unchanged.
+    """
+    _choice("readout", readout, ("strict", "skip"))
+    _choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
+    path = Path(path)
+    variables = model_weights(model)
+    with hdf5.open_weights(path) as stored:
+        expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+        plan = _Plan(path, expected, {name: dataset.shape for name, dataset in stored.items()})
+        sources = plan.sources(skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last")
+        values = _read_all(path, stored, sorted(set(sources.values())))
+    for name, source in sources.items():
+        variables[name].assign(values[source])
+    return LoadReport(
+        path,
+        loaded=tuple(sources),
+        kept=tuple(name for name in variables if name not in sources),
+        repeated=tuple(name for name, source in sources.items() if name != source),
+        unused=tuple(plan.unused()),
+    )
+
+
+def save_weights(model: keras.Model, path: PathLike) -> None:
+    """Write a network's weights, float32, in the layout of the published files.
+
+    The file is written beside `path` and renamed when it is whole. The original code, under TensorFlow 1.13,
+    loads it by `load_weights`, as `load_weights` here does.
+
+    Raises:
+        ConvRNNError: The file cannot be written, or two weights would have one name.
+    """
+    weights = model_weights(model)
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for layer in _layers(model):
+        # The original's name for an input, which is numbered by session in Keras 3.
+        is_input = isinstance(layer, keras.layers.InputLayer)
+        name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
+        layers.setdefault(name, {}).update(
+            {v.name: as_array(weights[f"{name}/{v.name}"]) for v in layer.weights}
+        )
+    hdf5.write(Path(path), layers)
+
+
+def model_weights(model: keras.Model) -> dict[str, Any]:
+    """Return a network's variables by `{layer}/{weight}`, in its own order; a nested model's by its own layers.
+
+    Raises:
+        ConvRNNError: Two weights have one name, or a weight belongs to no layer.
+    """
+    found = [(f"{layer.name}/{v.name}", v) for layer in _layers(model) for v in layer.weights]
+    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
+    if twice:
+        raise ConvRNNError(
+            f"{model.name} has several weights called {', '.join(twice)}: weights are known by unique names. "
+            "Give one network at a time, `model.get_layer(NAME)`."
+        )
+    known = {id(variable) for _, variable in found}
+    if outside := [v.path for v in model.weights if id(v) not in known]:
+        raise ConvRNNError(
+            f"{model.name} has weights that belong to no layer with a name: {', '.join(outside)}. Give the network "
+            "itself, `model.get_layer(NAME)`."
+        )
+    return dict(found)
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return a model's layers, each once, with those of nested and wrapped models in place of the model."""
+    found: dict[int, keras.layers.Layer] = {}
+
+    def visit(layer: Any, *, nested: bool) -> None:
+        inner = layer.layers if isinstance(layer, keras.Model) else _wrapped(layer)
+        if inner:
+            for part in inner:
+                visit(part, nested=True)
+        elif not (nested and isinstance(layer, keras.layers.InputLayer)):
+            found.setdefault(id(layer), layer)
+
+    for layer in model.layers:
+        visit(layer, nested=False)
+    return list(found.values())
+
+
+def _wrapped(layer: Any) -> list[Any]:
+    """Return the model that a wrapper such as `TimeDistributed` applies, if it is a model."""
+    inner = getattr(layer, "layer", None)
+    return [inner] if isinstance(inner, keras.Model) else []
+
+
+def as_array(variable: Any) -> np.ndarray:
+    """A variable's value, float32."""
+    # By way of a tensor, cut off from gradients: NumPy warns of how TensorFlow's variables become arrays.
+    tensor = keras.ops.stop_gradient(variable.value)
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float32)
+
+
+@dataclass
+class _Plan:
+    """Which weight of a file goes where: names and shapes alone, decided before anything is read.
+
+    Args:
+        path: The file, for messages.
+        expected: The network's weights.
+        stored: The file's weights.
+    """
+
+    path: Path
+    expected: Mapping[str, Shape]
+    stored: Mapping[str, Shape]
+
+    def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
+        """For each of the network's weights the file's, or one error with everything that is wrong."""
+        file_steps = n_timesteps(self.stored)
+        sources = {
+            name: _at_most(name, file_steps - 1) if file_steps else name
+            for name in self.expected
+            if not (skip_readout and _is_readout(name))
+        }
+        unknown = set(self.stored) - set(sources.values()) - set(self.unused())
+        unexpected = [
+            name for name in self.stored if name in unknown and not (skip_readout and _is_readout(name))
+        ]
+        wanted = dict.fromkeys(sources.values())
+        missing = [source for source in wanted if source not in self.stored]
+        misshapen = [
+            _misshapen(source, self.stored[source], self.expected[name])
+            for name, source in sources.items()
+            if source in self.stored and self.stored[source] != self.expected[name]
+        ]
+        problems = [
+            f"{what}: {', '.join(which)}"
+            for what, which in (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
+            if which
+        ]
+        too_few = any(name != source for name, source in sources.items()) and not repeat_last
+        if problems or too_few:
+            raise ConvRNNError(
+                ". ".join([*self._headlines(file_steps if too_few else None), *problems]) + "."
+            )
+        return sources
+
+    def unused(self) -> list[str]:
+        """The file's weights that only time steps beyond the network's would use."""
+        own, file = n_timesteps(self.expected), n_timesteps(self.stored)
+        laterals = {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own == 1 else set()
+        return [
+            name
+            for name in self.stored
+            if own and (own <= (names.split_time(name.split("/")[0])[1] or 0) < file or name in laterals)
+        ]
+
+    def _headlines(self, too_few: int | None) -> list[str]:
+        """What is wrong as a whole, and the way out, before the list of weights."""
+        file, own = identify(self.stored), identify(self.expected)
+        lines = []
+        if file and own and file.variant != own.variant:
+            lines.append(f"{self.path} holds {file.variant}; this network is {own.variant}")
+        elif file and own and file.filters != own.filters:
+            lines.append(
+                f"{self.path} has filters {file.filters}; this network has {own.filters} (see `width`)"
+            )
+        if file and own and file.classes != own.classes:
+            of = f" ({file.dataset})" if file.dataset else ""
+            lines.append(
+                f"{self.path} holds a {file.classes}-class readout{of}; this network has {own.classes}. "
+                "Pass readout='skip' to leave the readout as it is"
+            )
+        if too_few is not None:
+            lines.append(
+                f"{self.path} has {too_few} time steps; this network has {n_timesteps(self.expected)}. Pass "
+                "extra_timesteps='repeat-last' to give the others the last one's batch normalisation"
+            )
+        return lines or [f"cannot load {self.path}: its weights do not fit this network"]
+
+
+def _at_most(name: str, last: int) -> str:
+    """The name of a weight at its own time step, or at `last` if that comes first."""
+    layer, weight = name.split("/")
+    stem, time = names.split_time(layer)
+    return name if time is None or time <= last else f"{names.at(stem, last)}/{weight}"
+
+
+def _is_readout(name: str) -> bool:
+    return name.startswith(f"{names.READOUT}/")
+
+
+def _misshapen(name: str, received: Shape, wanted: Shape) -> str:
+    turned = sorted(received) == sorted(wanted)
+    hint = ", its axes in another order: kernels are (height, width, in, out)" if turned else ""
+    return f"{name} is {received} instead of {wanted}{hint}"
+
+
+def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:
+    """The values of `wanted`, each of them finite."""
+    foreign = [f"{name} is {stored[name].dtype}" for name in wanted if stored[name].dtype.kind != "f"]
+    if foreign:
+        raise ConvRNNError(
+            f"cannot load {path}: weights must be floating-point numbers, got {', '.join(foreign)}. Give another file."
+        )
+    values = {name: hdf5.read(path, name, stored[name]) for name in wanted}
+    wrong = [
+        f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
+        for name, value in values.items()
+        if not np.isfinite(value).all()
+    ]
+    if wrong:
+        raise ConvRNNError(
+            f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(wrong)}. The "
+            "training diverged or the file is damaged: give another file."
+        )
+    return values
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")

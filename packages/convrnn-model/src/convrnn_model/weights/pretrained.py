@@ -1,0 +1,216 @@
+"""The published weights: fetched once, known by what is in them, and the same ever after."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.variants import VARIANTS
+from convrnn_model.weights.causes import WAYS_OUT, error_number, failed
+from convrnn_model.weights.inspection import PathLike, inspect_weights
+
+CACHE_VARIABLE = "CONVRNN_CACHE"
+MIRROR_VARIABLE = "CONVRNN_MIRROR"
+URL_VARIABLE = "CONVRNN_URL_{}"
+RETRIES = 2
+SILENCE = 30
+"""Seconds after which a server that sends nothing is given up."""
+
+Report = Callable[[str, int, int], None]
+"""Called as `report(what, done, total)`, in bytes, while a file comes."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A published weights file and what it must hold, which is all that is known of it: no checksum exists.
+
+    Args:
+        name: Its name here.
+        url: Where the authors put it (OSF project mz9hw).
+        variant: A key of `VARIANTS`.
+        classes: Width of the readout.
+        n_timesteps: Time steps.
+    """
+
+    name: str
+    url: str
+    variant: str
+    classes: int
+    n_timesteps: int
+
+    @property
+    def file_name(self) -> str:
+        """The file's name in the cache and on a mirror."""
+        return f"{self.name}.h5"
+
+
+PRETRAINED = {
+    row.name: row
+    for row in (
+        Pretrained("bl_imagenet", "https://osf.io/download/7jrvm/", "bl_net", 1000, 8),
+        # Copied about as bl_imagenet.h5; its readout has ecoset's 565 classes.
+        Pretrained("bl_ecoset", "https://osf.io/download/9td5p/", "bl_net", 565, 8),
+        Pretrained("b_imagenet", "https://osf.io/download/bxw65/", "b_net", 1000, 1),
+    )
+}
+
+
+def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | None = None) -> Path:
+    """A published weights file: from the cache, or downloaded, retried and checked by its content first.
+
+    The sha256 is written beside the file on first use and compared from then on. Environment variables:
+    `CONVRNN_CACHE` is the cache, `CONVRNN_MIRROR` the URL of a folder with the files by name
+    (`bl_imagenet.h5`), `CONVRNN_URL_BL_IMAGENET` and the like the URL of one file.
+
+    Args:
+        name: "bl_imagenet", "bl_ecoset" or "b_imagenet".
+        cache: The folder to keep files in; the user's cache folder where neither it nor the variable is given.
+        report: Called with the name, and the bytes had and in all, while the file comes.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ConvRNNError: The file cannot be had, or is not what its name or the record says.
+    """
+    if name not in PRETRAINED:
+        raise ConvRNNError(f"unknown weights {name!r}: choose one of {', '.join(PRETRAINED)}.")
+    entry = PRETRAINED[name]
+    path = _cache_folder(cache) / entry.file_name
+    if os.path.exists(path):
+        _check(path, entry, record=_record(path), source=str(path))
+    else:
+        _download(entry, path, report)
+    return path
+
+
+def source_url(entry: Pretrained) -> str:
+    """Where a file comes from: its own variable, else the mirror's, else the authors' project."""
+    own = os.environ.get(URL_VARIABLE.format(entry.name.upper()))
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    return own or (f"{mirror.rstrip('/')}/{entry.file_name}" if mirror else entry.url)
+
+
+def _cache_folder(cache: PathLike | None) -> Path:
+    import pooch
+
+    chosen = cache or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("convrnn")
+    return Path(chosen).expanduser()
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
+    # Here, as its import brings the network libraries, which nothing else needs.
+    import pooch
+
+    url = source_url(entry)
+
+    def get(url: str, output: str, caller: Any) -> None:
+        bar = _Bar(entry.name, report) if report else False
+        downloader = pooch.downloaders.choose_downloader(url, progressbar=bar)
+        _limit(downloader)
+        downloader(url, output, caller)
+        # The file still has a temporary name: what fails the check never gets its own.
+        _check(Path(output), entry, record=_record(path), source=f"the answer of {url}")
+
+    files = pooch.create(
+        path=path.parent,
+        base_url="",
+        registry={entry.file_name: None},
+        urls={entry.file_name: url},
+        retry_if_failed=RETRIES,
+    )
+    try:
+        with _quiet(pooch):
+            files.fetch(entry.file_name, downloader=get)
+    except (OSError, ValueError) as error:
+        if error_number(error) in WAYS_OUT:
+            raise failed(f"cannot write {path}", error) from error
+        raise ConvRNNError(
+            f"cannot download {entry.name} from {url}: {error}. Try again, or save the file as {path}; if there is a "
+            f"mirror, set {MIRROR_VARIABLE} to the URL of a folder that has {entry.file_name}."
+        ) from error
+
+
+def _limit(downloader: Any) -> None:
+    """End the wait for a server that has stopped sending, which not every version and protocol of pooch ends."""
+    if hasattr(downloader, "kwargs"):
+        downloader.kwargs.setdefault("timeout", SILENCE)
+    elif getattr(downloader, "timeout", SILENCE) is None:
+        downloader.timeout = SILENCE
+
+
+def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
+    """Compare a file with its name's promise and the recorded hash; record the hash where there is none."""
+    try:
+        info = inspect_weights(path)
+    except ConvRNNError as error:
+        raise ConvRNNError(f"{source} is not {entry.name}: {error}") from error
+    filters = tuple(c.filters for c in VARIANTS[entry.variant].convolutions())
+    promised = (entry.variant, entry.classes, entry.n_timesteps, filters)
+    if (info.variant, info.classes, info.n_timesteps, info.filters) != promised:
+        raise ConvRNNError(
+            f"{source} is {info.variant} with {info.classes} classes ({info.dataset or 'unknown data set'}), "
+            f"{info.n_timesteps} time steps and filters {info.filters}; {entry.name} is {entry.variant} with "
+            f"{entry.classes}, {entry.n_timesteps} and {filters}. Get the right file from {entry.url}."
+        )
+    if not record.exists():
+        _write_beside(record, f"{info.sha256}  {entry.file_name}\n")
+        return
+    try:
+        known = record.read_text(encoding="ascii", errors="replace").split()[:1]
+    except OSError as error:
+        raise failed(f"cannot read {record}", error) from error
+    if known != [info.sha256]:
+        raise ConvRNNError(
+            f"{source} has the sha256 {info.sha256}; {record} recorded {' '.join(known)} on first use. Delete "
+            "the file to fetch it again; delete the record as well if the file was replaced on purpose."
+        )
+
+
+def _write_beside(path: Path, text: str) -> None:
+    # A name of the text's own, so that two processes that write at once do not share it.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+    try:
+        beside.write_text(text, encoding="ascii")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise failed(f"cannot write {path}", error) from error
+
+
+@contextmanager
+def _quiet(pooch: Any) -> Iterator[None]:
+    """Keep pooch's log off the terminal: commands say what they do themselves."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _Bar:
+    """A `Report` in the shape that pooch wants of a progress bar."""
+
+    def __init__(self, what: str, report: Report) -> None:
+        self.what, self.report, self.total, self.done = what, report, 0, 0
+
+    def update(self, amount: int) -> None:
+        # pooch counts whole blocks, and so beyond the end.
+        self.done = min(self.done + amount, self.total)
+        self.report(self.what, self.done, self.total)
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        """Nothing is left open."""
