@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
-from convrnn_data.imagenet.plan import Settings, describe, differences, make_plan
+from convrnn_data.imagenet.plan import Settings, describe, make_plan
+from convrnn_data.shards.formats import differences
 from convrnn_data.imagenet.sources import ClassListing, Container, Listing, Source, find_source, list_images
 from convrnn_data.shards.splits import SPLITS, assign, format_split, read_split, share_of, smallest_share
 

@@ -20,7 +20,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.locking import LOCK
 from convrnn_data.base.reading import require_posix
 from convrnn_data.human.stimuli import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
-from convrnn_data.imagenet.plan import FORMAT
+from convrnn_data.shards.formats import FORMAT
 from convrnn_data.shards.images import BadImage, Picture, make_ready
 from convrnn_data.shards.prepared_set import REJECTED
 from convrnn_data.shards.shard import Sample, write_shard

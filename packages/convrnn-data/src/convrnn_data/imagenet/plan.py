@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,30 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.schema import COUNT
 from convrnn_data.categories import CATEGORIES, ImageLists
 from convrnn_data.imagenet.choosing import choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.imagenet.listing import ClassListing, Listing
-from convrnn_data.imagenet.validation import origin
+from convrnn_data.shards.formats import FORMAT, IMAGENET, origin
 from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
-
-FORMAT = 1
-"""Version of the prepared set's format; part of every plan hash."""
-
-IMAGENET = "imagenet"
-"""The kind of a set of ImageNet, as opposed to one of human stimuli."""
-
-SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
-
-PLAN_FORM: dict[str, Any] = {
-    "format": int,
-    "kind": str,
-    "plan": str,
-    "settings": dict,
-    "shards": {SHARD_NAME: COUNT},
-    "rejected": [[str]],
-}
-"""What every `plan.json` holds, of ImageNet and of the human test set."""
 
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
 """The plan's columns, one entry for each image."""
@@ -330,24 +310,3 @@ def describe(plan: Plan) -> dict[str, Any]:
         "rejected": [list(entry) for entry in plan.rejected],
         **({} if plan.near_duplicates is None else {"near_duplicates": plan.near_duplicates}),
     }
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What differs between two described plans, in words; "" if nothing does."""
-    for name in ("format", "kind"):
-        if old.get(name) != new[name]:
-            return f"{name} {old.get(name)} there, {new[name]} now"
-    before, now = old["settings"], new["settings"]
-    changed = [
-        f"{name} {before.get(name)} there, {now.get(name)} now"
-        for name in {**now, **before}
-        if before.get(name) != now.get(name)
-    ]
-    if changed or old["plan"] == new["plan"]:
-        return "; ".join(changed)
-    there, here = (sum(one["shards"].values()) for one in (old, new))
-    return (
-        f"its images are not the same ones ({there:,} there, {here:,} now)"
-        if there != here
-        else "its images have changed"
-    )

@@ -32,7 +32,6 @@ FORMS = f"{ARCHIVE}, a folder of its images, or <wnid>/ILSVRC2012_val_*.JPEG"
 _BELOW = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
 """Where the images are in folders that hold more: torchvision's, Kaggle's, and the one inside Kaggle's."""
 
-KEY = re.compile(r"ILSVRC2012_val_(\d{8})", re.ASCII)
 
 _STEM = re.compile(r"ILSVRC2012_val_(\d{8})(?:_(n\d{8}))?", re.ASCII)
 
@@ -215,13 +214,3 @@ def _listing(synset: str, images: list[Found], root: Path) -> ClassListing:
     columns = np.array([(one.offset, one.size, one.stamp) for one in images], dtype=np.int64)
     offsets, sizes, stamps = columns.T.copy()
     return ClassListing(Container(synset, path, 0, end), names, offsets, sizes, stamps)
-
-
-def origin(key: str) -> str:
-    """Which of ILSVRC's sets an image belongs to, by its key: "validation", or "training" for all others."""
-    return "validation" if KEY.fullmatch(key) else "training"
-
-
-def origins(keys: Iterable[str]) -> dict[str, int]:
-    """Images from each of ILSVRC's sets."""
-    return dict(sorted(collections.Counter(map(origin, keys)).items()))

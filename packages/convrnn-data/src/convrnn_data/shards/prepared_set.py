@@ -16,7 +16,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import most_open, pread, require_posix
 from convrnn_data.base.schema import COUNT, misfit
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.imagenet.plan import FORMAT, SHARD_NAME
+from convrnn_data.shards.formats import FORMAT, SHARD_NAME
 from convrnn_data.shards.shard import read_index
 from convrnn_data.shards.splits import SPLITS, advise_share
 

@@ -15,7 +15,7 @@ import numpy as np
 from convrnn_data.base import advice
 from convrnn_data.base.checksummed_json import seal, unseal
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.imagenet.validation import origins
+from convrnn_data.shards.formats import origins
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 

@@ -15,8 +15,8 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.jobs import available_cores
 from convrnn_data.base.locking import LOCK
 from convrnn_data.base.reading import require_posix
-from convrnn_data.imagenet.plan import PLAN_FORM
 from convrnn_data.shards.card import CARD
+from convrnn_data.shards.formats import PLAN_FORM
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, SPLIT, PreparedSet
 from convrnn_data.shards.shard import damage, index_path, read_index
 from convrnn_data.shards.workspace import complete, held

@@ -15,9 +15,8 @@ from convrnn_data.base.checksummed_json import seal, unseal
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.imagenet.plan import IMAGENET, PLAN_FORM, differences
-from convrnn_data.imagenet.validation import origins
 from convrnn_data.shards.card import CARD, format_card
+from convrnn_data.shards.formats import IMAGENET, PLAN_FORM, differences, origins
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, REJECTED, SPLIT
 from convrnn_data.shards.shard import index_path, is_whole, read_index
 

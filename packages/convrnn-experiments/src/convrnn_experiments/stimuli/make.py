@@ -19,8 +19,9 @@ from convrnn_data.categories import LABELS, shipped_lists
 from convrnn_data.human.stimuli import BLOCKS, StimulusName
 from convrnn_data.imagenet.copying import Reader
 from convrnn_data.imagenet.plan import members_of
-from convrnn_data.imagenet.validation import find_validation, origin
+from convrnn_data.imagenet.validation import find_validation
 from convrnn_data.sample.sample import FOLDERS
+from convrnn_data.shards.formats import origin
 from convrnn_data.shards.images import BadImage
 from convrnn_data.shards.prepared_set import MANIFEST
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
