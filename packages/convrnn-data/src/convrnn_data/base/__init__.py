@@ -1,0 +1,1 @@
+"""Atomic files, locks, checksummed JSON, schemas, job execution, console output, errors."""

@@ -1,0 +1,1 @@
+"""Human stimuli: file names, layouts, reformatting."""

@@ -1,0 +1,1 @@
+"""ImageNet in any layout, read in place and prepared as shards."""

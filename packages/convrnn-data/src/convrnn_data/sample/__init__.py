@@ -1,0 +1,1 @@
+"""Drawn sample of ImageNet and of the human experiment, with simulated observers."""

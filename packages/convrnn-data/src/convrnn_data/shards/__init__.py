@@ -1,0 +1,1 @@
+"""Prepared sets: images, splits, shards, indexes, verification, statistics."""

@@ -1,0 +1,1 @@
+"""Networks compared with humans: speed-accuracy curves, differences, agreement."""

@@ -1,0 +1,1 @@
+"""Predictions of a trained network for each test image and time step, and the files they are written to."""

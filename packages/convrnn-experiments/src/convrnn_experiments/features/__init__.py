@@ -1,0 +1,1 @@
+"""Features of the frozen backbone: planned, computed by workers, stored, read as batches."""

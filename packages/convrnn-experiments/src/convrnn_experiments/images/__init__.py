@@ -1,0 +1,1 @@
+"""Image bytes to batches: decoding, resizing, perturbation."""

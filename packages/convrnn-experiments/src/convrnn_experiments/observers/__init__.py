@@ -1,0 +1,1 @@
+"""Human answers (JATOS): parsing, exclusion, trial counts."""

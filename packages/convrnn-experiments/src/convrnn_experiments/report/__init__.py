@@ -1,0 +1,1 @@
+"""HTML report: plots, tables, example images."""

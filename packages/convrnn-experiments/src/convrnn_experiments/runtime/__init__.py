@@ -1,0 +1,1 @@
+"""TensorFlow and Keras set up for reproducible results; devices and processes."""

@@ -1,0 +1,1 @@
+"""Measures, their sampling error and confidence intervals."""

@@ -1,0 +1,1 @@
+"""New human test sets with balanced categories and levels."""

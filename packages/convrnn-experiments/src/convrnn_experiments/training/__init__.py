@@ -1,0 +1,1 @@
+"""Training: launch, loop, objectives, checkpoints."""

@@ -1,0 +1,1 @@
+"""Weights files: loading, saving, inspection, download, detection of corrupt HDF5."""
