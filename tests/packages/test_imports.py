@@ -1,4 +1,4 @@
-"""Imports: no cycles within a package, none between packages that must not know each other, and the page that shows them."""
+"""Imports: no cycles within a package, and none between packages that must stay independent."""
 
 import pytest
 from write_architecture import PACKAGES, PAGE, folder, graph, importers_first, imports, page
