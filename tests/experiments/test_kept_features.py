@@ -253,11 +253,11 @@ def test_a_worker_that_sees_other_files(config: Config, tmp_path: Path) -> None:
 
     assert "every worker sees" in error_of(config, tmp_path / "elsewhere" / "another.h5")
     assert "nowhere.h5" in error_of(replace(config, weights="nowhere.h5"))
-    assert "differs on this worker: weights_sha256" in _other_weights(error_of, config, tmp_path)
+    assert "on this worker: its weights_sha256 must be" in _other_weights(error_of, config, tmp_path)
     depends = json.loads((kept.folder / "depends_on.json").read_text())
     depends["versions"]["keras"] = "2.0"
     (kept.folder / "depends_on.json").write_text(json.dumps(depends))
-    assert f"keras is {keras.__version__}, not 2.0" in error_of(config)
+    assert f"keras must be 2.0, got {keras.__version__}" in error_of(config)
     assert not part.path.exists()
 
 
