@@ -160,7 +160,7 @@ ON_A_FULL_DISK = """
 import sys
 from pathlib import Path
 import numpy as np
-from convrnn_experiments import runs
+from convrnn_experiments.runs import folder as run_folder
 from convrnn_model import hdf5
 
 many = np.ones(250_000, np.float32)
@@ -169,7 +169,7 @@ try:
     if sys.argv[1] == "weights":
         hdf5.write(path, {"layer": {"kernel": many}})
     else:
-        with runs.written_hdf5(path) as file:
+        with run_folder.written_hdf5(path) as file:
             file["many"] = many
 except Exception as error:
     print(type(error).__name__, error)
