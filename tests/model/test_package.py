@@ -1,24 +1,14 @@
-"""What is public, and what importing costs."""
+"""What importing costs, and what it needs."""
 
-import ast
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import pytest
 
-import convrnn_model
-
 pytestmark = pytest.mark.together
-
-PROMISED = {
-    *("bl_net", "b_net", "b_k_net", "b_f_net", "b_d_net", "preprocess_image", "load_weights", "save_weights"),
-    *("inspect_weights", "fetch_weights", "activations", "response_times", "entropy", "multiply_adds"),
-    *("class_names", "relu", "ConvRNNError"),
-}
 
 
 def python(code, **environment):
@@ -27,28 +17,6 @@ def python(code, **environment):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_public_names_exist_once_and_are_said():
-    assert set(convrnn_model.__all__) >= PROMISED
-    assert len(set(convrnn_model.__all__)) == len(convrnn_model.__all__)
-    for name in convrnn_model.__all__:
-        public = getattr(convrnn_model, name)
-        assert public.__doc__
-        assert name in dir(convrnn_model)
-    with pytest.raises(AttributeError, match="no attribute 'resnet'"):
-        _ = convrnn_model.resnet
-
-
-def test_type_checkers_see_what_python_does():
-    tree = ast.parse(Path(convrnn_model.__file__).read_text())
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    ours = {alias.name for node in imports if node.module.startswith("convrnn_model") for alias in node.names}
-    assert ours == set(convrnn_model.__all__)
-    for node in imports:
-        for alias in node.names:
-            if node.module.startswith("convrnn_model."):
-                assert getattr(sys.modules[node.module], alias.name) is getattr(convrnn_model, alias.name)
 
 
 def test_importing_costs_next_to_nothing_and_tells_keras_the_layer():

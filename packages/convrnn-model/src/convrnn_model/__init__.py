@@ -1,7 +1,7 @@
 """BL, B, B-K, B-F and B-D (Spoerer et al. 2020, doi 10.1371/journal.pcbi.1008215) on Keras 3.
 
-Everything public is here; `names` has the layers' names and `variants` the table of networks. Keras and its
-backend, which take seconds, are imported when something of the package is first used.
+The public interface is exported here; `names` has the layer names and `variants` the table of networks. Keras and its
+backend, which take seconds to import, are imported at the first use of a name.
 """
 
 import sys
@@ -33,6 +33,7 @@ __all__ = [
     "MissingBackendError",
     "SameConv2D",
     "WeightsInfo",
+    "__version__",
     "activations",
     "b_d_net",
     "b_f_net",
@@ -57,30 +58,26 @@ __all__ = [
     "variants",
 ]
 
-_HOMES = (
-    "layers",
-    "names",
-    "weights.inspection",
-    "networks",
-    "preprocessing",
-    "readout",
-    "weights.load_save",
-    "weights.pretrained",
-    "graph",
-    "cost",
-)
+_MODULES = {
+    **dict.fromkeys(("b_d_net", "b_f_net", "b_k_net", "b_net", "bl_net"), "networks"),
+    **dict.fromkeys(("class_names", "decisions", "entropy", "response_times"), "readout"),
+    **dict.fromkeys(("Cost", "multiply_adds"), "cost"),
+    **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
+    **dict.fromkeys(("LoadReport", "load_weights", "save_weights"), "weights.load_save"),
+    **dict.fromkeys(("global_pool", "pre_softmax", "relu", "softmax"), "names"),
+    "SameConv2D": "layers",
+    "activations": "graph",
+    "fetch_weights": "weights.pretrained",
+    "preprocess_image": "preprocessing",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module(f"{__name__}.backend")
-    for home in _HOMES:
-        # A name found where it is only imported is the same object.
-        found = vars(import_module(f"{__name__}.{home}"))
-        if name in found:
-            return globals().setdefault(name, found[name])
-    raise AssertionError(f"{name} is public and nowhere")
+    import_module(f"{__name__}.backend")  # reports a missing backend before any other import can fail
+    module = import_module(f"{__name__}.{_MODULES[name]}")
+    return globals().setdefault(name, getattr(module, name))
 
 
 def __dir__() -> list[str]:
@@ -88,5 +85,5 @@ def __dir__() -> list[str]:
 
 
 if "keras" in sys.modules:
-    # Registers the package's layer, so that `keras.saving.load_model` knows it.
+    # Registers SameConv2D, so that `keras.saving.load_model` finds it.
     import_module(f"{__name__}.layers")
