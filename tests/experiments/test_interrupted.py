@@ -161,7 +161,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from convrnn_experiments.runs import folder as run_folder
-from convrnn_model import hdf5
+from convrnn_model.weights import hdf5
 
 many = np.ones(250_000, np.float32)
 path = Path(sys.argv[2])
