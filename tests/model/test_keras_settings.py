@@ -95,7 +95,7 @@ SUMMARY = "import sys; sys.argv[1:] = ['summary', 'b', '--width', '0.02']; from 
             "with backend 'tensorflow' .*Invalid `floatx`.*Correct or delete {home}",
         ),
         ("[]", {}, "cannot be imported with backend 'tensorflow'"),
-        ({}, {"KERAS_MAX_EPOCHS": "many"}, "check the variables KERAS_*"),
+        ({}, {"KERAS_MAX_EPOCHS": "many"}, "check the KERAS_* environment variables"),
     ],
 )
 @pytest.mark.parametrize(

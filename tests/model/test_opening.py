@@ -175,7 +175,7 @@ FOREIGN = {
     "pickle": (bytes_of(pickle.dumps({"a": 1})), "a Python pickle.*can run code"),
     "safetensors": (bytes_of(struct.pack("<Q", 2) + b"{}"), "a safetensors file"),
     "login": (bytes_of(b"\n<!DOCTYPE html><title>Sign in</title>"), "a web page.*Download the file again"),
-    "answer": (bytes_of(json.dumps({"error": 403}).encode()), "JSON, as of a web service"),
+    "answer": (bytes_of(json.dumps({"error": 403}).encode()), "JSON, such as the answer of a web service"),
     "parquet": (bytes_of(b"PAR1...PAR1"), "a Parquet table"),
     "lfs": (bytes_of(b"version https://git-lfs.github.com/spec/v1\noid"), "Git LFS pointer.*git lfs pull"),
     "zeros": (bytes_of(bytes(5000)), "filled with zeros"),
@@ -334,6 +334,6 @@ def test_what_cannot_be_told_is_refused(network, tmp_path):
         save_weights(both, tmp_path / "w.h5")
     with pytest.raises(ConvRNNError, match="not a functional model"):
         activations(Subclassed(network), "ReLU_Layer_3")
-    with pytest.raises(ConvRNNError, match="holds other models"):
+    with pytest.raises(ConvRNNError, match="must not hold other models, got"):
         multiply_adds(around(network))
     assert os.listdir(tmp_path) == []

@@ -21,12 +21,12 @@ def _cannot_start(error: Exception) -> MissingBackendError:
         others = ", or ".join(INSTALL.format(other) for other in ("tensorflow", "jax", "torch"))
         return MissingBackendError(
             f"Keras cannot compute: its backend {name!r} (from {source}) needs {error.name}, which is not installed. "
-            f"Install one of {others}, and name it by KERAS_BACKEND before Python starts."
+            f"Install one of {others}, and set KERAS_BACKEND to its name before Python starts."
         )
     first, *_ = str(error).strip().splitlines() or [type(error).__name__]
     return MissingBackendError(
-        f"Keras cannot be imported with backend {name!r} (from {source}): {type(error).__name__}: {first} Correct or "
-        f"delete {settings_file()}, check the variables KERAS_*, or install the backend again."
+        f"Keras cannot be imported with backend {name!r} (from {source}): {type(error).__name__}: {first.rstrip('.')}. "
+        f"Correct or delete {settings_file()}, check the KERAS_* environment variables, or reinstall the backend."
     )
 
 

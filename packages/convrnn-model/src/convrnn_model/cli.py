@@ -65,7 +65,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help=", ".join(PRETRAINED))],
     cache: Annotated[Path | None, typer.Option(help="The folder to keep weights in.")] = None,
 ) -> None:
-    """Download published weights, check what they are, and print where they lie."""
+    """Download published weights, check their content, and print their path."""
     path = fetch_weights(name, cache=cache, report=_progress if sys.stderr.isatty() else None)
     typer.echo(path)
 
@@ -94,7 +94,7 @@ def _run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        _say("interrupted; the same command starts again")
+        _say("interrupted; run the same command again")
     return code or 0
 
 
@@ -104,8 +104,8 @@ def _require_current_folder() -> None:
         os.getcwd()
     except OSError as error:
         raise ConvRNNError(
-            f"the current folder cannot be used: {error.strerror}; it was probably removed or unmounted. "
-            "Change to a folder that exists (`cd`) and run the command again."
+            f"the current folder cannot be used: {error.strerror}. It was probably removed or unmounted: change to a "
+            "folder that exists (`cd`) and run the command again."
         ) from error
 
 

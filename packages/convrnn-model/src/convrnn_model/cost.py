@@ -54,8 +54,8 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
     """
     if inner := [layer.name for layer in model.layers if isinstance(layer, keras.Model)]:
         raise ConvRNNError(
-            f"cannot count the multiply-adds of {model.name}: it holds other models ({', '.join(inner)}), whose layers "
-            f"are not its own. Give the network itself, `model.get_layer({inner[0]!r})`."
+            f"cannot count the multiply-adds of {model.name}: it must not hold other models, got {', '.join(inner)}. "
+            f"Give the network itself, `model.get_layer({inner[0]!r})`."
         )
     found = applications(model)
     n_timesteps = 1 + max((application.time for application in found), default=0)

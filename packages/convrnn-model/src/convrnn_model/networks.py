@@ -173,7 +173,8 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
     shape = tuple(input_tensor.shape)
     if len(shape) != 4 or shape[3] is None:
         raise ConvRNNError(
-            f"{variant.name} takes images of shape (batch, height, width, channels), got {shape}."
+            f"{variant.name} takes images of shape (batch, height, width, channels), got {shape}. Pass an image size "
+            "with channels, such as (128, 128, 3)."
         )
     side = variant.smallest_side
     if any(length is not None and length < side for length in shape[1:3]):
@@ -187,7 +188,7 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
 def _check(classes: int, width: float, convolution: str) -> None:
     _whole("classes", classes)
     if not (math.isfinite(width) and width > 0):
-        raise ConvRNNError(f"width must be a factor above 0 on the filters, got {width!r}.")
+        raise ConvRNNError(f"width must be a positive factor on the filters, got {width!r}.")
     if convolution not in METHODS:
         raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}, got {convolution!r}.")
 

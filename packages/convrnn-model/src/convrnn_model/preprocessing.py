@@ -24,7 +24,7 @@ def preprocess_image(image: Any) -> Any:
     dtype = keras.backend.standardize_dtype(image.dtype) if tensor else np.asarray(image).dtype.name
     if dtype != "uint8":
         raise TypeError(
-            f"preprocess_image takes uint8 in [0, 255], got {dtype}. For images in [0, 1] use image * 2 - 1."
+            f"preprocess_image takes uint8 in [0, 255], got {dtype}. Scale images in [0, 1] with image * 2 - 1 instead."
         )
     if tensor:
         return keras.ops.cast(image, "float32") / 127.5 - 1

@@ -19,7 +19,7 @@ WAYS_OUT = {
     errno.ENFILE: "The machine has run out of open files: end other programs, or raise fs.file-max",
     errno.EFBIG: "The file would exceed the largest size allowed here: raise `ulimit -f`, or choose another disk",
     errno.EIO: "The disk failed to read or write: check it, and use a copy on another disk",
-    errno.ESTALE: "The network disk no longer knows this file: mount the disk again, or wait, and retry",
+    errno.ESTALE: "The network disk has lost the file: mount the disk again, or wait, and retry",
     errno.ETIMEDOUT: "The network disk does not answer: check the mount, and retry",
     errno.ENOSPC: "The disk is full: free space, or choose another disk",
     errno.EDQUOT: "The disk quota is used up: delete files, or choose another disk",
@@ -46,12 +46,12 @@ _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ\0", "an xz archive", "Unpack it first: `unxz FILE`"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it first: `unzstd FILE`"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first"),
-    (b"PAR1", "a Parquet table, which holds data and no weights", "Give the weights file"),
+    (b"PAR1", "a Parquet table, which holds data, not weights", "Give the weights file"),
     (b"\x93NUMPY", "one NumPy array (.npy)", "Give the whole network's weights, as HDF5"),
     (
         b"version https://git-lfs",
-        "a Git LFS pointer, which names the file's content",
-        "Run `git lfs pull` there",
+        "a Git LFS pointer, not the file itself",
+        "Run `git lfs pull` in its repository",
     ),
     (b"MATLAB 7.3", "a MATLAB 7.3 file", "Give weights that Keras or `save_weights` wrote"),
     (b"\x0e\x03\x13\x01", "an HDF4 file", "Convert it to HDF5 (`h4toh5`)"),
@@ -96,7 +96,7 @@ def describe_foreign(path: Path) -> tuple[str, str]:
     with path.open("rb") as file:
         start = file.read(READ_BYTES)
     if not start.strip(b"\0"):
-        kind = "empty" if not start else "filled with zeros, as a download that was not finished"
+        kind = "empty" if not start else "filled with zeros, like an unfinished download"
         return kind, _AGAIN
     for prefix, kind, way_out in _PREFIXES:
         if start.startswith(prefix):
@@ -131,18 +131,18 @@ def _describe_zip(path: Path) -> tuple[str, str]:
 def _describe_other(start: bytes) -> tuple[str, str]:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return "a web page, as of a login or an error", _AGAIN
+        return "a web page, such as a login or error page", _AGAIN
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
         return "a safetensors file", _PYTORCH
     if start[:1] == b"\x80" and 2 <= start[1] <= 5:
         return (
-            "a Python pickle, as PyTorch's older .pth files",
+            "a Python pickle, like PyTorch's older .pth files",
             f"Pickles can run code and are not read. {_PYTORCH}",
         )
     if start[257:262] == b"ustar":
         return "a tar archive", "Unpack it first"
     if text[:1] in (b"{", b"["):
-        return "JSON, as of a web service's answer", _AGAIN
+        return "JSON, such as the answer of a web service", _AGAIN
     return (
         f"not HDF5 (it begins with {start[:8]!r})",
         "Give a weights file that Keras or `save_weights` wrote",

@@ -134,7 +134,7 @@ def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -
     }
     with open_weights(path) as stored:
         if {name: dataset.shape for name, dataset in stored.items()} != wanted:
-            raise OSError("the file does not read back as it was written")
+            raise OSError("the file does not read back as written")
 
 
 def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
@@ -184,12 +184,15 @@ def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
     if list(file) == ["features"]:
         return ConvRNNError(f"{path} holds cached features of `convrnn`, not weights. Give a weights file.")
     keras_3 = "layers" in file or "_layer_checkpoint_dependencies" in file
-    kind = (
-        "a weights file of Keras 3 (.weights.h5)" if keras_3 else "HDF5 without the attribute `layer_names`"
+    kind, way_out = (
+        "HDF5 without the attribute `layer_names`",
+        "Give a file that Keras 2 or `save_weights` wrote",
     )
+    if keras_3:
+        kind = "a weights file of Keras 3 (.weights.h5)"
+        way_out = "Read it with `model.load_weights`, and convert it with `save_weights`"
     return ConvRNNError(
-        f"{path} is {kind}: a weights file has the layout of the published weights. Read files of Keras 3 by "
-        "`model.load_weights`, and convert them by `save_weights`."
+        f"{path} is {kind}: a weights file has the layout of the published weights. {way_out}."
     )
 
 
@@ -213,7 +216,7 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
     def visit(group: h5py.Group, above: str, depth: int) -> None:
         if depth > DEEPEST:
             raise ConvRNNError(
-                f"{path} nests groups too deeply: weights are at most {DEEPEST} groups deep. Give another file."
+                f"{path} nests groups too deeply: at most {DEEPEST} levels are read. Give another file."
             )
         for text in group:
             # h5py gives names that are not UTF-8 as they are.
@@ -240,7 +243,7 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
         link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
         if link is None:
             raise ConvRNNError(
-                f"{path} lists {name} in {group.name} but does not hold it: it is incomplete. Copy it again."
+                f"{path} is incomplete: it lists {name} in {group.name} but does not hold it. Copy the file again."
             )
         if not isinstance(link, h5py.HardLink):
             raise ConvRNNError(

@@ -112,8 +112,8 @@ def model_weights(model: keras.Model) -> dict[str, Any]:
     known = {id(variable) for _, variable in found}
     if outside := [v.path for v in model.weights if id(v) not in known]:
         raise ConvRNNError(
-            f"{model.name} has weights that belong to no layer with a name: {', '.join(outside)}. Give the network "
-            "itself, `model.get_layer(NAME)`."
+            f"{model.name} has weights outside of its layers: {', '.join(outside)}. Give the network itself, "
+            "`model.get_layer(NAME)`."
         )
     return dict(found)
 
@@ -188,9 +188,10 @@ class _Plan:
         ]
         too_few = any(name != source for name, source in sources.items()) and not repeat_last
         if problems or too_few:
-            raise ConvRNNError(
-                ". ".join([*self._headlines(file_steps if too_few else None), *problems]) + "."
-            )
+            first, *further = self._headlines(file_steps if too_few else None)
+            further += [f"weights {'; '.join(problems)}"] if problems else []
+            sentences = [first, *(line[0].upper() + line[1:] for line in further)]
+            raise ConvRNNError(f"cannot load {self.path}: {'. '.join(sentences)}.")
         return sources
 
     def unused(self) -> list[str]:
@@ -204,27 +205,30 @@ class _Plan:
         ]
 
     def _headlines(self, too_few: int | None) -> list[str]:
-        """What is wrong as a whole, and the way out, before the list of weights."""
+        """Say what is wrong as a whole, and the way out, in sentences without their period."""
         file, own = identify(self.stored), identify(self.expected)
         lines = []
         if file and own and file.variant != own.variant:
-            lines.append(f"{self.path} holds {file.variant}; this network is {own.variant}")
+            lines.append(
+                f"it must hold {own.variant}, got {file.variant}. Give a weights file of {own.variant}"
+            )
         elif file and own and file.filters != own.filters:
             lines.append(
-                f"{self.path} has filters {file.filters}; this network has {own.filters} (see `width`)"
+                f"filters must be {own.filters}, got {file.filters}. Build the network with "
+                "the file's `width`"
             )
         if file and own and file.classes != own.classes:
             of = f" ({file.dataset})" if file.dataset else ""
             lines.append(
-                f"{self.path} holds a {file.classes}-class readout{of}; this network has {own.classes}. "
-                "Pass readout='skip' to leave the readout as it is"
+                f"the readout must have {own.classes} classes, got {file.classes}{of}. "
+                "Pass readout='skip' to keep the network's readout"
             )
         if too_few is not None:
             lines.append(
-                f"{self.path} has {too_few} time steps; this network has {n_timesteps(self.expected)}. Pass "
-                "extra_timesteps='repeat-last' to give the others the last one's batch normalisation"
+                f"it must have {n_timesteps(self.expected)} time steps, got {too_few}. Pass "
+                "extra_timesteps='repeat-last' to reuse the last step's batch normalisation in further steps"
             )
-        return lines or [f"cannot load {self.path}: its weights do not fit this network"]
+        return lines or ["its weights do not fit this network"]
 
 
 def _at_most(name: str, last: int) -> str:
@@ -241,7 +245,7 @@ def _is_readout(name: str) -> bool:
 def _misshapen(name: str, received: Shape, wanted: Shape) -> str:
     turned = sorted(received) == sorted(wanted)
     hint = ", its axes in another order: kernels are (height, width, in, out)" if turned else ""
-    return f"{name} is {received} instead of {wanted}{hint}"
+    return f"{name} must be {wanted}, got {received}{hint}"
 
 
 def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:

@@ -51,7 +51,7 @@ def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.F
 def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
     """Raise ConvRNNError where a path is not a file that begins as HDF5 does."""
     if "\0" in str(path):
-        raise ConvRNNError(f"cannot read {str(path)!r}: a path has no null characters. Check the path.")
+        raise ConvRNNError(f"cannot read {str(path)!r}: a path must have no null characters. Check the path.")
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
         if not is_folder and not is_file and not os.path.lexists(path):
@@ -93,9 +93,7 @@ def unreadable(
         return failed(f"cannot read {path}{where}", error)
     if isinstance(error, MemoryError):
         return failed(f"cannot read {path}{where}", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
-    also = (
-        ", or another process is writing it, which this disk without locks does not tell" if unlocked else ""
-    )
+    also = ", or another process is writing it (a disk without locks cannot tell)" if unlocked else ""
     return ConvRNNError(f"{path} is damaged or cut short{where}{also}: HDF5 says {text!r}. {remedy}.")
 
 

@@ -134,8 +134,8 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
         if error_number(error) in WAYS_OUT:
             raise failed(f"cannot write {path}", error) from error
         raise ConvRNNError(
-            f"cannot download {entry.name} from {url}: {error}. Try again, or save the file as {path}; if there is a "
-            f"mirror, set {MIRROR_VARIABLE} to the URL of a folder that has {entry.file_name}."
+            f"cannot download {entry.name} from {url}: {error}. Try again, save the file as {path} yourself, or set "
+            f"{MIRROR_VARIABLE} to the URL of a folder that has {entry.file_name}."
         ) from error
 
 
@@ -157,9 +157,10 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
     promised = (entry.variant, entry.classes, entry.n_timesteps, filters)
     if (info.variant, info.classes, info.n_timesteps, info.filters) != promised:
         raise ConvRNNError(
-            f"{source} is {info.variant} with {info.classes} classes ({info.dataset or 'unknown data set'}), "
-            f"{info.n_timesteps} time steps and filters {info.filters}; {entry.name} is {entry.variant} with "
-            f"{entry.classes}, {entry.n_timesteps} and {filters}. Get the right file from {entry.url}."
+            f"{source} is not {entry.name}: it must be {entry.variant} with {entry.classes} classes, "
+            f"{entry.n_timesteps} time steps and filters {filters}, got {info.variant} with {info.classes} classes "
+            f"({info.dataset or 'unknown data set'}), {info.n_timesteps} time steps and filters {info.filters}. Get "
+            f"the right file from {entry.url}."
         )
     if not record.exists():
         _write_beside(record, f"{info.sha256}  {entry.file_name}\n")
@@ -170,8 +171,9 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
         raise failed(f"cannot read {record}", error) from error
     if known != [info.sha256]:
         raise ConvRNNError(
-            f"{source} has the sha256 {info.sha256}; {record} recorded {' '.join(known)} on first use. Delete "
-            "the file to fetch it again; delete the record as well if the file was replaced on purpose."
+            f"{source} has changed since its first use: its sha256 must be {' '.join(known) or 'recorded'}, as in "
+            f"{record}, got {info.sha256}. Delete the file to fetch it again; delete the record as well if you "
+            "replaced the file."
         )
 
 
