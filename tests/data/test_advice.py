@@ -103,7 +103,7 @@ def test_unknown_bytes_have_no_format(tmp_path):
         (errno.ENOSPC, "Make room"),
         (errno.EDQUOT, "quota"),
         (errno.EROFS, "read-only"),
-        (errno.ELOOP, "Links lead back"),
+        (errno.ELOOP, "leads back to itself"),
         (errno.ENAMETOOLONG, "shorter name"),
         (errno.ENOMEM, "fewer --workers"),
     ],
@@ -123,7 +123,7 @@ def test_an_errno_without_advice_of_its_own_takes_the_callers():
 
 def test_permissions_say_what_was_asked_for():
     error = OSError(errno.EACCES, "Permission denied")
-    assert "permission to read, or change it (`chmod u+r /x`)" in advice.way_out(error, "/x")
+    assert "read permission, or grant it (`chmod u+r /x`)" in advice.way_out(error, "/x")
     assert "chmod u+w" in advice.way_out(error, "/x", writing=True)
 
 

@@ -46,7 +46,7 @@ def test_an_empty_split_says_why_and_which_share_fills_it(share, says, class_fol
     opened = open_set(tmp_path / "set")
     said = opened.why_empty("val")
     assert says in said
-    assert said.endswith("Prepare it again, into another folder: --val 0.09 gives at least one image a category")
+    assert said.endswith("Prepare the set again in another folder: --val 0.09 gives at least one image a category")
     with pytest.raises(ConvRNNError, match="has no split 'val'; it has train: .*--val 0.09 gives"):
         opened.table("val")
 
@@ -56,7 +56,7 @@ def test_an_empty_split_of_a_split_file_says_so(class_folders, tmp_path):
     split = json.loads((tmp_path / "set" / "split.json").read_text())
     (tmp_path / "own.json").write_text(json.dumps({"train": split["train"]}))
     prepare(class_folders, tmp_path / "other", images="all", workers=1, split_file=tmp_path / "own.json")
-    assert "its split file names none" in open_set(tmp_path / "other").why_empty("val")
+    assert "its split file names no images of 'val'" in open_set(tmp_path / "other").why_empty("val")
 
 
 def test_where_no_share_helps_that_is_said(own_folders, tmp_path):

@@ -46,20 +46,20 @@ def test_tasks_that_are_none(task):
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("dask", "distributed")])
 def test_an_engine_that_is_not_installed(name, package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConvRNNError, match=f"needs the package {package}: pip install"):
+    with pytest.raises(ConvRNNError, match=rf"needs the package {package}, which is not installed. Run `pip install 'convrnn-data\[{name}\]'`"):
         jobs_module.check_engine(name, None)
 
 
 def test_an_address_that_no_engine_would_use():
     with pytest.raises(
-        ConvRNNError, match="--address is 'head:6379', and --engine local works on this machine alone"
+        ConvRNNError, match="--address cannot be used with --engine local, .* got 'head:6379'"
     ):
         jobs_module.check_engine("local", None, "head:6379")
     jobs_module.check_engine("local", None)
 
 
 def test_a_worker_of_this_machine_that_is_killed():
-    with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
+    with pytest.raises(ConvRNNError, match="ended before it finished its job") as caught:
         list(jobs_module.run_jobs(die, range(4), 4, workers=2))
     assert len(str(caught.value).splitlines()) == 1
 
@@ -106,7 +106,7 @@ def test_what_a_job_raises_comes_through_dask(dask_address):
 
 def test_a_scheduler_without_workers(dask_address, monkeypatch):
     monkeypatch.setattr(jobs_module, "WAIT", 1)
-    with pytest.raises(ConvRNNError, match="has no workers; start them with: dask worker"):
+    with pytest.raises(ConvRNNError, match="has no workers. Start one with `dask worker"):
         list(jobs_module.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
 
@@ -122,7 +122,7 @@ def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch
 
     monkeypatch.setattr(distributed.Client, "_run", run)
     jobs = jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
-    with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}; install convrnn-data"):
+    with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}: every worker must have version .* Install convrnn-data"):
         list(jobs)
 
 
@@ -145,7 +145,7 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
     monkeypatch.setattr(jobs_module, "WAIT", 2)
     for lose, message in (
         (lose_workers, "has lost all workers"),
-        (lose_scheduler, "scheduler at .* is gone"),
+        (lose_scheduler, "scheduler at .* no longer answers"),
     ):
         with distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"

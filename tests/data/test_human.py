@@ -152,16 +152,16 @@ def own(stimuli, tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("BlurSplit_color/2/holiday.JPEG", "it is not named {index}_"),
-        ("BlurSplit_color/2/notes.txt", "it is not named {index}_"),
-        ("BlurSplit_color/2/1_blur_3_car_exit2.JPEG", "names block 2 itself"),
-        ("BlurSplit_color/1_blur_3_car.JPEG", "beside the blocks"),
+        ("BlurSplit_color/2/holiday.JPEG", "its name must be {index}_"),
+        ("BlurSplit_color/2/notes.txt", "its name must be {index}_"),
+        ("BlurSplit_color/2/1_blur_3_car_exit2.JPEG", "must not give a block in a block folder, got _exit2"),
+        ("BlurSplit_color/1_blur_3_car.JPEG", "must be in one of the block folders 0 to 4"),
     ],
 )
 def test_files_that_do_not_fit_are_named(own, tmp_path, name, reason):
     (own / name).write_bytes(b"x")
     with pytest.raises(
-        ConvRNNError, match=f"1 file.s. among the stimuli do not fit, the first: {own / name}"
+        ConvRNNError, match=f"1 file.s. in {own} are not stimuli, the first: {own / name}"
     ):
         list_stimuli(own)
     done = reformat(own, tmp_path / "new")
@@ -178,7 +178,7 @@ def test_a_cut_stimulus_is_listed(own, tmp_path):
     for layout in ("folders", "shards"):
         done = reformat(own, tmp_path / layout, layout)
         assert done.images == 89
-        assert done.misfits == ((str(victim.relative_to(own)), "the JPEG is cut: it has no end"),)
+        assert done.misfits == ((str(victim.relative_to(own)), "the JPEG is truncated: it has no end marker"),)
 
 
 def test_a_stimulus_in_the_wrong_folder_is_named(stimuli, tmp_path):
@@ -186,7 +186,7 @@ def test_a_stimulus_in_the_wrong_folder_is_named(stimuli, tmp_path):
     path = next((tmp_path / "new" / "color" / "car").iterdir())
     (tmp_path / "new" / "color" / "dog").mkdir(exist_ok=True)
     path.rename(tmp_path / "new" / "color" / "dog" / path.name)
-    with pytest.raises(ConvRNNError, match="by its name it belongs to color/car"):
+    with pytest.raises(ConvRNNError, match="by its name, it must be in color/car"):
         list_stimuli(tmp_path / "new")
 
 
@@ -269,7 +269,7 @@ def test_a_dead_link_is_named(own, place):
     if (own / place).is_dir():
         shutil.rmtree(own / place)
     (own / place).symlink_to("/nowhere")
-    with pytest.raises(ConvRNNError, match=r"do not fit, the first: \S+: it links to nothing"):
+    with pytest.raises(ConvRNNError, match=r"are not stimuli, the first: \S+: it is a link to a file that does not exist"):
         list_stimuli(own)
 
 
@@ -305,7 +305,7 @@ def test_incomplete_blocks_are_named(own, tmp_path, lost, named):
 def test_what_is_there_is_not_overwritten(stimuli, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "mine").write_text("x")
-    with pytest.raises(ConvRNNError, match="exists already"):
+    with pytest.raises(ConvRNNError, match="cannot make .*: it must be a new or empty folder, got a folder with files"):
         reformat(stimuli, tmp_path / "new")
     assert (tmp_path / "new" / "mine").read_text() == "x"
 
@@ -328,5 +328,7 @@ def test_what_is_no_test_set_is_refused(what, tmp_path, class_folders):
     ]
     if what == "file":
         folder.write_text("x")
-    with pytest.raises(ConvRNNError, match="looked for"):
+    says = {"file": "is not a directory: .*Check the path", "nothing": "does not exist: .*Check the path"}
+    otherwise = "is not the human test set: it must hold .* Give the folder of the stimuli"
+    with pytest.raises(ConvRNNError, match=says.get(what, otherwise)):
         list_stimuli(folder)

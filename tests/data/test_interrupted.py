@@ -65,7 +65,7 @@ def run(work: str, name: str) -> "subprocess.CompletedProcess[str]":
 def test_an_interruption_is_never_lost(work: str, name: str, code: int, word: str) -> None:
     done = run(work, name)
     assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr == f"it: error: {word}; run the same command again; prepare goes on from here\n"
+    assert done.stderr == f"it: error: {word}; run the same command again; prepare resumes where it stopped\n"
 
 
 def test_what_was_done_before_the_interruption_came_through_is_done() -> None:
@@ -100,7 +100,7 @@ def test_a_task_that_fails_leaves_the_plan_to_the_others(own_folders: Path, tmp_
         # The images go between listing and copying.
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("convrnn_data.imagenet.preparing._refuse_full_disk", lambda *_: own_folders.rename(hidden))
-            with pytest.raises(ConvRNNError, match="must stay as it is"):
+            with pytest.raises(ConvRNNError, match="Do not change the source while it is copied"):
                 prepare(own_folders, out, task="1/2", **settings)
         hidden.rename(own_folders)
 

@@ -162,14 +162,14 @@ def test_a_damaged_validation_image_is_compared_with_nothing(
     path.write_bytes(path.read_bytes()[:500])
     done = prepare(class_folders, tmp_path / "set", validation=broken, exclude_stimuli=human, **ALL)
     assert done.near_duplicates == {"left_out": 6, "stimuli": 7, "matched": 6}
-    assert "is cut within its header" in (tmp_path / "set/rejected.csv").read_text()
+    assert "is truncated within its header" in (tmp_path / "set/rejected.csv").read_text()
 
 
 def test_a_damaged_stimulus_and_no_stimulus_are_one_clear_error(class_folders, validation, human, tmp_path):
     broken = shutil.copytree(human, tmp_path / "human")
     path = list_stimuli(broken)[0].path
     path.write_bytes(b"\xff\xd8 cut")
-    for stimuli, says in ((broken, "cannot be compared"), (validation, "is not the human test set")):
+    for stimuli, says in ((broken, "cannot compare the images with stimulus .*: the JPEG's header is damaged"), (validation, "is not the human test set")):
         with pytest.raises(ConvRNNError, match=says):
             prepare(class_folders, tmp_path / "set", validation=validation, exclude_stimuli=stimuli, **ALL)
         assert not (tmp_path / "set").exists()

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
+from convrnn_data.imagenet import choosing
+from convrnn_data.imagenet.choosing import FIRST_WORDS
 from convrnn_data.imagenet.plan import Settings, describe, make_plan
 from convrnn_data.shards.formats import differences
 from convrnn_data.imagenet.sources import ClassListing, Container, Listing, Source, find_source, list_images
@@ -131,7 +133,7 @@ def test_each_setting_that_changes_bytes_changes_the_hash_and_is_named(name):
     ]
     assert plans[0].hash != plans[1].hash
     said = differences(describe(plans[0]), describe(plans[1]))
-    assert said == f"{name} {getattr(base, name)} there, {OTHERS[name]} now"
+    assert said == f"{name} must be {getattr(base, name)}, got {OTHERS[name]}"
 
 
 def test_sets_made_before_validation_images_could_be_given_are_gone_on_with():
@@ -150,7 +152,7 @@ def test_a_changed_image_changes_the_hash(own_folders):
         path = own_folders / "train" / "n02690373" / "n02690373_1.JPEG"
         path.write_bytes(path.read_bytes() + b"\0")
     assert plans[0].hash != plans[1].hash
-    assert differences(describe(plans[0]), describe(plans[1])) == "its images have changed"
+    assert differences(describe(plans[0]), describe(plans[1])) == "the images have changed"
 
 
 def test_listed_takes_the_listed_and_counts_the_missing(class_folders):
@@ -181,7 +183,7 @@ def test_a_split_file_is_followed(tmp_path):
 def test_a_split_file_must_name_every_image(tmp_path):
     path = tmp_path / "split.json"
     path.write_text(json.dumps({"train": ["n02690373_1", "n02690373_77"], "val": ["n02085782_1"]}))
-    with pytest.raises(ConvRNNError, match=r"says nothing of 1 of the 3 images \(the first: n02690373_2\)"):
+    with pytest.raises(ConvRNNError, match=r"does not name 1 of the 3 images \(the first: n02690373_2\)"):
         make_plan(listing_of((2, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
     with pytest.raises(ConvRNNError, match=r"names 1 images that do not exist \(the first: n02690373_77\)"):
         make_plan(listing_of((1, 1)), shipped_lists(), Settings(images="all"), assigned=read_split(path))
@@ -199,7 +201,7 @@ def test_a_split_file_must_name_every_image(tmp_path):
     "name",
     ["n02690373_1.2.JPEG", "n02690373 1.JPEG", "n02085782_5.JPEG", ".JPEG", "n" * 91 + ".JPEG", "ü.JPEG"],
 )
-def test_names_that_make_no_key_are_rejected(name):
+def test_names_that_make_no_key_are_rejected(name, monkeypatch):
     column = np.array([1], dtype=np.int64)
     bad = ClassListing(Container("n02690373", Path("a")), np.array([name.encode()]), column, column, column)
     listing = listing_of((1, 1))
@@ -207,6 +209,13 @@ def test_names_that_make_no_key_are_rejected(name):
     plan = make_plan(listing, shipped_lists(), Settings(images="all"))
     assert [source for source, _ in plan.rejected] == [f"n02690373/{name}"]
     assert plan.keys.tolist() == [b"n02085782_1"]
+    # The hash is that of the reason's first wording.
+    for new, first in FIRST_WORDS.items():
+        constant = next(key for key, value in vars(choosing).items() if value == new)
+        monkeypatch.setattr(choosing, constant, first)
+    reworded = make_plan(listing, shipped_lists(), Settings(images="all"))
+    assert reworded.rejected != plan.rejected
+    assert reworded.hash == plan.hash
 
 
 def test_two_images_with_one_key_are_refused(own_folders, make_jpeg):

@@ -99,7 +99,7 @@ def test_an_exception_of_a_job_comes_through():
     ],
 )
 def test_a_worker_that_dies_is_one_clear_line(function, job, cause):
-    with pytest.raises(ConvRNNError, match="ended before its job did") as caught:
+    with pytest.raises(ConvRNNError, match="ended before it finished its job") as caught:
         list(map_in_processes(function, [job] * 4, 2))
     assert cause in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -160,7 +160,7 @@ def test_a_worker_that_cannot_be_started(monkeypatch):
 
     monkeypatch.setattr(process_pool.SpawnProcess, "start", none)
     with pytest.raises(
-        ConvRNNError, match="cannot be started: Resource temporarily unavailable. Lower --workers"
+        ConvRNNError, match="cannot start a local worker process: Resource temporarily unavailable. Lower --workers"
     ):
         list(map_in_processes(double, range(3), 2))
 

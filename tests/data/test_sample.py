@@ -280,7 +280,7 @@ def test_three_quarters_of_the_color_files_have_three_more_rows_between_two_bloc
 
 def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ConvRNNError, match="got one with files"):
+    with pytest.raises(ConvRNNError, match="got a folder with files"):
         draw_sample(tmp_path, **SMALL)
     with pytest.raises(ConvRNNError, match="got a file"):
         draw_sample(tmp_path / "mine.txt", **SMALL)

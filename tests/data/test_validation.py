@@ -228,16 +228,16 @@ def test_a_bad_validation_image_is_left_out_with_the_reason(class_folders, tmp_p
     with open(out / "rejected.csv", newline="") as file:
         assert list(csv.reader(file))[1:] == [
             [f"n02132136/{name_of(2)}", "the file is empty"],
-            [f"n02690373/{name_of(1)}", "the JPEG is cut: it has no end"],
+            [f"n02690373/{name_of(1)}", "the JPEG is truncated: it has no end marker"],
         ]
     assert open_set(out).origins("val") == {"validation": 14}
 
 
 def test_another_validation_split_is_another_plan(class_folders, tmp_path, common):
     prepare(class_folders, tmp_path / "set", val=0, **common)
-    with pytest.raises(ConvRNNError, match="another plan: validation val there, test now"):
+    with pytest.raises(ConvRNNError, match="another plan: validation must be val, got test"):
         prepare(class_folders, tmp_path / "set", val=0, validation_split="test", **common)
-    with pytest.raises(ConvRNNError, match="another plan: validation val there, None now"):
+    with pytest.raises(ConvRNNError, match="another plan: validation must be val, got None"):
         prepare(class_folders, tmp_path / "set", val=0, **ALL)
 
 
@@ -254,22 +254,22 @@ def kit_of(folder, meta, truth="1\n"):
 
 BAD_LABELS = {
     "missing": (lambda root: root / "none.txt", "No such file"),
-    "binary": (lambda root: write(root / "l", b"\xff\xfe\x00"), "not text"),
-    "empty": (lambda root: write(root / "l", ""), "names no image such as"),
-    "Caffe's numbers after names": (lambda root: write(root / "l", f"{name_of(1)} 65\n"), "names no image"),
+    "binary": (lambda root: write(root / "l", b"\xff\xfe\x00"), "must be UTF-8 text"),
+    "empty": (lambda root: write(root / "l", ""), "must name images such as .*, got none"),
+    "Caffe's numbers after names": (lambda root: write(root / "l", f"{name_of(1)} 65\n"), "must name images such as .*, got none"),
     "a line of another form": (
         lambda root: write(root / "l", f"{name_of(1)},n02690373\nnothing\n"),
         "line 2 must name an image and its synset, got 'nothing'",
     ),
     "two synsets for an image": (
         lambda root: write(root / "l", f"{name_of(1)},n02690373\n{name_of(1)},n02132136\n"),
-        "has two synsets, n02690373 and n02132136",
+        "image 00000001 must have one synset, got n02690373 and n02132136",
     ),
     "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
-    "no meta.mat": (lambda root: write(root / "l", "1\n2\n"), r"meta\.mat beside it"),
+    "no meta.mat": (lambda root: write(root / "l", "1\n2\n"), r"No such file or directory. Put the devkit's meta\.mat beside"),
     "another meta.mat": (lambda root: kit_of(root, b"no matlab file"), r"meta\.mat is damaged, or not the devkit's"),
     "a damaged archive": (lambda root: write(root / "l.tar.gz", b"\x1f\x8b\x08\x00damaged"), "is damaged"),
-    "another archive": (lambda root: _archive(root), "has no ILSVRC2012_validation_ground_truth.txt"),
+    "another archive": (lambda root: _archive(root), "the archive must hold ILSVRC2012_validation_ground_truth.txt"),
     "an empty folder": (lambda root: root, "No such file"),
 }
 
@@ -286,7 +286,7 @@ def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
     make, says = BAD_LABELS[case]
     with pytest.raises(ConvRNNError, match=says) as caught:
         read_ground_truth(make(tmp_path))
-    assert "Give ILSVRC2012_devkit_t12" in str(caught.value)
+    assert ("Give ILSVRC2012_devkit_t12" in str(caught.value)) == (case != "no meta.mat")
 
 
 @pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])
@@ -308,7 +308,7 @@ def test_an_id_without_synset_is_named(tmp_path):
     devkit(tmp_path / "data")
     truth = tmp_path / "data/ILSVRC2012_validation_ground_truth.txt"
     truth.write_text("1\n7\n")
-    with pytest.raises(ConvRNNError, match=r"line 2 must be an ILSVRC2012_ID that meta\.mat has, got '7'"):
+    with pytest.raises(ConvRNNError, match=r"line 2 must be an ILSVRC2012_ID listed in meta\.mat, got '7'"):
         read_ground_truth(truth)
 
 
@@ -317,22 +317,22 @@ BAD_IMAGES = {
     "an empty folder": (lambda root, _: root, "holds no ILSVRC validation images.*got nothing"),
     "other images": (lambda root, _: write(root / "a.JPEG", b"x").parent, r"got a\.JPEG"),
     "no tar": (lambda root, _: write(root / "val.tar", b"x" * 2000), "is not a tar"),
-    "a cut tar": (lambda root, tar: write(root / "val.tar", tar.read_bytes()[:20_000]), "is cut"),
+    "a cut tar": (lambda root, tar: write(root / "val.tar", tar.read_bytes()[:20_000]), "is truncated"),
     "none of the categories": (
         lambda root, _: write(root / OUTSIDE / name_of(5), b"x").parents[1],
-        "no validation image of the 16 categories, among 1 images",
+        "no validation images of the 16 categories, got 1 of other classes",
     ),
     "one image twice": (
         lambda root, _: [write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED][0],
-        "holds ILSVRC2012_val_00000001.JPEG 4 times",
+        "holds ILSVRC2012_val_00000001.JPEG 4 times: each",
     ),
     "folder and labels differ": (
         lambda root, _: write(root / "n02132136" / name_of(1), b"x").parents[1],
-        "two synsets: n02132136 by its folder or name, n02690373 by",
+        "must have one synset, got n02132136 by its folder or name and n02690373 by",
     ),
     "more images than labels": (
         lambda root, _: write(root / name_of(21), b"x").parent,
-        "no label for ILSVRC2012_val_00000021.JPEG in .*; it has 20, the highest for image 00000020",
+        "no label for ILSVRC2012_val_00000021.JPEG in .*: it has 20 labels, the highest for image 00000020",
     ),
 }
 
@@ -350,13 +350,13 @@ def test_images_of_another_form_are_one_clear_error(case, tmp_path, archive, lin
 
 
 def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
-    with pytest.raises(ConvRNNError, match=r"are not known: no labels beside them\. Give --validation-labels"):
+    with pytest.raises(ConvRNNError, match=r"cannot find the labels .* beside them\. Pass --validation-labels"):
         prepare(class_folders, tmp_path / "set", validation=archive, **ALL)
 
 
 @pytest.mark.parametrize("option", ["validation_labels", "exclude_stimuli"])
 def test_options_that_need_validation_images_say_so(option, class_folders, tmp_path):
-    with pytest.raises(ConvRNNError, match="go with --validation; give it too"):
+    with pytest.raises(ConvRNNError, match="need --validation. Pass --validation, or remove"):
         prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
 
 

@@ -98,29 +98,34 @@ def read_lists(folder: Path) -> ImageLists:
             where = f"{folder / category}.txt, line {line}"
             if match is None:
                 raise ConvRNNError(
-                    f"{where}: {name!r} is not an ImageNet training file name such as n02690373_10001.JPEG"
+                    f"{where}: a line must be an ImageNet training file name such as n02690373_10001.JPEG, got "
+                    f"{name!r}. Correct or remove the line"
                 )
             synset = match[1]
             if categories.setdefault(synset, category) != category:
                 raise ConvRNNError(
-                    f"{where}: synset {synset} is {categories[synset]!r} in another list. Keep it in one"
+                    f"{where}: a synset must be in one list, got {synset} in {categories[synset]}.txt and "
+                    f"{category}.txt. Remove it from one of them"
                 )
             numbers.setdefault(synset, []).append(int(match[2]))
     return _lists(categories, numbers)
+
+
+_ONE_PER_LINE = "an image list must have one ImageNet file name per line"
 
 
 def _lines(path: Path) -> list[str]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
     except OSError as error:
-        otherwise = "Image lists are a folder of 16 files, airplane.txt to truck.txt"
+        otherwise = "Give a folder of 16 image lists, airplane.txt to truck.txt"
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
     except UnicodeDecodeError as error:
         raise ConvRNNError(
-            f"{path} is not text: an image list has one ImageNet file name per line"
+            f"{path} is not ASCII text: {_ONE_PER_LINE}. Correct or replace the file"
         ) from error
     if not any(lines):
-        raise ConvRNNError(f"{path} is empty: an image list has one ImageNet file name per line")
+        raise ConvRNNError(f"{path} is empty: {_ONE_PER_LINE}. Restore the file, or add its images")
     return [line for line in lines if line]
 
 
@@ -129,8 +134,8 @@ def _lists(categories: dict[str, str], numbers: dict[str, list[int]]) -> ImageLi
     for synset, column in columns.items():
         if len(column) != len(numbers[synset]):
             raise ConvRNNError(
-                f"the lists name {len(numbers[synset]) - len(column)} image(s) of {synset} twice, in "
-                f"{categories[synset]}.txt. Name each once"
+                f"{categories[synset]}.txt lists {len(numbers[synset]) - len(column)} image(s) of {synset} twice: "
+                "every image must be listed once. Remove the repeated lines"
             )
     return ImageLists({synset: categories[synset] for synset in columns}, columns)
 

@@ -17,7 +17,8 @@ from convrnn_data.human.reformatting import Reformatted, reformat
 from convrnn_data.human.stimuli import CONDITIONS
 from convrnn_data.imagenet.preparing import Prepared, prepare
 from convrnn_data.imagenet.preview import save_preview
-from convrnn_data.shards.prepared_set import REJECTED, PreparedSet
+from convrnn_data.shards.formats import IMAGENET
+from convrnn_data.shards.prepared_set import MANIFEST, REJECTED, PreparedSet
 from convrnn_data.shards.stats import save_picture, table
 from convrnn_data.shards.verifying import verify
 
@@ -103,7 +104,7 @@ def prepare_command(
     split_file: Annotated[
         Path | None, typer.Option(help="Follow this split.json instead of drawing a split.")
     ] = None,
-    shard_size: Annotated[int, typer.Option(help="At most so many images in a shard.")] = 1000,
+    shard_size: Annotated[int, typer.Option(help="Most images in a shard.")] = 1000,
     resize: Annotated[
         int | None,
         typer.Option(
@@ -115,7 +116,7 @@ def prepare_command(
     ] = Check.header,
     strict: Annotated[bool, typer.Option("--strict", help="A bad image is an error.")] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Go on without listed images.")
+        bool, typer.Option("--allow-missing", help="Continue without the listed images that are missing.")
     ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes.", show_default="one per core")] = None,
     engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
@@ -125,9 +126,12 @@ def prepare_command(
         typer.Option(metavar="I/N", help="Only the I-th of N parts, 1 to N; then `verify OUT` completes."),
     ] = None,
 ) -> None:
-    """Make verified shards from ImageNet, or go on where a stopped run was."""
+    """Make verified shards from ImageNet, or resume a stopped run."""
     if split_file is not None and (val is not None or test is not None):
-        raise ConvRNNError("--split-file decides the whole split: leave --val and --test out")
+        raise ConvRNNError(
+            "--split-file sets the whole split, so --val and --test cannot be given with it. Remove --val and --test, "
+            "or remove --split-file"
+        )
     with progress() as report:
         prepared = prepare(
             imagenet,
@@ -199,11 +203,19 @@ def verify_command(path: Set) -> None:
         print(problem)
     if found.problems:
         raise ConvRNNError(
-            f"{path}: {len(found.problems)} problem(s). Remove the files named, a shard together with its index, and "
-            f"run `{NAME} prepare` as before: it writes these again"
+            f"{path} has {len(found.problems)} problem(s), listed above. {_way_out_of_damage(path)}"
         )
     completed = "; completed" if found.completed else ""
     print(f"{path}: {found.files:,} files, {found.bytes:,} bytes, all as written{completed}.")
+
+
+def _way_out_of_damage(path: Path) -> str:
+    if (path / MANIFEST).is_file() and PreparedSet(path).manifest["kind"] != IMAGENET:
+        return f"Remove {path} and run the same `{NAME} reformat` command again"
+    return (
+        "Remove the damaged files, a shard together with its index, and run the same "
+        f"`{NAME} prepare` command again to write them"
+    )
 
 
 @app.command("stats")

@@ -34,7 +34,9 @@ class Kind(NamedTuple):
 _DOWNLOAD = "Download the file again; log in first where the site asks for it"
 _EMPTY = Kind("empty", "an empty file", "Copy or download the file again")
 _ZEROS = Kind(
-    "zeros", "a file that begins with zeros only", "The copy was cut short: copy or download it again"
+    "zeros",
+    "a file whose first bytes are all zero",
+    "The copy is incomplete: copy or download the file again",
 )
 _HTML = Kind("html", "a web page (HTML), often a login or an error page", _DOWNLOAD)
 _XML = Kind("xml", "XML, often an error message of a download server", _DOWNLOAD)
@@ -52,8 +54,8 @@ _KERAS = Kind(
 _TAR = Kind("tar", "a tar archive", "Unpack it with `tar -xf FILE`")
 _PARQUET = Kind(
     "parquet",
-    "a Parquet file, as Hugging Face data sets have it",
-    "Export the images to class folders first, as docs/reading-shards.md shows, or take the original tar",
+    "a Parquet file, the format of Hugging Face data sets",
+    "Export the images to class folders first, as docs/reading-shards.md shows, or use the original tar",
 )
 _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x1f\x8b", Kind("gzip", "a gzip archive", "Unpack it with `gunzip FILE`")),
@@ -65,8 +67,12 @@ _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", Kind("7z", "a 7-Zip archive", "Unpack it with `7z x FILE`")),
     (0, b"Rar!\x1a\x07", Kind("rar", "a RAR archive", "Unpack it with `unrar x FILE`")),
     (0, b"PAR1", _PARQUET),
-    (0, b"ARROW1", Kind("arrow", "an Arrow file, as Hugging Face data sets cache it", _PARQUET.way_out)),
-    (0, b"\x89HDF\r\n\x1a\n", Kind("hdf5", "an HDF5 file", "Give it where a weights file is asked for")),
+    (
+        0,
+        b"ARROW1",
+        Kind("arrow", "an Arrow file, the cache format of Hugging Face data sets", _PARQUET.way_out),
+    ),
+    (0, b"\x89HDF\r\n\x1a\n", Kind("hdf5", "an HDF5 file", "Give it where a weights file is expected")),
     (0, b"\x93NUMPY", Kind("npy", "a NumPy array (.npy)", "Read it with `numpy.load`")),
     (0, b"\xff\xd8\xff", Kind("jpeg", "a JPEG image", "Give the folder or archive that holds it")),
     (0, b"\x89PNG\r\n\x1a\n", Kind("png", "a PNG image", "Give the folder or archive that holds it")),
@@ -109,7 +115,9 @@ def kind_of(head: bytes) -> Kind | None:
 
 
 _TORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
-_PICKLED = Kind("pickle", "a Python pickle", "Do not load a stranger's pickle: it runs code")
+_PICKLED = Kind(
+    "pickle", "a Python pickle", "Give the original file; loading an untrusted pickle can run code"
+)
 
 
 def _zip(head: bytes) -> Kind:
@@ -166,7 +174,7 @@ def not_a(wanted: str, path: AnyPath, kind: Kind | None, otherwise: str) -> str:
 def describe(
     error: OSError, path: AnyPath | None = None, otherwise: str = "", *, writing: bool = False
 ) -> str:
-    """Say what the system answered, and the way out of it, such as "No space left on device. Make room".
+    """Return the system's message and the way out, such as "No space left on device. Make room".
 
     Args:
         error: the error.
@@ -204,14 +212,16 @@ def way_out(
 def _dead_link(path: str, writing: bool) -> str:
     if not os.path.islink(path):
         return ""
-    return f"{path} is a link to {_target(path)}, which does not exist. Restore that, or remove the link"
+    return (
+        f"{path} is a link to {_target(path)}, which does not exist. Restore the target, or remove the link"
+    )
 
 
 def _target(path: str) -> str:
     try:
         return os.readlink(path)
     except OSError:
-        return "something"
+        return "an unknown target"
 
 
 def _nearest(path: str) -> str:
@@ -232,8 +242,8 @@ def _not_a_folder(path: str, writing: bool) -> str:
 def _denied(path: str, writing: bool) -> str:
     what = "write" if writing else "read"
     return (
-        f"Ask the owner for permission to {what}, or change it (`chmod u+{what[0]} {path or 'FILE'}`); "
-        "all folders above need x"
+        f"Ask the owner for {what} permission, or grant it (`chmod u+{what[0]} {path or 'FILE'}`); every parent folder "
+        "needs x"
     )
 
 
@@ -242,31 +252,30 @@ def _always(text: str) -> Callable[[str, bool], str]:
 
 
 def _open_files(path: str, writing: bool) -> str:
-    return "Raise the limit of open files, such as `ulimit -n 4096`, or use fewer --workers"
+    return "Raise the limit on open files (`ulimit -n 4096`), or use fewer --workers"
 
 
 _REMOUNT = _always(
-    "The network disk has lost the file or the connection: mount it again and rerun the command"
+    "The network disk has lost the file or the connection: mount it again, and run the same command again"
 )
-_QUOTA = _always("The quota on this disk is used up: remove files, or choose a place on another disk")
+_QUOTA = _always("The disk quota is used up: delete files, or choose a folder on another disk")
 _WAYS: dict[int, Callable[[str, bool], str]] = {
     errno.ENOENT: _dead_link,
     errno.ENOTDIR: _not_a_folder,
     errno.EACCES: _denied,
     errno.EPERM: _denied,
     errno.EMFILE: _open_files,
-    errno.ENFILE: _always(
-        "The whole machine has too many open files: end other programs, or raise fs.file-max"
-    ),
-    errno.ENOSPC: _always("Make room on the disk (`df -h`, `df -i`), or choose a place on another one"),
+    errno.ENFILE: _always("The machine has run out of open files: end other programs, or raise fs.file-max"),
+    errno.ENOSPC: _always("Make room on the disk (`df -h`, `df -i`), or choose a folder on another disk"),
     errno.EDQUOT: _QUOTA,
     errno.EFBIG: _always(
-        "The disk or `ulimit -f` allows no file of this size (FAT32: 4 GB): choose another disk, or raise the limit"
+        "The file would exceed the largest size allowed by the disk (FAT32: 4 GB) or by `ulimit -f`: choose another "
+        "disk, or raise the limit"
     ),
     errno.EIO: _always(
-        "The disk or the connection to it fails: look at `dmesg`, and copy the file from elsewhere or to another disk"
+        "The disk or its connection is failing: check `dmesg`, and use a copy on another disk"
     ),
-    errno.EROFS: _always("The disk is mounted read-only: choose a place on another one"),
+    errno.EROFS: _always("The disk is mounted read-only: choose a folder on another disk"),
     errno.ESTALE: _REMOUNT,
     errno.ENOTCONN: _REMOUNT,
     errno.ETIMEDOUT: _REMOUNT,
@@ -275,12 +284,14 @@ _WAYS: dict[int, Callable[[str, bool], str]] = {
     errno.ECONNRESET: _REMOUNT,
     errno.ENODEV: _REMOUNT,
     errno.ENXIO: _REMOUNT,
-    errno.ELOOP: _always("Links lead back to themselves: remove or mend them"),
+    errno.ELOOP: _always("A symbolic link leads back to itself: remove or correct it"),
     errno.ENAMETOOLONG: _always("Choose a shorter name or path"),
-    errno.ENOMEM: _always("Memory is short: end other programs, or use fewer --workers"),
-    errno.EBUSY: _always("Another program holds the file: end that program, and run the same command again"),
+    errno.ENOMEM: _always("Memory is full: end other programs, or use fewer --workers"),
+    errno.EBUSY: _always(
+        "Another program is using the file: end the program, and run the same command again"
+    ),
     errno.ETXTBSY: _always(
-        "Another program holds the file: end that program, and run the same command again"
+        "Another program is using the file: end the program, and run the same command again"
     ),
 }
 """errno -> what makes the way out, of a path and of whether it was to be written."""

@@ -84,7 +84,7 @@ def require_new(out: Path) -> None:
         )
     if out.is_dir() and any(out.iterdir()):
         raise ConvRNNError(
-            f"cannot make {out}: it must be a new or empty folder, got one with files. Choose another name"
+            f"cannot make {out}: it must be a new or empty folder, got a folder with files. Choose another name"
         )
 
 

@@ -34,13 +34,14 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
+        otherwise = "Restore the file from a copy, or make the set again"
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
     match = _SEAL.fullmatch(data[-_SEAL_BYTES:])
     text = data[:-_SEAL_BYTES]
     if match is None or hashlib.sha256(text).hexdigest() != match[1].decode():
         kind = advice.kind_of(data[: advice.HEAD])
         if kind is not None and kind.name not in ("json", "text"):
-            raise ConvRNNError(advice.not_a("JSON", path, kind, ""))
+            raise ConvRNNError(advice.not_a("JSON", path, kind, "Make the set again"))
         raise ConvRNNError(
             f"{path} is damaged: its sha256 does not match its content. Copy it again from an intact copy, or "
             "make the set again"
@@ -48,9 +49,7 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
     try:
         body: dict[str, Any] = json.loads(text + b"}")
     except (ValueError, RecursionError) as error:
-        raise ConvRNNError(
-            f"{path} is not JSON, so this package did not write it: {error}. Make the set again"
-        ) from error
+        raise ConvRNNError(f"{path} is not valid JSON: {error}. Make the set again") from error
     if wrong := misfit(body, {} if form is None else form):
         raise ConvRNNError(f"{path} does not have this version's format: {wrong}. Make the set again")
     return body

@@ -24,7 +24,7 @@ def silent(what: str, done: int, total: int) -> None:
     """The report that says nothing; the default of every library function."""
 
 
-GOING_ON = "run the same command again; prepare goes on from here"
+GOING_ON = "run the same command again; prepare resumes where it stopped"
 
 
 def run(

@@ -41,16 +41,17 @@ def check_engine(engine: str, workers: int | None, address: str | None = None) -
     if engine not in ENGINES:
         raise ConvRNNError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
     if workers is not None and workers < 1:
-        raise ConvRNNError(f"--workers must be at least 1, got {workers}. Leave it out for one per core")
+        raise ConvRNNError(f"--workers must be at least 1, got {workers}. Remove it to use one per core")
     if address is not None and engine == "local":
         raise ConvRNNError(
-            f"--address is {address!r}, and --engine local works on this machine alone; name the cluster's kind with "
-            "--engine ray or --engine dask, or leave --address out"
+            f"--address cannot be used with --engine local, which runs on this machine only, got {address!r}. Pass "
+            "--engine ray or --engine dask, or remove --address"
         )
     package = _PACKAGES.get(engine)
     if package and importlib.util.find_spec(package) is None:
         raise ConvRNNError(
-            f"--engine {engine} needs the package {package}: pip install 'convrnn-data[{engine}]'"
+            f"--engine {engine} needs the package {package}, which is not installed. Run "
+            f"`pip install 'convrnn-data[{engine}]'`"
         )
 
 
@@ -116,8 +117,8 @@ def _losses_said(engine: str) -> Iterator[None]:
     except _losses(engine) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ConvRNNError(
-            f"a worker of --engine {engine} ended before its job did ({reason}); what is whole is kept, so the same "
-            "command goes on from here. If memory was short, give it fewer --workers"
+            f"a worker of --engine {engine} ended before it finished its job ({reason}). Finished files are kept, so "
+            "run the same command again to resume. If memory was short, lower --workers"
         ) from error
 
 
@@ -162,7 +163,11 @@ def _ray(workers: int | None, address: str | None) -> Iterator[None]:
             address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
         )
     except (OSError, RuntimeError, ValueError) as error:
-        raise ConvRNNError(f"no Ray cluster answers at {address}: {error}") from error
+        if address is None:
+            raise ConvRNNError(f"cannot start Ray on this machine: {error}. Use --engine local") from error
+        raise ConvRNNError(
+            f"no Ray cluster answers at {address}: {error}. Start the cluster, or correct --address"
+        ) from error
     try:
         yield
     finally:
@@ -189,7 +194,9 @@ def _require_package(client: Any, package: str) -> None:
     for worker, found in _versions(client, package).items():
         if found != own:
             has = f"has {package} {found}" if isinstance(found, str) else f"lacks {package}"
-            raise ConvRNNError(f"the Dask worker {worker} {has}; install {package} {own} where it runs")
+            raise ConvRNNError(
+                f"the Dask worker {worker} {has}: every worker must have version {own}. Install {package} {own} on it"
+            )
 
 
 def _versions(client: Any, package: str) -> dict[str, Any]:
@@ -199,7 +206,7 @@ def _versions(client: Any, package: str) -> dict[str, Any]:
         return client.sync(client._run, version, package, on_error="return", callback_timeout=LOST)
     except TimeoutError as error:
         raise ConvRNNError(
-            f"a Dask worker does not answer: none may take longer than {LOST} s. Restart the workers of the cluster"
+            f"a Dask worker does not answer: every worker must answer within {LOST} s. Restart the cluster's workers"
         ) from error
 
 
@@ -251,8 +258,8 @@ def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
             since = time.monotonic()
         elif time.monotonic() - since > LOST:
             raise ConvRNNError(
-                f"the Dask cluster has lost all workers: none is left after {LOST} s. Finished files are kept; start "
-                "workers and run the same command again to resume"
+                f"the Dask cluster has lost all workers: none has joined within {LOST} s. Finished files are kept. "
+                "Start workers, and run the same command again to resume"
             )
 
 
@@ -266,8 +273,8 @@ def _threads(client: Any) -> dict[str, int]:
 
 def _no_scheduler(client: Any) -> ConvRNNError:
     return ConvRNNError(
-        f"the Dask scheduler at {client.scheduler.address} is gone: it no longer answers. Finished files are kept; "
-        "start a cluster and run the same command again to resume"
+        f"the Dask scheduler at {client.scheduler.address} no longer answers. Finished files are kept. Restart the "
+        "cluster, and run the same command again to resume"
     )
 
 
@@ -302,12 +309,14 @@ def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
     try:
         client = Client(address, timeout=WAIT)
     except (OSError, ValueError) as error:
-        raise ConvRNNError(f"no Dask scheduler answers at {address}: {error}") from error
+        raise ConvRNNError(
+            f"no Dask scheduler answers at {address}: {error}. Start the scheduler, or correct --address"
+        ) from error
     with client:
         try:
             client.wait_for_workers(1, timeout=WAIT)
         except TimeoutError as error:
             raise ConvRNNError(
-                f"the Dask scheduler at {address} has no workers; start them with: dask worker {address}"
+                f"the Dask scheduler at {address} has no workers. Start one with `dask worker {address}`"
             ) from error
         yield client

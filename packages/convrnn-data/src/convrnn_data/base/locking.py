@@ -61,7 +61,8 @@ def _acquire(path: Path, kind: int) -> int | None:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise ConvRNNError(
-                f"cannot write into {path.parent}: {advice.describe(error, path.parent, writing=True)}"
+                f"cannot write into {path.parent}: "
+                f"{advice.describe(error, path.parent, 'Choose another folder', writing=True)}"
             ) from error
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -69,14 +70,17 @@ def _acquire(path: Path, kind: int) -> int | None:
             os.close(file)
             if error.errno in _HELD and _locks_work(path.parent):
                 raise ConvRNNError(
-                    f"another run is writing into {path.parent}: a folder takes one at a time. Wait until it is done, "
-                    "or choose another folder"
+                    f"another run is writing into {path.parent}: only one run may write into a folder. Wait until it "
+                    "is done, or choose another folder"
                 ) from None
             if error.errno not in (*_UNSUPPORTED, *_HELD):
-                raise ConvRNNError(f"cannot lock {path}: {advice.describe(error, path)}") from error
+                otherwise = "Choose a folder on another disk"
+                raise ConvRNNError(
+                    f"cannot lock {path}: {advice.describe(error, path, otherwise)}"
+                ) from error
             _LOG.warning(
-                "%s is on a disk without file locks (%s): two runs that write there at once are not kept apart. Start "
-                "one at a time",
+                "%s is on a disk without file locks (%s): runs that write there at the same time are not kept apart. "
+                "Start one at a time",
                 path.parent,
                 error.strerror,
             )

@@ -44,8 +44,8 @@ def finish_printing() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, _Output) and stream.lost is not None:
             print(
-                f"{_NAMES[stream.number]} was lost: {stream.lost}; files are complete, and the exit code says whether "
-                "the work is",
+                f"a part of {_NAMES[stream.number]} was lost: {stream.lost}. Files are not affected, and the exit code "
+                "says whether the command succeeded",
                 file=sys.stderr,
             )
 

@@ -75,8 +75,8 @@ def map_in_processes(
         # A signal to the whole process group may reach a worker before it reaches this process.
         time.sleep(0.1)
         raise ConvRNNError(
-            f"a local worker process ended before its job did ({cause}). Finished files are "
-            "kept, so run the same command again to resume. If memory was short, lower --workers."
+            f"a local worker process ended before it finished its job ({cause}). Finished files are kept, so run the "
+            "same command again to resume. If memory was short, lower --workers"
         ) from lost
 
 
@@ -137,7 +137,7 @@ def _executor(workers: int, context: _Context) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
     except (OSError, NotImplementedError, ImportError) as error:  # no semaphores, or no /dev/shm
         raise ConvRNNError(
-            f"local worker processes cannot be used: the system refused a queue ({error}). Use --workers 1."
+            f"cannot start local worker processes: the system refused a queue ({error}). Use --workers 1"
         ) from error
 
 
@@ -146,8 +146,8 @@ def _submit(executor: ProcessPoolExecutor, function: Callable[[Job], Result], jo
         return executor.submit(function, job)
     except OSError as error:
         raise ConvRNNError(
-            f"a local worker process cannot be started: {error.strerror or error}. Lower --workers, or raise the "
-            "limits on processes and open files (`ulimit -u`, `ulimit -n`)."
+            f"cannot start a local worker process: {error.strerror or error}. Lower --workers, or raise the limits on "
+            "processes and open files (`ulimit -u`, `ulimit -n`)"
         ) from error
 
 

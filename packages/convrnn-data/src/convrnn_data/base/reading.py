@@ -84,7 +84,7 @@ def require_posix(package: str) -> None:
         import fcntl  # noqa: F401
     except ImportError:
         raise ConvRNNError(
-            f"{package} needs a POSIX system (Linux or macOS), got {sys.platform}. On Windows run it within WSL 2"
+            f"{package} needs a POSIX system (Linux or macOS), got {sys.platform}. On Windows, run it in WSL 2"
         ) from None
 
 
@@ -98,6 +98,6 @@ def require_current_folder() -> None:
         os.getcwd()
     except OSError as error:
         raise ConvRNNError(
-            f"the current folder cannot be used: {error.strerror}; it was probably removed or unmounted. "
-            "Change to a folder that exists (`cd`) and run the command again"
+            f"the current folder cannot be used: {error.strerror}. It was probably removed or unmounted: change to a "
+            "folder that exists (`cd`) and run the command again"
         ) from error

@@ -23,16 +23,18 @@ def misfit(value: Any, form: Any, where: str = "") -> str | None:
         return (
             None
             if any(misfit(value, one) is None for one in form)
-            else f"{where or 'it'} is none of its kinds"
+            else f"{where or 'it'} has none of the allowed types"
         )
     if isinstance(form, list):
         return (
             _first(misfit(one, form[0], f"{where}[{at}]") for at, one in enumerate(value))
             if isinstance(value, list)
-            else f"{where or 'it'} is no list"
+            else f"{where or 'it'} is not a list"
         )
     if isinstance(form, Mapping):
-        return _entries(value, form, where) if isinstance(value, dict) else f"{where or 'it'} is no object"
+        return (
+            _entries(value, form, where) if isinstance(value, dict) else f"{where or 'it'} is not an object"
+        )
     if isinstance(form, range):
         right = type(value) is int and value in form
     elif isinstance(form, re.Pattern):
@@ -49,7 +51,7 @@ def _entries(value: dict[str, Any], form: Mapping[Any, Any], where: str) -> str 
     for name, inner in form.items():
         if isinstance(name, re.Pattern):
             if wrong := [key for key in value if not name.fullmatch(key)]:
-                return f"{where or 'it'} has an entry {_shown(wrong[0])}"
+                return f"{where or 'it'} has an unexpected entry {_shown(wrong[0])}"
             return _first(misfit(one, inner, path + key) for key, one in value.items())
         if name not in value:
             return f"{path}{name} is missing"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data.base import advice
+from convrnn_data.base.atomic import require_new
 from convrnn_data.base.checksummed_json import seal
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
@@ -79,8 +80,7 @@ def reformat(
     old, new = Path(old), Path(new)
     if layout not in LAYOUTS:
         raise ConvRNNError(f"--layout must be {' or '.join(LAYOUTS)}, got {layout!r}")
-    if new.exists() and (not new.is_dir() or any(new.iterdir())):
-        raise ConvRNNError(f"{new} exists already. Choose another name, or remove it first")
+    require_new(new)
     scan = scan_stimuli(old)
     _require_stimuli(scan)
     write = _write_folders if layout == "folders" else _write_shards
@@ -95,7 +95,10 @@ def reformat(
 def _require_stimuli(scan: Scan) -> None:
     if not scan.stimuli:
         path, reason = scan.misfits[0]
-        raise ConvRNNError(f"none of {len(scan.misfits)} files fits, the first: {path}: {reason}")
+        raise ConvRNNError(
+            f"{scan.root} holds no stimuli, got {len(scan.misfits)} other file(s), the first: {path}: {reason}. Give "
+            "the folder of the stimuli"
+        )
 
 
 @contextlib.contextmanager

@@ -159,8 +159,8 @@ def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
     if scan.misfits:
         path, reason = scan.misfits[0]
         raise ConvRNNError(
-            f"{len(scan.misfits)} file(s) among the stimuli do not fit, the first: {path}: {reason}. Remove them, or "
-            "let `convrnn-data reformat` leave them out"
+            f"{len(scan.misfits)} file(s) in {folder} are not stimuli, the first: {path}: {reason}. Remove them, or "
+            "leave them out with `convrnn-data reformat`"
         )
     return list(scan.stimuli)
 
@@ -175,7 +175,9 @@ def scan_stimuli(folder: Path) -> Scan:
     with contextlib.suppress(PermissionError):  # then listing says so
         if not folder.is_dir():
             state = "is not a directory" if folder.exists() else "does not exist"
-            raise ConvRNNError(f"{folder} {state}; the human test set is looked for there as {LAYOUTS}")
+            raise ConvRNNError(
+                f"{folder} {state}: the human test set must be a folder of {LAYOUTS}. Check the path"
+            )
     entries = names_in(folder)
     if MANIFEST in entries:
         layout = _in_shards
@@ -188,17 +190,18 @@ def scan_stimuli(folder: Path) -> Scan:
     try:
         found = [*layout(folder)]
     except OSError as error:  # a folder may be listed and yet not let anybody look at what it lists
+        place = error.filename or folder
         raise ConvRNNError(
-            f"cannot list the stimuli: {advice.describe(error, error.filename or folder)}"
+            f"cannot list {place}: {advice.describe(error, place, 'Every folder and stimulus must be readable')}"
         ) from error
     stimuli = [one for one in found if isinstance(one, Stimulus)]
     misfits = [one for one in found if isinstance(one, tuple)]
     aside = [one for one in found if isinstance(one, Path)]
     if not stimuli and not misfits:
-        listed = (
-            ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "nothing, the folder is empty"
+        listed = ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "an empty folder"
+        raise ConvRNNError(
+            f"{folder} is not the human test set: it must hold {LAYOUTS}, got {listed}. Give the folder of the stimuli"
         )
-        raise ConvRNNError(f"{folder} is not the human test set: looked for {LAYOUTS}; found {listed}")
     _refuse_duplicates(stimuli)
     return Scan(folder, tuple(sorted(stimuli, key=_order)), tuple(sorted(misfits)), tuple(sorted(aside)))
 
@@ -258,7 +261,7 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
     return said
 
 
-_DEAD = "it links to nothing"
+_DEAD = "it is a link to a file that does not exist"
 
 
 def _in_osf(folder: Path) -> Iterator[Found]:
@@ -279,7 +282,7 @@ def _in_experiment(folder: Path) -> Iterator[Found]:
         elif path.is_dir() and path.name == TRAINING:
             yield path
         else:
-            yield path, _DEAD if is_dead_link(path) else "it lies beside the blocks 0 to 4"
+            yield path, _DEAD if is_dead_link(path) else "it must be in one of the block folders 0 to 4"
 
 
 def _in_conditions(folder: Path) -> Iterator[Found]:
@@ -288,14 +291,14 @@ def _in_conditions(folder: Path) -> Iterator[Found]:
             yield path
             continue
         if not path.is_dir():
-            yield path, _DEAD if is_dead_link(path) else "it is not a folder of images"
+            yield path, _DEAD if is_dead_link(path) else "it must be a folder of images"
             continue
         for inner in (path / name for name in names_in(path)):
             if inner.is_dir() and inner.name in LABELS:
                 for name in names_in(inner):
                     yield _stimulus(inner / name, None)
             else:
-                yield inner, "only folders named after the 16 categories belong here"
+                yield inner, "it must be a folder named after one of the 16 categories"
 
 
 def _stimulus(path: Path, block: int | None) -> Found:
@@ -304,15 +307,15 @@ def _stimulus(path: Path, block: int | None) -> Found:
     if is_dead_link(path):
         return path, _DEAD
     if parsed is None or not path.is_file():
-        return path, "it is not named {index}_{experiment}_{level}_{category}.JPEG"
+        return path, "its name must be {index}_{experiment}_{level}_{category}.JPEG"
     if block is not None:
         if parsed.block is not None:
-            return path, f"it names block {parsed.block} itself, as no file in a block's folder does"
+            return path, f"its name must not give a block in a block folder, got _exit{parsed.block}"
         return _made(path, parsed._replace(block=block))
     if parsed.block is None:
-        return path, "its name lacks the block, _exit0 to _exit4"
+        return path, "its name must end in a block, _exit0 to _exit4"
     if (path.parent.name, path.parent.parent.name) != (parsed.category, CONDITIONS[parsed.regime]):
-        return path, f"by its name it belongs to {CONDITIONS[parsed.regime]}/{parsed.category}"
+        return path, f"by its name, it must be in {CONDITIONS[parsed.regime]}/{parsed.category}"
     return _made(path, parsed)
 
 
@@ -344,7 +347,8 @@ def _in_shards(folder: Path) -> Iterator[Found]:
     prepared = PreparedSet(folder)
     if prepared.manifest["kind"] != "human":
         raise ConvRNNError(
-            f"{folder} is a prepared set of ImageNet, not the human test set; looked for {LAYOUTS}"
+            f"{folder} is a prepared set of ImageNet: the human test set must hold {LAYOUTS}. Give the folder of the "
+            "stimuli"
         )
     for split in prepared.splits:
         yield from _in_table(prepared.table(split))
@@ -355,6 +359,6 @@ def _in_table(table: SampleTable) -> Iterator[Found]:
     for key, shard, offset, size in zip(*columns, strict=True):
         parsed = parse_name(f"{key.replace('-', '.')}.JPEG")
         if parsed is None or parsed.block is None:
-            yield table.shards[shard], f"its key {key} is not that of a stimulus"
+            yield table.shards[shard], f"its keys must be names of stimuli, got {key}"
         else:
             yield _made(table.shards[shard], parsed, offset, size)

@@ -64,10 +64,12 @@ def source_in_tar(path: Path, unpack: Unpacker | None) -> Source:
             if len(others) < 10:
                 others.append(entry.name)
     if not others:
-        raise ConvRNNError(f"{path} is an empty tar: {OFFICIAL} is looked for. Download or copy it again")
+        raise ConvRNNError(
+            f"{path} is an empty tar: {OFFICIAL} holds a tar for each class. Download or copy it again"
+        )
     raise ConvRNNError(
-        f"{path} is not {OFFICIAL}: a tar of <wnid>.tar or of <wnid>/ folders is looked for, got one that holds "
-        f"{others[0]!r}. {_way_out(others)}"
+        f"{path} is not {OFFICIAL}: it must hold <wnid>.tar files or <wnid>/ folders, got {others[0]!r}. "
+        f"{_way_out(others)}"
     )
 
 
@@ -77,8 +79,8 @@ def _named(source: Source, path: Path) -> Source:
 
 def _way_out(names: list[str]) -> str:
     if any(name.endswith((".cls", ".json", ".__key__")) for name in names):
-        return "This looks like a shard of a webdataset; give the ImageNet that it was made of"
-    return "For the tar of a single class give the folder that holds it"
+        return "It looks like a webdataset shard: give the ImageNet tar or folder that it was made from"
+    return "If it is the tar of a single class, give the folder that holds the tar"
 
 
 def unpacker(unpack: Unpacker | None, path: Path) -> Unpacker:
@@ -88,7 +90,9 @@ def unpacker(unpack: Unpacker | None, path: Path) -> Unpacker:
         ConvRNNError: it is None.
     """
     if unpack is None:
-        raise ConvRNNError(f"{path} is compressed: its images have no place of their own. Unpack it first")
+        raise ConvRNNError(
+            f"{path} is compressed: images are read by byte offset, which compression hides. Unpack it first"
+        )
     return unpack
 
 
@@ -102,7 +106,7 @@ def _inner_tars(path: Path) -> tuple[Container, ...]:
             if match is None:
                 raise ConvRNNError(
                     f"{path} is not {OFFICIAL}: every member must be a tar named <wnid>.tar, got {entry.name!r}. "
-                    "Remove that member, or unpack the tar and give the folder"
+                    "Remove the member, or unpack the tar and give the folder"
                 )
             containers.append(Container(match[1], path, entry.offset, entry.offset + entry.size))
     require_unique([container.synset for container in containers], path)
@@ -212,8 +216,9 @@ def list_class_tar(
             container.path.unlink()
         return None, count
     except OSError as error:
+        otherwise = "Every class tar must be readable"
         raise ConvRNNError(
-            f"cannot read {container.path}: {advice.describe(error, container.path)}"
+            f"cannot read {container.path}: {advice.describe(error, container.path, otherwise)}"
         ) from error
 
 

@@ -11,6 +11,14 @@ from convrnn_data.categories import ImageLists
 from convrnn_data.imagenet.listing import ClassListing, Listing, key_of, stated_synsets
 
 NOT_THERE = "listed, but not in the source"
+BAD_KEY = "the name without its extension must be 1 to 90 letters, digits, - and _"
+WRONG_CLASS = "the synset in the name differs from the synset of the class"
+
+FIRST_WORDS = {
+    BAD_KEY: "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _",
+    WRONG_CLASS: "the name says another synset than the class it lies in",
+}
+"""Reason -> its first wording, which plan hashes are computed from: a set made under it is still the same set."""
 
 _KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
 
@@ -45,9 +53,9 @@ def choose(listing: ClassListing, lists: ImageLists, images: str) -> Chosen:
 
 def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
     if not _KEY.fullmatch(key):
-        return "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _"
+        return BAD_KEY
     if stated_synsets(name) - {synset}:
-        return "the name says another synset than the class it lies in"
+        return WRONG_CLASS
     return None
 
 
@@ -61,8 +69,8 @@ def refuse_clashes(
         return
     first, second = (_path_of(classes, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
     raise ConvRNNError(
-        f"{len(twice)} image(s) have the key of another: a key, the file name without its ending, must be unique, got "
-        f"{keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two"
+        f"{len(twice)} image(s) repeat the key of another: a key (the file name without its extension) must be unique, "
+        f"got {keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two files"
     )
 
 
@@ -78,14 +86,16 @@ def refuse_empty(keys: np.ndarray, listing: Listing, images: str) -> None:
     root, found = listing.source.root, len(listing.source.containers)
     if not listing.classes:
         raise ConvRNNError(
-            f"none of the {found} classes in {root} belongs to one of the 16 categories; is it ImageNet's training set?"
+            f"none of the {found} classes in {root} belongs to one of the 16 categories. Give ImageNet's training set"
         )
     if images == "listed" and any(len(one.names) for one in listing.classes):
         raise ConvRNNError(
-            f"none of the images in {root} is in the lists; --images all takes every image of the categories' synsets"
+            f"none of the images in {root} is on the image lists. Pass --images all to take every image of the listed "
+            "synsets"
         )
     raise ConvRNNError(
-        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no image (.JPEG, .jpg, .png, .webp)"
+        f"the {len(listing.classes)} classes in {root} of the 16 categories hold no images: a name must end in .JPEG, "
+        ".jpg, .png or .webp. Copy or unpack the images again"
     )
 
 
@@ -99,6 +109,7 @@ def missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool
     if not allowed:
         raise ConvRNNError(
             f"{len(absent):,} of the {len(wanted):,} listed images are not in {listing.source.root} (the first: "
-            f"{absent[0]}); --allow-missing goes on without them, --images all takes what is there"
+            f"{absent[0]}). Copy them there, pass --allow-missing to continue without them, or pass --images all to "
+            "take every image of the listed synsets"
         )
     return [(name, NOT_THERE) for name in absent]

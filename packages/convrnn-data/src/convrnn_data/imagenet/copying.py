@@ -64,8 +64,8 @@ def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:
         except BadImage as error:
             if job.strict:
                 raise ConvRNNError(
-                    f"{member.synset}/{member.name} (in {member.path}): {error}; without --strict such images are left "
-                    "out and listed in rejected.csv"
+                    f"bad image {member.synset}/{member.name} in {member.path}: {error}. Replace the image, or run "
+                    "without --strict to list it in rejected.csv instead"
                 ) from error
             yield Rejected(f"{member.synset}/{member.name}", str(error))
             continue
@@ -112,14 +112,14 @@ class Reader:
         try:
             data = self._from_tar(member) if member.offset else self._from_file(member)
         except OSError as error:
-            otherwise = "The source must stay as it is while it is copied"
+            otherwise = "Do not change the source while it is copied"
             raise ConvRNNError(
                 f"cannot read {member.path}: {advice.describe(error, member.path, otherwise)}"
             ) from error
         if data is None or len(data) != member.size:
             raise ConvRNNError(
-                f"{member.path} has changed since it was listed (image {member.name}); run the same command again, "
-                "and leave the source alone while it runs"
+                f"{member.path} has changed since it was listed (image {member.name}): the source must not change "
+                "during a run. Run the same command again"
             )
         return data
 

@@ -37,7 +37,7 @@ def read_synsets(meta: bytes) -> dict[int, str]:
             command, input=meta, capture_output=True, timeout=SECONDS, env=environment, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreadableError(f"reading it takes longer than {SECONDS} s") from error
+        raise UnreadableError(f"reading took more than {SECONDS} s") from error
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
         raise UnreadableError(last if done.returncode > 0 and last else "the reader crashed")

@@ -50,7 +50,7 @@ def read_ground_truth(path: Path) -> dict[int, str]:
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise _unreadable(path, "it is not text") from error
+        raise _unreadable(path, "they must be UTF-8 text or a .tar.gz") from error
     while lines and not lines[-1].strip():
         lines.pop()
     if lines and lines[0].strip().isdecimal():
@@ -61,7 +61,7 @@ def read_ground_truth(path: Path) -> dict[int, str]:
 
 
 def _unreadable(path: Path, what: str) -> ConvRNNError:
-    return ConvRNNError(f"validation labels {path} cannot be used: {what}. Give {FORMS}")
+    return ConvRNNError(f"cannot read validation labels {path}: {what}. Give {FORMS}")
 
 
 def _read(path: Path) -> bytes:
@@ -69,10 +69,12 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        also = f"The devkit's ground truth needs {META} beside it" if path.name == META else ""
-        raise _unreadable(path, advice.describe(error, path, also)) from error
+        otherwise = f"Put the devkit's {META} beside {GROUND_TRUTH}" if path.name == META else f"Give {FORMS}"
+        raise ConvRNNError(
+            f"cannot read validation labels {path}: {advice.describe(error, path, otherwise)}"
+        ) from error
     if len(data) > LARGEST:
-        raise _unreadable(path, f"it is larger than {LARGEST:,} bytes")
+        raise _unreadable(path, f"they must be at most {LARGEST:,} bytes, got a larger file")
     return data
 
 
@@ -93,10 +95,10 @@ def _from_rows(path: Path, lines: list[str]) -> dict[int, str]:
             raise _unreadable(path, f"line {number} must name an image and its synset, got {line[:40]!r}")
         if labels.setdefault(int(match[1]), match[2]) != match[2]:
             raise _unreadable(
-                path, f"image {match[1]} has two synsets, {labels[int(match[1])]} and {match[2]}"
+                path, f"image {match[1]} must have one synset, got {labels[int(match[1])]} and {match[2]}"
             )
     if not labels:
-        raise _unreadable(path, "it names no image such as ILSVRC2012_val_00000001")
+        raise _unreadable(path, "they must name images such as ILSVRC2012_val_00000001, got none")
     return labels
 
 
@@ -118,8 +120,8 @@ def _in_archive(path: Path, data: bytes, name: str) -> bytes:
                 if file is not None:
                     return file.read(LARGEST)
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise _unreadable(path, f"it is damaged ({error})") from error
-    raise _unreadable(path, f"it has no {name}")
+        raise _unreadable(path, f"the archive is damaged ({error})") from error
+    raise _unreadable(path, f"the archive must hold {name}")
 
 
 def _from_numbers(path: Path, lines: list[str], read_meta: Callable[[], bytes]) -> dict[int, str]:
@@ -129,7 +131,7 @@ def _from_numbers(path: Path, lines: list[str], read_meta: Callable[[], bytes]) 
         synset = synsets.get(int(line)) if line.strip().isdecimal() and len(line) < 9 else None
         if synset is None:
             raise _unreadable(
-                path, f"line {number} must be an ILSVRC2012_ID that {META} has, got {line[:40]!r}"
+                path, f"line {number} must be an ILSVRC2012_ID listed in {META}, got {line[:40]!r}"
             )
         labels[number] = synset
     return labels
@@ -141,5 +143,5 @@ def _synsets_by_id(path: Path, meta: bytes) -> dict[int, str]:
     except UnreadableError as error:
         raise _unreadable(path, f"{META} is damaged, or not the devkit's ({error})") from error
     if not synsets or not all(_WNID.fullmatch(synset) for synset in synsets.values()):
-        raise _unreadable(path, f"{META} names no synsets")
+        raise _unreadable(path, f"{META} must list synsets such as n02690373")
     return synsets

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from convrnn_data.base import advice
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.human.stimuli import Stimulus, scan_stimuli
@@ -133,16 +134,22 @@ def hash_stimuli(folder: Path, report: Report = silent) -> StimulusHashes:
         try:
             data = stimulus.read()
             bits.append(hash_picture(decode(data)))
-        except (BadImage, OSError) as error:
+        except OSError as error:
+            reason = advice.describe(error, stimulus.path, "Every stimulus must be readable")
+            raise ConvRNNError(f"cannot read {stimulus.path}: {reason}") from error
+        except BadImage as error:
             raise ConvRNNError(
-                f"stimulus {stimulus.path} cannot be compared: {error}. Replace or remove it"
+                f"cannot compare the images with stimulus {stimulus.path}: {error}. Replace or remove the stimulus"
             ) from error
         names.append(str(stimulus.parsed))
         limits.append(limit_of(stimulus))
         digests.append(hashlib.sha256(data).digest())
         report("Hashing stimuli", done, len(stimuli))
     if not stimuli:
-        raise ConvRNNError(f"{folder} holds no human stimuli to compare the validation images with")
+        raise ConvRNNError(
+            f"{folder} holds no human stimuli to compare the validation images with. Remove --exclude-stimuli, or give "
+            "it the human test set"
+        )
     digest = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
     return StimulusHashes(names, np.array(bits), np.array(limits), digest)
 

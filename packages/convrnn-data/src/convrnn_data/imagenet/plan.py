@@ -11,7 +11,7 @@ import numpy as np
 
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES, ImageLists
-from convrnn_data.imagenet.choosing import choose, missing, refuse_clashes, refuse_empty
+from convrnn_data.imagenet.choosing import FIRST_WORDS, choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.imagenet.listing import ClassListing, Listing
 from convrnn_data.shards.formats import FORMAT, IMAGENET, origin
 from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
@@ -59,20 +59,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         rules = (
-            (self.images in ("listed", "all"), f"--images is {self.images!r}; it can be listed or all"),
-            (self.check in ("header", "decode"), f"--check is {self.check!r}; it can be header or decode"),
+            (self.images in ("listed", "all"), f"--images must be listed or all, got {self.images!r}"),
+            (self.check in ("header", "decode"), f"--check must be header or decode, got {self.check!r}"),
             (
                 self.val >= 0 and self.test >= 0,
-                f"--val {self.val} and --test {self.test} are shares of 0 or more",
+                f"--val and --test must be shares of at least 0, got {self.val} and {self.test}",
             ),
             (
                 self.val + self.test < 1,
-                f"--val {self.val} and --test {self.test} leave nothing to train on; keep their sum under 1",
+                f"--val and --test must leave images to train on, with a sum under 1, got {self.val} and {self.test}",
             ),
-            (self.shard_size >= 1, f"--shard-size is {self.shard_size}; a shard holds at least 1 image"),
+            (self.shard_size >= 1, f"--shard-size must be at least 1 image, got {self.shard_size}"),
             (
                 self.resize is None or self.resize >= 1,
-                f"--resize is {self.resize}; the shorter side has at least 1 pixel",
+                f"--resize must be at least 1 pixel, got {self.resize}",
             ),
             (
                 self.validation in (None, "val", "test"),
@@ -286,7 +286,8 @@ def _digest(
     rejected: tuple[tuple[str, str], ...],
     classes: tuple[ClassListing, ...],
 ) -> str:
-    state = hashlib.sha256(json.dumps([FORMAT, settings.described(), rejected, shards]).encode())
+    worded = [(source, FIRST_WORDS.get(reason, reason)) for source, reason in rejected]
+    state = hashlib.sha256(json.dumps([FORMAT, settings.described(), worded, shards]).encode())
     # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
     state.update(columns["keys"].tobytes())
     for name in ("labels", "splits", "sizes"):

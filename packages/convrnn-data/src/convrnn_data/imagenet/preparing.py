@@ -108,7 +108,7 @@ def prepare(
         resize: shorter side in pixels for larger images; None keeps the bytes.
         check: "header" or "decode".
         strict: make a bad image an error.
-        allow_missing: go on without listed images that are not there.
+        allow_missing: continue without the listed images that are missing.
         workers: processes; one per core by default.
         engine: "local", "ray" or "dask".
         address: of the Ray or Dask cluster.
@@ -129,9 +129,11 @@ def prepare(
     given = None if validation is None else validation_split
     settings = Settings(images, val, test, seed, digest, shard_size, check, resize, given)
     if out.exists() and not out.is_dir():
-        raise ConvRNNError(f"{out} is a file; the prepared set needs a folder, so give another name")
+        raise ConvRNNError(f"cannot make {out}: a prepared set is a folder, got a file. Choose another name")
     if validation is None and (validation_labels or exclude_stimuli):
-        raise ConvRNNError("--validation-labels and --exclude-stimuli go with --validation; give it too")
+        raise ConvRNNError(
+            "--validation-labels and --exclude-stimuli need --validation. Pass --validation, or remove them"
+        )
     lists = shipped_lists() if image_names is None else read_lists(image_names)
 
     def run(
@@ -234,8 +236,8 @@ def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
     free = shutil.disk_usage(out).free
     if needed > free:
         raise ConvRNNError(
-            f"{out} needs {_size(needed)} more and its disk has {_size(free)} left; make room, "
-            "choose another place, or shrink the images with --resize"
+            f"cannot write {out}: it needs {_size(needed)} more, and the disk has {_size(free)} left. Make room, "
+            "choose another disk, or shrink the images with --resize"
         )
 
 

@@ -61,7 +61,7 @@ def _listed(path: Path) -> list[Stimulus]:
         if (path / MANIFEST).is_file():
             raise
         raise ConvRNNError(
-            f"cannot draw a preview: give a prepared set or human stimuli, got neither: {error}"
+            f"cannot draw a preview: {path} must be a prepared set or human stimuli, got neither: {error}"
         ) from error
 
 
@@ -123,7 +123,8 @@ def _paste(sheet: Image.Image, tile: Tile, x: int, y: int) -> None:
         picture = ImageOps.fit(Image.open(io.BytesIO(tile.jpeg)).convert("RGB"), (CELL, CELL))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConvRNNError(
-            f"an image of the set cannot be decoded ({error}); `convrnn-data verify` finds damage"
+            f"cannot draw a preview: an image cannot be decoded ({error}). Replace the image; `convrnn-data verify` "
+            "finds damaged shards"
         ) from error
     sheet.paste(picture, (x, y))
     if tile.note:

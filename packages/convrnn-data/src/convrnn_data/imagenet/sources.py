@@ -48,8 +48,8 @@ __all__ = [
 ]
 
 FORMS = (
-    f"<wnid>/*.JPEG, <wnid>/images/*.JPEG, <wnid>.tar, {OFFICIAL} or a tar of <wnid>/ folders, tars also compressed "
-    "(.tar.gz), in that folder, in train/ or in ILSVRC/Data/CLS-LOC/train/ (a <wnid> is a name such as n02690373)"
+    f"<wnid>/*.JPEG, <wnid>/images/*.JPEG, <wnid>.tar, {OFFICIAL} or a tar of <wnid>/ folders, compressed or not, "
+    "directly or in train/ or ILSVRC/Data/CLS-LOC/train/ (a <wnid> is a name such as n02690373)"
 )
 """The layouts that are looked for in a folder, in words."""
 
@@ -66,7 +66,7 @@ _ONE_TAR = tuple(
 THREADS = 8
 """Classes listed at once: on a network disk listing waits for answers, not for the processor."""
 
-_OF_IMAGENET = f"ImageNet is looked for there as {FORMS}"
+_OF_IMAGENET = f"Give ImageNet as {FORMS}"
 
 
 def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
@@ -84,7 +84,7 @@ def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
         if stat.S_ISDIR(mode):
             return _in_folder(root, unpack, depth=len(_ABOVE))
         if not stat.S_ISREG(mode):
-            raise ConvRNNError(f"{root} is neither a folder nor a file. {_OF_IMAGENET}")
+            raise ConvRNNError(f"{root} is neither a folder nor a regular file. {_OF_IMAGENET}")
         return source_in_tar(root, unpack)
     except OSError as error:
         raise ConvRNNError(f"cannot read {root}: {advice.describe(error, root, _OF_IMAGENET)}") from error
@@ -124,7 +124,7 @@ def _class(path: Path) -> Container:
         return Container(match[1] if match else path.name, path, 0, size)
     got = kind or ("a folder" if stat.S_ISDIR(mode) else "something else")
     raise ConvRNNError(
-        f"{path} is neither a class folder nor a class tar: got {got}. Restore the class, or remove that entry"
+        f"{path} is neither a class folder nor a class tar: got {got}. Restore the class, or remove the entry"
     )
 
 
@@ -132,8 +132,8 @@ def _of_classes(root: Path, classes: list[Container]) -> Source:
     tars = [container for container in classes if container.end]
     if 0 < len(tars) < len(classes):
         raise ConvRNNError(
-            f"{root} holds {len(classes) - len(tars)} class folders and {len(tars)} class tars, which looks like an "
-            "unfinished extraction. Leave one kind there, or give the original tar"
+            f"{root} holds {len(classes) - len(tars)} class folders and {len(tars)} class tars: all classes must be of "
+            "one kind, and a mix looks like an unfinished extraction. Finish it, or give the original tar"
         )
     require_unique([container.synset for container in classes], root)
     classes.sort(key=lambda container: container.synset)
@@ -145,10 +145,10 @@ _NAMED_FIRST = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd",
 
 
 def _nothing_found(root: Path, names: list[str]) -> str:
-    """Say what was looked for and what is there; archives and tables of images are named with the way out."""
-    start = f"{root} is not ImageNet: looked for {FORMS}; "
+    """Say what a folder must hold and what it holds; archives and tables of images are named with the way out."""
+    start = f"{root} is not ImageNet: it must hold {FORMS}, got "
     if not names:
-        return f"{start}found nothing, the folder is empty. Give the folder that holds the classes"
+        return f"{start}an empty folder. Give the folder that holds the classes"
     for name in names[:50]:
         kind = advice.kind_of_file(root / name)
         if kind is not None and kind.name in _NAMED_FIRST:
@@ -157,9 +157,9 @@ def _nothing_found(root: Path, names: list[str]) -> str:
                 if kind.name == "tar"
                 else kind.way_out.replace("FILE", str(root / name))
             )
-            return f"{start}found {name}, {kind}. {way}"
+            return f"{start}{name}, {kind}. {way}"
     found = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"{start}found {found}. Give the folder that holds the classes"
+    return f"{start}{found}. Give the folder that holds the classes"
 
 
 def list_images(
@@ -229,5 +229,7 @@ def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
             otherwise = "Every image must be readable"
             raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
         if is_image(name) and not stat.S_ISREG(found.st_mode):
-            raise ConvRNNError(f"{path} is named like an image and is not a file. Remove or rename it")
+            raise ConvRNNError(
+                f"{path} is named like an image but is not a regular file. Remove or rename it"
+            )
         yield Row(name, 0, found.st_size, found.st_mtime_ns)

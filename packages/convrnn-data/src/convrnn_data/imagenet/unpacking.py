@@ -111,7 +111,8 @@ class Unpacker:
                 self._copy(path, _Part(file, size), size, target)
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise ConvRNNError(
-                f"{path} is damaged or cut: {name} does not unpack to its end ({error}). Copy or download it again"
+                f"{path} is damaged or truncated: {name} cannot be unpacked to its end ({error}). Copy or download it "
+                "again"
             ) from error
         except OSError as error:
             otherwise = "Unpack the archive yourself and give the tar or the folder"
@@ -131,11 +132,13 @@ class Unpacker:
             inner = advice.kind_of(chunk[: advice.HEAD])
             if inner is not None and inner.name != "tar":
                 raise ConvRNNError(
-                    f"{path} is not a compressed tar: it unpacks to {inner}. Give ImageNet's archive"
+                    f"{path} is not a compressed tar: it unpacks to {inner}. Give an archive of ImageNet"
                 )
             while chunk:
                 if self._stopped.is_set():
-                    raise ConvRNNError(f"unpacking {path} was stopped; run the same command again")
+                    raise ConvRNNError(
+                        f"unpacking {path} was stopped by another error. Run the same command again"
+                    )
                 out.write(chunk)
                 self._report(f"Unpacking {path.name} (MB)", min(part.done // 1_000_000, megabytes), megabytes)
                 chunk = unpacked.read(CHUNK)
@@ -157,8 +160,8 @@ class Unpacker:
         free = shutil.disk_usage(self._folder).free
         if size > free:
             raise ConvRNNError(
-                f"cannot unpack {path}: {self._folder.parent} has {free / 1e9:,.1f} GB left, and about "
-                f"{size / 1e9:,.1f} GB are needed. Make room, choose another place, or unpack the archive elsewhere"
+                f"cannot unpack {path}: it needs about {size / 1e9:,.1f} GB, and {self._folder.parent} has "
+                f"{free / 1e9:,.1f} GB left. Make room, choose another disk, or unpack the archive elsewhere"
             )
 
 

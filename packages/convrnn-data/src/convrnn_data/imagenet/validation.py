@@ -98,7 +98,9 @@ def find_validation(
         found = list(_in_archive(root) if root.is_file() else _in_folder(root))
     except OSError as error:
         path, otherwise = Path(error.filename or root), "Every folder and file must be readable"
-        raise ConvRNNError(f"validation images {path}: {advice.describe(error, path, otherwise)}") from error
+        raise ConvRNNError(
+            f"cannot read validation images {path}: {advice.describe(error, path, otherwise)}"
+        ) from error
     images = [one for one in found if is_image(one.name) and _stem(one.name)]
     if not images:
         names = ", ".join(one.name for one in found[:3]) or "nothing"
@@ -115,7 +117,8 @@ def find_validation(
     )
     if not classes:
         raise ConvRNNError(
-            f"{path} holds no validation image of the 16 categories, among {len(images):,} images. Give all of ILSVRC's"
+            f"{path} holds no validation images of the 16 categories, got {len(images):,} of other classes. Give the "
+            "whole ILSVRC validation set"
         )
     kind = "validation archive" if root.is_file() else f"{'labelled ' if labelled else ''}validation images"
     return Validation(kind, classes, sum(len(one.names) for one in classes), len(images), labels)
@@ -159,7 +162,7 @@ def _refuse_repeated(images: list[Found], root: Path) -> None:
     name, times = collections.Counter(one.name for one in images).most_common(1)[0]
     if times > 1:
         raise ConvRNNError(
-            f"{root} holds {name} {times} times. Each validation image must occur once; remove the others"
+            f"{root} holds {name} {times} times: each validation image must occur once. Remove the others"
         )
 
 
@@ -180,7 +183,7 @@ def _usual_labels(path: Path, root: Path) -> Path:
             if place.is_dir() and (place / name).exists():
                 return place / name
     raise ConvRNNError(
-        f"the synsets of the validation images in {path} are not known: no labels beside them. Give "
+        f"cannot find the labels of the validation images {path}: none of the usual files is beside them. Pass "
         f"--validation-labels: {LABEL_FORMS}"
     )
 
@@ -194,13 +197,13 @@ def _synsets(images: list[Found], root: Path, labels: Path | None) -> dict[tuple
         synset = listed.get(number, own)
         if synset is None:
             raise ConvRNNError(
-                f"{labels} has no label for {one.name} in {root}; it has {len(listed):,}, the highest for image "
+                f"{labels} has no label for {one.name} in {root}: it has {len(listed):,} labels, the highest for image "
                 f"{max(listed, default=0):08d}. Give the labels of these images"
             )
         if own and synset != own:
             raise ConvRNNError(
-                f"{one.name} in {root} has two synsets: {own} by its folder or name, {synset} by {labels}. Give the "
-                "labels of these images, or none"
+                f"{one.name} in {root} must have one synset, got {own} by its folder or name and {synset} by {labels}. "
+                "Give the labels of these images"
             )
         synsets.setdefault((synset, one.path), []).append(one)
     return synsets

@@ -121,7 +121,7 @@ def draw_sample(
     }
     for name, least in smallest.items():
         if given[name] < least:
-            raise ConvRNNError(f"{name} must be at least {least}, got {given[name]}.")
+            raise ConvRNNError(f"{name} must be at least {least}, got {given[name]}")
     out = Path(out)
     stimuli = plan_stimuli(trials, seed=seed)
     pictures = [*plan_training(images_per_category, seed=seed), *stimuli]

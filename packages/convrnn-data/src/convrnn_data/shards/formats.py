@@ -29,24 +29,20 @@ KEY = re.compile(r"ILSVRC2012_val_(\d{8})", re.ASCII)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What differs between two described plans, in words; "" if nothing does."""
+    """Say how a described plan differs from the old one of a set; "" if it does not."""
     for name in ("format", "kind"):
         if old.get(name) != new[name]:
-            return f"{name} {old.get(name)} there, {new[name]} now"
+            return f"{name} must be {old.get(name)}, got {new[name]}"
     before, now = old["settings"], new["settings"]
     changed = [
-        f"{name} {before.get(name)} there, {now.get(name)} now"
+        f"{name} must be {before.get(name)}, got {now.get(name)}"
         for name in {**now, **before}
         if before.get(name) != now.get(name)
     ]
     if changed or old["plan"] == new["plan"]:
         return "; ".join(changed)
     there, here = (sum(one["shards"].values()) for one in (old, new))
-    return (
-        f"its images are not the same ones ({there:,} there, {here:,} now)"
-        if there != here
-        else "its images have changed"
-    )
+    return f"it must have {there:,} images, got {here:,}" if there != here else "the images have changed"
 
 
 def origin(key: str) -> str:

@@ -108,12 +108,13 @@ def read_header(data: bytes) -> Header:
             frame = (width, height, components)
         scan = end
     if frame is None or not frame[0] or not frame[1] or frame[2] not in (1, 3, 4):
-        raise BadImage("the JPEG states no width, height and colours that make sense")
+        got = "no frame header" if frame is None else f"{frame[0]} x {frame[1]} pixels, {frame[2]} components"
+        raise BadImage(f"the JPEG must have a width, a height and 1, 3 or 4 color components, got {got}")
     if frame[0] * frame[1] > MOST_PIXELS:
-        raise BadImage(f"the JPEG claims {frame[0]}x{frame[1]} pixels; {MOST_PIXELS:,} are the most")
+        raise BadImage(f"the JPEG must have at most {MOST_PIXELS:,} pixels, got {frame[0]} x {frame[1]}")
     # In coded picture data FF is always followed by 00 or a marker, so FF D9 is the end and nothing else.
     if data.rfind(b"\xff\xd9", scan) < 0:
-        raise BadImage("the JPEG is cut: it has no end")
+        raise BadImage("the JPEG is truncated: it has no end marker")
     return Header(*frame, scan)
 
 
@@ -124,13 +125,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         while data[position : position + 2] == b"\xff\xff":
             position += 1
         if position + 4 > len(data):
-            raise BadImage("the JPEG is cut within its header")
+            raise BadImage("the JPEG is truncated within its header")
         prefix, marker, length = struct.unpack_from(">BBH", data, position)
         end = position + 2 + length
         if prefix != 0xFF or marker in (0, _END) or length < 2:
             raise BadImage("the JPEG's header is damaged")
         if end > len(data):
-            raise BadImage("the JPEG is cut within its header")
+            raise BadImage("the JPEG is truncated within its header")
         yield marker, position + 4, end
         if marker == _SCAN:
             return
@@ -164,7 +165,7 @@ def _decoded(data: bytes) -> Image.Image:
             image.load()
     except UnidentifiedImageError as error:
         # Pillow's own words hold an address in memory, and a set's files name the reason: they are always the same.
-        raise BadImage(f"it cannot be decoded: no {', '.join(FORMATS)} is found in it") from error
+        raise BadImage(f"it cannot be decoded: it must be one of {', '.join(FORMATS)}") from error
     except UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
     return image
@@ -189,7 +190,7 @@ def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Picture
         changes.append(f"shrunk from {width}x{height}")
     if max(image.size) > MOST_SIDE:
         raise BadImage(
-            f"it has {width}x{height} pixels; {MOST_SIDE:,} are the most in a row or column of a JPEG"
+            f"a side of a JPEG must have at most {MOST_SIDE:,} pixels, got {image.size[0]} x {image.size[1]}"
         )
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)

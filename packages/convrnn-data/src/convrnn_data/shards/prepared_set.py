@@ -71,7 +71,7 @@ class PreparedSet:
         self.manifest: dict[str, Any] = unseal(manifest, _MANIFEST)
         self._provenance = {name: self.manifest[name] for name in _PROVENANCE if name in self.manifest}
         if wrong := misfit(self._provenance, {name: _PROVENANCE[name] for name in self._provenance}):
-            raise ConvRNNError(f"{manifest} is not as this version writes it: {wrong}. Make the set again")
+            raise ConvRNNError(f"{manifest} does not have this version's format: {wrong}. Make the set again")
         self.plan_hash: str = self.manifest["plan"]
         self.splits: tuple[str, ...] = tuple(self.manifest["counts"])
 
@@ -110,7 +110,7 @@ class PreparedSet:
         if split not in SPLITS or split not in settings:
             return ""
         if settings.get("split_file") is not None:
-            return f": its split file names none. Prepare it again with a split file that names images of {split!r}"
+            return f": its split file names no images of {split!r}. Prepare the set again with another split file"
         counts = self.manifest["counts"].values()
         totals = [sum(row[category] for row in counts) for category in CATEGORIES]
         share = settings[split]
@@ -118,7 +118,7 @@ class PreparedSet:
             why = f"it was prepared with --{split} 0"
         else:
             why = f"--{split} {share:g} of the largest category's {max(totals):,} images rounds to none"
-        return f": {why}. Prepare it again, into another folder: {advise_share(split, totals)}"
+        return f": {why}. Prepare the set again in another folder: {advise_share(split, totals)}"
 
 
 def open_set(path: str | os.PathLike[str]) -> PreparedSet:
@@ -128,14 +128,17 @@ def open_set(path: str | os.PathLike[str]) -> PreparedSet:
 
 def _why_not(path: Path) -> str:
     if not path.exists():
-        return f"{path} does not exist; `convrnn-data prepare IMAGENET {path}` makes a prepared set there"
+        return (
+            f"{path} does not exist. Check the path, or make a prepared set there with `convrnn-data prepare IMAGENET "
+            f"{path}`"
+        )
     if not path.is_dir():
-        return f"{path} is a file; a prepared set is a folder, made by `convrnn-data prepare`"
+        return (
+            f"{path} is a file: a prepared set is a folder. Make one with `convrnn-data prepare IMAGENET OUT`"
+        )
     if (path / PLAN).is_file():
-        return f"{path} is not complete; the `convrnn-data prepare` that began it goes on where it stopped"
-    return (
-        f"{path} is not a prepared set: it has no {MANIFEST}; `convrnn-data prepare IMAGENET OUT` makes one"
-    )
+        return f"{path} is not complete: it has no {MANIFEST}. Run the same `convrnn-data prepare` command to resume"
+    return f"{path} is not a prepared set: it has no {MANIFEST}. Make one with `convrnn-data prepare IMAGENET OUT`"
 
 
 class SampleTable:
@@ -202,7 +205,7 @@ class SampleTable:
         if len(data) != size:
             raise ConvRNNError(
                 f"{self.shards[shard]} is shorter than its index says: {size:,} bytes expected at {offset:,}, "
-                f"got {len(data):,}. `convrnn-data verify` names every damaged file"
+                f"got {len(data):,}. Run `convrnn-data verify` to find every damaged file"
             )
         return data
 
@@ -211,7 +214,7 @@ class SampleTable:
         try:
             file = os.open(self.shards[shard], os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            otherwise = "`convrnn-data verify` names all that is missing"
+            otherwise = "Run `convrnn-data verify` to find every missing file"
             raise ConvRNNError(
                 f"cannot read {self.shards[shard]}: {advice.describe(error, self.shards[shard], otherwise)}"
             ) from error

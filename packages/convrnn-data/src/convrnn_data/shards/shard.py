@@ -170,22 +170,22 @@ def _misfit(index: dict[str, Any]) -> str | None:
         "heights": 2**31 - 1,
     }
     if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in samples["keys"]):
-        return "a key is not of 1 to 100 letters, digits, - and _"
+        return "a key must be 1 to 100 letters, digits, - and _"
     if any(len(samples[name]) != index["count"] for name in COLUMNS):
-        return f"its columns are not of {index['count']} samples each"
+        return f"every column must have {index['count']} entries"
     if any(len(entry) != 2 for entry in index["rejected"]):
-        return "what it rejected is not of pairs"
+        return "every rejected entry must be a pair"
     for name, largest in most.items():
         try:
             column = np.array(samples[name])
         except (ValueError, OverflowError):
-            return f"{name} are no numbers"
+            return f"{name} must be integers"
         if len(column) and (
             column.ndim != 1 or column.dtype.kind != "i" or column.min() < 0 or column.max() > largest
         ):
-            return f"{name} are not numbers from 0 to {largest}"
+            return f"{name} must be integers from 0 to {largest}"
     if any(start + length > size for start, length in zip(samples["offsets"], samples["sizes"], strict=True)):
-        return "a sample reaches beyond the tar's end"
+        return "a sample extends beyond the end of the tar"
     return None
 
 
@@ -205,7 +205,10 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
             f"{index_path(shard)} does not have this version's format: {wrong}. Make the set again"
         )
     if plan_hash is not None and index["plan"] != plan_hash:
-        raise ConvRNNError(f"{index_path(shard)} belongs to another plan than its set. Make the set again")
+        raise ConvRNNError(
+            f"{index_path(shard)} belongs to another plan: it must be of plan {plan_hash[:12]}, got "
+            f"{index['plan'][:12]}. Make the set again"
+        )
     return index
 
 
@@ -223,12 +226,12 @@ def damage(shard: Path, index: dict[str, Any]) -> str | None:
         with open(shard, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size != index["bytes"]:
-                return f"{shard} has {size:,} bytes, its index says {index['bytes']:,}"
+                return f"{shard} has {size:,} bytes, but its index says {index['bytes']:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"cannot read {shard}: {advice.describe(error, shard)}"
     return (
         None
         if digest == index["sha256 of the tar"]
-        else f"{shard} is damaged: its sha256 is not the one that its index says"
+        else f"{shard} is damaged: its sha256 differs from the one in its index"
     )

@@ -22,9 +22,9 @@ SPLITS: tuple[str, ...] = ("train", "val", "test")
 FORMAT = 1
 
 _WAY_OUT = (
-    'a split file here names the images: {"train": ["n02690373_1013", …], "val": […]}. One that holds positions in a '
-    "directory listing, as those of the published ConvRNN code do, cannot be used, because positions mean other images "
-    "on another machine. Leave --split-file out to make a split"
+    'a split file must name images: {"train": ["n02690373_1013", …], "val": […]}. Positions in a directory listing, as '
+    "in the published ConvRNN code, are not read, because positions mean other images on another machine. Remove "
+    "--split-file to make a split"
 )
 
 
@@ -117,14 +117,15 @@ def follow(
     unassigned = keys[splits < 0].tolist()
     if unassigned:
         raise ConvRNNError(
-            f"the split file says nothing of {len(unassigned):,} of the {len(keys):,} images (the first: "
-            f"{unassigned[0].decode()}). It was made with other --images or from another source: make a new one"
+            f"the split file does not name {len(unassigned):,} of the {len(keys):,} images (the first: "
+            f"{unassigned[0].decode()}): it was made with other --images or from another source. Remove --split-file "
+            "to make a split"
         )
     absent = sorted(assigned.keys() - set(keys.tolist()))
     if absent and not allow_missing:
         raise ConvRNNError(
-            f"the split file names {len(absent):,} images that do not exist (the first: {absent[0].decode()}); "
-            "--allow-missing continues without them"
+            f"the split file names {len(absent):,} images that do not exist (the first: {absent[0].decode()}). "
+            "Pass --allow-missing to continue without them"
         )
     return splits, [(key.decode(), "in the split file, but not in the source") for key in absent]
 
@@ -145,7 +146,8 @@ def read_split(path: Path) -> dict[bytes, int]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise ConvRNNError(f"cannot read the split file {path}: {advice.describe(error, path)}") from error
+        reason = advice.describe(error, path, "Check the path, or remove --split-file to make a split")
+        raise ConvRNNError(f"cannot read split file {path}: {reason}") from error
     except (ValueError, RecursionError) as error:
         raise ConvRNNError(f"split file {path} is not JSON: {_WAY_OUT}") from error
     if not isinstance(content, dict) or not any(name in content for name in SPLITS):
@@ -165,6 +167,7 @@ def _assignments(path: Path, content: dict[str, Any]) -> dict[bytes, int]:
                 raise ConvRNNError(f"split file {path} has {repr(key)[:100]} under {name!r}: {_WAY_OUT}")
             if assigned.setdefault(key.encode(), code) != code:
                 raise ConvRNNError(
-                    f"split file {path}: {key} is in {SPLITS[assigned[key.encode()]]} and in {name}. Keep one"
+                    f"split file {path}: an image must be in one split, got {key} in {SPLITS[assigned[key.encode()]]} "
+                    f"and {name}. Remove it from one of them"
                 )
     return assigned

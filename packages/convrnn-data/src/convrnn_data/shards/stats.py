@@ -73,9 +73,11 @@ def check_png(path: Path) -> None:
         ConvRNNError: the name is not that of a PNG, or the folder is not there.
     """
     if path.suffix.lower() != ".png":
-        raise ConvRNNError(f"cannot write {path}: the picture is a PNG, so its name must end in .png")
+        raise ConvRNNError(
+            f"cannot write {path}: the name of the picture must end in .png, got {path.name!r}. Choose another name"
+        )
     if path.is_dir():
-        raise ConvRNNError(f"cannot write {path}: it is a folder. Give the picture another name")
+        raise ConvRNNError(f"cannot write {path}: it is a folder. Choose another name for the picture")
     if not path.parent.is_dir():
         raise ConvRNNError(
             f"cannot write {path}: its folder does not exist. Make the folder, or choose another"

@@ -73,7 +73,7 @@ def walk(
         position = data + padded(size)
         if position > end:
             raise ConvRNNError(
-                f"{path} is cut: {_name(header)} should reach to byte {position:,}, but the tar ends at {end:,}. "
+                f"{path} is truncated: {_name(header)} must extend to byte {position:,}, but the tar ends at {end:,}. "
                 "Copy or download it again"
             )
         if kind in _EXTENDING:
@@ -108,7 +108,9 @@ class _Told:
         elif kind == _PAX_GLOBAL:
             self._shared |= _records(data, self.path, at)
             if self._shared.keys() & {b"path", b"size"}:
-                raise _damaged(self.path, f"one name or size for all its files, at byte {at:,}")
+                raise _damaged(
+                    self.path, f"a global header sets one name or size for all files, at byte {at:,}"
+                )
         self._records = {**self._shared, **self._own}
 
     def forget(self) -> None:
@@ -123,7 +125,7 @@ class _Told:
         if digits is None:
             return stated
         if not _DECIMAL.fullmatch(digits):
-            raise _damaged(self.path, f"a size that is no number at byte {at:,}")
+            raise _damaged(self.path, f"a size that is not a number, at byte {at:,}")
         return int(digits)
 
     def entry(self, header: bytes, kind: bytes, data: int, size: int) -> Entry | None:
@@ -131,7 +133,7 @@ class _Told:
         at = data - BLOCK
         if kind == _SPARSE or any(key.startswith(b"GNU.sparse.") for key in self._records):
             raise ConvRNNError(
-                f"{self.path} holds a sparse file at byte {at:,}, whose bytes do not lie in one piece; make the tar "
+                f"{self.path} holds a sparse file at byte {at:,}, which is not stored in one piece. Make the tar "
                 "again without --sparse"
             )
         if self._name is not None and b"path" in self._records:
@@ -141,7 +143,7 @@ class _Told:
         name = self.name(header)
         folder = name.endswith("/")
         if not name or (folder and size):
-            raise _damaged(self.path, f"a file with no name, or a folder's, at byte {at:,}")
+            raise _damaged(self.path, f"a file with no name, or with the name of a folder, at byte {at:,}")
         # Before folders had a kind of their own, a slash at the end made one.
         return None if folder and kind == b"\0" else Entry(name, data, size)
 
@@ -159,7 +161,7 @@ def _read_header(fd: int, path: Path, position: int, end: int) -> bytes | None:
         if position == 0:
             raise _foreign(path, pread(fd, end, 0))
         raise ConvRNNError(
-            f"{path} is cut: the tar has no end mark at byte {position:,}; copy or download it again"
+            f"{path} is truncated: the tar has no end marker at byte {position:,}. Copy or download it again"
         )
     return header if header[0] or any(header) else None
 
@@ -174,19 +176,19 @@ def _size_of_data(header: bytes, kind: bytes, told: _Told, at: int) -> int:
     if stated > LONGEST_HEADER:
         raise _damaged(
             told.path,
-            f"a name or extended header of {stated:,} bytes at byte {at:,}; {LONGEST_HEADER:,} are the most",
+            f"a name or extended header must have at most {LONGEST_HEADER:,} bytes, got {stated:,} at byte {at:,}",
         )
     return stated
 
 
 def _damaged(path: Path, what: str) -> ConvRNNError:
-    return ConvRNNError(f"{path} is damaged: {what}; copy or download it again")
+    return ConvRNNError(f"{path} is damaged: {what}. Copy or download it again")
 
 
 def _foreign(path: Path, head: bytes) -> ConvRNNError:
     kind = advice.kind_of(head)
     if kind is not None and kind.name == "tar":
-        return _damaged(path, "no tar header at its beginning")
+        return _damaged(path, "no tar header at the beginning")
     return ConvRNNError(advice.not_a("a tar", path, kind, "Copy or download it again"))
 
 
@@ -203,7 +205,7 @@ def _check(header: bytes, path: Path, position: int) -> int:
         if position == 0:
             raise _foreign(path, header)
         raise ConvRNNError(
-            f"{path} is damaged: no tar header at byte {position:,}; copy or download it again"
+            f"{path} is damaged: no tar header at byte {position:,}. Copy or download it again"
         )
     return size
 

@@ -80,7 +80,7 @@ def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size != expected["bytes"]:
-                return f"{path} has {size:,} bytes, the manifest says {expected['bytes']:,}"
+                return f"{path} has {size:,} bytes, but the manifest says {expected['bytes']:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return f"{path} is missing"
@@ -89,7 +89,7 @@ def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
     return (
         None
         if digest == expected["sha256"]
-        else f"{path} is damaged: its sha256 is not the one in the manifest"
+        else f"{path} is damaged: its sha256 differs from the one in the manifest"
     )
 
 
@@ -112,9 +112,7 @@ def _unfinished(path: Path, report: Report) -> list[str]:
 
 def _check_shard(shard: Path, plan_hash: str) -> str | None:
     if not index_path(shard).is_file():
-        return (
-            f"{shard} is not written yet; `convrnn-data prepare` with the task that it belongs to writes it"
-        )
+        return f"{shard} is not written yet: run `convrnn-data prepare` again, with the shard's --task"
     try:
         return damage(shard, read_index(shard, plan_hash))
     except ConvRNNError as error:

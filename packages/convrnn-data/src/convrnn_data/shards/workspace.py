@@ -65,10 +65,10 @@ def _make(out: Path) -> list[Path]:
         if out.is_dir():
             return made
         raise ConvRNNError(
-            f"{error.filename} is a file; the prepared set needs a folder. Give another name"
+            f"cannot make {out}: {error.filename} is a file, not a folder. Choose another name"
         ) from error
     except OSError as error:
-        otherwise = "Make the folder above it writable, or choose another"
+        otherwise = "Make the parent folder writable, or choose another"
         raise ConvRNNError(
             f"cannot make {out}: {advice.describe(error, out.parent, otherwise, writing=True)}"
         ) from error
@@ -88,15 +88,16 @@ def is_complete(out: Path, plan: dict[str, Any]) -> bool:
         changed = differences(there, plan)
         if changed or there["plan"] != plan["plan"]:
             raise ConvRNNError(
-                f"{out} holds a set with another plan: {changed or 'other contents'}. Choose another folder, remove "
-                "this one, or give the settings that it was started with"
+                f"{out} holds a set with another plan: {changed or 'its contents differ'}. Choose another folder, "
+                "remove this one, or use the settings of the set"
             )
         if complete and all(is_whole(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]):
             (out / PLAN).unlink(missing_ok=True)  # A run killed between its last two steps leaves it.
             return True
     elif contents(out):
         raise ConvRNNError(
-            f"{out} is not empty and holds no prepared set (found {contents(out)[0]}). Choose another folder"
+            f"cannot make {out}: it must be a new or empty folder, or a prepared set to resume, got a folder with "
+            f"{contents(out)[0]}. Choose another folder"
         )
     return False
 
