@@ -160,7 +160,7 @@ def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
         path, reason = scan.misfits[0]
         raise ConvRNNError(
             f"{len(scan.misfits)} file(s) in {folder} are not stimuli, the first: {path}: {reason}. Remove them, or "
-            "leave them out with `convrnn-data reformat`"
+            "copy the stimuli alone with `convrnn-data reformat`"
         )
     return list(scan.stimuli)
 
