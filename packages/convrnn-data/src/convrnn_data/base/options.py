@@ -1,0 +1,191 @@
+"""Command-line options from the fields of models, so that types, bounds, defaults and help texts are declared once.
+
+Example:
+    A command that takes `--seed`, an integer of at least 0:
+
+        class Settings(BaseModel):
+            seed: Annotated[int, Field(ge=0), Option("Seed of the split.")] = 0
+
+        @app.command()
+        @expand_options
+        def prepare(settings: Settings) -> None: ...
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+_REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Option:
+    """Command-line form of a field or a parameter; the annotation, its bounds and the default decide everything else.
+
+    Attributes:
+        help: help text.
+        flag: option name, such as "--perturb"; derived from the field's name by default. A boolean field with a flag
+            of its own has no `--no-` form.
+        argument: whether the value is positional.
+        metavar: placeholder in the help text.
+        show_default: description of a default that depends on something else.
+        type: type on the command line, if the model converts the value.
+        default: default on the command line, if it is not the field's.
+        after: name of the field or parameter that this one follows in the help text.
+        commands: commands that accept the field, if not all of them do; see `Only`.
+    """
+
+    help: str | None = None
+    flag: str | None = None
+    argument: bool = False
+    metavar: str | None = None
+    show_default: str | bool = True
+    type: Any = None
+    default: Any = ...
+    after: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Only:
+    """Restricts a parameter such as `Annotated[Config, Only("features")]` to the fields for one command."""
+
+    command: str
+
+
+class _Field(NamedTuple):
+    """A field of a model, or a parameter of a command function."""
+
+    name: str
+    annotation: Any
+    default: Any
+    metadata: tuple[Any, ...]
+
+    @property
+    def option(self) -> Option | None:
+        return next((item for item in self.metadata if isinstance(item, Option)), None)
+
+    @property
+    def flag(self) -> str:
+        option = self.option or Option()
+        if option.argument:
+            return option.metavar or self.name.upper()
+        return option.flag or f"--{self.name.replace('_', '-')}"
+
+
+def expand_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter that is annotated with a model by an option for each field that has an `Option`.
+
+    A model is a Pydantic model or a dataclass. The function receives an instance of it. A value that the model rejects
+    is reported as wrong usage of its option. Other parameters may have an `Option`, or whatever Typer accepts.
+    """
+    expanded: dict[str, tuple[Callable[..., Any], list[_Field]]] = {}
+    parameters: list[_Field] = []
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        annotation, metadata = _without_metadata(parameter.annotation)
+        if hasattr(annotation, "model_fields") or is_dataclass(annotation):
+            options = list(_options(annotation, metadata))
+            expanded[parameter.name] = (annotation, options)
+            parameters += options
+        else:
+            parameters.append(_Field(parameter.name, annotation, parameter.default, metadata))
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        for name, (model, options) in expanded.items():
+            values[name] = _build(model, options, {field.name: values.pop(field.name) for field in options})
+        function(**values)
+
+    del command.__wrapped__  # Typer would read its signature
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [_typer_parameter(field) for field in _in_order(parameters)]
+    )
+    command.__annotations__ = {}
+    return command
+
+
+def _without_metadata(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        return inner, tuple(metadata)
+    return annotation, ()
+
+
+def _options(model: Any, metadata: tuple[Any, ...]) -> Iterator[_Field]:
+    command = next((item.command for item in metadata if isinstance(item, Only)), None)
+    for field in _fields(model):
+        option = field.option
+        if option and (command is None or not option.commands or command in option.commands):
+            yield field
+
+
+def _fields(model: Any) -> Iterator[_Field]:
+    if hasattr(model, "model_fields"):
+        for name, field in model.model_fields.items():
+            default = _REQUIRED if field.is_required() else field.default
+            yield _Field(name, field.annotation, default, tuple(field.metadata))
+        return
+    hints = get_type_hints(model, include_extras=True)
+    for field in fields(model):
+        default = _REQUIRED if field.default is MISSING else field.default
+        annotation, metadata = _without_metadata(hints[field.name])
+        yield _Field(field.name, annotation, default, metadata)
+
+
+def _in_order(parameters: list[_Field]) -> list[_Field]:
+    ordered = [field for field in parameters if not (field.option and field.option.after)]
+    for field in parameters:
+        if field.option and field.option.after:
+            names = [other.name for other in ordered]
+            ordered.insert(names.index(field.option.after) + 1, field)
+    return ordered
+
+
+def _typer_parameter(field: _Field) -> inspect.Parameter:
+    annotation, default, metadata = field.annotation, field.default, field.metadata
+    if option := field.option:
+        annotation = option.type or annotation
+        default = default if option.default is ... else option.default
+        metadata = (_typer_info(field, option),)
+    if metadata:
+        annotation = Annotated[annotation, *metadata]
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _typer_info(field: _Field, option: Option) -> Any:
+    import typer
+
+    shared: dict[str, Any] = {
+        "help": option.help,
+        "metavar": option.metavar,
+        "show_default": option.show_default,
+        "min": _bound(field, "ge"),
+        "max": _bound(field, "le"),
+    }
+    if option.argument:
+        return typer.Argument(**shared)
+    return typer.Option(*([option.flag] if option.flag else []), **shared)
+
+
+def _bound(field: _Field, name: str) -> Any:
+    """Return an inclusive bound, as `annotated_types` and `pydantic.Field` express it."""
+    return next((bound for item in field.metadata if (bound := getattr(item, name, None)) is not None), None)
+
+
+def _build(model: Callable[..., Any], options: list[_Field], values: Mapping[str, Any]) -> Any:
+    import typer
+
+    try:
+        return model(**values)
+    except ValueError as error:
+        if not hasattr(error, "errors"):
+            raise
+        first = error.errors(include_url=False)[0]
+        flags = {field.name: field.flag for field in options}
+        named = next((flags[part] for part in first["loc"] if part in flags), None)
+        rule = first["msg"].replace("Input should ", "must ").replace("Value error, ", "")
+        raise typer.BadParameter(f"{rule}, got {first['input']!r}", param_hint=named) from error
