@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
+from convrnn_data.base.validation import rule_and_value
+
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -187,5 +189,4 @@ def _build(model: Callable[..., Any], options: list[_Field], values: Mapping[str
         first = error.errors(include_url=False)[0]
         flags = {field.name: field.flag for field in options}
         named = next((flags[part] for part in first["loc"] if part in flags), None)
-        rule = first["msg"].replace("Input should ", "must ").replace("Value error, ", "")
-        raise typer.BadParameter(f"{rule}, got {first['input']!r}", param_hint=named) from error
+        raise typer.BadParameter(rule_and_value(first), param_hint=named) from error
