@@ -42,6 +42,20 @@ INTO_A_LIBRARY = """
     except KeyboardInterrupt:
         raise ValueError("no such matrix") from None
 """
+INTO_A_CONSTRUCTOR = """
+    import sys
+
+    class Half:
+        def __del__(self):
+            try:
+                raise KeyError(0)
+            except KeyError as error:  # As Cython's destructors report it, before it is unraisable here.
+                sys.excepthook(type(error), error, error.__traceback__)
+                raise
+
+    half = Half()
+    signal.raise_signal(signal.{name})
+"""
 AT_THE_END = """
     class Held:
         def __del__(self):
@@ -58,7 +72,7 @@ def run(work: str, name: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("work", [PLAINLY, INTO_A_CALLBACK, INTO_A_LIBRARY])
+@pytest.mark.parametrize("work", [PLAINLY, INTO_A_CALLBACK, INTO_A_LIBRARY, INTO_A_CONSTRUCTOR])
 @pytest.mark.parametrize(
     ("name", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended")]
 )

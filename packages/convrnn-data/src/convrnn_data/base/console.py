@@ -98,17 +98,19 @@ def _interrupted_by() -> list[int]:
         # A second SIGTERM ends at once; a second Ctrl-C interrupts the cleaning up.
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         came.append(number)
+        # Cython's destructors report through it that the interruption cut the construction of their object short.
+        sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
 
     def again(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     def swallowed(what: "sys.UnraisableHookArgs") -> None:
-        if not came or not issubclass(what.exc_type, KeyboardInterrupt):
+        if not came:
             tell(what)
-            return
-        signal.signal(signal.SIGALRM, again)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        elif issubclass(what.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, again)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     with contextlib.suppress(ValueError):  # not the main thread, which alone may ask for signals
         signal.signal(signal.SIGTERM, interrupt)
