@@ -1,4 +1,5 @@
-"""Fuzzing: broken and hostile input for everything that reads files of others; `make fuzz` runs it.
+"""Fuzzing of every parser of foreign files: Atheris drives the byte formats, Hypothesis the text formats.
 
-Every input has to give a right answer or the packages' own one-line error, in bounded time and memory.
+An input passes if it is accepted with a correct answer or refused by the packages' own one-line error, within bounded
+time and memory. `make fuzz` runs the targets for as long as is asked; the tests here run them briefly.
 """

@@ -1,130 +1,105 @@
-"""What the targets are made with: checks of an answer, JSON that is broken as values, and the errors that are answers."""
+"""What a target is, and how one input is judged."""
 
-import hashlib
-import json
-import random
-from collections.abc import Callable, Sequence
+import contextlib
+import resource
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from hypothesis import strategies as st
 
 import convrnn_data
 import convrnn_experiments.errors
 import convrnn_model
-from fuzz import mutations
-from fuzz.runner import Target, WrongAnswer
 
-Parse = Callable[[bytes, Path], None]
-Breaks = Callable[[random.Random, Sequence[bytes]], bytes]
+CPU_SECONDS = 5
+"""Processor time that one input may take."""
+
+MEMORY = 2 << 30
+"""Address space that a target may add, in bytes."""
+
+LONGEST_MESSAGE = 10_000
 
 REFUSALS = (convrnn_data.ConvRNNError, convrnn_model.ConvRNNError, convrnn_experiments.errors.ConvRNNError)
 
 
+class Finding(AssertionError):
+    """An input was accepted with a wrong answer, refused by an unclear message, or took too long."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One parser under test.
+
+    Attributes:
+        parse: parses an input, which it may write to the given empty folder, and checks the answer. It returns, or
+            raises one of `refusals`; any other exception is a finding.
+        seeds: valid and hostile inputs by name.
+        inputs: Hypothesis strategy for further inputs.
+        refusals: exceptions that count as a clear refusal.
+        is_binary: driven by Atheris in `make fuzz`, else by Hypothesis.
+        tokens: byte strings that matter in the format.
+        repair: recomputes the format's checksums, so that mutated content is read at all.
+        examples: inputs in the fast test.
+    """
+
+    parse: Callable[[bytes, Path], None]
+    seeds: Mapping[str, bytes]
+    inputs: st.SearchStrategy[bytes]
+    refusals: tuple[type[Exception], ...] = REFUSALS
+    is_binary: bool = False
+    tokens: tuple[bytes, ...] = ()
+    repair: Callable[[bytes], bytes] = field(default=bytes)
+    examples: int = 60
+
+
+def check(target: Target, data: bytes, folder: Path) -> None:
+    """Run a target on one input in `folder`, which is emptied first.
+
+    Raises:
+        Exception: anything but a correct answer or a clear refusal.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    start = time.process_time()
+    try:
+        target.parse(data, folder)
+    except target.refusals as error:
+        message = str(error)
+        demand(0 < len(message) <= LONGEST_MESSAGE, f"a message of {len(message)} characters")
+        demand(message.isprintable(), f"a message that is not one line: {message[:500]!r}")
+    seconds = time.process_time() - start
+    demand(seconds < CPU_SECONDS, f"{seconds:.1f} s of processor time")
+
+
 def demand(holds: bool, what: str) -> None:
+    """Raise a finding unless a condition holds."""
     if not holds:
-        raise WrongAnswer(what)
+        raise Finding(what)
 
 
-def choice(data: bytes, count: int) -> int:
-    """One of several ways to parse an input, by its bytes alone."""
-    return hashlib.blake2b(data, digest_size=2).digest()[0] % count
+@contextlib.contextmanager
+def limited_memory() -> Iterator[None]:
+    """Limit the address space to `MEMORY` bytes beyond its present size."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def variant(data: bytes, count: int) -> int:
+    """Choose one of several ways to parse an input, by its content alone."""
+    return zlib.crc32(data) % count
 
 
 def put(path: Path, data: bytes) -> Path:
+    """Write a file, and its folder where that does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
-
-
-TEXT_TOKENS = (
-    *(
-        b'"',
-        b"[",
-        b"]",
-        b"{",
-        b"}",
-        b",",
-        b":",
-        b"null",
-        b"NaN",
-        b"-1",
-        b"1e999",
-        b'"train"',
-        b'"sha256"',
-        b"\\ud800",
-    ),
-    *(b"\0", b"\xff", b"\n", b"\xef\xbb\xbf"),
-)
-
-
-def break_json(values: Sequence[Any], finish: Callable[[bytes], bytes] = bytes) -> Breaks:
-    """Values broken as values, and now and then as text; `finish` makes the file of the text."""
-
-    def breaks(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-        value = rng.choice(values)
-        kind = rng.random()
-        text = mutations.as_json(rng, mutations.broken_value(rng, value) if kind < 0.9 else value)
-        if kind > 0.85:
-            text = mutations.broken_text(rng, text, seeds, TEXT_TOKENS)
-        data = finish(text)
-        return mutations.broken_bytes(rng, data, seeds, TEXT_TOKENS) if rng.random() < 0.03 else data
-
-    return breaks
-
-
-def sealed(text: bytes) -> bytes:
-    body = text[:-1].rstrip()
-    return body + b',\n"sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
-
-
-def _json_seeds(
-    values: Sequence[Any], finish: Callable[[bytes], bytes] = bytes
-) -> Callable[[], dict[str, bytes]]:
-    return lambda: {str(number): finish(json.dumps(value).encode()) for number, value in enumerate(values)}
-
-
-CSV_TOKENS = (
-    *(
-        b",",
-        b"\n",
-        b'"',
-        b"\r",
-        b"\0",
-        b"nan",
-        b"inf",
-        b"-1",
-        b"16",
-        b"1e400",
-        b"9223372036854775808",
-        b"0.5",
-        b"\xff",
-    ),
-    *(
-        b"predictions_exit0",
-        b"predictions_exit1",
-        b"predictions_exit99999",
-        b"labels",
-        b"level",
-        b"block",
-        b"\xef\xbb\xbf",
-    ),
-)
-
-
-def target(
-    name: str,
-    seeds: Callable[[], dict[str, bytes]],
-    breaks: Breaks,
-    parse: Parse,
-    *refusals: type[Exception],
-) -> Target:
-    return Target(name, seeds, breaks, lambda: parse, refusals or REFUSALS)
-
-
-def of_json(
-    name: str,
-    values: Sequence[Any],
-    parse: Parse,
-    finish: Callable[[bytes], bytes] = bytes,
-    *refusals: type[Exception],
-) -> Target:
-    return target(name, _json_seeds(values, finish), break_json(values, finish), parse, *refusals)

@@ -1,11 +1,10 @@
-"""What fuzzing has found stays mended: each input as small as it was made, and what has to come of it."""
+"""Regression tests of what fuzzing has found: each minimised input, and the answer that it must get."""
 
 import io
 
 import h5py
 import numpy as np
 import pytest
-from fuzz.targets.lists import LISTS
 
 import convrnn_data
 import convrnn_model
@@ -19,16 +18,17 @@ from convrnn_experiments.evaluation.results import read_answers
 from convrnn_experiments.runs.folder import Run
 from convrnn_model import inspect_weights
 from convrnn_model.weights import hdf5
-from fuzz import tars, texts, weights
+from fuzz.seeds import documents, tars, weights
+from fuzz.targets.labels import LISTS
 
-ANSWERS = texts.predictions(1, human=False).decode()
+ANSWERS = documents.predictions(1, human=False).decode()
 HEADER, FIRST, SECOND = ANSWERS.splitlines()
 
 
-def test_the_inputs_begin_sound(tmp_path):
+def test_the_unchanged_inputs_are_read(tmp_path):
     (tmp_path / "predictions.csv").write_text(ANSWERS)
     assert read_answers(tmp_path / "predictions.csv").answers.tolist() == [[0], [1]]
-    (tmp_path / "history.csv").write_bytes(texts.HISTORY)
+    (tmp_path / "history.csv").write_bytes(documents.HISTORY)
     assert len(Run(tmp_path).history()) == 2
 
 
@@ -47,7 +47,7 @@ def test_the_inputs_begin_sound(tmp_path):
         (ANSWERS.replace(",0,0,0.5,", f",0,{'9' * 400},0.5,"), "predictions must be from 0 to 15, got inf"),
     ],
 )
-def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
+def test_altered_predictions_are_refused(tmp_path, text, why):
     assert text != ANSWERS
     (tmp_path / "predictions.csv").write_text(text)
     with pytest.raises(ConvRNNError, match=why):
@@ -55,7 +55,7 @@ def test_answers_are_read_as_they_are_or_refused(tmp_path, text, why):
 
 
 @pytest.mark.parametrize("number", ["9223372036854775807", "9223372036854775808", "9" * 30])
-def test_a_list_with_a_number_that_no_image_has_is_refused(tmp_path, number):
+def test_image_numbers_beyond_64_bits_are_refused(tmp_path, number):
     for name, content in LISTS.items():
         (tmp_path / f"{name}.txt").write_bytes(content)
     (tmp_path / "bear.txt").write_text(f"n02690374_{number}.JPEG\nn02690374_1.JPEG\n")
@@ -63,13 +63,13 @@ def test_a_list_with_a_number_that_no_image_has_is_refused(tmp_path, number):
         categories.read_lists(tmp_path)
 
 
-@pytest.mark.parametrize("more", ["1", 1, None])
-def test_what_else_a_manifest_counts_is_left_out_of_the_counts(tmp_path, more):
-    manifest = texts.manifest("human", "color/000000")
-    wanted = stats.table(a_set(tmp_path / "as it is", manifest))
-    manifest["counts"]["color"]["train/000000"] = more
-    assert stats.table(a_set(tmp_path / "with more", manifest)) == wanted
-    assert wanted[-1] == ("all", "1", "1")
+@pytest.mark.parametrize("extra", ["1", 1, None])
+def test_a_manifests_other_counts_are_ignored(tmp_path, extra):
+    manifest = documents.manifest("human", "color/000000")
+    expected = stats.table(a_set(tmp_path / "unchanged", manifest))
+    manifest["counts"]["color"]["train/000000"] = extra
+    assert stats.table(a_set(tmp_path / "extra", manifest)) == expected
+    assert expected[-1] == ("all", "1", "1")
 
 
 def a_set(folder, manifest) -> prepared_set.PreparedSet:
@@ -78,29 +78,29 @@ def a_set(folder, manifest) -> prepared_set.PreparedSet:
     return prepared_set.PreparedSet(folder)
 
 
-def test_a_history_with_two_columns_of_one_name_is_refused(tmp_path):
+def test_a_history_with_a_repeated_column_is_refused(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,loss,loss\n0,1,2\n")
     with pytest.raises(ConvRNNError, match="column names must be unique, got epoch, loss, loss"):
         Run(tmp_path).history()
 
 
 @pytest.mark.parametrize("header", ["apoch,loss,val_loss,learning_rate", "epoch,loss,val_loss"])
-def test_a_history_of_other_columns_is_not_gone_on_with(tmp_path, header):
+def test_a_history_with_other_columns_is_not_extended(tmp_path, header):
     count = header.count(",") + 1
     (tmp_path / "history.csv").write_text(f"{header}\n{','.join('1' * count)}\n")
     run = Run(tmp_path)
-    now = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 1.0)
+    epoch = dict.fromkeys(documents.HISTORY.decode().splitlines()[0].split(","), 1.0)
     with pytest.raises(ConvRNNError, match=r"its columns must be epoch, .*Start the run over with --force"):
-        run.write_history([*run.history(), now])
-    assert len(run.history()) == 1  # as it was
+        run.write_history([*run.history(), epoch])
+    assert len(run.history()) == 1  # unchanged
 
 
 LONG_NAME = tars.member(b"././@LongLink", b"n02690373_7.JPEG\0", b"L")
-TOLD = tars.pax({b"path": b"n02690373_8.JPEG"})
+PAX_PATH = tars.pax({b"path": b"n02690373_8.JPEG"})
 
 
-@pytest.mark.parametrize("before", [LONG_NAME + TOLD, TOLD + LONG_NAME, LONG_NAME * 2, TOLD * 2])
-def test_a_file_of_two_names_is_refused(tmp_path, before):
+@pytest.mark.parametrize("before", [LONG_NAME + PAX_PATH, PAX_PATH + LONG_NAME, LONG_NAME * 2, PAX_PATH * 2])
+def test_a_tar_member_with_two_names_is_refused(tmp_path, before):
     path = tmp_path / "a.tar"
     path.write_bytes(before + tars.member(b"n02690373_1.JPEG", b"abc") + tars.END)
     with path.open("rb") as file, pytest.raises(convrnn_data.ConvRNNError, match="two names"):
@@ -117,7 +117,7 @@ def test_a_file_of_two_names_is_refused(tmp_path, before):
         tars.member(b"", b"abc"),
     ],
 )
-def test_a_file_with_no_name_or_a_folders_is_refused(tmp_path, file):
+def test_a_tar_member_without_a_file_name_is_refused(tmp_path, file):
     path = tmp_path / "a.tar"
     path.write_bytes(file + tars.END)
     with (
@@ -128,7 +128,7 @@ def test_a_file_with_no_name_or_a_folders_is_refused(tmp_path, file):
 
 
 @pytest.mark.parametrize("key", [b"path", b"size"])
-def test_one_name_or_size_for_all_files_is_refused(tmp_path, key):
+def test_a_global_name_or_size_is_refused(tmp_path, key):
     path = tmp_path / "a.tar"
     path.write_bytes(tars.pax({key: b"3"}, b"g") + tars.member(b"n02690373_1.JPEG", b"abc") + tars.END)
     with (
@@ -138,28 +138,28 @@ def test_one_name_or_size_for_all_files_is_refused(tmp_path, key):
         list(walk(file.fileno(), path))
 
 
-def test_a_folder_of_old_tars_is_passed_over(tmp_path):
+def test_a_folder_in_an_old_tar_is_skipped(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(tars.member(b"folder/", b"", b"\0") + tars.member(b"folder/a", b"abc") + tars.END)
     with path.open("rb") as file:
         assert [entry.name for entry in walk(file.fileno(), path)] == ["folder/a"]
 
 
-@pytest.mark.parametrize("before", [LONG_NAME, TOLD])
-def test_a_file_of_one_other_name_has_it(tmp_path, before):
+@pytest.mark.parametrize("before", [LONG_NAME, PAX_PATH])
+def test_an_extended_name_applies_to_one_member(tmp_path, before):
     path = tmp_path / "a.tar"
     path.write_bytes((before + tars.member(b"n02690373_1.JPEG", b"abc")) * 2 + tars.END)
     with path.open("rb") as file:
         assert len({entry.name for entry in walk(file.fileno(), path)} - {"n02690373_1.JPEG"}) == 1
 
 
-def test_the_reason_why_bytes_are_no_picture_is_always_the_same():
+def test_the_reason_of_a_bad_image_is_reproducible():
     reasons = set()
-    held = []
+    kept = []
     for _ in range(3):
         with pytest.raises(BadImage) as error:
-            make_ready(b"no picture at all")
-        held.append(io.BytesIO())  # so that the next one lies elsewhere
+            make_ready(b"no image at all")
+        kept.append(io.BytesIO())  # so that the next buffer has another address
         reasons.add(str(error.value))
     assert len(reasons) == 1
     assert "0x" not in reasons.pop()
@@ -170,7 +170,7 @@ def readout(**options) -> bytes:
         del file[weights.READOUT]
         file.create_dataset(weights.READOUT, **options)[...] = np.ones((1, 2))
 
-    return weights.changed(weights.sound(only_readout=True), edit)
+    return weights.changed(weights.valid(only_readout=True), edit)
 
 
 def read_back(path) -> np.ndarray:
@@ -178,24 +178,24 @@ def read_back(path) -> np.ndarray:
         return hdf5.read(path, "ReadoutDense/kernel", stored["ReadoutDense/kernel"])
 
 
-def test_groups_within_groups_without_end_are_refused(tmp_path):
+def test_deeply_nested_groups_are_refused(tmp_path):
     path = tmp_path / "w.h5"
-    path.write_bytes(weights.changed(weights.sound(), weights.EDITS["deep"]))
+    path.write_bytes(weights.changed(weights.valid(), weights.EDITS["deep"]))
     with pytest.raises(convrnn_model.ConvRNNError, match="nests groups too deeply"):
         inspect_weights(path)
 
 
 FREE, FIRST_OBJECT = 16 + 32, 16
-"""In a heap: where its room left begins, after one object of less than 16 bytes; where that object does."""
+"""Offsets in a heap with one object of less than 16 bytes: its free space, and the object."""
 
 
 @pytest.mark.parametrize(
     ("at", "value"),
     [(FREE + 8, 0), (FIRST_OBJECT + 8, 2**64 - 16), (FIRST_OBJECT + 8, 2**64 - 1), (FIRST_OBJECT, 0)],
 )
-def test_names_in_a_damaged_heap_are_refused(tmp_path, at, value):
-    """HDF5 goes round in such a one for ever, or says that it is damaged."""
-    data = bytearray(weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"]))
+def test_names_in_a_damaged_global_heap_are_refused(tmp_path, at, value):
+    """HDF5 itself loops forever, or reports damage."""
+    data = bytearray(weights.changed(weights.valid(only_readout=True), weights.EDITS["names_vlen"]))
     at += data.find(b"GCOL")
     data[at : at + 8] = value.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
@@ -203,16 +203,16 @@ def test_names_in_a_damaged_heap_are_refused(tmp_path, at, value):
         inspect_weights(tmp_path / "w.h5")
 
 
-def test_names_in_a_sound_heap_are_read(tmp_path):
+def test_names_in_a_valid_global_heap_are_read(tmp_path):
     (tmp_path / "w.h5").write_bytes(
-        weights.changed(weights.sound(only_readout=True), weights.EDITS["names_vlen"])
+        weights.changed(weights.valid(only_readout=True), weights.EDITS["names_vlen"])
     )
     assert read_back(tmp_path / "w.h5").tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("edit", ["vlen_numbers", "vlen_text"])
-def test_arrays_of_no_fixed_length_are_refused(tmp_path, edit):
-    (tmp_path / "w.h5").write_bytes(weights.changed(weights.sound(only_readout=True), weights.EDITS[edit]))
+def test_variable_length_arrays_are_refused(tmp_path, edit):
+    (tmp_path / "w.h5").write_bytes(weights.changed(weights.valid(only_readout=True), weights.EDITS[edit]))
     with pytest.raises(convrnn_model.ConvRNNError, match="weights are arrays of numbers"):
         inspect_weights(tmp_path / "w.h5")
 
@@ -220,13 +220,13 @@ def test_arrays_of_no_fixed_length_are_refused(tmp_path, edit):
 @pytest.mark.parametrize(
     "options", [{}, {"compression": "gzip"}, {"chunks": (1, 1024), "maxshape": (None, None), "shuffle": True}]
 )
-def test_weights_in_pieces_are_read(tmp_path, options):
+def test_chunked_weights_are_read(tmp_path, options):
     path = tmp_path / "w.h5"
     path.write_bytes(readout(shape=(1, 2), dtype="f4", **options))
     assert read_back(path).tolist() == [[1, 1]]
 
 
-def test_pieces_that_would_fill_the_memory_are_refused(tmp_path):
+def test_chunks_far_larger_than_their_array_are_refused(tmp_path):
     path = tmp_path / "w.h5"
     options = {"chunks": (1, 2**20), "maxshape": (None, None), "compression": "gzip"}
     path.write_bytes(readout(shape=(1, 2), dtype="f4", **options))
@@ -235,21 +235,21 @@ def test_pieces_that_would_fill_the_memory_are_refused(tmp_path):
         read_back(path)
 
 
-def test_a_heap_whose_free_room_leads_back_to_itself_is_refused(tmp_path):
-    """HDF5 keeps a note of every free room, and takes all memory that there is."""
-    data = bytearray(weights.sound(only_readout=True))
+def test_a_local_heap_with_a_free_list_cycle_is_refused(tmp_path):
+    """HDF5 itself records every free block, until memory is exhausted."""
+    data = bytearray(weights.valid(only_readout=True))
     heap = data.index(b"HEAP")
     size, free, start = (int.from_bytes(data[heap + at : heap + at + 8], "little") for at in (8, 16, 24))
-    assert free + 16 <= size, "a heap with free room"
+    assert free + 16 <= size, "no free space in the heap"
     data[start + free : start + free + 8] = free.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
     with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or cut short.*leads back to itself"):
         inspect_weights(tmp_path / "w.h5")
 
 
-def test_an_unlisted_array_with_a_damaged_index_ends_nothing(tmp_path):
-    """HDF5 itself dies when it is asked how large that index is, as it asks itself while it goes through a file."""
-    out = io.BytesIO(weights.sound(only_readout=True, libver="latest"))
+def test_an_unlisted_array_with_a_damaged_index_is_tolerated(tmp_path):
+    """HDF5 itself crashes when it visits the file, since it asks for the size of the index."""
+    out = io.BytesIO(weights.valid(only_readout=True, libver="latest"))
     with h5py.File(out, "r+", libver="latest") as file:
         file.create_dataset("ReadoutDense/x", (1, 2), "f4", chunks=(1, 1), maxshape=(None, None))[...] = 1
     assert out.getvalue().count(b"BTHD") == 1
@@ -258,8 +258,8 @@ def test_an_unlisted_array_with_a_damaged_index_ends_nothing(tmp_path):
         assert list(stored) == ["ReadoutDense/kernel", "ReadoutDense/x"]
 
 
-def test_an_unlisted_array_with_a_name_that_is_not_utf8_is_named(tmp_path):
-    out = io.BytesIO(weights.sound(only_readout=True))
+def test_the_name_of_an_unlisted_array_that_is_not_utf8_is_escaped(tmp_path):
+    out = io.BytesIO(weights.valid(only_readout=True))
     with h5py.File(out, "r+") as file:
         h5py.h5g.create(file.id, b"x\xff")
         file[b"x\xff"].create_dataset(b"y\xfe", (1,), "f4")

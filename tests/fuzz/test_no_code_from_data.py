@@ -1,4 +1,4 @@
-"""Nothing that is read can run: no reader of data of ours unpickles, evaluates, or trusts a saved model's code."""
+"""No reader executes what it reads: none unpickles, evaluates, or trusts code in a saved model."""
 
 import ast
 from pathlib import Path
@@ -14,7 +14,7 @@ CALLS = {"eval", "exec", "load_model", "enable_unsafe_deserialization", "unsafe_
 
 
 def offences(tree: ast.AST) -> list[str]:
-    """Imports and calls that could run what a file says."""
+    """Return imports and calls that could execute content of a file."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -29,7 +29,7 @@ def offences(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("package", ["data", "model", "experiments"])
-def test_no_reader_can_run_what_it_reads(package):
+def test_no_reader_can_execute_what_it_reads(package):
     files = sorted((PACKAGES / f"convrnn-{package}" / "src").rglob("*.py"))
     assert files
     assert {str(file): found for file in files if (found := offences(ast.parse(file.read_text())))} == {}
@@ -38,7 +38,7 @@ def test_no_reader_can_run_what_it_reads(package):
 @pytest.mark.parametrize(
     "line", ["import pickle", "from dill import loads", "eval(x)", "np.load(f, allow_pickle=True)"]
 )
-def test_the_scan_sees(line):
+def test_the_scan_reports(line):
     assert offences(ast.parse(line))
 
 

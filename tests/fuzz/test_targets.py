@@ -1,18 +1,32 @@
-"""Some hundred broken inputs for every parser, in processes of their own; `make fuzz` gives them many more."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""Every target on its seeds and on a few drawn inputs; `make fuzz` gives it many more."""
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from fuzz.harness import check, limited_memory
 from fuzz.targets import TARGETS
 
-ROOT = Path(__file__).resolve().parents[2]
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_give_a_correct_answer_or_one_clear_error(name, tmp_path):
+    with limited_memory():
+        for data in TARGETS[name].seeds.values():
+            check(TARGETS[name], data, tmp_path / "input")
 
 
-@pytest.mark.parametrize("parser", TARGETS)
-def test_broken_input_gives_an_answer_or_one_clear_error(parser, tmp_path):
-    words = [sys.executable, "-m", "fuzz", parser, "--inputs", "300", "--findings", str(tmp_path)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " 300 inputs" in done.stdout
+@pytest.mark.parametrize("name", TARGETS)
+def test_drawn_inputs_give_a_correct_answer_or_one_clear_error(name, tmp_path):
+    @settings(
+        max_examples=TARGETS[name].examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(TARGETS[name].inputs)
+    def run(data):
+        check(TARGETS[name], data, tmp_path / "input")
+
+    with limited_memory():
+        run()

@@ -1,4 +1,4 @@
-"""Sound JSON, CSV and text files, as the packages write them."""
+"""Valid JSON, CSV and text files, as the packages write them."""
 
 import io
 import json
@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def index(shard: str, content: bytes) -> dict[str, Any]:
-    """Of a shard with one sample, `content` bytes long and at its beginning."""
+    """Return the index of a shard whose only sample is `content`."""
     human = not shard.startswith("train")
     key = "24_color_gray_c_car_exit0" if human else KEYS[0]
     columns = {
@@ -44,7 +44,7 @@ def index(shard: str, content: bytes) -> dict[str, Any]:
 
 
 def plan(kind: str, shard: str) -> dict[str, Any]:
-    """`plan.json` of a set with one shard."""
+    """Return `plan.json` of a set with one shard."""
     split = shard.partition("/")[0]
     counts = {"counts": {split: {**dict.fromkeys(CATEGORIES, 0), "car": 1}}} if kind == "imagenet" else {}
     return {
@@ -54,7 +54,7 @@ def plan(kind: str, shard: str) -> dict[str, Any]:
 
 
 def manifest(kind: str, shard: str) -> dict[str, Any]:
-    """`manifest.json` of a set with one shard."""
+    """Return `manifest.json` of a set with one shard."""
     split = shard.partition("/")[0]
     return {
         **{name: plan(kind, shard)[name] for name in ("format", "kind", "plan", "settings")},
@@ -67,7 +67,7 @@ def manifest(kind: str, shard: str) -> dict[str, Any]:
 
 
 def observer(experiment: str, levels: tuple[str, ...], number: int, trials: tuple[int, ...]) -> list[Any]:
-    """The rows of one observer: two trials of the tutorial, so many of the first blocks, and one row of other kinds."""
+    """Return the rows of one observer: two tutorial trials, `trials` of the first blocks, a row of each other kind."""
     stimuli = [
         [(f"{i}_{experiment}_{levels[i % len(levels)]}_{CATEGORIES[i]}.JPEG", levels[i % len(levels)], CATEGORIES[i])
          for i in range(12)]
@@ -91,12 +91,12 @@ def observer(experiment: str, levels: tuple[str, ...], number: int, trials: tupl
 
 
 def config() -> dict[str, Any]:
-    """`config.json` of a run."""
+    """Return `config.json` of a run."""
     return Config(data="data", perturb=Regime.NOISE, levels=(0.0, 0.04)).to_json()
 
 
 def predictions(exits: int, *, human: bool) -> bytes:
-    """`predictions.csv` with two images."""
+    """Return `predictions.csv` with two images."""
     out = io.StringIO()
     steps = range(exits)
     names = [f"{what}_exit{step}" for what in ("predictions", "confidence", "entropy") for step in steps]

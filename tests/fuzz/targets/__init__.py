@@ -1,11 +1,10 @@
-"""Every parser of the packages: what it is given, how that is broken, and what has to hold where it is accepted."""
+"""Every parser under test, by name."""
 
-from fuzz.runner import Target
-from fuzz.targets import answers, archives, lists, networks, reports, run_folders, sets, stimuli
+from fuzz.harness import Target
+from fuzz.targets import archives, images, labels, observers, prepared_sets, reports, runs, weights
 
 TARGETS: dict[str, Target] = {
-    target.name: target
-    for subject in (archives, stimuli, sets, lists, answers, run_folders, reports, networks)
-    for target in subject.TARGETS
+    name: target
+    for subject in (archives, images, prepared_sets, labels, observers, runs, reports, weights)
+    for name, target in subject.TARGETS.items()
 }
-"""By name, in the order in which `make fuzz` runs them."""

@@ -1,13 +1,13 @@
-"""Tars, and ImageNet as tars and tars of tars."""
+"""Tars, and ImageNet as tars, tars of tars and compressed tars."""
 
 import bz2
 import gzip
 import io
 import lzma
-import random
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
+
+from hypothesis import strategies as st
 
 from convrnn_data.categories import shipped_lists
 from convrnn_data.imagenet import plan, sources
@@ -16,59 +16,53 @@ from convrnn_data.imagenet.unpacking import Unpacker
 from convrnn_data.shards import shard as shard_module
 from convrnn_data.shards import workspace
 from convrnn_data.shards.tarwalk import walk
-from fuzz import mutations, pictures, tars
-from fuzz.targets.making import demand, put, target
+from fuzz.harness import Target, demand, put
+from fuzz.seeds import images, tars
+from fuzz.strategies import edited
 
-CONTENT = pictures.saved("JPEG", size=(8, 8))
-TAR_TOKENS = (
-    *(
-        b"ustar",
-        b"\x80",
-        b"\xff" * 12,
-        b"00000000000\0",
-        b"77777777777",
-        b"-1000",
-        b" path=",
-        b" size=",
-        b"9 path=\n",
-    ),
-    *(b"@LongLink", b"GNU.sparse.", b"n02690373_1.JPEG", b".tar\0", b"L", b"x", b"g", b"0"),
+CONTENT = images.encoded("JPEG", size=(8, 8))
+# fmt: off
+TOKENS = (
+    b"ustar", b"\x80", b"\xff" * 12, b"00000000000\0", b"77777777777", b"-1000", b" path=", b" size=", b"9 path=\n",
+    b"@LongLink", b"GNU.sparse.", b"n02690373_1.JPEG", b".tar\0", b"L", b"x", b"g", b"0",
 )
+# fmt: on
+
+_names = st.sampled_from(tars.NAMES)
+_members = st.builds(
+    lambda *fields, **more: tars.header(*fields, **more) + tars.padded(CONTENT),
+    _names,
+    st.just(len(CONTENT)) | st.sampled_from(tars.SIZES),
+    st.sampled_from(tars.KINDS),
+    link=_names,
+    magic=st.sampled_from(tars.MAGICS),
+)
+_long_names = st.builds(
+    lambda name, end, kind: tars.member(b"././@LongLink", name + end, kind),
+    _names,
+    st.sampled_from((b"\0", b"", b"\0rest")),
+    st.sampled_from((b"L", b"K")),
+)
+_records = st.lists(st.sampled_from(tars.RECORDS), min_size=1, max_size=3).map(dict)
+_extensions = _long_names | st.builds(tars.pax, _records, st.sampled_from((b"x", b"x", b"x", b"g")))
+_tars = st.builds(
+    lambda parts, end: b"".join(parts) + end,
+    st.lists(_members | _extensions, min_size=1, max_size=6),
+    st.sampled_from(
+        (tars.END, tars.END, tars.END, b"", bytes(tars.BLOCK), tars.END * 10, tars.END + b"rubbish")
+    ),
+)
+_tars_of_tars = st.lists(
+    st.builds(
+        tars.member, st.sampled_from((b"n02690373.tar", b"n02085782.tar", b"n00000000.tar", b"x.tar")), _tars
+    ),
+    max_size=2,
+).map(lambda members: b"".join(members) + tars.END)
 
 
-def _tar_seeds() -> dict[str, bytes]:
-    return tars.sound(CONTENT) | tars.hostile(CONTENT)
-
-
-def _imagenet_seeds() -> dict[str, bytes]:
-    inner = tars.sound(CONTENT)
-    outer = [
-        tars.member(f"n0{number}.tar".encode(), tar) for number, tar in enumerate(inner.values(), 2690373)
-    ]
-    return {"tar_of_tars": b"".join(outer) + tars.END} | _tar_seeds()
-
-
-def _break_tar(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Half are drawn, member by member, half broken bytes, mostly with checksums put right, so that they are read."""
-    if rng.random() < 0.5:
-        return tars.drawn(rng, CONTENT)
-    return _broken_tar(rng, rng.choice(seeds)[:40_000], seeds)
-
-
-def _break_imagenet(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    kind = rng.random()
-    data = tars.drawn_outer(rng, CONTENT) if kind < 0.6 else tars.drawn(rng, CONTENT)
-    return data if kind < 0.3 else _broken_tar(rng, data if kind < 0.8 else rng.choice(seeds)[:40_000], seeds)
-
-
-def _broken_tar(rng: random.Random, sound: bytes, seeds: Sequence[bytes]) -> bytes:
-    data = mutations.broken_bytes(rng, sound, seeds, TAR_TOKENS)
-    if rng.random() < 0.2:
-        return data
-    blocks = [data[at : at + tars.BLOCK] for at in range(0, len(data), tars.BLOCK)]
-    return b"".join(
-        tars.with_checksum(one) if one[257:262] == b"ustar" and len(one) == 512 else one for one in blocks
-    )
+def _edited(seeds: dict[str, bytes]) -> st.SearchStrategy[bytes]:
+    changed = edited(tuple(seed for seed in seeds.values() if len(seed) < 40_000), TOKENS)
+    return changed | changed.map(tars.with_checksums)
 
 
 def _walk(data: bytes, folder: Path) -> None:
@@ -76,29 +70,33 @@ def _walk(data: bytes, folder: Path) -> None:
     with path.open("rb") as file:
         found = list(walk(file.fileno(), path))
     for entry in found:
-        demand(0 <= entry.offset <= entry.offset + entry.size <= len(data), f"{entry} lies outside the tar")
+        demand(0 <= entry.offset <= entry.offset + entry.size <= len(data), f"{entry} reaches beyond the tar")
     expected = _by_tarfile(data)
-    # `tarfile` leaves out a slash at the end of some names.
+    # `tarfile` strips a trailing slash from some names.
     ours = [(entry.name.rstrip("/"), entry.offset, entry.size) for entry in found]
-    demand(
-        expected is None or expected == ours,
-        f"{found}\ntarfile finds\n{expected}",
-    )
+    demand(expected is None or expected == ours, f"{found}\ntarfile finds\n{expected}")
 
 
 def _by_tarfile(data: bytes) -> list[tuple[str, int, int]] | None:
-    """What Python's own reader finds; None where it refuses, or stops where only an end mark may make it stop."""
+    """Return what `tarfile` finds; None where it fails, or stops without an end mark."""
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:", errorlevel=2) as tar:
             members = tar.getmembers()
             ended = not any(data[tar.offset : tar.offset + tars.BLOCK])
-    except Exception:  # Its own failures are many, and none of ours.
+    except Exception:  # `tarfile` fails in many ways on damaged input.
         return None
-    return (
-        [(one.name.rstrip("/"), one.offset_data, one.size) for one in members if one.isreg()]
-        if ended
-        else None
-    )
+    files = [
+        (member.name.rstrip("/"), member.offset_data, member.size) for member in members if member.isreg()
+    ]
+    return files if ended else None
+
+
+def _read_all(made: plan.Plan) -> None:
+    with Reader() as reader:
+        for shard in made.shards:
+            for member in made.members(shard):
+                demand(len(reader.read(member)) == member.size, f"{member} has another size")
+                shard_module.ustar_header(f"{member.key}.json", member.size)
 
 
 def _imagenet(data: bytes, folder: Path) -> None:
@@ -107,53 +105,61 @@ def _imagenet(data: bytes, folder: Path) -> None:
     listing = sources.list_images(sources.find_source(path if outer else folder), shipped_lists().categories)
     made = plan.make_plan(listing, shipped_lists(), plan.Settings(images="all", val=0.5))
     workspace.seal(plan.describe(made))
-    with Reader() as reader:
-        for shard in made.shards:
-            for member in made.members(shard):
-                demand(len(reader.read(member)) == member.size, f"{member} has another size")
-                shard_module.ustar_header(f"{member.key}.json", member.size)
-
-
-def _collection_seeds() -> dict[str, bytes]:
-    """Tars of class folders, tars of tars, and both compressed as a whole or within."""
-    inner = tars.sound(CONTENT)["ustar"]
-    names = (
-        b"train/n02690373/n02690373_1.JPEG",
-        b"./n02085782/images/n02085782_1.JPEG",
-        b"train/n02690373/._x",
-    )
-    folders = b"".join(tars.member(name, CONTENT) for name in names[:1] + names[2:]) + tars.END
-    dotted = tars.member(names[1], CONTENT) + tars.END
-    nested = tars.member(b"n02690373.tar.gz", gzip.compress(inner, mtime=0)) + tars.END
-    mixed = tars.member(b"._n02690373.tar", b"\0\5\26\7") + tars.member(b"n02690373.tar", inner) + tars.END
-    plain = {"folders": folders, "dotted": dotted, "nested": nested, "mixed": mixed}
-    packed = {f"{name}_gz": gzip.compress(data, mtime=0) for name, data in plain.items()}
-    return plain | packed | {"bz2": bz2.compress(mixed), "xz": lzma.compress(mixed)}
-
-
-def _break_collection(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Broken before or after it is compressed."""
-    data = rng.choice(seeds)
-    if data[:2] == b"\x1f\x8b" and rng.random() < 0.5:
-        return gzip.compress(_broken_tar(rng, gzip.decompress(data), seeds), mtime=0)
-    return _broken_tar(rng, data, seeds)
+    _read_all(made)
 
 
 def _collection(data: bytes, folder: Path) -> None:
     path, out = put(folder / "imagenet.tar", data), folder / "set"
     with Unpacker(out) as unpack:
-        listing = sources.list_images(
-            sources.find_source(path, unpack), shipped_lists().categories, unpack=unpack
-        )
-        made = plan.make_plan(listing, shipped_lists(), plan.Settings(images="all", val=0.5))
-        with Reader() as reader:
-            for member in (one for shard in made.shards for one in made.members(shard)):
-                demand(len(reader.read(member)) == member.size, f"{member} has another size")
-    demand([one.name for one in folder.iterdir()] == ["imagenet.tar"], "what was unpacked is left")
+        source = sources.find_source(path, unpack)
+        listing = sources.list_images(source, shipped_lists().categories, unpack=unpack)
+        _read_all(plan.make_plan(listing, shipped_lists(), plan.Settings(images="all", val=0.5)))
+    demand([entry.name for entry in folder.iterdir()] == ["imagenet.tar"], "unpacked files remain")
 
 
-TARGETS = (
-    target("tar", _tar_seeds, _break_tar, _walk),
-    target("imagenet", _imagenet_seeds, _break_imagenet, _imagenet),
-    target("collection", _collection_seeds, _break_collection, _collection),
-)
+def _collection_seeds() -> dict[str, bytes]:
+    """Return tars of class folders and tars of tars, plain and compressed as a whole or within."""
+    inner = tars.valid(CONTENT)["ustar"]
+    folders = tars.member(b"train/n02690373/n02690373_1.JPEG", CONTENT) + tars.member(
+        b"train/n02690373/._x", CONTENT
+    )
+    dotted = tars.member(b"./n02085782/images/n02085782_1.JPEG", CONTENT)
+    nested = tars.member(b"n02690373.tar.gz", gzip.compress(inner, mtime=0))
+    mixed = tars.member(b"._n02690373.tar", b"\0\5\26\7") + tars.member(b"n02690373.tar", inner)
+    plain = {"folders": folders, "dotted": dotted, "nested": nested, "mixed": mixed}
+    plain = {name: data + tars.END for name, data in plain.items()}
+    packed = {f"{name}_gz": gzip.compress(data, mtime=0) for name, data in plain.items()}
+    return plain | packed | {"bz2": bz2.compress(plain["mixed"]), "xz": lzma.compress(plain["mixed"])}
+
+
+def _repair(data: bytes) -> bytes:
+    return data if data[:2] == b"\x1f\x8b" else tars.with_checksums(data)
+
+
+_plain = tars.valid(CONTENT) | tars.hostile(CONTENT)
+_outer = [
+    tars.member(b"n0%d.tar" % number, tar) for number, tar in enumerate(tars.valid(CONTENT).values(), 2690373)
+]
+_imagenet_seeds = {"tar_of_tars": b"".join(_outer) + tars.END} | _plain
+_collections = _collection_seeds()
+_repacked = _edited(_collections).map(lambda data: gzip.compress(data, mtime=0))
+
+TARGETS = {
+    "tar": Target(_walk, _plain, _tars | _edited(_plain), is_binary=True, tokens=TOKENS, repair=_repair),
+    "imagenet": Target(
+        _imagenet,
+        _imagenet_seeds,
+        _tars_of_tars | _tars | (_tars_of_tars | _edited(_imagenet_seeds)).map(tars.with_checksums),
+        is_binary=True,
+        tokens=TOKENS,
+        repair=_repair,
+    ),
+    "collection": Target(
+        _collection,
+        _collections,
+        _edited(_collections) | _repacked,
+        is_binary=True,
+        tokens=TOKENS,
+        repair=_repair,
+    ),
+}

@@ -1,99 +1,107 @@
 """The lists of images, airplane.txt to truck.txt, and the labels of ILSVRC's validation images."""
 
-import atexit
-import random
+import io
 import re
-import shutil
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import scipy.io
+
 from convrnn_data.categories import CATEGORIES, read_lists
-from convrnn_data.imagenet.ground_truth import GROUND_TRUTH, META, read_ground_truth
-from fuzz import mutations
-from fuzz.runner import Target, fast_folder
-from fuzz.targets.making import CSV_TOKENS, REFUSALS, Parse, demand, put
+from convrnn_data.imagenet import devkit
+from convrnn_data.imagenet.ground_truth import GROUND_TRUTH, read_ground_truth
+from fuzz.harness import Target, demand, put
+from fuzz.strategies import CELLS, CSV_TOKENS, edited, tables
 
-LISTS = {name: f"{synset}_1.JPEG\n{synset}_22.JPEG\n".encode() for name, synset in
-         zip(CATEGORIES, (f"n0{number}" for number in range(2690373, 2690389)), strict=True)}  # fmt: skip
-
-
-def _listing() -> Parse:
-    """With a folder of lists, made once, in which one is replaced again and again."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-lists-", dir=fast_folder()))
-    atexit.register(shutil.rmtree, folder)
-    for name, content in LISTS.items():
-        put(folder / f"{name}.txt", content)
-    return lambda data, scratch: _lists(data, folder)
+SYNSETS = [f"n0{number}" for number in range(2690373, 2690389)]
+LISTS = {
+    category: f"{synset}_1.JPEG\n{synset}_22.JPEG\n".encode()
+    for category, synset in zip(CATEGORIES, SYNSETS, strict=True)
+}
+# fmt: off
+LIST_CELLS = (
+    "n02690374_1.JPEG", "n02690374_01.JPEG", "n02690374_1.jpeg", "n02690373_3.JPEG", "n02690388_39.JPEG",
+    "n99999999_1.JPEG", "n2690374_1.JPEG", "n026903740_1.JPEG", "n02690374_9223372036854775807.JPEG",
+    "n02690374_9223372036854775808.JPEG", f"n02690374_{'9' * 30}.JPEG", "n02690374_00.JPEG", "n02690374_-1.JPEG",
+    *CELLS[:20],
+)
+# fmt: on
+LABELS = {
+    "synsets": b"n02690374\nn02690373\nn02690388\n",
+    "table": b"ImageId,PredictionString\nILSVRC2012_val_00000002,n02690373 1 2 3 4 \n"
+    b"ILSVRC2012_val_00000001,n02690374 1\n",
+    "words": b"ILSVRC2012_val_00000001.JPEG n02690374\nILSVRC2012_val_00000003.JPEG n02690388\n",
+}
+LABEL_CELLS = ("n02690374", "ILSVRC2012_val_00000001", "1000", "1001", "0", *CELLS[:20])
 
 
 def _lists(data: bytes, folder: Path) -> None:
+    for category, content in LISTS.items():
+        put(folder / f"{category}.txt", content)
     found = read_lists(put(folder / "bear.txt", data).parent)
     demand(sum(len(found.names(synset)) for synset in found.categories) == found.total, "another total")
-    ours = {
-        name
-        for synset in found.categories
-        if found.categories[synset] == "bear"
-        for name in found.names(synset)
-    }
-    demand(ours == set(data.decode().split()), "other names than the file's")
-
-
-def _break_lists(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Lines changed, names changed within the form or just beyond it, or text broken."""
-    lines = [f"n{rng.choice(SYNSETS)}_{rng.choice(NUMBERS)}.JPEG" for _ in range(rng.choice((1, 2, 3, 9)))]
-    data = "\n".join([*lines, ""]).encode()
-    if rng.random() < 0.5:
-        return mutations.broken_text(
-            rng, data, seeds, (*CSV_TOKENS, b".JPEG", b"n02690374_", b"\n\n", b"\x0c", b"\x1c")
-        )
-    return mutations.broken_rows(
-        rng, data, (*mutations.CELLS[:20], "n02690374_1.JPEG", "n02690374_01.JPEG", "n02690374_1.jpeg"), " "
-    )
-
-
-SYNSETS = (*("02690374",) * 6, "02690373", "02690388", "99999999", "2690374", "026903740")
-NUMBERS = (
-    *(str(number) for number in range(40)),
-    "9223372036854775807",
-    "9223372036854775808",
-    "9" * 30,
-    "00",
-    "-1",
-)
-
-
-LABELS = {
-    "synsets": b"n02690374\nn02690373\nn02690388\n",
-    "table": b"ImageId,PredictionString\nILSVRC2012_val_00000002,n02690373 1 2 3 4 \nILSVRC2012_val_00000001,n02690374 1\n",
-    "words": b"ILSVRC2012_val_00000001.JPEG n02690374\nILSVRC2012_val_00000003.JPEG n02690388\n",
-}
+    bears = [synset for synset, category in found.categories.items() if category == "bear"]
+    ours = {name for synset in bears for name in found.names(synset)}
+    demand(ours == set(data.decode().split()), "names differ from the file's")
 
 
 def _labels(data: bytes, folder: Path) -> None:
-    (folder / META).unlink(missing_ok=True)
     found = read_ground_truth(put(folder / GROUND_TRUTH, data))
-    demand(
-        all(number >= 0 and re.fullmatch(r"n\d{8}", synset) for number, synset in found.items()), "no label"
-    )
-    demand(
-        all(str(number) in data.decode() or number <= len(data.decode().splitlines()) for number in found),
-        "more labels",
-    )
-
-
-def _break_labels(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Cells changed, or text broken."""
-    data = rng.choice(list(LABELS.values()))
-    if rng.random() < 0.5:
-        return mutations.broken_text(
-            rng, data, seeds, (*CSV_TOKENS, b"n02690374", b"ILSVRC2012_val_", b"\x1f\x8b")
+    text = data.decode()
+    for number, synset in found.items():
+        demand(number >= 0 and bool(re.fullmatch(r"n\d{8}", synset)), f"label {synset!r}")
+        demand(
+            str(number) in text or number <= len(text.splitlines()), "a label that the file does not state"
         )
-    cells = (*mutations.CELLS[:20], "n02690374", "ILSVRC2012_val_00000001", "1000", "1001", "0")
-    return mutations.broken_rows(rng, data, cells, rng.choice(", "))
 
 
-TARGETS = (
-    Target("lists", lambda: {"sound": LISTS["bear"]}, _break_lists, _listing, REFUSALS),
-    Target("labels", lambda: dict(LABELS), _break_labels, lambda: _labels, REFUSALS),
+def _meta(compressed: bool) -> bytes:
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")]
+    rows = [(1, "n02690374", "a"), (2, "n02690373", "b"), (1001, "n00001740", "c")]
+    out = io.BytesIO()
+    synsets = np.array(rows, dtype=kind).reshape(-1, 1)
+    scipy.io.savemat(out, {"synsets": synsets}, do_compression=compressed)
+    return out.getvalue()
+
+
+def _devkit(data: bytes, folder: Path) -> None:
+    devkit.SECONDS = 3
+    synsets = devkit.read_synsets(data)
+    demand(all(number <= devkit.CLASSES for number in synsets), f"{synsets}")
+
+
+METAS = {"plain": _meta(compressed=False), "compressed": _meta(compressed=True)}
+META_TOKENS = (
+    b"MATLAB 5.0 MAT-file",
+    b"\0\1IM",
+    b"\x0e\0\0\0",
+    b"\x0f\0\0\0",
+    b"\xff\xff\xff\x7f",
+    b"\1\0\4\0",
 )
+LIST_TOKENS = (*CSV_TOKENS, b".JPEG", b"n02690374_", b"\n\n", b"\x0c", b"\x1c")
+LABEL_TOKENS = (*CSV_TOKENS, b"n02690374", b"ILSVRC2012_val_", b"\x1f\x8b")
+_all_labels = tuple(LABELS.values())
+
+TARGETS = {
+    "lists": Target(
+        _lists,
+        {"bear": LISTS["bear"]},
+        tables((LISTS["bear"],), cells=LIST_CELLS, tokens=LIST_TOKENS, separator=" "),
+    ),
+    "labels": Target(
+        _labels,
+        LABELS,
+        tables(_all_labels, cells=LABEL_CELLS, tokens=LABEL_TOKENS)
+        | tables(_all_labels, cells=LABEL_CELLS, tokens=LABEL_TOKENS, separator=" "),
+    ),
+    "devkit": Target(
+        _devkit,
+        METAS,
+        edited(tuple(METAS.values()), META_TOKENS),
+        (devkit.UnreadableError,),
+        is_binary=True,
+        tokens=META_TOKENS,
+        examples=3,
+    ),
+}

@@ -1,4 +1,4 @@
-"""People's answers."""
+"""Observers' answers."""
 
 import json
 from pathlib import Path
@@ -8,66 +8,61 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
 from convrnn_experiments.observers import jatos, trial_counts
 from convrnn_experiments.observers import table as observer_table
-from fuzz import texts
-from fuzz.targets.making import REFUSALS, choice, demand, of_json, put
+from fuzz.harness import REFUSALS, Target, demand, put, variant
+from fuzz.seeds import documents
+from fuzz.strategies import json_files
 
-
-def _observers_of(trials: tuple[int, ...]) -> list[Any]:
-    """Two observers: the first blocks have so many trials, of which the first ten are practice."""
-    return [
-        texts.observer("noise", ("0", "0.04", "0.16"), 0, trials),
-        texts.observer("color_gray", ("c", "g"), 1, trials),
-    ]
-
-
-def _lines(text: bytes) -> bytes:
-    return text + b"\n" + SECOND
-
-
-SECOND = json.dumps(texts.observer("blur", ("0", "3", "9"), 2, (11,))).encode() + b"\n"
+SECOND_LINE = json.dumps(documents.observer("blur", ("0", "3", "9"), 2, (11,))).encode() + b"\n"
 
 
 class Reported(Exception):
-    """What a file of answers holds that was left out, and said so."""
+    """Content that was left out and reported."""
 
 
-def _answers(data: bytes, folder: Path) -> None:
+def _observers_of(trials: tuple[int, ...]) -> list[Any]:
+    """Return two observers with `trials` of the first blocks, of which the first ten are practice."""
+    return [
+        documents.observer("noise", ("0", "0.04", "0.16"), 0, trials),
+        documents.observer("color_gray", ("c", "g"), 1, trials),
+    ]
+
+
+def _with_second_line(text: bytes) -> bytes:
+    return text + b"\n" + SECOND_LINE
+
+
+def _jatos(data: bytes, folder: Path) -> None:
     sessions, problems = jatos.read_file(put(folder / "jatos_results_1.txt", data))
     for session in sessions:
         for row in session.rows:
             demand(row[1] in stimuli.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")
             demand(row[11] == (row[9] is None) and row[9] in (None, *CATEGORIES), f"{row}")
-    told = {str(problem).partition(": ")[2] for problem in problems} - {""}
-    usual = {what for what in told if "incomplete session" in what or "no trial after" in what}
-    if rest := sorted(told - usual):
-        raise Reported(rest[0])
+    reports = {str(problem).partition(": ")[2] for problem in problems} - {""}
+    usual = {text for text in reports if "incomplete session" in text or "no trial after" in text}
+    if unusual := sorted(reports - usual):
+        raise Reported(unusual[0])
 
 
 def _observers(data: bytes, folder: Path) -> None:
-    strict = choice(data, 4) == 1
     path = put(folder / "jatos_results_1.txt", data)
+    strict = variant(data, 4) == 1
     table = observer_table.read_observers(path, strict=strict, all_trials=True, max_unreadable=1)
-    if choice(data, 16) == 1:
+    if variant(data, 16) == 1:
         counts = trial_counts.count_trials(table)
-        demand(
-            counts["found"].sum() == len(table) + counts["unreadable"].sum(), "trials that were not counted"
-        )
+        demand(counts["found"].sum() == len(table) + counts["unreadable"].sum(), "uncounted trials")
     table = observer_table.scored_trials(table)
-    demand(set(table["category"]) <= set(CATEGORIES), "a category that is none")
-    demand(set(table["response"].dropna()) <= set(CATEGORIES), "a response that is none")
+    demand(set(table["category"]) <= set(CATEGORIES), "an invalid category")
+    demand(set(table["response"].dropna()) <= set(CATEGORIES), "an invalid response")
     observer_table.is_simulated(table)
-    right = ~table["missed"] & (table["response"] == table["category"])
-    demand(
-        bool((right == table["correct"]).all()),
-        "an answer that is right and counted as wrong, or the reverse",
-    )
-    if choice(data, 16) == 0:
+    correct = ~table["missed"] & (table["response"] == table["category"])
+    demand(bool((correct == table["correct"]).all()), "an answer scored wrongly")
+    if variant(data, 16) == 0:
         observer_table.by_image(observer_table.with_misses(table, "random"))
         observer_table.observer_curves(observer_table.exclude(table, named=["satbench"], misses=0.5))
         table.to_csv(folder / "table.csv")
 
 
-TARGETS = (
-    of_json("jatos", _observers_of((3, 2)), _answers, _lines, *REFUSALS, Reported),
-    of_json("observers", _observers_of((12, 11)), _observers, _lines),
-)
+TARGETS = {
+    "jatos": Target(_jatos, *json_files(_observers_of((3, 2)), _with_second_line), (*REFUSALS, Reported)),
+    "observers": Target(_observers, *json_files(_observers_of((12, 11)), _with_second_line)),
+}

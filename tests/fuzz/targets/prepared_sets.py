@@ -1,5 +1,6 @@
 """The files of a prepared set: split, manifest, index and plan."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,53 +9,56 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
 from convrnn_data.shards import prepared_set, splits, stats, verifying, workspace
 from convrnn_data.shards import shard as shard_module
-from fuzz import texts
-from fuzz.targets.making import choice, demand, of_json, put, sealed
+from fuzz.harness import Target, demand, put, variant
+from fuzz.seeds import documents
+from fuzz.strategies import json_files
 
 SHARD = {"imagenet": "train/000000", "human": "color/000000"}
-MANIFESTS = [texts.manifest(kind, shard) for kind, shard in SHARD.items()]
-INDEXES = [texts.index(shard, b"abc") for shard in SHARD.values()]
-PLANS = [texts.plan(kind, shard) for kind, shard in SHARD.items()]
+MANIFESTS = [documents.manifest(kind, shard) for kind, shard in SHARD.items()]
+INDEXES = [documents.index(shard, b"abc") for shard in SHARD.values()]
+PLANS = [documents.plan(kind, shard) for kind, shard in SHARD.items()]
+
+
+def sealed(text: bytes) -> bytes:
+    """Append the checksum with which the package writes JSON."""
+    body = text[:-1].rstrip()
+    return body + b',\n"sha256": "' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def _as_file(value: Any) -> bytes:
+    return sealed(json.dumps(value).encode())
 
 
 def _kind(data: bytes) -> str:
     return "human" if b"color/0" in data else "imagenet"
 
 
-def _set(folder: Path, kind: str, name: str, content: dict[str, Any], index: dict[str, Any] | bytes) -> Path:
-    """A set of one shard: its manifest or plan, its split, its tar and index."""
-    sealed = index if isinstance(index, bytes) else prepared_bytes(index)
+def _make_set(folder: Path, kind: str, *, index: bytes, **files: bytes) -> None:
+    """Write a set of one shard, and the given files."""
     put(folder / f"{SHARD[kind]}.tar", b"abc")
-    put(folder / f"{SHARD[kind]}.json", sealed)
-    put(folder / prepared_set.SPLIT, prepared_bytes({"format": 1, "train": []}))
-    return put(folder / name, prepared_bytes(content))
-
-
-def prepared_bytes(body: dict[str, Any]) -> bytes:
-    """A body as a prepared set keeps it."""
-    return sealed(json.dumps(body).encode())
+    put(folder / f"{SHARD[kind]}.json", index)
+    put(folder / prepared_set.SPLIT, _as_file({"format": 1, "train": []}))
+    for name, data in files.items():
+        put(folder / f"{name}.json", data)
 
 
 def _manifest(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared_set.MANIFEST, {}, texts.index(SHARD[kind], b"abc"))
-    put(folder / prepared_set.MANIFEST, data)
-    if choice(data, 8) == 0:
-        demand(
-            all(line.isprintable() for line in verifying.verify(folder).problems),
-            "a problem of several lines",
-        )
+    _make_set(folder, kind, index=_as_file(documents.index(SHARD[kind], b"abc")), manifest=data)
+    if variant(data, 8) == 0:
+        problems = verifying.verify(folder).problems
+        demand(all(line.isprintable() for line in problems), "a problem of several lines")
     _read_all(prepared_set.PreparedSet(folder), kind)
 
 
 def _index(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared_set.MANIFEST, texts.manifest(kind, SHARD[kind]), data)
-    shard_module.is_whole(folder / f"{SHARD[kind]}.tar", texts.PLAN)
-    told = shard_module.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
+    _make_set(folder, kind, index=data, manifest=_as_file(documents.manifest(kind, SHARD[kind])))
+    shard_module.is_whole(folder / f"{SHARD[kind]}.tar", documents.PLAN)
+    stated = shard_module.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
     table = prepared_set.PreparedSet(folder).table(SHARD[kind].partition("/")[0])
     for name in shard_module.COLUMNS:
-        demand(getattr(table, name).tolist() == told[name], f"{name} are not those of the file")
+        demand(getattr(table, name).tolist() == stated[name], f"{name} differ from the file's")
     _read_all(prepared_set.PreparedSet(folder), kind)
 
 
@@ -63,10 +67,10 @@ def _read_all(data: prepared_set.PreparedSet, kind: str) -> None:
     for split in data.splits:
         table = data.table(split)
         columns = (table.labels, table.widths, table.heights, table.shard_ids, table.offsets, table.sizes)
-        demand(all(len(column) == len(table.keys) for column in columns), "columns of unlike length")
-        demand(all(0 <= label < len(CATEGORIES) for label in table.labels.tolist()), "a label that is none")
-        demand(all(len(read) == size for read, size in zip(table.read(range(len(table))), table.sizes, strict=True)),
-                "another size")  # fmt: skip
+        demand(all(len(column) == len(table.keys) for column in columns), "columns of unequal length")
+        demand(all(0 <= label < len(CATEGORIES) for label in table.labels.tolist()), "an invalid label")
+        samples = table.read(range(len(table)))
+        demand([len(sample) for sample in samples] == list(table.sizes), "another size")
         table.close()
     if kind == "human":
         stimuli.list_stimuli(data.path)
@@ -74,25 +78,24 @@ def _read_all(data: prepared_set.PreparedSet, kind: str) -> None:
 
 def _plan(data: bytes, folder: Path) -> None:
     kind = _kind(data)
-    _set(folder, kind, prepared_set.PLAN, {}, texts.index(SHARD[kind], b"abc"))
-    put(folder / prepared_set.PLAN, data)
-    if choice(data, 4) == 0:
+    _make_set(folder, kind, index=_as_file(documents.index(SHARD[kind], b"abc")), plan=data)
+    if variant(data, 4) == 0:
         verifying.verify(folder)
-    workspace.is_complete(folder, texts.plan("imagenet", SHARD["imagenet"]))
+    workspace.is_complete(folder, documents.plan("imagenet", SHARD["imagenet"]))
 
 
 def _split(data: bytes, folder: Path) -> None:
     assigned = splits.read_split(put(folder / "split.json", data))
-    told = json.loads(data)
+    stated = json.loads(data)
     for code, name in enumerate(splits.SPLITS):
-        ours = {key.decode() for key, to in assigned.items() if to == code}
-        demand(ours == set(told.get(name, [])), f"{name} is not what the file says")
+        ours = {key.decode() for key, split in assigned.items() if split == code}
+        demand(ours == set(stated.get(name, [])), f"{name} differs from the file's")
 
 
-TARGETS = (
-    of_json("split", texts.SPLITS, _split),
-    of_json("sealedsplit", texts.SPLITS[:1], _split, sealed),
-    of_json("manifest", MANIFESTS, _manifest, sealed),
-    of_json("index", INDEXES, _index, sealed),
-    of_json("plan", PLANS, _plan, sealed),
-)
+TARGETS = {
+    "split": Target(_split, *json_files(documents.SPLITS)),
+    "sealedsplit": Target(_split, *json_files(documents.SPLITS[:1], sealed)),
+    "manifest": Target(_manifest, *json_files(MANIFESTS, sealed)),
+    "index": Target(_index, *json_files(INDEXES, sealed)),
+    "plan": Target(_plan, *json_files(PLANS, sealed)),
+}

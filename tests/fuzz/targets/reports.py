@@ -1,14 +1,15 @@
-"""The list of the files beside a report's page, which decides what a later report removes."""
+"""The list of a report's files, which decides what a later report removes."""
 
 import json
 from pathlib import Path
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.report import output
-from fuzz.targets.making import REFUSALS, demand, of_json, put
+from fuzz.harness import REFUSALS, Target, demand, put
+from fuzz.strategies import json_files
 
 PAGE, NEW = "index.html", "tables/new.csv"
-THERE = {
+EXISTING = {
     "report/tables/old.csv": b"old",
     "report/tables/changed.csv": b"changed by hand",
     "report/figures/shared.png": b"shared",
@@ -16,7 +17,7 @@ THERE = {
     "report/other.html": b"another page",
     "beside.csv": b"old",
 }
-SUMS = {name: output._sha256(data) for name, data in THERE.items()}
+SUMS = {name: output._sha256(data) for name, data in EXISTING.items()}
 LISTED = {
     PAGE: {
         "tables/old.csv": ["0" * 64, SUMS["report/tables/old.csv"]],
@@ -36,14 +37,14 @@ LISTS = [
 
 
 def _files(data: bytes, folder: Path) -> None:
-    """A page is written beside what such a list names; it is refused where it counts as none."""
-    for name, content in THERE.items():
+    """Write a page into a folder with such a list; a refused list counts as empty."""
+    for name, content in EXISTING.items():
         put(folder / name, content)
     report = put(folder / "report" / output.LIST, data).parent
     listed, refused = _listed(report)
-    demand(refused is not None or listed == json.loads(data), "other names than the file's")
+    demand(refused is not None or listed == json.loads(data), "names differ from the file's")
     output.write_page(report / PAGE, b"page", {NEW: b"new"})
-    gone = {name for name in THERE if not (folder / name).exists()}
+    gone = {name for name in EXISTING if not (folder / name).exists()}
     demand(gone == _no_longer_needed(listed), f"{gone} removed")
     demand((report / NEW).read_bytes() + (report / PAGE).read_bytes() == b"newpage", "another page")
     others = {name: files for name, files in listed.items() if name != PAGE}
@@ -60,10 +61,10 @@ def _listed(report: Path) -> tuple[output.Listed, ConvRNNError | None]:
 
 
 def _no_longer_needed(listed: output.Listed) -> set[str]:
-    """Files of the page alone, unchanged since they were written; the new page does not have them."""
+    """Return the files that belong to the page alone, are unchanged, and are not part of the new page."""
     shared = {f"report/{name}" for page, files in listed.items() if page != PAGE for name in files}
     own = {f"report/{name}": sums for name, sums in listed.get(PAGE, {}).items()}
     return {name for name, sums in own.items() if SUMS.get(name) in sums and name not in shared}
 
 
-TARGETS = (of_json("files", LISTS, _files),)
+TARGETS = {"files": Target(_files, *json_files(LISTS))}

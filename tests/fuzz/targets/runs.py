@@ -1,11 +1,9 @@
-"""The files of a run's folder: predictions, configuration, measures, environment and history."""
+"""The files of a run: predictions, configuration, measures, environment and history."""
 
 import csv
 import io
 import json
 import math
-import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +12,9 @@ from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation import results
 from convrnn_experiments.runs import config
 from convrnn_experiments.runs import folder as run_folder
-from fuzz import mutations, texts
-from fuzz.runner import Target
-from fuzz.targets.making import CSV_TOKENS, Parse, demand, of_json, put, target
-
-
-def _break_table(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """Rows and cells changed, or broken text."""
-    if rng.random() < 0.7:
-        return mutations.broken_rows(rng, rng.choice(seeds))
-    return mutations.broken_text(rng, rng.choice(seeds), seeds, CSV_TOKENS)
+from fuzz.harness import Target, demand, put
+from fuzz.seeds import documents
+from fuzz.strategies import json_files, tables
 
 
 def _predictions(data: bytes, folder: Path) -> None:
@@ -33,7 +24,7 @@ def _predictions(data: bytes, folder: Path) -> None:
 
 
 def _check_against_csv(answers: results.Answers, data: bytes) -> None:
-    """Python's own reader finds the same, row by row."""
+    """Compare with Python's `csv`, row by row."""
     if len(data) > csv.field_size_limit():
         return
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig").lstrip("\r\n"), newline="")))
@@ -51,89 +42,94 @@ def _check_against_csv(answers: results.Answers, data: bytes) -> None:
 
 
 def _check_answers(answers: results.Answers) -> None:
-    demand(((answers.labels >= 0) & (answers.labels < 16)).all(), "a label that is none")
-    demand(((answers.answers >= 0) & (answers.answers < 16)).all(), "an answer that is none")
-    demand(((answers.blocks >= -1) & (answers.blocks < 5)).all(), "a block that is none")
-    demand((answers.confidence >= 0).all() and (answers.entropy >= 0).all(), "a confidence that is none")
-    demand(answers.right.shape == answers.answers.shape == answers.entropy.shape, "unlike shapes")
+    demand(((answers.labels >= 0) & (answers.labels < 16)).all(), "an invalid label")
+    demand(((answers.answers >= 0) & (answers.answers < 16)).all(), "an invalid answer")
+    demand(((answers.blocks >= -1) & (answers.blocks < 5)).all(), "an invalid block")
+    demand((answers.confidence >= 0).all() and (answers.entropy >= 0).all(), "an invalid confidence")
+    demand(answers.right.shape == answers.answers.shape == answers.entropy.shape, "unequal shapes")
 
 
 def _config(data: bytes, folder: Path) -> None:
     put(folder / "config.json", data)
     found = run_folder.Run(folder).config()
     demand(config.exits(found) >= 1 and found.image_size >= 1, "a network without an image or an exit")
-    demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other kinds")
+    demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other types")
     values = json.loads(data)
-    values.setdefault("stimulus_size", values["image_size"])  # older files have none
+    values.setdefault("stimulus_size", values["image_size"])  # absent from older files
     demand(
         json.loads(json.dumps(found.to_json(), allow_nan=False)) == values,
-        "values that are not those of the file",
+        "values differ from the file's",
     )
 
 
 def _measures(data: bytes, folder: Path) -> None:
-    run, evaluation = folder / "noise", folder / "noise" / "evaluation" / "noise"
-    put(run / "config.json", json.dumps(texts.config()).encode())
-    put(run / "environment.json", json.dumps(texts.ENVIRONMENT).encode())
+    run = folder / "noise"
+    written = run / "evaluation" / "noise"
+    put(run / "config.json", json.dumps(documents.config()).encode())
+    put(run / "environment.json", json.dumps(documents.ENVIRONMENT).encode())
     put(run / "weights.h5", b"")
-    put(evaluation / "predictions.csv", texts.predictions(2, human=True))
-    put(evaluation / "measures.json", data)
-    (one,) = results.read_evaluations([run])
-    demand(len(one.multiply_adds) == one.answers.answers.shape[1], "a cost for other time steps")
-    demand(isinstance(one.measures["environment"]["command"], str) and len(one.conditions) > 0, "no command")
+    put(written / "predictions.csv", documents.predictions(2, human=True))
+    put(written / "measures.json", data)
+    (evaluation,) = results.read_evaluations([run])
+    demand(len(evaluation.multiply_adds) == evaluation.answers.answers.shape[1], "costs of other time steps")
+    demand(
+        isinstance(evaluation.measures["environment"]["command"], str) and len(evaluation.conditions) > 0,
+        "no command",
+    )
 
 
 def _history(data: bytes, folder: Path) -> None:
     put(folder / "history.csv", data)
     rows = run_folder.Run(folder).history()
-    demand(all(isinstance(value, int | float) for row in rows for value in row.values()), "no number")
-    # As training does when it goes on.
-    epoch = dict.fromkeys(texts.HISTORY.decode().splitlines()[0].split(","), 0.5)
+    demand(
+        all(isinstance(value, int | float) for row in rows for value in row.values()),
+        "a value that is not a number",
+    )
+    # As resumed training does.
+    epoch = dict.fromkeys(documents.HISTORY.decode().splitlines()[0].split(","), 0.5)
     run_folder.Run(folder).write_history([*rows, epoch])
     demand(
         _same(run_folder.Run(folder).history(), [*rows, epoch]),
-        "what was read and written reads as something else",
+        "a history that changes when it is written and read",
     )
 
 
-def _same(these: list[dict[str, float]], those: list[dict[str, float]]) -> bool:
-    """Not-a-number is the same as itself, here."""
-    return [sorted(map(str, row.items())) for row in these] == [
-        sorted(map(str, row.items())) for row in those
+def _same(first: list[dict[str, float]], second: list[dict[str, float]]) -> bool:
+    """Compare rows, NaN equal to itself."""
+    return [sorted(map(str, row.items())) for row in first] == [
+        sorted(map(str, row.items())) for row in second
     ]
 
 
 def _environment(data: bytes, folder: Path) -> None:
     put(folder / "environment.json", data)
-    one = results.Evaluation(run_folder.Run(folder), "bl", NOISE, "noise", texts.MEASURES, NO_ANSWERS)
-    demand(isinstance(one.trained_by, str), "no command")
+    evaluation = results.Evaluation(
+        run_folder.Run(folder), "bl", NOISE, "noise", documents.MEASURES, NO_ANSWERS
+    )
+    demand(isinstance(evaluation.trained_by, str), "no command")
 
 
 NOISE = config.Config(data="data", perturb=Regime.NOISE)
 NO_ANSWERS = results.Answers(*(np.zeros(0) for _ in range(8)))
 
-TABLES = {"human": texts.predictions(2, human=True), "split": texts.predictions(1, human=False)}
-TABLES |= {
-    "index": TABLES["split"].replace(b"\ntest", b"\nx,test"),
-    "halves": TABLES["split"].replace(b",0,0,0.5,", b",0,0.5,0.5,"),
-    "twice": TABLES["split"].replace(b"block\n", b"block,labels\n").replace(b"0.04,\n", b"0.04,,3\n"),
-    "huge": TABLES["split"].replace(b",0,0,0.5,", b",0," + b"9" * 400 + b",0.5,"),
+PREDICTIONS = {"human": documents.predictions(2, human=True), "split": documents.predictions(1, human=False)}
+PREDICTIONS |= {
+    "index": PREDICTIONS["split"].replace(b"\ntest", b"\nx,test"),
+    "halves": PREDICTIONS["split"].replace(b",0,0,0.5,", b",0,0.5,0.5,"),
+    "twice": PREDICTIONS["split"].replace(b"block\n", b"block,labels\n").replace(b"0.04,\n", b"0.04,,3\n"),
+    "huge": PREDICTIONS["split"].replace(b",0,0,0.5,", b",0," + b"9" * 400 + b",0.5,"),
 }
 HISTORIES = {
-    "sound": texts.HISTORY,
-    "others": texts.HISTORY.replace(b"epoch", b"apoch"),
-    "twice": texts.HISTORY.replace(b"val_loss", b"loss"),
+    "valid": documents.HISTORY,
+    "others": documents.HISTORY.replace(b"epoch", b"apoch"),
+    "twice": documents.HISTORY.replace(b"val_loss", b"loss"),
 }
 
 
-def _of_table(name: str, seeds: dict[str, bytes], parse: Parse) -> Target:
-    return target(name, lambda: seeds, _break_table, parse)
-
-
-TARGETS = (
-    _of_table("predictions", TABLES, _predictions),
-    of_json("config", [texts.config()], _config),
-    of_json("measures", [texts.MEASURES], _measures),
-    of_json("environment", [texts.ENVIRONMENT], _environment),
-    _of_table("history", HISTORIES, _history),
-)
+TARGETS = {
+    "predictions": Target(_predictions, PREDICTIONS, tables(tuple(PREDICTIONS.values()))),
+    "config": Target(_config, *json_files([documents.config()])),
+    "measures": Target(_measures, *json_files([documents.MEASURES])),
+    "environment": Target(_environment, *json_files([documents.ENVIRONMENT])),
+    "history": Target(_history, HISTORIES, tables(tuple(HISTORIES.values()))),
+}
