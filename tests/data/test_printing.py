@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = "import convrnn_data.base.console\nconvrnn_data.console.run(app, 'convrnn-data')\n"
+RUN = "import convrnn_data.base.console\nconvrnn_data.base.console.run(app, 'convrnn-data')\n"
 MODEL = "from convrnn_model import cli\ncli.app = app\ncli.main()\n"
 APP = """
 import sys, typer

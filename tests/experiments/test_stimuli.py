@@ -294,7 +294,7 @@ def test_errors_leave_nothing(tmp_path, prepared):
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
     for validation, out, says in (
-        (prepared.path, tmp_path / "full", "got one with files"),
+        (prepared.path, tmp_path / "full", "got a folder with files"),
         (tmp_path / "few", tmp_path / "new", "must have a validation image, got none of airplane, bear"),
         (tmp_path / "empty", tmp_path / "new", "must hold images of the 16 categories, got none"),
         (tmp_path / "nowhere", tmp_path / "new", "does not exist"),
