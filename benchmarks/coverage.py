@@ -20,15 +20,14 @@ from convrnn_experiments.runs.folder import write_json
 from convrnn_experiments.statistics import intervals
 from convrnn_experiments.statistics.contrast import (
     BLOCKS,
-    CLASSES,
     Contrast,
     correlation_difference,
     difference,
     rmse_difference,
-    slope_weights,
     student,
 )
 from convrnn_experiments.statistics.intervals import Estimate
+from convrnn_experiments.statistics.measures import CLASSES, category_correlation, sat_rmse, slope_weights
 
 BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
 MISSES = np.array([0.60, 0.50, 0.33, 0.28, 0.23])
@@ -173,21 +172,21 @@ def estimates(one: Contrast, other: Contrast, truth: dict[str, Any]) -> list[tup
     network, people = one.curves
     pairs = zip(one.network_accuracies(network, one.blocks), truth["networks"][0], strict=True)
     found += [("accuracy, network", estimate, true) for estimate, true in pairs]
-    pairs = zip(one.people_accuracies(people), truth["people"], strict=True)
+    pairs = zip(one.human_accuracies(people), truth["people"], strict=True)
     found += [("accuracy, people", estimate, true) for estimate, true in pairs]
     apart, gap = difference(network, people), truth["networks"][0] - truth["people"]
     found += [
-        ("accuracy, network less people", student(apart.taken([block])), gap[block])
+        ("accuracy, network less people", student(apart.select([block])), gap[block])
         for block in range(BLOCKS)
     ]
-    slopes = one.network_steepness(), one.people_steepness(BEEPS)
+    slopes = one.network_steepness(), one.human_steepness(BEEPS)
     true_slope = float(truth["people"] @ slope_weights(BEEPS))
     found.append(("steepness, network", student(slopes[0]), truth["slopes"][0]))
     found.append(("steepness, people", student(slopes[1]), true_slope))
     apart = student(difference(*slopes))
     found.append(("steepness, network less people", apart, truth["slopes"][0] - true_slope))
-    gaps = [np.sqrt(np.mean((curve - truth["people"]) ** 2)) for curve in truth["networks"]]
-    rs = [np.corrcoef(truth["categories"], profile)[0, 1] for profile in truth["network categories"]]
+    gaps = [sat_rmse(curve, truth["people"]) for curve in truth["networks"]]
+    rs = [category_correlation(profile, truth["categories"]) for profile in truth["network categories"]]
     found.append(("RMSE", one.rmse(), gaps[0]))
     found.append(("RMSE, difference of networks", rmse_difference(one, other), gaps[0] - gaps[1]))
     found.append(("r", one.correlation(), rs[0]))

@@ -7,7 +7,7 @@ from scipy import stats
 from convrnn_experiments.comparison import agreement
 from convrnn_experiments.comparison.observer_group import Crowd
 from convrnn_experiments.evaluation.results import Answers
-from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics import measures, response_times
 
 
 def made(observers=5, images=60, seed=0, slow=0.5):
@@ -67,9 +67,9 @@ def test_one_observer_gives_no_interval():
 def test_response_times_follow_what_is_hard():
     answers, crowd, _ = made(images=200, observers=8)
     drawn = agreement.resample(answers.blocks, 8, seed=0)
-    found = agreement.response_times(answers.entropy, crowd, drawn, correct=False, seed=0)
+    found = agreement.response_time_correlation(answers.entropy, crowd, drawn, correct=False, seed=0)
     assert found.low > 0.3
-    correct = agreement.response_times(answers.entropy, crowd, drawn, correct=True, seed=0)
+    correct = agreement.response_time_correlation(answers.entropy, crowd, drawn, correct=True, seed=0)
     assert correct.value != found.value
     assert correct.low > 0
 
@@ -81,14 +81,14 @@ def test_an_image_that_never_reaches_the_threshold_is_the_slowest():
     # The slower half of the images reaches the threshold after the last step.
     step = np.floor(16 * times + rng.normal(scale=4, size=400))
     entropy = np.where(np.arange(8) >= step[:, None], 0.5, 2.0)
-    ranked = measures.response_order(entropy, 1.0)
+    ranked = response_times.response_order(entropy, 1.0)
     assert (ranked[step >= 8] == 8).all()
-    dropped = measures.entropy_response_times(entropy, 1.0)
+    dropped = response_times.entropy_response_times(entropy, 1.0)
     assert np.isnan(dropped[step >= 8]).all()
     kept = stats.spearmanr(ranked, times).statistic
     lost = stats.spearmanr(dropped, times, nan_policy="omit").statistic
     assert kept > lost + 0.1
-    assert measures.fit_threshold(entropy, times) == pytest.approx(0.5)
+    assert response_times.fit_threshold(entropy, times) == pytest.approx(0.5)
 
 
 def test_times_are_standardised_within_observer_and_block():

@@ -27,6 +27,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import condition_name, plain_level, read_evaluations
 from convrnn_experiments.report import comparison_tables, tables
 from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics.means import mean_over
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,7 @@ def test_values_are_those_of_the_measures(rows):
         answers, crowd = row.answers, row.crowd
         ours = [answers.right[answers.blocks == block, block].mean() * 100 for block in range(5)]
         theirs = [
-            100
-            * measures.mean_over(
-                np.array([_mean(scores[answers.blocks == block]) for scores in crowd.scores])
-            )
+            100 * mean_over(np.array([_mean(scores[answers.blocks == block]) for scores in crowd.scores]))
             for block in range(5)
         ]
         np.testing.assert_allclose([one.value for one in row.network], ours)
@@ -74,10 +72,7 @@ def test_values_are_those_of_the_measures(rows):
         profiles = [
             [100 * at_exit[answers.labels == label].mean() for label in range(16)],
             [
-                100
-                * measures.mean_over(
-                    np.array([_mean(scores[answers.labels == label]) for scores in crowd.scores])
-                )
+                100 * mean_over(np.array([_mean(scores[answers.labels == label]) for scores in crowd.scores]))
                 for label in range(16)
             ],
         ]
@@ -88,8 +83,8 @@ def test_values_are_those_of_the_measures(rows):
             for block in range(5):
                 known = (answers.blocks == block) & ~np.isnan(observer)
                 by_block.append(measures.error_consistency(at_exit[known], observer[known]))
-            kappas.append(measures.mean_over(by_block))
-        assert found["error_consistency"] == pytest.approx(float(measures.mean_over(kappas)))
+            kappas.append(mean_over(by_block))
+        assert found["error_consistency"] == pytest.approx(float(mean_over(kappas)))
 
 
 def _mean(scores):

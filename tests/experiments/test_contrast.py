@@ -33,7 +33,7 @@ def test_raw_values_are_those_of_the_measures():
     assert both.raw_correlation() == pytest.approx(measures.category_correlation(*categories))
     slope = both.network_steepness().values[0]
     assert slope == pytest.approx(measures.steepness(np.arange(5), 100 * both.exits.mean(axis=0)))
-    assert both.people_steepness(BEEPS).values[0] == pytest.approx(measures.steepness(BEEPS, people))
+    assert both.human_steepness(BEEPS).values[0] == pytest.approx(measures.steepness(BEEPS, people))
 
 
 def test_the_rmse_of_several_levels_is_over_levels_and_blocks():
@@ -65,7 +65,7 @@ def test_accuracies_of_0_and_100_percent_have_an_interval():
     assert all(one.value == one.high == 100 and one.low < 97 for one in network)
     silent = Contrast(both.labels, both.levels, both.blocks, both.network, both.exits, 0 * both.scores)
     assert all(
-        one.value == one.low == 0 and one.high > 10 for one in silent.people_accuracies(silent.curves[1])
+        one.value == one.low == 0 and one.high > 10 for one in silent.human_accuracies(silent.curves[1])
     )
 
 

@@ -11,21 +11,22 @@ from sklearn import metrics
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics.correlations import rank_correlation
+from convrnn_experiments.statistics.means import grouped_mean, mean_over
 from convrnn_experiments.statistics.measures import (
     category_correlation,
     ceiling,
     confusion_matrix,
     consistency_matrix,
-    cross_validated_response_times,
-    entropy_response_times,
     error_consistency,
-    fit_threshold,
-    grouped_mean,
-    mean_over,
-    rank_correlation,
     row_shares,
     sat_rmse,
     steepness,
+)
+from convrnn_experiments.statistics.response_times import (
+    cross_validated_response_times,
+    entropy_response_times,
+    fit_threshold,
 )
 
 NAN = float("nan")

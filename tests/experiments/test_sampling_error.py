@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.contrast import difference
 from convrnn_experiments.statistics.sampling_error import (
-    joined,
+    concatenate,
     nearest_covariance,
     network_means,
     observer_means,
@@ -102,13 +102,13 @@ def test_a_network_that_is_one_of_the_people_shares_the_images_error():
     people = observer_means(np.stack([right, right]), ONE, 1, ONE)
     assert network.covariance[0, 0] > 0
     assert difference(network, people).covariance[0, 0] == pytest.approx(0, abs=1e-12)
-    assert joined([network, people]).covariance[0, 1] == pytest.approx(network.covariance[0, 0])
+    assert concatenate([network, people]).covariance[0, 1] == pytest.approx(network.covariance[0, 0])
 
 
 def test_taken_and_combined_agree():
     rng = np.random.default_rng(3)
     found = network_means(rng.random(40), np.arange(40) % 4, 4, ONE)
-    chosen, combined = found.taken([2, 0]), found.combined(np.eye(4)[:, [2, 0]])
+    chosen, combined = found.select([2, 0]), found.combine(np.eye(4)[:, [2, 0]])
     np.testing.assert_allclose(chosen.covariance, combined.covariance)
     np.testing.assert_allclose(chosen.freedom, combined.freedom)
 

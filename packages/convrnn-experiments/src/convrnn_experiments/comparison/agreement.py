@@ -1,7 +1,7 @@
-"""Agreement of a network with people, image by image: error consistency and response times, with bootstrap intervals.
+"""Agreement of networks and humans image by image: error consistency and response times, with bootstrap intervals.
 
-Images and observers are resampled jointly: a sample has one set of images for the network and the people, and one set
-of observers. The residual of observers and images is then counted in both, so intervals err on the wide side
+Images and observers are resampled jointly: a sample has one set of images for the network and the humans, and one set
+of observers. Both components then contain the residual of observers and images, so intervals are conservative
 (Owen 2007, Ann Appl Stat 1, 386-411).
 """
 
@@ -12,24 +12,27 @@ import numpy as np
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.comparison.observer_group import Crowd
 from convrnn_experiments.evaluation.results import Answers
-from convrnn_experiments.statistics import measures, resampling
-from convrnn_experiments.statistics.intervals import NOTHING, Estimate
-from convrnn_experiments.statistics.resampling import divided, estimate, freedom, weighted_mean
+from convrnn_experiments.statistics import measures, resampling, response_times
+from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
+from convrnn_experiments.statistics.means import mean_over, sample_means, weighted_mean
+from convrnn_experiments.statistics.resampling import combined_freedom, draw_weights, percentile_estimate
 
 SAMPLES = 1000
 _FEW = 200
-"""Samples for a spread, where percentiles are not needed."""
+"""Samples that suffice for a spread, where percentiles are not needed."""
+_CHUNK = 25
+"""Samples of which all pairs of raters are in memory at once."""
 _SPLITS = 5
 
 
 @dataclass(frozen=True)
-class Resampled:
+class BootstrapWeights:
     """Bootstrap weights of a comparison's images and observers; the first row of each is ones.
 
     Attributes:
         images: (1 + samples, images).
         observers: (1 + samples, observers).
-        image_freedom: images less strata.
+        image_freedom: Number of images minus number of strata.
     """
 
     images: np.ndarray
@@ -38,155 +41,139 @@ class Resampled:
 
     @property
     def observer_freedom(self) -> int:
-        """Observers less one."""
+        """Number of observers minus 1."""
         return self.observers.shape[1] - 1
 
 
-def resample(strata: np.ndarray, observers: int, seed: int) -> Resampled:
-    """Draw images within strata (images,) and observers."""
-    return Resampled(
-        resampling.draws(strata, generator(seed, Stream.BOOTSTRAP_IMAGES), samples=SAMPLES),
-        resampling.draws(np.zeros(observers), generator(seed, Stream.BOOTSTRAP_OBSERVERS), samples=SAMPLES),
+def resample(strata: np.ndarray, observers: int, seed: int) -> BootstrapWeights:
+    """Draw images within strata (images,), and observers."""
+    return BootstrapWeights(
+        draw_weights(strata, generator(seed, Stream.BOOTSTRAP_IMAGES), samples=SAMPLES),
+        draw_weights(np.zeros(observers), generator(seed, Stream.BOOTSTRAP_OBSERVERS), samples=SAMPLES),
         len(strata) - len(np.unique(strata)),
     )
 
 
-def like_trials(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray]:
-    """Masks of the trials of one level and block. Error consistency is computed in each, then averaged.
+def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray]:
+    """Masks of the trials in each level and block.
 
-    Otherwise what everybody gains with time, and loses with noise or blur, would count as agreement. This project's
-    choice; Geirhos et al. (2020) compute it for each condition, too.
+    Error consistency is computed within each and then averaged. Otherwise all that everyone gains with time, and loses
+    with noise or blur, would count as agreement. This is this project's choice; Geirhos et al. (2020) compute it per
+    condition, too.
     """
     cells = sorted(set(zip(levels.tolist(), blocks.tolist(), strict=True)))
     return [(levels == level) & (blocks == block) for level, block in cells]
 
 
-def error_consistency(right: np.ndarray, answers: Answers, crowd: Crowd, drawn: Resampled) -> Estimate:
-    """Cohen's kappa between a network and an observer, mean over levels and blocks and over observers.
+def error_consistency(
+    correct: np.ndarray, answers: Answers, observers: Crowd, weights: BootstrapWeights
+) -> Estimate:
+    """Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
 
     Args:
-        right: (images,) whether the network is right.
-        answers: the network's, for levels and blocks.
-        crowd: people on the same images.
-        drawn: of the images and observers.
+        correct: Whether the network is right, (images,).
+        answers: Of the network, for levels and blocks.
+        observers: On the same images.
+        weights: Of the images and observers.
     """
-    cells = [
-        resampling.kappas(right[here].astype(float), crowd.correct[:, here], drawn.images[:, here])
-        for here in like_trials(answers.levels, answers.blocks)
+    by_observer = _mean_kappas(correct[None].astype(float), observers.correct, answers, weights.images)[:, 0]
+    replicates = weighted_mean(by_observer, weights.observers)
+    components = [
+        (weighted_mean(by_observer, np.ones_like(weights.observers))[1:], weights.image_freedom),
+        (weighted_mean(by_observer[0], weights.observers)[1:], weights.observer_freedom),
     ]
-    each = measures.mean_over(np.stack(cells))
-    joint = weighted_mean(each, drawn.observers)
-    parts = [
-        (weighted_mean(each, np.ones_like(drawn.observers))[1:], drawn.image_freedom),
-        (weighted_mean(each[0], drawn.observers)[1:], drawn.observer_freedom),
-    ]
-    return _unless_single(estimate(joint, freedom(parts)), drawn)
+    return _unless_single(percentile_estimate(replicates, combined_freedom(components)), weights)
 
 
-def ceiling(answers: Answers, crowd: Crowd, drawn: Resampled) -> Estimate:
-    """Error consistency among people: the mean over pairs, over observers alone."""
-    matrix = consistency(answers, crowd, np.zeros((0, len(answers.labels))))
-    return estimate(resampling.pair_means(matrix, drawn.observers), float(max(drawn.observer_freedom, 1)))
+def _mean_kappas(raters: np.ndarray, others: np.ndarray, answers: Answers, weights: np.ndarray) -> np.ndarray:
+    """Average `measures.kappas` over levels and blocks, (samples, raters, others)."""
+    return mean_over(
+        np.stack(
+            [
+                measures.kappas(raters[:, mask], others[:, mask], weights[:, mask])
+                for mask in level_block_masks(answers.levels, answers.blocks)
+            ]
+        )
+    )
 
 
-def consistency(answers: Answers, crowd: Crowd, right: np.ndarray) -> np.ndarray:
-    """Error consistency of each with each: networks first, then observers.
+def ceiling(answers: Answers, observers: Crowd, weights: BootstrapWeights) -> Estimate:
+    """Error consistency among humans: mean over pairs, with an interval over observers alone."""
+    matrix = consistency(answers, observers, np.zeros((0, len(answers.labels))))
+    replicates = measures.pair_means(matrix, weights.observers)
+    return percentile_estimate(replicates, float(max(weights.observer_freedom, 1)))
+
+
+def consistency(answers: Answers, observers: Crowd, correct: np.ndarray) -> np.ndarray:
+    """Error consistency of every pair of raters, averaged over levels and blocks.
 
     Args:
-        answers: of one of the networks, for levels and blocks.
-        crowd: people on the same trials.
-        right: (networks, images) 1 or 0.
+        answers: Of one of the networks, for levels and blocks.
+        observers: On the same trials.
+        correct: Whether each network is right, (networks, images), 1 or 0.
 
     Returns:
-        (networks + observers, networks + observers): the mean over levels and blocks; NaN where undefined.
+        (networks + observers, networks + observers), networks first; NaN where undefined.
     """
-    raters = np.concatenate([right, crowd.correct])
-    cells = like_trials(answers.levels, answers.blocks)
-    return measures.mean_over(np.stack([measures.consistency_matrix(raters[:, here]) for here in cells]))
+    raters = np.concatenate([correct, observers.correct])
+    return _mean_kappas(raters, raters, answers, np.ones((1, raters.shape[1])))[0]
 
 
-def response_times(
-    entropy: np.ndarray, crowd: Crowd, drawn: Resampled, *, correct: bool, seed: int
-) -> Estimate:
-    """Spearman's rho of the network's response times with people's, on images that the threshold was not fitted on.
-
-    Thresholds are fitted to one half of the images and tested on the other, both ways, over random halves; they stay
-    the same in every bootstrap sample.
-
-    Args:
-        entropy: (images, time) of the readout, in nats.
-        crowd: people on the same images.
-        drawn: of the images and observers.
-        correct: whether people's times are those of correct answers alone.
-        seed: of the halves.
-    """
-    standard = crowd.standardized_times(correct=correct)
-    each = ~np.isnan(standard)
-    times = divided(np.where(each, standard, 0).sum(axis=0), each.sum(axis=0))
-    known = np.flatnonzero(~np.isnan(times))
-    if len(known) < 4 or entropy.shape[1] < 2:
-        return NOTHING
-    rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
-    halves = []
-    for _ in range(_SPLITS):
-        order = rng.permutation(known)
-        halves += [(order[::2], order[1::2]), (order[1::2], order[::2])]
-    tests = [
-        (
-            tested,
-            measures.response_order(entropy[tested], measures.fit_threshold(entropy[fitted], times[fitted])),
-        )
-        for fitted, tested in halves
-    ]
-    few = slice(0, 1 + _FEW)
-    images, drawn_times = drawn.images[few], _mean_times(standard, drawn.observers[few])
-
-    def correlations(people: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        found = [
-            resampling.rank_correlations(steps, people[..., tested], weights[:, tested])
-            for tested, steps in tests
-        ]
-        return measures.mean_over(np.stack(found))
-
-    joint = correlations(drawn_times, images)
-    half = slice(0, 1 + _FEW // 2)
-    parts = [
-        (correlations(times, images[half])[1:], drawn.image_freedom),
-        (correlations(drawn_times[half], np.ones_like(images[half]))[1:], drawn.observer_freedom),
-    ]
-    return _unless_single(resampling.correlation_estimate(joint, freedom(parts)), drawn)
-
-
-def _mean_times(standard: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(samples, images) mean over observers of their standardised times; NaN where none was drawn."""
-    known = ~np.isnan(standard)
-    return divided(weights @ np.where(known, standard, 0), weights @ known)
-
-
-def _unless_single(found: Estimate, drawn: Resampled) -> Estimate:
-    """No interval where there is one observer: their spread is unknown."""
-    return found if drawn.observer_freedom else Estimate(found.value, float("nan"), float("nan"))
-
-
-def consistency_errors(answers: Answers, crowd: Crowd, right: np.ndarray, images: np.ndarray) -> np.ndarray:
+def consistency_errors(
+    answers: Answers, observers: Crowd, correct: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Standard errors of `consistency`, over bootstrap samples of the images.
 
     Args:
-        answers: as for `consistency`.
-        crowd: as for `consistency`.
-        right: (networks, images) 1 or 0.
-        images: (1 + samples, images) weights, of which the first 200 samples are used.
+        answers: As for `consistency`.
+        observers: As for `consistency`.
+        correct: As for `consistency`.
+        weights: Of the images, (1 + samples, images); only the first 200 samples are used.
     """
-    raters = np.concatenate([right, crowd.correct])
-    cells = like_trials(answers.levels, answers.blocks)
-    drawn = [
-        measures.mean_over(
-            np.stack([measures.weighted_consistency(raters[:, here], weights[here]) for here in cells])
-        )
-        for weights in images[1 : 1 + _FEW]
-    ]
-    values = np.stack(drawn)
+    raters = np.concatenate([correct, observers.correct])
+    samples = weights[1 : 1 + _FEW]
+    chunks = [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
+    values = np.concatenate([_mean_kappas(raters, raters, answers, chunk) for chunk in chunks])
     known = (~np.isnan(values)).mean(axis=0) >= resampling.LEAST_DEFINED
-    mean = measures.mean_over(values)
-    variance = measures.mean_over((values - mean) ** 2)
+    variance = mean_over((values - mean_over(values)) ** 2)
     return np.where(known, np.sqrt(variance), np.nan)
+
+
+def response_time_correlation(
+    entropy: np.ndarray, observers: Crowd, weights: BootstrapWeights, *, correct: bool, seed: int
+) -> Estimate:
+    """Spearman's rho of network and human response times, on images to which the threshold was not fitted.
+
+    Thresholds are fitted to one half of the images and tested on the other, in both directions, over random halves.
+    They are the same in every bootstrap sample.
+
+    Args:
+        entropy: Of the readout, (images, time), in nats.
+        observers: On the same images.
+        weights: Of the images and observers.
+        correct: Use the human times of correct answers alone.
+        seed: Of the halves.
+    """
+    standard = observers.standardized_times(correct=correct)
+    times = mean_over(standard)
+    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2:
+        return UNDEFINED
+    rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
+    halves = response_times.held_out_halves(entropy, times, rng, _SPLITS)
+    few, half = slice(0, 1 + _FEW), slice(0, 1 + _FEW // 2)
+    images, sample_times = weights.images[few], sample_means(standard, weights.observers[few])
+
+    def correlations(human: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return response_times.response_time_correlations(halves, human, weights)
+
+    replicates = correlations(sample_times, images)
+    components = [
+        (correlations(times, images[half])[1:], weights.image_freedom),
+        (correlations(sample_times[half], np.ones_like(images[half]))[1:], weights.observer_freedom),
+    ]
+    return _unless_single(resampling.correlation_estimate(replicates, combined_freedom(components)), weights)
+
+
+def _unless_single(estimate: Estimate, weights: BootstrapWeights) -> Estimate:
+    """Drop the interval of a single observer, whose spread is unknown."""
+    return estimate if weights.observer_freedom else without_interval(estimate.value)

@@ -24,7 +24,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import Answers, Evaluation
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
-from convrnn_experiments.statistics.intervals import NOTHING, Estimate
+from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,10 @@ def _row(
         match=where,
         contrast=both,
         network=both.network_accuracies(curves[0], both.blocks),
-        people=both.people_accuracies(curves[1]),
-        difference=[student(apart.taken([block])) for block in range(contrast.BLOCKS)],
+        people=both.human_accuracies(curves[1]),
+        difference=[student(apart.select([block])) for block in range(contrast.BLOCKS)],
         network_categories=both.network_accuracies(categories[0], both.labels),
-        people_categories=both.people_accuracies(categories[1]),
+        people_categories=both.human_accuracies(categories[1]),
         estimates=_estimates(part, both, affine, where, seed),
         pooled=part.pooled,
         affine=maps[Exits.AFFINE][0],
@@ -230,22 +230,24 @@ def _row(
 def _estimates(part: _Part, both: Contrast, affine: Contrast, where: Match, seed: int) -> dict[str, Estimate]:
     answers, crowd = part.answers, part.shared.crowd
     halves = contrast.split_halves(both, generator(seed, Stream.OBSERVER_HALVES))
-    slopes = both.network_steepness(), both.people_steepness(BEEP_TIMES)
+    slopes = both.network_steepness(), both.human_steepness(BEEP_TIMES)
     drawn = agreement.resample(both.strata, len(crowd.observers), seed)
     right = exits.nearest(answers.right, answers.blocks, where.where)
     time = {
-        correct: agreement.response_times(answers.entropy, crowd, drawn, correct=correct, seed=seed)
+        correct: agreement.response_time_correlation(
+            answers.entropy, crowd, drawn, correct=correct, seed=seed
+        )
         for correct in (False, True)
     }
     several = answers.right.shape[1] > 1
     return {
         "sat_rmse": both.rmse(),
-        "sat_rmse_raw": _alone(both.raw_rmse()),
-        "sat_rmse_floor": _alone(halves.rmse),
-        "sat_rmse_affine": affine.rmse() if several else NOTHING,
+        "sat_rmse_raw": without_interval(both.raw_rmse()),
+        "sat_rmse_floor": without_interval(halves.rmse),
+        "sat_rmse_affine": affine.rmse() if several else UNDEFINED,
         "category_correlation": both.correlation(),
-        "category_correlation_raw": _alone(both.raw_correlation()),
-        "category_correlation_ceiling": _alone(halves.correlation),
+        "category_correlation_raw": without_interval(both.raw_correlation()),
+        "category_correlation_ceiling": without_interval(halves.correlation),
         "steepness_network": student(slopes[0]),
         "steepness_people": student(slopes[1]),
         "steepness_difference": student(contrast.difference(*slopes)),
@@ -254,11 +256,6 @@ def _estimates(part: _Part, both: Contrast, affine: Contrast, where: Match, seed
         "response_time_correlation": time[False],
         "response_time_correlation_correct": time[True],
     }
-
-
-def _alone(value: float) -> Estimate:
-    """A value that has no interval of its own."""
-    return Estimate(value, float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)

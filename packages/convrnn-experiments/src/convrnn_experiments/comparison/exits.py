@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convrnn_experiments.statistics.contrast import BLOCKS, observer_accuracies
-from convrnn_experiments.statistics.resampling import divided
+from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
 _GRID = 0.25
 _SPLITS = 10
@@ -148,8 +148,7 @@ def _errors(curves: np.ndarray, wanted: np.ndarray, where: np.ndarray) -> np.nda
     share, rows = where - low, np.arange(curves.shape[1])
     found = (1 - share) * curves[:, rows, low] + share * curves[:, rows, high]
     squares = (found - wanted[:, None, :]) ** 2
-    known = ~np.isnan(squares)
-    return divided(np.where(known, squares, 0).sum(axis=(0, 2)), known.sum(axis=(0, 2)))
+    return mean_over(squares, axis=(0, 2))
 
 
 @dataclass(frozen=True)
@@ -174,13 +173,10 @@ class Trials:
         """Fit a match to some of the images."""
         count = int(self.levels.max(initial=0)) + 1
         cells = (self.levels * BLOCKS + self.blocks)[rows]
-        member = (cells[:, None] == np.arange(count * BLOCKS)).astype(float)
-        network = divided(
-            100.0 * member.T @ self.right[rows], member.sum(axis=0)[:, None] + 0 * self.right[:1]
-        )
-        own = observer_accuracies(self.scores[:, rows], cells, count * BLOCKS)
-        known = ~np.isnan(own)
-        people = divided(np.where(known, own, 0).sum(axis=0), known.sum(axis=0))
+        member = membership(cells, count * BLOCKS)
+        totals = 100.0 * member.T @ self.right[rows]
+        network = safe_divide(totals, np.broadcast_to(member.sum(axis=0)[:, None], totals.shape))
+        people = mean_over(observer_accuracies(self.scores[:, rows], cells, count * BLOCKS))
         return fit(network.reshape(count, BLOCKS, -1), people.reshape(count, BLOCKS), axis)
 
 

@@ -4,7 +4,13 @@ import numpy as np
 
 from convrnn_experiments.comparison.observer_group import Crowd, mean_times, observer_mean_times
 from convrnn_experiments.statistics.contrast import BLOCKS
-from convrnn_experiments.statistics.intervals import Estimate, normal_interval, proportion_interval
+from convrnn_experiments.statistics.intervals import (
+    Estimate,
+    normal_interval,
+    proportion_interval,
+    without_interval,
+)
+from convrnn_experiments.statistics.means import membership
 
 
 def mean_time_estimates(crowd: Crowd) -> list[Estimate]:
@@ -19,14 +25,14 @@ def mean_time_estimates(crowd: Crowd) -> list[Estimate]:
 
 def _student_mean(mean: float, values: np.ndarray) -> Estimate:
     if len(values) < 2:
-        return Estimate(mean, float("nan"), float("nan"))
+        return without_interval(mean)
     return normal_interval(mean, float(values.var(ddof=1)) / len(values), len(values) - 1)
 
 
 def miss_rates(crowd: Crowd) -> list[Estimate]:
     """(blocks,) share of trials missed in percent: of each observer, then over observers; with Wilson's interval."""
     trials = ~np.isnan(crowd.scores) | crowd.missed
-    member = (crowd.blocks[:, None] == np.arange(BLOCKS)).astype(float)
+    member = membership(crowd.blocks, BLOCKS)
     number, missed = trials @ member, crowd.missed @ member
     found = []
     for block in range(BLOCKS):

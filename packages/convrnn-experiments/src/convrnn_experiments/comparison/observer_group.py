@@ -24,6 +24,7 @@ from convrnn_experiments.observers.table import (
     with_misses,
 )
 from convrnn_experiments.observers.trial_counts import count_observers, count_trials
+from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
 EXPERIMENTS = {
     Regime.COLOR: "color_gray",
@@ -109,20 +110,13 @@ class Crowd:
 
 def mean_times(crowd: Crowd) -> np.ndarray:
     """(blocks,) mean response time in ms, of each observer and then over observers; NaN where nobody answered."""
-    own = observer_mean_times(crowd)
-    known = ~np.isnan(own)
-    number = known.sum(axis=0)
-    total = np.where(known, own, 0).sum(axis=0)
-    return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+    return mean_over(observer_mean_times(crowd))
 
 
 def observer_mean_times(crowd: Crowd) -> np.ndarray:
     """(observers, blocks) mean response time in ms of each observer; NaN without an answer."""
-    known = ~np.isnan(crowd.times)
-    member = (crowd.blocks[:, None] == np.arange(len(BEEPS))).astype(float)
-    number = known @ member
-    total = np.where(known, crowd.times, 0) @ member
-    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
+    member = membership(crowd.blocks, len(BEEPS))
+    return safe_divide(np.nan_to_num(crowd.times) @ member, (~np.isnan(crowd.times)) @ member)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from convrnn_experiments.evaluation.results import Answers, Evaluation
 from convrnn_experiments.report.canvas import Margins, Picture, Sheet
 from convrnn_experiments.report.example_images import Example
 from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics.means import mean_over
+from convrnn_experiments.statistics.response_times import entropy_response_times, fit_threshold
 
 Colours = Mapping[str, tuple[str, str]]
 _BLOCKS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9b400")
@@ -216,7 +218,7 @@ def network_times(evaluation: Evaluation, row: Row | None) -> tuple[np.ndarray, 
     """(images,) the time step, from 0, at which the network answers, NaN for never; and the threshold."""
     answers = evaluation.answers if row is None else row.answers
     threshold = entropy_threshold(answers, row)
-    return measures.entropy_response_times(answers.entropy, threshold), threshold
+    return entropy_response_times(answers.entropy, threshold), threshold
 
 
 def _network_times(axis: Axes, evaluation: Evaluation, row: Row | None, colour: str) -> None:
@@ -235,8 +237,8 @@ def _network_times(axis: Axes, evaluation: Evaluation, row: Row | None, colour: 
 def entropy_threshold(answers: Answers, row: Row | None) -> float:
     """The threshold that best predicts people's response times; without people, one that half of the images reach."""
     if row is not None:
-        times = measures.mean_over(row.crowd.standardized_times())
-        fitted = measures.fit_threshold(answers.entropy, times)
+        times = mean_over(row.crowd.standardized_times())
+        fitted = fit_threshold(answers.entropy, times)
         if np.isfinite(fitted):
             return fitted
     return float(np.median(answers.entropy.min(axis=1)))

@@ -1,9 +1,9 @@
-"""Confidence intervals from estimates and their sampling covariance, corrected for the bias that sampling noise adds.
+"""Confidence intervals from estimates and their sampling covariance, corrected for the bias of sampling noise.
 
-A distance of two noisy curves is too large and a correlation of two noisy profiles is too small, in expectation. Both
-are corrected by the covariance of the estimates (`sampling_error`), and their intervals are found by inverting tests:
-the interval holds every true value under which the observed one is not among the outer 5 %. `benchmarks/coverage.py`
-simulates the whole design and counts how often each interval holds the truth.
+Sampling noise makes the distance between two curves too large and the correlation of two profiles too small, in
+expectation. Both are corrected by the covariance of the estimates (`sampling_error`). Their intervals invert tests: an
+interval contains every true value under which the observed one is not among the outer 5 %. `benchmarks/coverage.py`
+simulates the whole design and counts how often each interval contains the truth.
 """
 
 import math
@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from convrnn_experiments.statistics.correlations import correlations
+from convrnn_experiments.statistics.measures import root_mean_square
+
 LEVEL = 0.95
 _DRAWS = 2000
 _STEPS = 24
@@ -20,20 +23,25 @@ _STEPS = 24
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with the ends of its 95 % confidence interval; NaN where undefined."""
+    """Value with the ends of its 95 % confidence interval; NaN where undefined."""
 
     value: float
     low: float
     high: float
 
 
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def without_interval(value: float) -> Estimate:
+    """Estimate with an unknown interval."""
+    return Estimate(value, float("nan"), float("nan"))
 
 
 def normal_interval(value: float, variance: float, freedom: float, *, level: float = LEVEL) -> Estimate:
-    """Student's interval of an unbiased estimate; no interval where its variance is unknown."""
+    """Student's interval of an unbiased estimate; NaN where the variance is unknown."""
     if not (math.isfinite(value) and math.isfinite(variance)):
-        return Estimate(value, float("nan"), float("nan"))
+        return without_interval(value)
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - half, value + half)
 
@@ -41,22 +49,21 @@ def normal_interval(value: float, variance: float, freedom: float, *, level: flo
 def proportion_interval(
     percent: float, variance: float, freedom: float, units: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Wilson's interval of a percentage, by the effective number of trials behind its variance.
+    """Wilson's interval of a percentage, with the effective number of trials behind the variance.
 
-    The effective number of trials is p (1 - p) / variance, the number of independent trials that would have this
-    variance (Franco et al. 2019, J Surv Stat Methodol 7, 334-364), and Student's quantile takes the place of the
-    normal one. At 0 and 100 %, where the variance is estimated as 0, the number of trials is `units`, so the interval
-    has a width.
+    The effective number of trials is p (1 - p) / variance, the number of independent trials with this variance
+    (Franco et al. 2019, J Surv Stat Methodol 7, 334-364). Student's quantile replaces the normal one. At 0 and 100 %,
+    where the variance is estimated as 0, the number of trials is `units`, so that the interval has a width.
 
     Args:
-        percent: the estimate, 0 to 100.
-        variance: of the estimate, in squared percent.
-        freedom: degrees of freedom of the variance.
-        units: images or observers that were drawn: the number of trials at 0 and at 100 %.
-        level: coverage.
+        percent: Estimate, 0 to 100.
+        variance: Of the estimate, in squared percent.
+        freedom: Degrees of freedom of the variance.
+        units: Number of images or observers drawn: the number of trials at 0 and 100 %.
+        level: Coverage.
     """
     if not (math.isfinite(percent) and math.isfinite(variance)) or units < 1:
-        return Estimate(percent, float("nan"), float("nan"))
+        return without_interval(percent)
     p = min(max(percent / 100, 0.0), 1.0)
     trials = p * (1 - p) / (variance / 1e4) if variance > 0 and 0 < p < 1 else units
     square = float(stats.t.ppf((1 + level) / 2, freedom)) ** 2
@@ -66,30 +73,29 @@ def proportion_interval(
 
 
 def rmse(differences: np.ndarray, covariance: np.ndarray) -> float:
-    """Root mean square of true differences, the sampling noise of their estimates taken out; 0 at least."""
-    excess = float(np.mean(differences**2) - np.trace(covariance) / len(differences))
-    return math.sqrt(max(excess, 0.0))
+    """Root mean square of the true differences: the sampling noise of their estimates is subtracted."""
+    return float(root_mean_square(differences, np.trace(covariance) / len(differences)))
 
 
 def rmse_interval(
     differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """The corrected root mean square of differences, with an interval by inverting the test of each true value.
+    """Corrected root mean square of differences, with an interval that inverts the test of each true value.
 
     A true value r stands for differences r u, where u is the direction of the observed differences with a root mean
-    square of 1. Noise has the covariance given, over Student's degrees of freedom. Where no distance fits the data
-    worse than 0, the lower end is 0, and the upper end is a one-sided bound.
+    square of 1. The noise has the given covariance, over Student's degrees of freedom. Where no distance fits the data
+    worse than 0, the lower end is 0 and the upper end is a one-sided bound.
 
     Args:
-        differences: (k,) estimated differences.
-        covariance: (k, k) of the estimates.
-        freedom: degrees of freedom of the covariance along the differences.
-        level: coverage.
+        differences: Estimates, (k,).
+        covariance: Of the estimates, (k, k).
+        freedom: Degrees of freedom of the covariance along the differences.
+        level: Coverage.
     """
     value = rmse(differences, covariance)
-    size = float(np.sqrt(np.mean(differences**2)))
+    size = float(root_mean_square(differences))
     if not (math.isfinite(size) and np.isfinite(covariance).all()):
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return UNDEFINED
     direction = differences / size if size > 0 else np.ones(len(differences))
     noise = _noise(covariance, freedom)
     along, square = (noise @ direction) / len(direction), (noise**2).mean(axis=1)
@@ -97,49 +103,43 @@ def rmse_interval(
     def share_below(true: float) -> float:
         return float(np.mean(true**2 + 2 * true * along + square <= size**2))
 
-    tail, most = (1 - level) / 2, 4 * (size + math.sqrt(float(square.max(initial=0.0)))) + 1e-9
-    # Larger true values leave a smaller share of samples below the observed one.
-    low = _root(lambda true: share_below(true) - (1 - tail), 0.0, most)
-    high = _root(lambda true: share_below(true) - tail, 0.0, most)
-    return Estimate(value, min(low, value), max(high, value))
+    largest = 4 * (size + math.sqrt(float(square.max(initial=0.0)))) + 1e-9
+    return _inverted(value, share_below, 0.0, largest, level)
 
 
 def rmse_difference_interval(
     differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """How much larger one corrected root mean square is than another, with an interval by inverting tests.
+    """Difference of two corrected root mean squares, with an interval that inverts tests.
 
     A true difference stands for the pair of root mean squares with this difference that is nearest to the observed
     pair, in the directions of the observed differences.
 
     Args:
-        differences: (2, k) estimated differences.
-        covariance: (2 k, 2 k) of the estimates, the first k before the others.
-        freedom: degrees of freedom of the covariance.
-        level: coverage.
+        differences: Estimates, (2, k).
+        covariance: Of the estimates, (2 k, 2 k), the first k before the others.
+        freedom: Degrees of freedom of the covariance.
+        level: Coverage.
     """
     k = differences.shape[1]
     biases = np.diag(covariance).reshape(2, k).mean(axis=1)
-    sizes = np.sqrt(np.mean(differences**2, axis=1))
+    sizes = root_mean_square(differences)
     if not (np.isfinite(sizes).all() and np.isfinite(covariance).all()):
-        return NOTHING
-    units = differences / np.where(sizes > 0, sizes, 1)[:, None]
+        return UNDEFINED
+    directions = differences / np.where(sizes > 0, sizes, 1)[:, None]
     noise = _noise(covariance, freedom).reshape(-1, 2, k)
-    along, squares = (noise * units).mean(axis=2), (noise**2).mean(axis=2)
-    found = np.sqrt(np.maximum(sizes**2 - biases, 0))
-    value = float(found[0] - found[1])
+    along, squares = (noise * directions).mean(axis=2), (noise**2).mean(axis=2)
+    observed = root_mean_square(differences, biases)
+    value = float(observed[0] - observed[1])
 
     def share_below(true: float) -> float:
-        middle = max(float(found.sum()), abs(true)) / 2
+        middle = max(float(observed.sum()), abs(true)) / 2
         pair = np.array([middle + true / 2, middle - true / 2])
         drawn = np.sqrt(np.maximum(pair**2 + 2 * pair * along + squares - biases, 0))
         return float(np.mean(drawn[:, 0] - drawn[:, 1] <= value))
 
-    tail = (1 - level) / 2
-    most = 4 * float(sizes.sum() + np.sqrt(squares.max(initial=0.0))) + 1e-9
-    low = _root(lambda true: share_below(true) - (1 - tail), -most, most)
-    high = _root(lambda true: share_below(true) - tail, -most, most)
-    return Estimate(value, min(low, value), max(high, value))
+    largest = 4 * float(sizes.sum() + np.sqrt(squares.max(initial=0.0))) + 1e-9
+    return _inverted(value, share_below, -largest, largest, level)
 
 
 def correlation(covariances: tuple[float, float, float]) -> float:
@@ -149,11 +149,11 @@ def correlation(covariances: tuple[float, float, float]) -> float:
 
 
 def corrected_moments(values: np.ndarray, covariance: np.ndarray) -> tuple[float, float, float]:
-    """Variances of two profiles over their categories and their covariance, sampling noise taken out.
+    """Variances and covariance of two profiles over their categories, less the sampling noise.
 
     Args:
-        values: (2, k) profiles.
-        covariance: (2 k, 2 k) sampling covariance, the first profile's k before the second's.
+        values: Profiles, (2, k).
+        covariance: Sampling covariance, (2 k, 2 k), the first profile's k before the second's.
     """
     k = values.shape[1]
     centring = np.eye(k) - 1 / k
@@ -170,7 +170,7 @@ def corrected_moments(values: np.ndarray, covariance: np.ndarray) -> tuple[float
 def correlation_interval(
     values: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Pearson's r over categories, disattenuated, with an interval by inverting the test of each true r."""
+    """Disattenuated Pearson's r over categories, with an interval that inverts the test of each true r."""
     moments = corrected_moments(values, covariance)
     value = correlation(moments)
     k = values.shape[1]
@@ -180,15 +180,15 @@ def correlation_interval(
         or moments[1] <= 0
     ):
         return Estimate(float("nan"), -1.0, 1.0)
+    raw = float(correlations(values[0], values[1]))
     centred = values - values.mean(axis=1, keepdims=True)
-    raw = float(centred[0] @ centred[1] / math.sqrt((centred[0] @ centred[0]) * (centred[1] @ centred[1])))
     first = _standardized(centred[0])
     other = _standardized(centred[1] - first * (first @ centred[1]) / k)
     scale = np.sqrt(np.array(moments[:2]) * (k - 1) / k)
     noise = _noise(covariance, freedom).reshape(-1, 2, k)
     noise = noise - noise.mean(axis=2, keepdims=True)
-    # One profile is the first direction, the other lies between it and the second; both with noise. What does not
-    # depend on the true r is computed once.
+    # One profile is along the first direction, the other between the first and the second; both with noise. Terms that
+    # do not depend on the true r are computed once.
     a, b = scale[0] * first + noise[:, 0], noise[:, 1]
     a_first, a_other, a_noise = scale[1] * (a @ first), scale[1] * (a @ other), (a * b).sum(axis=1)
     b_first, b_other, b_noise = scale[1] * (b @ first), scale[1] * (b @ other), (b * b).sum(axis=1)
@@ -200,37 +200,33 @@ def correlation_interval(
         square = size_b + 2 * (true * b_first + rest * b_other) + b_noise
         return float(np.mean(both <= raw * np.sqrt(size_a * square)))
 
-    tail = (1 - level) / 2
-    low = _root(lambda true: share_below(true) - (1 - tail), -1.0, 1.0)
-    high = _root(lambda true: share_below(true) - tail, -1.0, 1.0)
-    value = min(max(value, -1.0), 1.0)
-    return Estimate(value, min(low, value), max(high, value))
+    return _inverted(min(max(value, -1.0), 1.0), share_below, -1.0, 1.0, level)
 
 
 def _standardized(profile: np.ndarray) -> np.ndarray:
-    """A centred profile with a mean square of 1; zeros where it is constant."""
+    """Scale a centred profile to a mean square of 1; zeros where it is constant."""
     size = math.sqrt(float(np.mean(profile**2)))
     return profile / size if size else profile
 
 
-def difference_interval(one: Estimate, other: Estimate, correlation: float) -> Estimate:
-    """Interval of a difference from the intervals of its parts (Zou & Donner 2008, Stat Med 27, 1693-1702).
+def difference_interval(first: Estimate, second: Estimate, correlation: float) -> Estimate:
+    """Interval of `first - second` from the intervals of both (Zou & Donner 2008, Stat Med 27, 1693-1702).
 
     Args:
-        one: the estimate from which the other is subtracted.
-        other: the estimate subtracted.
-        correlation: of the two estimates' sampling errors.
+        first: Minuend.
+        second: Subtrahend.
+        correlation: Of the sampling errors of both.
     """
-    value = one.value - other.value
-    below, above = one.value - one.low, one.high - one.value
-    other_below, other_above = other.value - other.low, other.high - other.value
-    low = value - math.sqrt(max(below**2 + other_above**2 - 2 * correlation * below * other_above, 0))
-    high = value + math.sqrt(max(above**2 + other_below**2 - 2 * correlation * above * other_below, 0))
+    value = first.value - second.value
+    below, above = first.value - first.low, first.high - first.value
+    second_below, second_above = second.value - second.low, second.high - second.value
+    low = value - math.sqrt(max(below**2 + second_above**2 - 2 * correlation * below * second_above, 0))
+    high = value + math.sqrt(max(above**2 + second_below**2 - 2 * correlation * above * second_below, 0))
     return Estimate(value, low, high)
 
 
 def _noise(covariance: np.ndarray, freedom: float) -> np.ndarray:
-    """(draws, k) fixed draws of Student's multivariate t with this scale, the same in every call."""
+    """Draw Student's multivariate t with this scale, (draws, k); every call uses the same random numbers."""
     values, vectors = np.linalg.eigh(covariance)
     rng = np.random.default_rng(20250104)
     normal = rng.standard_normal((_DRAWS, len(values)))
@@ -239,8 +235,26 @@ def _noise(covariance: np.ndarray, freedom: float) -> np.ndarray:
     return (normal * np.sqrt(np.maximum(values, 0))) @ vectors.T / np.sqrt(np.tile(spread, 2))[:, None]
 
 
+def _inverted(
+    value: float, share_below: Callable[[float], float], least: float, largest: float, level: float
+) -> Estimate:
+    """Invert the tests of all true values from `least` to `largest`.
+
+    Args:
+        value: Point estimate, which the interval contains.
+        share_below: Share of samples below the observed value, given the true one; falls as the true value rises.
+        least: Smallest possible true value.
+        largest: Largest possible true value.
+        level: Coverage.
+    """
+    tail = (1 - level) / 2
+    low = _root(lambda true: share_below(true) - (1 - tail), least, largest)
+    high = _root(lambda true: share_below(true) - tail, least, largest)
+    return Estimate(value, min(low, value), max(high, value))
+
+
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses 0; the nearer end where it does not."""
+    """Find where a falling function crosses 0; the nearer end where it does not."""
     if falling(low) <= 0:
         return low
     if falling(high) >= 0:

@@ -1,0 +1,172 @@
+"""Response times of a network, from the entropy of its readout, and their correlation with human response times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.statistics.correlations import rank_correlation, rank_correlations
+from convrnn_experiments.statistics.means import mean_over
+
+_CANDIDATES = 50
+
+
+def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
+    """First time step at which the readout's entropy is at most the threshold.
+
+    Source: Spoerer et al. 2020, PLOS Comput Biol, doi 10.1371/journal.pcbi.1008215.
+
+    Args:
+        entropy: Of the readout, (images, times).
+        threshold: In the unit of `entropy`.
+
+    Returns:
+        (images,) time steps from 0; NaN for an image that never reaches the threshold.
+    """
+    reached = np.asarray(entropy, dtype=float) <= threshold
+    if reached.ndim != 2:
+        raise ConvRNNError(
+            f"cannot compute response times: entropy must be (images, times), got shape {reached.shape}. Pass a row "
+            "per image"
+        )
+    if reached.shape[1] == 0:
+        return np.full(len(reached), np.nan)
+    return np.where(reached.any(axis=1), reached.argmax(axis=1), np.nan)
+
+
+def response_order(entropy: ArrayLike, threshold: float) -> np.ndarray:
+    """`entropy_response_times` for ranking: images that never reach the threshold follow the last time step.
+
+    Returns:
+        (images,) time steps from 0; the number of time steps for an image that never reaches the threshold.
+    """
+    steps = entropy_response_times(entropy, threshold)
+    return np.where(np.isnan(steps), np.shape(entropy)[1], steps)
+
+
+def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | None = None) -> float:
+    """Threshold that best predicts human response times (this project's definition).
+
+    Maximises the `rank_correlation` of `response_order` with the human times; the lowest candidate wins a tie.
+
+    Args:
+        entropy: Of the readout, (images, times).
+        human: Response time per image, (images,); NaN where it is unknown.
+        candidates: Thresholds to try; 50 quantiles of `entropy` if None.
+
+    Returns:
+        Threshold; NaN if no candidate gives a correlation.
+    """
+    values, times = np.asarray(entropy, dtype=float), np.asarray(human, dtype=float)
+    if values.ndim != 2 or times.shape != values.shape[:1]:
+        raise ConvRNNError(
+            "cannot fit a threshold: entropy must be (images, times) and human times (images,), got shapes "
+            f"{values.shape} and {times.shape}. Pass the same images in both"
+        )
+    known = ~np.isnan(times)
+    values, times = values[known], times[known]
+    if candidates is None:
+        finite = values[np.isfinite(values)]
+        candidates = np.quantile(finite, np.linspace(0, 1, _CANDIDATES)) if finite.size else []
+    best, best_threshold = -np.inf, float("nan")
+    for threshold in np.unique(np.asarray(candidates, dtype=float)):
+        rho = rank_correlation(response_order(values, threshold), times)
+        if rho > best:
+            best, best_threshold = rho, float(threshold)
+    return best_threshold
+
+
+@dataclass(frozen=True)
+class HeldOutHalf:
+    """Half of the images, with the network's response times at the threshold fitted to the other half.
+
+    Attributes:
+        images: Positions of the held-out images.
+        steps: `response_order` of the held-out images.
+        threshold: Fitted to the other half.
+    """
+
+    images: np.ndarray
+    steps: np.ndarray
+    threshold: float
+
+
+def held_out_halves(
+    entropy: np.ndarray, human: np.ndarray, rng: np.random.Generator, splits: int
+) -> list[HeldOutHalf]:
+    """Split the images with a human time at random, and test on each half the threshold fitted to the other.
+
+    Spoerer et al. 2020 fit and test the threshold on different data. Halves of the images, and the number of splits,
+    are this project's choice.
+
+    Args:
+        entropy: (images, times).
+        human: (images,); NaN where unknown.
+        rng: Draws the halves.
+        splits: Number of splits, of two halves each.
+    """
+    known = np.flatnonzero(~np.isnan(human))
+    halves = []
+    for _ in range(splits):
+        order = rng.permutation(known)
+        for fitted, tested in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+            threshold = fit_threshold(entropy[fitted], human[fitted])
+            halves.append(HeldOutHalf(tested, response_order(entropy[tested], threshold), threshold))
+    return halves
+
+
+def response_time_correlations(
+    halves: Sequence[HeldOutHalf], human: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Spearman's rho of network and human response times in each weighted sample, averaged over held-out halves.
+
+    Args:
+        halves: Of `held_out_halves`; the thresholds are the same in every sample.
+        human: (images,), or (samples, images) where the times differ between samples.
+        weights: (samples, images).
+
+    Returns:
+        (samples,); NaN where undefined in every half.
+    """
+    by_half = [
+        rank_correlations(half.steps, human[..., half.images], weights[:, half.images]) for half in halves
+    ]
+    return mean_over(np.stack(by_half))
+
+
+@dataclass(frozen=True)
+class ResponseTimeFit:
+    """Agreement of network and human response times on held-out images.
+
+    Attributes:
+        correlation: Mean rank correlation over the held-out halves; NaN if undefined in all of them.
+        reached: Mean share of held-out images that reach the threshold.
+        thresholds: Fitted thresholds, two for each split.
+    """
+
+    correlation: float
+    reached: float
+    thresholds: tuple[float, ...]
+
+
+def cross_validated_response_times(
+    entropy: ArrayLike, human: ArrayLike, *, seed: int, splits: int = 10
+) -> ResponseTimeFit:
+    """Correlate network and human response times, with thresholds fitted to other images (`held_out_halves`).
+
+    Args:
+        entropy: Of the readout, (images, times).
+        human: Response time per image, (images,); NaN where unknown.
+        seed: Of the halves.
+        splits: Number of splits.
+    """
+    values, times = np.asarray(entropy, dtype=float), np.asarray(human, dtype=float)
+    halves = held_out_halves(values, times, np.random.default_rng(seed), splits)
+    reached = [(half.steps < values.shape[1]).mean() for half in halves if half.steps.size]
+    return ResponseTimeFit(
+        float(response_time_correlations(halves, times, np.ones((1, len(times))))[0]),
+        float(mean_over(reached)),
+        tuple(half.threshold for half in halves),
+    )
