@@ -105,7 +105,12 @@ def test_what_a_job_raises_comes_through_dask(dask_address):
 
 
 def test_a_scheduler_without_workers(dask_address, monkeypatch):
-    monkeypatch.setattr(jobs_module, "WAIT", 1)
+    distributed = pytest.importorskip("distributed")
+    wait = distributed.Client.wait_for_workers
+    # Connecting keeps all the time that it may need on a busy machine.
+    monkeypatch.setattr(
+        distributed.Client, "wait_for_workers", lambda client, count, timeout: wait(client, count, timeout=0.1)
+    )
     with pytest.raises(ConvRNNError, match="has no workers. Start one with `dask worker"):
         list(jobs_module.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
@@ -142,7 +147,6 @@ def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
 def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(jobs_module, "LOST", 0.5)
-    monkeypatch.setattr(jobs_module, "WAIT", 2)
     for lose, message in (
         (lose_workers, "has lost all workers"),
         (lose_scheduler, "scheduler at .* no longer answers"),
@@ -154,6 +158,8 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
                 slowly, range(1000), 1000, engine="dask", address=cluster.scheduler_address
             )
             next(jobs)
+            # How long the client tries to connect once more; to connect first it has `jobs_module.WAIT`.
+            distributed.default_client()._timeout = 1
             lose(cluster)
             with pytest.raises(ConvRNNError, match=message) as caught:
                 list(jobs)
