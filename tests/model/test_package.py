@@ -20,16 +20,22 @@ def python(code, **environment):
 
 
 def test_importing_costs_next_to_nothing_and_tells_keras_the_layer():
+    """Function calls, which do not depend on how busy the machine is: keras and h5py make a million."""
     found = python(
-        "import json, sys, time, keras, h5py\n"
-        "start = time.process_time()\n"
+        "import json, sys, keras, h5py\n"
+        "calls = 0\n"
+        "def count(frame, event, argument):\n"
+        "    global calls\n"
+        "    calls += event == 'call'\n"
+        "sys.setprofile(count)\n"
         "import convrnn_model\n"
         "known = keras.saving.get_registered_object('convrnn>SameConv2D') is not None\n"
         "for name in convrnn_model.__all__: getattr(convrnn_model, name)\n"
+        "sys.setprofile(None)\n"
         "late = {'pooch', 'typer'} & set(sys.modules)\n"
-        "print(json.dumps([time.process_time() - start, sorted(late), known]))"
+        "print(json.dumps([calls, sorted(late), known]))"
     )
-    assert found[0] < 0.2
+    assert found[0] < 40_000
     assert found[1:] == [[], True]
 
 
