@@ -1,12 +1,17 @@
-"""The README's recipes run as they are printed, with weights in the cache in place of a download."""
+"""The README's recipes run as they are printed, with weights in the cache in place of a download.
+
+The first takes BL as published; the others a narrow one, since what they add does not depend on its width.
+"""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import convrnn_model
 from convrnn_model import bl_net, inspect_weights, save_weights
 from convrnn_model.networks import BUILDERS
 
@@ -28,10 +33,26 @@ def cache(tmp_path_factory, fill_golden):
 
 
 @pytest.fixture
-def recipe(cache, monkeypatch, tmp_path):
-    """A function that runs a recipe and returns its variables."""
+def published(cache, monkeypatch):
+    """BL as it is published, from the cache."""
     monkeypatch.setenv("CONVRNN_CACHE", str(cache))
     monkeypatch.setenv("CONVRNN_MIRROR", "http://127.0.0.1:9")  # nobody answers
+
+
+@pytest.fixture
+def narrow(fill_golden, monkeypatch, tmp_path):
+    """A narrow BL in place of the published one."""
+    build = partial(bl_net, width=1 / 32)
+    network = build((128, 128, 3), 1000)
+    fill_golden(network)
+    save_weights(network, tmp_path / "bl_imagenet.h5")
+    monkeypatch.setattr(convrnn_model, "bl_net", build)
+    monkeypatch.setattr(convrnn_model, "fetch_weights", lambda name: tmp_path / f"{name}.h5")
+
+
+@pytest.fixture
+def recipe(monkeypatch, tmp_path):
+    """A function that runs a recipe and returns its variables."""
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
@@ -52,6 +73,7 @@ def test_there_are_five():
 
 
 @pytest.mark.together
+@pytest.mark.usefixtures("published")
 def test_photograph(recipe, capsys, tmp_path, monkeypatch):
     image = pytest.importorskip("PIL.Image", reason="the recipe reads a photograph with pillow")
     image.new("RGB", (300, 200), "teal").save(tmp_path / "photograph.jpg")
@@ -60,6 +82,7 @@ def test_photograph(recipe, capsys, tmp_path, monkeypatch):
     assert [re.fullmatch(r"time step (\d): n\d{8}, \d+\.\d%", line)[1] for line in lines] == list("01234567")
 
 
+@pytest.mark.usefixtures("narrow")
 def test_similarity(recipe):
     matrices = recipe("Activations for representational similarity analysis")["dissimilarity"]
     assert len(matrices) == 6
@@ -69,6 +92,7 @@ def test_similarity(recipe):
         assert (matrix[~np.eye(N_IMAGES, dtype=bool)] > 0).all()
 
 
+@pytest.mark.usefixtures("narrow")
 def test_own_readout(recipe, capsys, tmp_path):
     network = recipe("A readout for categories of one's own")["network"]
     assert "ReadoutDense/kernel ReadoutDense/bias" in capsys.readouterr().out
@@ -79,6 +103,7 @@ def test_own_readout(recipe, capsys, tmp_path):
     assert inspect_weights(tmp_path / "own_categories.h5").classes == 16
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="Keras computes through another backend here")
 def test_torch_module(recipe):
     saliency = recipe("A `torch.nn.Module`")["saliency"]
@@ -86,6 +111,7 @@ def test_torch_module(recipe):
     assert bool((saliency > 0).any())
 
 
+@pytest.mark.usefixtures("narrow")
 def test_response_times(recipe):
     found = recipe("Response times from entropy")
     assert found["times"].shape == found["chosen"].shape == (N_IMAGES,)
