@@ -34,6 +34,14 @@ def direct(images, kernel):
     return keras.ops.conv(images, kernel, strides=1, padding="same", data_format="channels_last")
 
 
+def traced(network, *shape):
+    """The graph that `predict` runs for images of a shape; tracing runs nothing, so it compiles nothing."""
+    import tensorflow as tf
+
+    network.make_predict_function()
+    return network.predict_function.get_concrete_function([(tf.TensorSpec(shape),)])
+
+
 def operations(function):
     return {operation.type for operation in function.graph.get_operations()}
 
@@ -154,8 +162,9 @@ def test_winograds_convolve_as_direct_does(batch, size, shares, filters, seed):
 
 
 def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
+    """At full width, whose compiled functions other tests need as well."""
     keras.utils.set_random_seed(0)
-    network = bl_net((128, 128, 3), 16, 2, width=0.5)
+    network = bl_net((128, 128, 3), 16, 2)
     images = drawn(0, 1, 128, 128, 3)
     names = [
         *(f"{kind}_Layer_{n}_Time_1" for n in (0, 1, 3) for kind in ("ReLU", "BatchNorm")),
@@ -176,16 +185,9 @@ def test_a_layers_activations_are_the_same_asked_for_alone_or_together():
 
 
 def test_tiles_are_pooled_as_they_are_laid():
-    import tensorflow as tf
-
     network = bl_net((128, 128, 3), 16, 2, width=0.5)
-    network.predict_on_batch(drawn(0, 1, 128, 128, 3))
-    traced = network.predict_function.get_concrete_function([(tf.TensorSpec((1, 128, 128, 3)),)])
-    fused = [
-        node
-        for node in traced.graph.get_operations()
-        if node.type == "PyFuncStateless" and len(node.outputs) == 2
-    ]
+    nodes = traced(network, 1, 128, 128, 3).graph.get_operations()
+    fused = [node for node in nodes if node.type == "PyFuncStateless" and len(node.outputs) == 2]
     assert fused
     # The second time step of layer 1 reads what layer 0 pooled.
     assert any(output.shape[1:] == (64, 64, 48) for node in fused for output in node.outputs)
@@ -193,7 +195,7 @@ def test_tiles_are_pooled_as_they_are_laid():
 
 def test_the_first_time_steps_spectra_are_part_of_the_later_ones():
     keras.utils.set_random_seed(0)
-    network = bl_net((128, 128, 3), 16, 2, width=0.5)
+    network = bl_net((128, 128, 3), 16, 2)
     images = drawn(0, 1, 128, 128, 3)
     network.predict_on_batch(images)
     kept = [layer._spectra._kept for layer in network.layers if isinstance(layer, ConvSum)]
@@ -259,20 +261,19 @@ def test_any_number_of_threads_answers_the_same_bytes(monkeypatch):
 
 @pytest.fixture
 def network():
-    """One layer of a network whose convolutions are wide enough for compiled tiles."""
+    """One layer of a network whose convolutions are wide enough for compiled tiles: BL's first lateral one."""
     keras.utils.set_random_seed(0)
-    image = keras.Input((64, 64, 32))
-    first, second = (SameConv2D(32, 7, convolution="fft", name=name)(image) for name in "ab")
+    image = keras.Input((128, 128, 96))
+    first, second = (SameConv2D(96, 7, convolution="fft", name=name)(image) for name in "ab")
     return keras.Model(image, ConvSum(name="sum")([first, second]))
 
 
 def test_predict_takes_them_and_nothing_that_is_saved_does(network, tmp_path):
     import tensorflow as tf
 
-    images = drawn(0, 2, 64, 64, 32)
+    images = drawn(0, 1, 128, 128, 96)
     answer = network.predict_on_batch(images)
-    taken = operations(network.predict_function.get_concrete_function([(tf.TensorSpec((2, 64, 64, 32)),)]))
-    assert "PyFuncStateless" in taken
+    assert "PyFuncStateless" in operations(traced(network, *images.shape))
     np.testing.assert_allclose(answer, network(images), rtol=0, atol=1e-4 * np.abs(answer).max())
     network.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
@@ -283,7 +284,7 @@ def test_predict_takes_them_and_nothing_that_is_saved_does(network, tmp_path):
 
 
 def test_without_numba_the_answers_are_the_same(network, monkeypatch):
-    images = drawn(0, 2, 64, 64, 32)
+    images = drawn(0, 1, 128, 128, 96)
     answer = network.predict_on_batch(images)
     monkeypatch.setattr(compiled, "available", lambda: False)
     CompiledFourier.of.cache_clear()
@@ -303,12 +304,8 @@ def test_odd_or_few_channels_are_left_to_tensorflow(kernel):
 
 
 def test_bl_computes_what_follows_while_tiles_are_laid():
-    import tensorflow as tf
-
-    network = bl_net((64, 64, 3), 16, 2)
-    network.predict_on_batch(drawn(0, 1, 64, 64, 3))
-    traced = network.predict_function.get_concrete_function([(tf.TensorSpec((1, 64, 64, 3)),)])
-    named = [operation.name for operation in traced.graph.get_operations() if "PyFunc" in operation.type]
+    nodes = traced(bl_net((64, 64, 3), 16, 2), 1, 64, 64, 3).graph.get_operations()
+    named = [operation.name for operation in nodes if "PyFunc" in operation.type]
     for layer in range(4):
         assert [name for name in named if f"/ReLU_Layer_{layer}_Time_1" in name], layer
 

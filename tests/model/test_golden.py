@@ -6,7 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from convrnn_model import b_d_net, b_f_net, b_k_net, b_net, bl_net, load_weights, names, preprocess_image
+from convrnn_model import (
+    activations,
+    b_d_net,
+    b_f_net,
+    b_k_net,
+    b_net,
+    bl_net,
+    layers,
+    load_weights,
+    names,
+    preprocess_image,
+)
 
 # float32, another summation order; the two images' answers differ by 1e-2 in log probability.
 RTOL = 1e-5
@@ -51,11 +62,28 @@ def test_bl_activations_are_the_originals(key, statistic, bl_golden, bl_answers)
     np.testing.assert_allclose(ours, bl_golden[key], rtol=RTOL)
 
 
-def test_bl_cumulative_readout(golden_file, bl_golden):
-    model = bl_net((128, 128, 3), 565, 8, True)
-    load_weights(model, golden_file)
-    answers = model.predict_on_batch(preprocess_image(bl_golden["images"]))
-    np.testing.assert_allclose(np.stack(answers), bl_golden["softmax_cumulative"], rtol=RTOL)
+@pytest.fixture(scope="module")
+def bl_predicted(golden_file, bl_golden):
+    """Logits and cumulative softmax of every time step, through tiles of both kinds as `predict` does on CPUs."""
+    wanted = [name(t) for name in (names.pre_softmax, names.softmax) for t in range(8)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "_gains_on_this_device", lambda: True)
+        model = bl_net((128, 128, 3), 565, 8, True)
+        load_weights(model, golden_file)
+        return activations(model, wanted).predict_on_batch(preprocess_image(bl_golden["images"]))
+
+
+def test_bl_answers_hold_through_tiles_of_both_kinds(bl_golden, bl_predicted):
+    logits = np.stack([np.asarray(bl_predicted[names.pre_softmax(t)]) for t in range(8)])
+    exponentials = np.exp(logits)
+    np.testing.assert_allclose(
+        exponentials / exponentials.sum(axis=-1, keepdims=True), bl_golden["softmax"], rtol=RTOL
+    )
+
+
+def test_bl_cumulative_readout(bl_golden, bl_predicted):
+    answers = np.stack([np.asarray(bl_predicted[names.softmax(t)]) for t in range(8)])
+    np.testing.assert_allclose(answers, bl_golden["softmax_cumulative"], rtol=RTOL)
 
 
 @pytest.mark.parametrize("build", [b_net, b_k_net, b_f_net, b_d_net], ids=lambda build: build.__name__)
