@@ -1,7 +1,8 @@
 """A prepared set small enough to train on in a test; stimuli, answers and results written by hand."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from convrnn_data import PreparedSet, list_stimuli, prepare
 from convrnn_data.sample.sample import FOLDERS, draw_sample, plan_stimuli
 from convrnn_data.sample.simulated_observers import simulate_observer
 from convrnn_experiments.conditions import Regime
+from convrnn_experiments.report import canvas
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import write_json
 
@@ -33,10 +35,38 @@ def prepared(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedS
     return PreparedSet(folder)
 
 
-def _picture() -> bytes:
+def _picture(form: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.full((16, 16, 3), (200, 120, 40), np.uint8)).save(buffer, "JPEG")
+    Image.fromarray(np.full((16, 16, 3), (200, 120, 40), np.uint8)).save(buffer, form)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def undrawn() -> Callable[[], AbstractContextManager[None]]:
+    """A context in which figures are not drawn, for tests of a page's text, numbers and files.
+
+    Drawing takes three quarters of a report's time.
+    """
+
+    def picture(sheet: canvas.Sheet, name: str, *, photographs: bool = False) -> canvas.Picture:
+        whole, panel = _picture("PNG"), _picture("JPEG" if photographs else "PNG")
+        width, height = (round(side * canvas.CSS) for side in sheet.size)
+        return canvas.Picture(name, whole, f"%PDF {name}".encode(), (panel,) * sheet.cells, width, height)
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(canvas.Sheet, "picture", picture)
+            yield
+
+    return context
+
+
+@pytest.fixture
+def figures_undrawn(undrawn: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """`undrawn` for a whole test."""
+    with undrawn():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -222,6 +222,7 @@ def test_predictions_that_were_cut_are_not_taken_for_whole(
         results.read_evaluations([path])
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_run) -> None:
     path = make_run(tmp_path / "blur", "blur", seen)
     human = tmp_path / "human"

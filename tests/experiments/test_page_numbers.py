@@ -1,5 +1,6 @@
 """Every number of a report's page, computed again by a script of its own from the CSV files beside it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,11 @@ SCRIPT = Path(__file__).with_name("recompute_page.py")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, seen, make_run):
+def page(tmp_path_factory, seen, make_run, undrawn):
     folder = tmp_path_factory.mktemp("page")
     runs = [make_run(folder / regime, regime, seen, steps=6) for regime in ("color", "blur")]
-    return build.write(runs, folder / "report/index.html", human=seen)
+    with undrawn():
+        return build.write(runs, folder / "report/index.html", human=seen)
 
 
 def again(page):
@@ -31,20 +33,18 @@ def test_every_number_is_found_again(page):
     assert int(said.split(" numbers computed again")[0].split()[-1]) > 500
 
 
-@pytest.mark.parametrize(
-    ("table", "column"), [("comparison", "value"), ("curves", "people_high"), ("misses", "missed_percent")]
-)
-def test_a_number_that_is_off_is_found(page, table, column):
-    path = page.parent / f"tables/{table}.csv"
-    text = path.read_text()
-    lines = text.splitlines()
-    place = lines[0].split(",").index(column)
-    cells = lines[1].split(",")
-    cells[place] = str(float(cells[place]) + 3)
-    path.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
-    try:
-        code, said = again(page)
-    finally:
-        path.write_text(text)
+def test_numbers_that_are_off_are_found(page, tmp_path):
+    spoilt = Path(shutil.copytree(page.parent, tmp_path / "spoilt")) / page.name
+    wrong = []
+    for table, column in (("comparison", "value"), ("curves", "people_high"), ("misses", "missed_percent")):
+        path = spoilt.parent / f"tables/{table}.csv"
+        lines = path.read_text().splitlines()
+        place = lines[0].split(",").index(column)
+        cells = lines[1].split(",")
+        wrong.append(float(cells[place]) + 3)
+        cells[place] = str(wrong[-1])
+        path.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    code, said = again(spoilt)
     assert code == 1
-    assert "computed again" in said
+    for value in wrong:
+        assert f": {value} on the page, " in said

@@ -80,6 +80,7 @@ def test_simulated_observers_are_called_so(page):
             assert {row["simulated_observers"] for row in csv.DictReader(file)} == {"True"}
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
     answers = tmp_path / "answers"
     answers.mkdir()
@@ -98,6 +99,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):
         assert (page.parent / name).read_bytes() == (again.parent / name).read_bytes(), name
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_without_people_the_page_is_about_networks(tmp_path, runs):
     done = CliRunner().invoke(app, ["report", str(runs[1]), "--out", str(tmp_path / "index.html")])
     assert done.exit_code == 0, done.output
@@ -112,6 +114,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_path, runs, seen):
     page = build.write(runs, tmp_path / "page/index.html", human=seen)
     own = {"tables/notes.csv": b"mine", "notes.txt": b"mine", "tables/observers.csv": b"changed by hand"}
@@ -123,6 +126,7 @@ def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_pat
     assert "tables/comparison.csv" not in files_of(page.parent)
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
     build.write(runs, tmp_path / "people.html", human=seen)
     build.write(runs, tmp_path / "networks.html", human=seen)
@@ -132,6 +136,7 @@ def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
         assert (tmp_path / html.unescape(link)).is_file()
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, seen, monkeypatch):
     page, whole = tmp_path / "index.html", output.written
 
@@ -149,6 +154,7 @@ def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, s
     assert not (tmp_path / "tables/comparison.csv").exists()
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 @pytest.mark.parametrize(
     "listed",
     [
@@ -170,6 +176,7 @@ def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
     assert victim.is_file()
 
 
+@pytest.mark.usefixtures("figures_undrawn")
 def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
     elsewhere = tmp_path / "stimuli"
     shutil.copytree(seen, elsewhere)
