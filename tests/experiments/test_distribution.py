@@ -1,4 +1,4 @@
-"""Several devices and bfloat16: each in a process of its own, since devices are fixed once TensorFlow has begun."""
+"""Several devices and bfloat16: in processes of their own, since devices are fixed once TensorFlow has begun."""
 
 import os
 import socket
@@ -26,7 +26,8 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from convrnn_data import PreparedSet
-from convrnn_experiments import networks, runs, training
+from convrnn_experiments.runs import folder as runs, network as networks
+from convrnn_experiments.training import loop as training
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runtime.processes import strategy
@@ -35,7 +36,7 @@ from convrnn_experiments.images.perturbations import Perturb
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 both = ("CPU:0", "CPU:1")
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=2, trainable="all")
+small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
 for name, devices in (("one", ()), ("two", both)):
     config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
     config = checked(config, data)
@@ -51,20 +52,11 @@ drawn = [part.numpy() for _ in range(2) for part in strategy(both).experimental_
 np.save(out / "drawn.npy", np.stack(drawn))
 """
 
+# Last, since it sets Keras' policy for the whole process.
 BFLOAT16 = """
-import sys
-from pathlib import Path
-from convrnn_data import PreparedSet
-from convrnn_experiments import networks, runs, training
-from convrnn_experiments.conditions import Regime
-from convrnn_experiments.runs.config import Config, checked
-
-data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
-sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
 config = Config(data=str(data.path), perturb=Regime.BLUR, mixed_precision=True, **small)
 config = checked(config, data)
-network = networks.prepare_network(config, print)
+network = networks.prepare_network(config, lambda line: None)
 assert network.get_layer("RCL_1_BConv").compute_dtype == "bfloat16"
 assert all(weight.dtype == "float32" for weight in network.weights)
 run = runs.start(out / "half", config, resume=False, force=False)
@@ -72,27 +64,31 @@ training.train(network, config, run, data, kept=out, say=print)
 """
 
 
-def run_script(script: str, *arguments: object) -> str:
-    words = [sys.executable, "-c", script, *map(str, arguments)]
+@pytest.fixture(scope="module")
+def trained(prepared: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which one process ran both scripts, and what it said."""
+    out = tmp_path_factory.mktemp("trained")
+    words = [sys.executable, "-c", TWO_DEVICES + BFLOAT16, prepared.path, out]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return out, done.stdout
 
 
-def test_two_devices_share_every_batch(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_two_devices_share_every_batch(trained: tuple[Path, str]) -> None:
     from convrnn_experiments.runs.folder import Run
 
-    run_script(TWO_DEVICES, prepared.path, tmp_path)
-    one, two = (Run(tmp_path / name).history() for name in ("one", "two"))
+    out, _ = trained
+    one, two = (Run(out / name).history() for name in ("one", "two"))
     # The first step's loss is the same sum in two parts; batch normalisation, by its own half, then differs a little.
     assert two[0]["loss"] == pytest.approx(one[0]["loss"], rel=0.1)
-    assert (tmp_path / "two" / "weights.h5").is_file()
-    drawn = np.load(tmp_path / "drawn.npy")
+    assert (out / "two" / "weights.h5").is_file()
+    drawn = np.load(out / "drawn.npy")
     assert len({part.tobytes() for part in drawn}) == 4, "replicas or steps drew the same noise"
 
 
-def test_bfloat16_keeps_float32_weights(prepared: PreparedSet, tmp_path: Path) -> None:
-    assert "validation accuracy" in run_script(BFLOAT16, prepared.path, tmp_path)
+def test_bfloat16_keeps_float32_weights(trained: tuple[Path, str]) -> None:
+    _, said = trained
+    assert "validation accuracy" in said
 
 
 def test_devices_that_are_not_there() -> None:
@@ -104,7 +100,9 @@ PROCESS = """
 import sys
 from pathlib import Path
 from convrnn_data import PreparedSet
-from convrnn_experiments import distribution, networks, runs, training
+from convrnn_experiments.runs import folder as runs, network as networks
+from convrnn_experiments.runtime import processes as distribution
+from convrnn_experiments.training import loop as training
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.runs.config import Config, checked
 

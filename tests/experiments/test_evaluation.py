@@ -67,6 +67,13 @@ def lines(run, human):
     return evaluated(run, human)
 
 
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory, human) -> tuple[Run, list[dict[str, str]]]:
+    """A run of two time steps, which answers sooner, and its answers to the stimuli."""
+    run = untrained(tmp_path_factory.mktemp("runs") / "color", "color", seed=1, timesteps=2)
+    return run, evaluated(run, human)
+
+
 def test_columns_and_order_are_the_originals(lines):
     exits = [f"{name}_exit{i}" for name in ("predictions", "confidence", "entropy") for i in range(8)]
     assert list(lines[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block"]
@@ -112,8 +119,9 @@ def test_every_regime_is_evaluated_with_its_own_weights(tmp_path, human):
     assert [[line[f"confidence_exit{i}"] for i in range(2)] for line in again] == ours
 
 
-def test_a_folder_named_after_a_category_changes_nothing(tmp_path, run, human, lines):
+def test_a_folder_named_after_a_category_changes_nothing(tmp_path, human, brief):
     """The published loader looked for the category anywhere in the path: in /home/oscar, everything was a car."""
+    run, lines = brief
     inside = tmp_path / "car" / "oscar" / "dog"
     shutil.copytree(human, inside)
     again = evaluated(run, inside, name="car")
@@ -121,7 +129,8 @@ def test_a_folder_named_after_a_category_changes_nothing(tmp_path, run, human, l
     assert len({line["labels"] for line in again}) == 16
 
 
-def test_the_layouts_give_the_same_answers(tmp_path, run, human, lines):
+def test_the_layouts_give_the_same_answers(tmp_path, human, brief):
+    run, lines = brief
     without = [{key: line[key] for key in line if key != "file_paths"} for line in lines]
     for layout in ("folders", "shards"):
         reformat(human, tmp_path / layout, layout=layout)

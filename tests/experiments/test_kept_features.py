@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -103,15 +104,6 @@ def test_every_image_is_in_one_part_of_each_view(config: Config, many: PreparedS
             assert sorted(rows) == list(range(len(many.table(split))))
 
 
-def test_two_processes(config: Config, tmp_path: Path, undisturbed: dict[str, str]) -> None:
-    told: list[tuple[str, int, int]] = []
-    kept = keep(config, tmp_path, where=TWO, report=lambda *words: told.append(words))
-    assert digests(tmp_path) == undisturbed
-    assert (kept.computed, kept.there) == (PARTS, 0)
-    assert told[:2] == [("features, train", 0, 64), ("features, val", 0, 16)]
-    assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(told)
-
-
 def test_the_tasks_of_an_array(
     config: Config,
     tmp_path: Path,
@@ -131,20 +123,23 @@ def test_the_tasks_of_an_array(
     assert keep(config, tmp_path).computed == 0
 
 
-def test_what_is_missing_is_computed_and_nothing_else(
+def test_two_processes_compute_what_is_missing_and_nothing_else(
     config: Config, tmp_path: Path, computed: Path, undisturbed: dict[str, str]
 ) -> None:
     shutil.copytree(computed, tmp_path, dirs_exist_ok=True)
     kept = keep(config, tmp_path)
     assert (kept.computed, kept.there) == (0, PARTS)
-    gone = {part.path for part in kept.parts[1:5:2]}
-    stamps = {part.path: part.path.stat().st_mtime_ns for part in kept.parts if part.path not in gone}
-    for path in gone:
+    stamps = {part.path: part.path.stat().st_mtime_ns for part in (kept.of("train")[1], kept.of("val")[0])}
+    missing = [part.path for part in kept.parts if part.path not in stamps]
+    for path in missing:
         path.unlink()
-    again = keep(config, tmp_path, where=TWO)
-    assert (again.computed, again.there) == (2, PARTS - 2)
+    told: list[tuple[str, int, int]] = []
+    again = keep(config, tmp_path, where=TWO, report=lambda *words: told.append(words))
+    assert (again.computed, again.there) == (PARTS - 2, 2)
     assert digests(tmp_path) == undisturbed
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    assert told[:2] == [("features, train", 8, 64), ("features, val", 8, 16)]
+    assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(told)
 
 
 def test_all_cores_and_another_readout_batch(
@@ -158,19 +153,22 @@ def test_all_cores_and_another_readout_batch(
 
 
 def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
+    counting = threading.Lock()
     begun, ended, most = 0, 0, 0
 
     def numbers() -> Iterator[int]:
         nonlocal begun, most
         for number in range(20):
-            begun += 1
-            most = max(most, begun - ended)
+            with counting:
+                begun += 1
+                most = max(most, begun - ended)
             yield number
 
     def slow(number: int) -> int:
         nonlocal ended
         time.sleep(0.002 * (number % 3))
-        ended += 1
+        with counting:
+            ended += 1
         return number
 
     assert list(extractor._in_turn(slow, numbers(), 3)) == list(range(20))
