@@ -160,7 +160,7 @@ def test_processes_read_every_row_once(count: int, share: int, processes: int, s
 def test_a_process_that_nobody_joins() -> None:
     pytest.importorskip("jax", reason="training over processes runs on JAX")
     code = (
-        "from convrnn_experiments import distribution\n"
+        "from convrnn_experiments.runtime import processes as distribution\n"
         "distribution.JOIN = 0.5\n"
         "distribution.join('127.0.0.1:9', 1, 2)\n"
     )
