@@ -187,7 +187,7 @@ def test_a_worker_of_a_cluster_that_is_killed(name):
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_engine import die\n"
-        "from convrnn_data import engine\n"
+        "from convrnn_data.base import jobs as engine\n"
         "from convrnn_data.base.errors import ConvRNNError\n"
         "if __name__ == '__main__':\n"
         "    try:\n"
