@@ -9,6 +9,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
 from convrnn_data.shards import prepared_set, splits, stats, verifying, workspace
 from convrnn_data.shards import shard as shard_module
+from convrnn_data.shards.formats import PlanFile
 from fuzz.harness import Target, demand, put, variant
 from fuzz.seeds import documents
 from fuzz.strategies import json_files
@@ -55,10 +56,10 @@ def _index(data: bytes, folder: Path) -> None:
     kind = _kind(data)
     _make_set(folder, kind, index=data, manifest=_as_file(documents.manifest(kind, SHARD[kind])))
     shard_module.is_whole(folder / f"{SHARD[kind]}.tar", documents.PLAN)
-    stated = shard_module.read_index(folder / f"{SHARD[kind]}.tar")["samples"]
+    stated = shard_module.read_index(folder / f"{SHARD[kind]}.tar").samples
     table = prepared_set.PreparedSet(folder).table(SHARD[kind].partition("/")[0])
     for name in shard_module.COLUMNS:
-        demand(getattr(table, name).tolist() == stated[name], f"{name} differ from the file's")
+        demand(getattr(table, name).tolist() == getattr(stated, name), f"{name} differ from the file's")
     _read_all(prepared_set.PreparedSet(folder), kind)
 
 
@@ -81,7 +82,7 @@ def _plan(data: bytes, folder: Path) -> None:
     _make_set(folder, kind, index=_as_file(documents.index(SHARD[kind], b"abc")), plan=data)
     if variant(data, 4) == 0:
         verifying.verify(folder)
-    workspace.is_complete(folder, documents.plan("imagenet", SHARD["imagenet"]))
+    workspace.is_complete(folder, PlanFile(**documents.plan("imagenet", SHARD["imagenet"])))
 
 
 def _split(data: bytes, folder: Path) -> None:

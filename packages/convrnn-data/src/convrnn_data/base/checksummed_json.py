@@ -1,35 +1,35 @@
-"""JSON files that carry their own sha256, so that a cut or a flipped bit in them is found on reading."""
+"""JSON files that carry their own SHA-256, so that a truncated file or a flipped bit is detected on reading."""
 
 import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.schema import misfit
+from convrnn_data.base.schema import Document
+from convrnn_data.base.validation import first_problem
 
 _SEAL = re.compile(rb',\n"sha256": "([0-9a-f]{64})"}\n')
 _SEAL_BYTES = 80
 
+Model = TypeVar("Model", bound=Document)
+
 
 def seal(body: dict[str, Any], indent: int | None = None) -> bytes:
-    """The file's bytes for `body`: its JSON, and as a last entry the sha256 of all bytes before that entry."""
+    """Return the file's bytes: `body` as JSON, with the SHA-256 of all preceding bytes as the last entry."""
     text = json.dumps(body, indent=indent, ensure_ascii=True, allow_nan=False)[:-1].rstrip().encode("ascii")
     return text + b',\n"sha256": "' + hashlib.sha256(text).hexdigest().encode("ascii") + b'"}\n'
 
 
-def unseal(path: Path, form: Any = None) -> dict[str, Any]:
-    """Read a sealed file, without its seal.
-
-    Args:
-        path: the file.
-        form: what it has to hold, as `forms.misfit` takes it; the seal tells that a file is as it was written, and
-            not that it was written here.
+def unseal(path: Path) -> dict[str, Any]:
+    """Read a sealed file, and return its content without the seal.
 
     Raises:
-        ConvRNNError: the file cannot be read, is not as it was written, or holds something else.
+        ConvRNNError: the file cannot be read, or is damaged.
     """
     try:
         data = path.read_bytes()
@@ -47,9 +47,34 @@ def unseal(path: Path, form: Any = None) -> dict[str, Any]:
             "make the set again"
         )
     try:
-        body: dict[str, Any] = json.loads(text + b"}")
+        body = json.loads(text + b"}")
     except (ValueError, RecursionError) as error:
         raise ConvRNNError(f"{path} is not valid JSON: {error}. Make the set again") from error
-    if wrong := misfit(body, {} if form is None else form):
-        raise ConvRNNError(f"{path} does not have this version's format: {wrong}. Make the set again")
+    if not isinstance(body, dict):
+        raise _other_format(path, f"it must be an object, got a {type(body).__name__}")
     return body
+
+
+def unseal_as(path: Path, model: type[Model]) -> Model:
+    """Read a sealed file as a model: the seal proves that the file is intact, but not that this package wrote it.
+
+    Raises:
+        ConvRNNError: the file cannot be read, is damaged, or does not fit the model.
+    """
+    return validated(unseal(path), model, path)
+
+
+def validated(body: dict[str, Any], model: type[Model], path: Path) -> Model:
+    """Return the content of the file `path` as a model.
+
+    Raises:
+        ConvRNNError: the content does not fit the model.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise _other_format(path, first_problem(error)) from error
+
+
+def _other_format(path: Path, problem: str) -> ConvRNNError:
+    return ConvRNNError(f"{path} does not have this version's format: {problem}. Make the set again")

@@ -1,9 +1,25 @@
-"""Whether JSON that was read has the form that it should have, before anything relies on it."""
+"""Schemas of the files that the packages write: Pydantic models with strict types."""
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""Number of things, or of bytes."""
+
+
+class Document(BaseModel):
+    """Base of the models of files.
+
+    Types are strict, so that "1", 1.0 and true are not counts. Entries that the model does not name are ignored: later
+    versions may add some.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, populate_by_name=True)
+
 
 COUNT = range(2**63)
 """A number of things, or of bytes."""

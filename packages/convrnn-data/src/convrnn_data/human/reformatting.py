@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import require_new
@@ -21,7 +20,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.locking import LOCK
 from convrnn_data.base.reading import require_posix
 from convrnn_data.human.stimuli import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
-from convrnn_data.shards.formats import FORMAT
+from convrnn_data.shards.formats import FORMAT, HUMAN, PlanFile
 from convrnn_data.shards.images import BadImage, Picture, make_ready
 from convrnn_data.shards.prepared_set import REJECTED
 from convrnn_data.shards.shard import Sample, write_shard
@@ -188,18 +187,18 @@ def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tup
         [name, [(one.key, hashlib.sha256(one.jpeg).hexdigest()) for one in rows]]
         for name, rows in shards.items()
     ]
-    plan: dict[str, Any] = {
-        "format": FORMAT,
-        "kind": "human",
-        "plan": hashlib.sha256(json.dumps([FORMAT, content]).encode()).hexdigest(),
-        "settings": {"shard_size": SHARD_SIZE},
-        "shards": {name: len(rows) for name, rows in shards.items()},
-        "rejected": [list(entry) for entry in misfits + bad],
-    }
+    plan = PlanFile(
+        format=FORMAT,
+        kind=HUMAN,
+        plan=hashlib.sha256(json.dumps([FORMAT, content]).encode()).hexdigest(),
+        settings={"shard_size": SHARD_SIZE},
+        shards={name: len(rows) for name, rows in shards.items()},
+        rejected=[list(entry) for entry in misfits + bad],
+    )
     split = {"format": FORMAT, **{name: sorted(one.key for one in rows) for name, rows in samples.items()}}
     begin(folder, plan, seal(split, indent=0))
     for name, rows in shards.items():
-        write_shard(folder / f"{name}.tar", plan["plan"], rows)
+        write_shard(folder / f"{name}.tar", plan.plan, rows)
     (folder / COUNTS).write_bytes(_format_counts(counts))
     complete(folder, also=(COUNTS,))
     return counts, bad

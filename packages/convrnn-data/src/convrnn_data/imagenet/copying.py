@@ -53,7 +53,7 @@ def copy_shard(job: ShardJob) -> Outcome:
             index = write_shard(job.path, job.plan_hash, _samples(job, reader))
     except ConvRNNError as error:
         return Outcome(0, str(error))
-    return Outcome(index["count"], None)
+    return Outcome(index.count, None)
 
 
 def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:

@@ -22,6 +22,7 @@ from convrnn_data.human.stimuli import Stimulus, scan_stimuli
 from convrnn_data.imagenet.copying import Reader
 from convrnn_data.imagenet.listing import ClassListing
 from convrnn_data.imagenet.plan import Member, members_of
+from convrnn_data.shards.formats import NearDuplicates
 from convrnn_data.shards.images import BadImage, decode
 
 SIDE = 16
@@ -39,9 +40,6 @@ CROPS = (1.0, 0.93, 0.875)
 """Shares of the shorter side that a stimulus may show; the whole picture and its inner part, squashed, count too."""
 
 VIEWS = len(CROPS) + 2
-
-COUNTS = ("left_out", "stimuli", "matched")
-"""What is counted: images left out, human stimuli, and those of them that an image is a near-duplicate of."""
 
 REASON = "near-duplicate of the human stimulus"
 """Begins the reason of a rejection."""
@@ -200,7 +198,7 @@ def hash_images(job: HashJob) -> Hashed:
 
 def leave_out(
     classes: Sequence[ClassListing], stimuli: StimulusHashes, run: Run, report: Report = silent
-) -> tuple[tuple[ClassListing, ...], dict[str, int]]:
+) -> tuple[tuple[ClassListing, ...], NearDuplicates]:
     """Move images that are near-duplicates of stimuli from a class's images to what is not of it, with the reason.
 
     Args:
@@ -210,7 +208,7 @@ def leave_out(
         report: told of jobs done.
 
     Returns:
-        The classes, and `COUNTS`.
+        The classes, and the counts.
 
     Raises:
         ConvRNNError: an image cannot be read.
@@ -228,7 +226,7 @@ def leave_out(
             report("Comparing with the stimuli", done, len(jobs))
     kept = tuple(_without(one, its, stimuli) for one, its in zip(classes, nearest, strict=True))
     left_out = sum(int((its >= 0).sum()) for its in nearest)
-    return kept, {"left_out": left_out, "stimuli": len(matched), "matched": int(matched.sum())}
+    return kept, NearDuplicates(left_out=left_out, stimuli=len(matched), matched=int(matched.sum()))
 
 
 def _jobs(position: int, listing: ClassListing) -> Iterator[HashJob]:

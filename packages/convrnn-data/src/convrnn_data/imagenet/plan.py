@@ -13,7 +13,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES, ImageLists
 from convrnn_data.imagenet.choosing import FIRST_WORDS, choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.imagenet.listing import ClassListing, Listing
-from convrnn_data.shards.formats import FORMAT, IMAGENET, origin
+from convrnn_data.shards.formats import FORMAT, IMAGENET, NearDuplicates, PlanFile, origin
 from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
 
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
@@ -152,7 +152,7 @@ class Plan:
     shards: tuple[ShardPlan, ...]
     rejected: tuple[tuple[str, str], ...]
     hash: str
-    near_duplicates: dict[str, int] | None = None
+    near_duplicates: NearDuplicates | None = None
 
     def members(self, shard: ShardPlan) -> list[Member]:
         """The images of one shard, in order."""
@@ -299,15 +299,16 @@ def _digest(
     return state.hexdigest()
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """The plan as `plan.json` keeps it while shards are written: no paths, no dates, nothing of this machine."""
-    return {
-        "format": FORMAT,
-        "kind": IMAGENET,
-        "plan": plan.hash,
-        "settings": plan.settings.described(),
-        "counts": plan.counts,
-        "shards": {shard.name: shard.stop - shard.start for shard in plan.shards},
-        "rejected": [list(entry) for entry in plan.rejected],
-        **({} if plan.near_duplicates is None else {"near_duplicates": plan.near_duplicates}),
-    }
+def describe(plan: Plan) -> PlanFile:
+    """Return the content of `plan.json`."""
+    compared = plan.near_duplicates
+    return PlanFile(
+        format=FORMAT,
+        kind=IMAGENET,
+        plan=plan.hash,
+        settings=plan.settings.described(),
+        counts=plan.counts,
+        shards={shard.name: shard.stop - shard.start for shard in plan.shards},
+        rejected=[list(entry) for entry in plan.rejected],
+        **({} if compared is None else {"near_duplicates": compared}),
+    )

@@ -47,7 +47,7 @@ class Prepared:
         kept: shards that were there already.
         complete: whether the set is; after one task of several it is not.
         validation: the validation images that were found, in one line; None where none were asked for.
-        near_duplicates: of human stimuli, `near_duplicates.COUNTS`; None where nothing was compared.
+        near_duplicates: counts, see `formats.NearDuplicates`; None if nothing was compared.
     """
 
     path: Path
@@ -159,7 +159,8 @@ def prepare(
                 notice(line)
         plan = replace(plan, near_duplicates=counts)
         prepared = _carry_out(plan, out, listing.summary, part, strict, partial(run, copy_shard), report)
-    return replace(prepared, validation=found.summary if found else None, near_duplicates=counts)
+        compared = None if counts is None else counts.model_dump()
+        return replace(prepared, validation=found.summary if found else None, near_duplicates=compared)
 
 
 def _digest(assigned: dict[bytes, int]) -> str:
@@ -197,7 +198,7 @@ def _carry_out(
         if part is not None:
             return Prepared(out, source, plan.counts, len(plan.rejected), len(missing), kept, False)
         manifest = complete(out)
-        return Prepared(out, source, manifest["counts"], manifest["rejected"], len(missing), kept, True)
+        return Prepared(out, source, manifest.counts, manifest.rejected, len(missing), kept, True)
 
 
 def _write(

@@ -1,55 +1,202 @@
-"""What every prepared set's files share: the format's version, the kinds of sets, and the form of `plan.json`."""
+"""Schemas of a prepared set's files, and what sets of ImageNet and of human stimuli share."""
 
 import collections
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from convrnn_data.base.schema import COUNT
+from pydantic import AfterValidator, Field, model_validator
+
+from convrnn_data.base.schema import Count, Document
+from convrnn_data.categories import CATEGORIES
 
 FORMAT = 1
 """Version of the prepared set's format; part of every plan hash."""
 
-IMAGENET = "imagenet"
-"""The kind of a set of ImageNet, as opposed to one of human stimuli."""
+IMAGENET, HUMAN = "imagenet", "human"
+"""Kinds of prepared sets."""
 
-SHARD_NAME = re.compile(r"[a-z_]{1,40}/[0-9]{6,9}")
+VALIDATION_KEY = re.compile(r"ILSVRC2012_val_(\d{8})", re.ASCII)
 
-PLAN_FORM: dict[str, Any] = {
-    "format": int,
-    "kind": str,
-    "plan": str,
-    "settings": dict,
-    "shards": {SHARD_NAME: COUNT},
-    "rejected": [[str]],
-}
-"""What every `plan.json` holds, of ImageNet and of the human test set."""
-
-KEY = re.compile(r"ILSVRC2012_val_(\d{8})", re.ASCII)
+Origin = Literal["training", "validation"]
+Rejection = Annotated[list[str], Field(min_length=2, max_length=2)]
+"""Source and reason."""
+ShardName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}/[0-9]{6,9}$")]
+SplitName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+FileName = Annotated[str, Field(pattern=r"^(?:(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}|README\.md)$")]
+"""Name of a file within the set's folder."""
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Say how a described plan differs from the old one of a set; "" if it does not."""
+def _of_all_categories(counts: dict[str, Any]) -> dict[str, int]:
+    for category in CATEGORIES:
+        count = counts.get(category)
+        if type(count) is not int or not 0 <= count < 2**63:
+            raise ValueError(f"must have a count for every category, got {count!r} for {category}")
+    return {category: counts[category] for category in CATEGORIES}
+
+
+CategoryCounts = Annotated[dict[str, Any], AfterValidator(_of_all_categories)]
+
+
+class NearDuplicates(Document):
+    """Result of the comparison with the human stimuli.
+
+    Attributes:
+        left_out: images that were left out.
+        stimuli: human stimuli compared with.
+        matched: human stimuli that an image is a near-duplicate of.
+    """
+
+    left_out: Count
+    stimuli: Count
+    matched: Count
+
+
+class _Header(Document):
+    """First entries of `plan.json` and `manifest.json`.
+
+    Attributes:
+        format: `FORMAT`.
+        kind: `IMAGENET` or `HUMAN`.
+        plan: plan hash.
+        settings: settings that decide the set's bytes.
+    """
+
+    format: int
+    kind: str
+    plan: str
+    settings: dict[str, Any]
+
+
+class SetIdentity(_Header):
+    """Entries of `plan.json` and `manifest.json` that tell one set from another.
+
+    Attributes:
+        shards: images per shard.
+    """
+
+    shards: dict[ShardName, Count]
+
+
+class PlanFile(_Header):
+    """Content of `plan.json`, which exists while a set is being made: no paths, no dates, nothing of this machine.
+
+    Attributes:
+        counts: images per split and category; only of ImageNet.
+        shards: images per shard.
+        rejected: images that were left out.
+        near_duplicates: see `NearDuplicates`; only of ImageNet, and only after a comparison.
+    """
+
+    counts: dict[SplitName, CategoryCounts] = Field(default_factory=dict)
+    shards: dict[ShardName, Count]
+    rejected: list[Rejection]
+    near_duplicates: NearDuplicates | None = None
+
+
+class FileEntry(Document):
+    """A file of a set, as `manifest.json` lists it."""
+
+    bytes: Count
+    sha256: str
+
+
+class Manifest(_Header):
+    """Content of `manifest.json`, which completes a set.
+
+    Attributes:
+        categories: `CATEGORIES`.
+        counts: images per split and category.
+        origins: images of each split from ILSVRC's training and validation sets; only of ImageNet.
+        near_duplicates: see `NearDuplicates`; only of ImageNet.
+        shards: images per shard.
+        rejected: number of images that were left out.
+        files: every file of the set but this one.
+    """
+
+    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
+    categories: list[str] = Field(default_factory=list)
+    counts: dict[SplitName, CategoryCounts]
+    origins: dict[SplitName, dict[Origin, Count]] = Field(default_factory=dict)
+    near_duplicates: NearDuplicates | None = None
+    shards: dict[ShardName, Count]
+    rejected: Count
+    files: dict[FileName, FileEntry]
+
+
+class Samples(Document):
+    """Columns of a shard's index, one entry per sample.
+
+    Attributes:
+        keys: unique names.
+        offsets: first byte of each JPEG in the tar.
+        sizes: bytes of each JPEG.
+        labels: positions in `CATEGORIES`.
+        widths: in pixels.
+        heights: in pixels.
+    """
+
+    keys: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
+    offsets: list[Count]
+    sizes: list[Count]
+    labels: list[Annotated[int, Field(ge=0, lt=len(CATEGORIES))]]
+    widths: list[Annotated[int, Field(ge=0, lt=2**31)]]
+    heights: list[Annotated[int, Field(ge=0, lt=2**31)]]
+
+
+class ShardIndex(Document):
+    """Content of the index beside a shard.
+
+    Attributes:
+        plan: hash of the plan that the shard belongs to.
+        shard: the shard's name.
+        count: number of samples.
+        bytes: size of the tar.
+        sha256: of the tar.
+        samples: columns.
+        rejected: images that were left out of the shard.
+    """
+
+    plan: str
+    shard: str = ""
+    count: Count
+    bytes: Count
+    sha256: str = Field(validation_alias="sha256 of the tar", serialization_alias="sha256 of the tar")
+    samples: Samples
+    rejected: list[Rejection]
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        samples = self.samples
+        if any(len(column) != self.count for _, column in samples):
+            raise ValueError(f"every column of samples must have {self.count} entries")
+        if any(start + size > self.bytes for start, size in zip(samples.offsets, samples.sizes, strict=True)):
+            raise ValueError("every sample must end within the tar")
+        return self
+
+
+def differences(old: SetIdentity, new: PlanFile) -> str:
+    """Describe how a plan differs from the one that a set was made with; "" if it does not."""
     for name in ("format", "kind"):
-        if old.get(name) != new[name]:
-            return f"{name} must be {old.get(name)}, got {new[name]}"
-    before, now = old["settings"], new["settings"]
+        before, now = getattr(old, name), getattr(new, name)
+        if before != now:
+            return f"{name} must be {before}, got {now}"
     changed = [
-        f"{name} must be {before.get(name)}, got {now.get(name)}"
-        for name in {**now, **before}
-        if before.get(name) != now.get(name)
+        f"{name} must be {old.settings.get(name)}, got {new.settings.get(name)}"
+        for name in {**new.settings, **old.settings}
+        if old.settings.get(name) != new.settings.get(name)
     ]
-    if changed or old["plan"] == new["plan"]:
+    if changed or old.plan == new.plan:
         return "; ".join(changed)
-    there, here = (sum(one["shards"].values()) for one in (old, new))
-    return f"it must have {there:,} images, got {here:,}" if there != here else "the images have changed"
+    before, now = sum(old.shards.values()), sum(new.shards.values())
+    return f"it must have {before:,} images, got {now:,}" if before != now else "the images have changed"
 
 
-def origin(key: str) -> str:
-    """Which of ILSVRC's sets an image belongs to, by its key: "validation", or "training" for all others."""
-    return "validation" if KEY.fullmatch(key) else "training"
+def origin(key: str) -> Origin:
+    """Return which of ILSVRC's sets an image belongs to, by its key."""
+    return "validation" if VALIDATION_KEY.fullmatch(key) else "training"
 
 
-def origins(keys: Iterable[str]) -> dict[str, int]:
-    """Images from each of ILSVRC's sets."""
+def origins(keys: Iterable[str]) -> dict[Origin, int]:
+    """Count images from each of ILSVRC's sets."""
     return dict(sorted(collections.Counter(map(origin, keys)).items()))

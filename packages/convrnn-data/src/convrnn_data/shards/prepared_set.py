@@ -1,7 +1,6 @@
 """Reading a prepared set back: keys, labels, and images by byte range, in any order, from any number of threads."""
 
 import os
-import re
 import threading
 from collections.abc import Iterable
 from functools import cached_property
@@ -11,40 +10,15 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.base import advice
-from convrnn_data.base.checksummed_json import unseal
+from convrnn_data.base.checksummed_json import unseal, validated
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import most_open, pread, require_posix
-from convrnn_data.base.schema import COUNT, misfit
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.shards.formats import FORMAT, SHARD_NAME
+from convrnn_data.shards.formats import FileEntry, Manifest, ShardIndex
 from convrnn_data.shards.shard import read_index
 from convrnn_data.shards.splits import SPLITS, advise_share
 
 MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "rejected.csv"
-
-_MANIFEST = {
-    "format": range(FORMAT, FORMAT + 1),
-    "kind": str,
-    "plan": str,
-    "settings": dict,
-    "counts": {re.compile(r"[a-z_]{1,40}"): dict.fromkeys(CATEGORIES, COUNT)},
-    "shards": {SHARD_NAME: COUNT},
-    "rejected": COUNT,
-    # Names that stay within the folder.
-    "files": {
-        re.compile(r"(?:[a-z_]{1,40}/)?[a-z0-9_]{1,40}\.[a-z]{1,9}|README\.md"): {
-            "bytes": COUNT,
-            "sha256": str,
-        }
-    },
-}
-
-
-_PROVENANCE: dict[str, Any] = {
-    "origins": {re.compile(r"[a-z_]{1,40}"): {re.compile(r"training|validation"): COUNT}},
-    "near_duplicates": (dict.fromkeys(("left_out", "stimuli", "matched"), COUNT), type(None)),
-}
-"""Entries that manifests of ImageNet have since ILSVRC's validation images can be in a set."""
 
 
 class PreparedSet:
@@ -68,23 +42,32 @@ class PreparedSet:
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             raise ConvRNNError(_why_not(self.path))
-        self.manifest: dict[str, Any] = unseal(manifest, _MANIFEST)
-        self._provenance = {name: self.manifest[name] for name in _PROVENANCE if name in self.manifest}
-        if wrong := misfit(self._provenance, {name: _PROVENANCE[name] for name in self._provenance}):
-            raise ConvRNNError(f"{manifest} does not have this version's format: {wrong}. Make the set again")
-        self.plan_hash: str = self.manifest["plan"]
-        self.splits: tuple[str, ...] = tuple(self.manifest["counts"])
+        self.manifest: dict[str, Any] = unseal(manifest)
+        self._checked = validated(self.manifest, Manifest, manifest)
+        self.plan_hash: str = self._checked.plan
+        self.splits: tuple[str, ...] = tuple(self._checked.counts)
 
     def origins(self, split: str) -> dict[str, int]:
         """Count a split's images from each of ILSVRC's sets, "training" and "validation"."""
-        everything = {"training": sum(self.manifest["counts"].get(split, {}).values())}
-        return dict(self._provenance.get("origins", {}).get(split, everything))
+        if split in self._checked.origins:
+            return {str(origin): count for origin, count in self._checked.origins[split].items()}
+        return {"training": sum(self.counts.get(split, {}).values())}
 
     @property
     def near_duplicates(self) -> dict[str, int] | None:
         """Counts of near-duplicates: images left out, stimuli, stimuli matched by one; None if not compared."""
-        counts: dict[str, int] | None = self._provenance.get("near_duplicates")
-        return counts
+        counts = self._checked.near_duplicates
+        return None if counts is None else counts.model_dump()
+
+    @property
+    def files(self) -> dict[str, FileEntry]:
+        """Size and SHA-256 of every file but the manifest, by its path within the set."""
+        return self._checked.files
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per split and category."""
+        return self._checked.counts
 
     def table(self, split: str) -> "SampleTable":
         """The samples of one split.
@@ -96,9 +79,7 @@ class PreparedSet:
             raise ConvRNNError(
                 f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}{self._why(split)}"
             )
-        shards = [
-            self.path / f"{name}.tar" for name in self.manifest["shards"] if name.startswith(f"{split}/")
-        ]
+        shards = [self.path / f"{name}.tar" for name in self._checked.shards if name.startswith(f"{split}/")]
         return SampleTable(shards, [read_index(shard, self.plan_hash) for shard in shards])
 
     def why_empty(self, split: str) -> str:
@@ -106,13 +87,12 @@ class PreparedSet:
         return f"{self.path} has no images in its {split!r} split{self._why(split)}"
 
     def _why(self, split: str) -> str:
-        settings = self.manifest["settings"]
+        settings = self._checked.settings
         if split not in SPLITS or split not in settings:
             return ""
         if settings.get("split_file") is not None:
             return f": its split file names no images of {split!r}. Prepare the set again with another split file"
-        counts = self.manifest["counts"].values()
-        totals = [sum(row[category] for row in counts) for category in CATEGORIES]
+        totals = [sum(row[category] for row in self.counts.values()) for category in CATEGORIES]
         share = settings[split]
         if not share:
             why = f"it was prepared with --{split} 0"
@@ -155,7 +135,7 @@ class SampleTable:
         shards: the tars.
     """
 
-    def __init__(self, shards: list[Path], indexes: list[dict[str, Any]]) -> None:
+    def __init__(self, shards: list[Path], indexes: list[ShardIndex]) -> None:
         """Join the indexes of some shards."""
         self.shards = shards
         self.keys = _column(indexes, "keys", np.str_)
@@ -164,9 +144,7 @@ class SampleTable:
         self.heights = _column(indexes, "heights", np.int32)
         self.offsets = _column(indexes, "offsets", np.int64)
         self.sizes = _column(indexes, "sizes", np.int64)
-        self.shard_ids = np.repeat(
-            np.arange(len(shards), dtype=np.int64), [index["count"] for index in indexes]
-        )
+        self.shard_ids = np.repeat(np.arange(len(shards), dtype=np.int64), [index.count for index in indexes])
         self._files: dict[int, int] = {}
         self._lock = threading.Lock()
 
@@ -244,6 +222,6 @@ class SampleTable:
         return int(self.sizes.sum())
 
 
-def _column(indexes: list[dict[str, Any]], name: str, kind: type) -> np.ndarray:
-    parts: list[np.ndarray] = [np.array(index["samples"][name], dtype=kind) for index in indexes]
+def _column(indexes: list[ShardIndex], name: str, kind: type) -> np.ndarray:
+    parts: list[np.ndarray] = [np.array(getattr(index.samples, name), dtype=kind) for index in indexes]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)

@@ -7,25 +7,21 @@ name, hashed on the way, and renamed; then its index is, whose presence says tha
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import temporary_name, write_file, writing
-from convrnn_data.base.checksummed_json import seal, unseal
+from convrnn_data.base.checksummed_json import seal, unseal_as
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.schema import COUNT
-from convrnn_data.categories import CATEGORIES
+from convrnn_data.shards.formats import Samples, ShardIndex
 from convrnn_data.shards.tarwalk import BLOCK, padded
 
 RECORD = 20 * BLOCK
 """tar files are filled up to a multiple of this, as `tar` itself does."""
 
-COLUMNS = ("keys", "offsets", "sizes", "labels", "widths", "heights")
+COLUMNS = tuple(Samples.model_fields)
 
 
 class Sample(NamedTuple):
@@ -78,7 +74,7 @@ _TAIL = b"0" + b"\0" * 100 + b"ustar\x0000" + b"\0" * 247
 _BARE_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 
-def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]) -> dict[str, Any]:
+def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]) -> ShardIndex:
     """Write `path` (a .tar) and its index, both or, after any error, neither.
 
     Args:
@@ -100,16 +96,16 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
                 file.write(block)
             size = file.tell()
         os.replace(temporary, path)
-    index = {
-        "plan": plan_hash,
-        "shard": f"{path.parent.name}/{path.name}",
-        "count": len(columns["keys"]),
-        "bytes": size,
-        "sha256 of the tar": digest.hexdigest(),
-        "samples": columns,
-        "rejected": [list(entry) for entry in rejected],
-    }
-    write_file(index_path(path), seal(index))
+    index = ShardIndex(
+        plan=plan_hash,
+        shard=f"{path.parent.name}/{path.name}",
+        count=len(columns["keys"]),
+        bytes=size,
+        sha256=digest.hexdigest(),
+        samples=Samples(**columns),
+        rejected=[list(entry) for entry in rejected],
+    )
+    write_file(index_path(path), seal(index.model_dump(by_alias=True)))
     return index
 
 
@@ -148,48 +144,7 @@ def index_path(shard: Path) -> Path:
     return shard.with_suffix(".json")
 
 
-_INDEX = {
-    "plan": str,
-    "count": COUNT,
-    "bytes": COUNT,
-    "sha256 of the tar": str,
-    "samples": dict.fromkeys(COLUMNS, list),
-    "rejected": [[str]],
-}
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
-def _misfit(index: dict[str, Any]) -> str | None:
-    """What is wrong with the columns of an index; they are checked as arrays, since there may be millions of rows."""
-    samples, size = index["samples"], index["bytes"]
-    most = {
-        "offsets": size,
-        "sizes": size,
-        "labels": len(CATEGORIES) - 1,
-        "widths": 2**31 - 1,
-        "heights": 2**31 - 1,
-    }
-    if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in samples["keys"]):
-        return "a key must be 1 to 100 letters, digits, - and _"
-    if any(len(samples[name]) != index["count"] for name in COLUMNS):
-        return f"every column must have {index['count']} entries"
-    if any(len(entry) != 2 for entry in index["rejected"]):
-        return "every rejected entry must be a pair"
-    for name, largest in most.items():
-        try:
-            column = np.array(samples[name])
-        except (ValueError, OverflowError):
-            return f"{name} must be integers"
-        if len(column) and (
-            column.ndim != 1 or column.dtype.kind != "i" or column.min() < 0 or column.max() > largest
-        ):
-            return f"{name} must be integers from 0 to {largest}"
-    if any(start + length > size for start, length in zip(samples["offsets"], samples["sizes"], strict=True)):
-        return "a sample extends beyond the end of the tar"
-    return None
-
-
-def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
+def read_index(shard: Path, plan_hash: str | None = None) -> ShardIndex:
     """Read a shard's index and check its form.
 
     Args:
@@ -199,15 +154,11 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
     Raises:
         ConvRNNError: the index is missing, damaged, or of another plan.
     """
-    index = unseal(index_path(shard), _INDEX)
-    if wrong := _misfit(index):
-        raise ConvRNNError(
-            f"{index_path(shard)} does not have this version's format: {wrong}. Make the set again"
-        )
-    if plan_hash is not None and index["plan"] != plan_hash:
+    index = unseal_as(index_path(shard), ShardIndex)
+    if plan_hash is not None and index.plan != plan_hash:
         raise ConvRNNError(
             f"{index_path(shard)} belongs to another plan: it must be of plan {plan_hash[:12]}, got "
-            f"{index['plan'][:12]}. Make the set again"
+            f"{index.plan[:12]}. Make the set again"
         )
     return index
 
@@ -215,23 +166,23 @@ def read_index(shard: Path, plan_hash: str | None = None) -> dict[str, Any]:
 def is_whole(shard: Path, plan_hash: str) -> bool:
     """Whether a shard was finished under this plan: index there and sound, tar there and of the right length."""
     try:
-        return shard.stat().st_size == read_index(shard, plan_hash)["bytes"]
+        return shard.stat().st_size == read_index(shard, plan_hash).bytes
     except (OSError, ConvRNNError):
         return False
 
 
-def damage(shard: Path, index: dict[str, Any]) -> str | None:
+def damage(shard: Path, index: ShardIndex) -> str | None:
     """Read all of a shard; what is wrong with it, or None."""
     try:
         with open(shard, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size != index["bytes"]:
-                return f"{shard} has {size:,} bytes, but its index says {index['bytes']:,}"
+            if size != index.bytes:
+                return f"{shard} has {size:,} bytes, but its index says {index.bytes:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"cannot read {shard}: {advice.describe(error, shard)}"
     return (
         None
-        if digest == index["sha256 of the tar"]
+        if digest == index.sha256
         else f"{shard} is damaged: its sha256 differs from the one in its index"
     )

@@ -29,11 +29,8 @@ def table(prepared: PreparedSet) -> list[tuple[str, ...]]:
 
 
 def _counts(prepared: PreparedSet) -> dict[str, list[int]]:
-    """Split -> images of each category, by label; whatever else a manifest counts is left out."""
-    return {
-        split: [row[category] for category in CATEGORIES]
-        for split, row in prepared.manifest["counts"].items()
-    }
+    """Split -> images of each category, by label."""
+    return {split: list(row.values()) for split, row in prepared.counts.items()}
 
 
 def save_picture(prepared: PreparedSet, path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data.base import advice
-from convrnn_data.base.checksummed_json import unseal
+from convrnn_data.base.checksummed_json import unseal, unseal_as
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.jobs import available_cores
 from convrnn_data.base.locking import LOCK
 from convrnn_data.base.reading import require_posix
 from convrnn_data.shards.card import CARD
-from convrnn_data.shards.formats import PLAN_FORM
+from convrnn_data.shards.formats import FileEntry, PlanFile
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, SPLIT, PreparedSet
 from convrnn_data.shards.shard import damage, index_path, read_index
 from convrnn_data.shards.workspace import complete, held
@@ -54,13 +54,12 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
                 return Verified(0, 0, tuple(problems), False)
             complete(path)
         completed = True
-    manifest = PreparedSet(path).manifest
-    files = manifest["files"]
+    files = PreparedSet(path).files
     problems = _foreign(path, {*files, MANIFEST})
     # What was hashed a moment ago to complete the set need not be hashed again.
     if not completed:
         problems += _each(_check_file, [(path / name, expected) for name, expected in files.items()], report)
-    size = sum(entry["bytes"] for entry in files.values()) + (path / MANIFEST).stat().st_size
+    size = sum(entry.bytes for entry in files.values()) + (path / MANIFEST).stat().st_size
     return Verified(len(files) + 1, size, tuple(problems), completed)
 
 
@@ -74,13 +73,13 @@ def _each(check: Any, jobs: list[Any], report: Report) -> list[str]:
     return problems
 
 
-def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
+def _check_file(job: tuple[Path, FileEntry]) -> str | None:
     path, expected = job
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size != expected["bytes"]:
-                return f"{path} has {size:,} bytes, but the manifest says {expected['bytes']:,}"
+            if size != expected.bytes:
+                return f"{path} has {size:,} bytes, but the manifest says {expected.bytes:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return f"{path} is missing"
@@ -88,7 +87,7 @@ def _check_file(job: tuple[Path, dict[str, Any]]) -> str | None:
         return f"cannot read {path}: {advice.describe(error, path)}"
     return (
         None
-        if digest == expected["sha256"]
+        if digest == expected.sha256
         else f"{path} is damaged: its sha256 differs from the one in the manifest"
     )
 
@@ -100,9 +99,9 @@ def _foreign(path: Path, known: Iterable[str]) -> list[str]:
 
 
 def _unfinished(path: Path, report: Report) -> list[str]:
-    plan = unseal(path / PLAN, PLAN_FORM)
-    shards = [path / f"{name}.tar" for name in plan["shards"]]
-    problems = _each(lambda shard: _check_shard(shard, plan["plan"]), shards, report)
+    plan = unseal_as(path / PLAN, PlanFile)
+    shards = [path / f"{name}.tar" for name in plan.shards]
+    problems = _each(lambda shard: _check_shard(shard, plan.plan), shards, report)
     try:
         unseal(path / SPLIT)
     except ConvRNNError as error:

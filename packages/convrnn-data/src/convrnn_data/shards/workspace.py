@@ -11,16 +11,24 @@ from typing import Any
 
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import TEMPORARY, write_file
-from convrnn_data.base.checksummed_json import seal, unseal
+from convrnn_data.base.checksummed_json import seal, unseal_as
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.shards.card import CARD, format_card
-from convrnn_data.shards.formats import IMAGENET, PLAN_FORM, differences, origins
+from convrnn_data.shards.formats import (
+    FORMAT,
+    IMAGENET,
+    FileEntry,
+    Manifest,
+    PlanFile,
+    SetIdentity,
+    ShardIndex,
+    differences,
+    origins,
+)
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, REJECTED, SPLIT
 from convrnn_data.shards.shard import index_path, is_whole, read_index
-
-_KNOWN = {name: PLAN_FORM[name] for name in ("format", "kind", "plan", "settings", "shards")}
 
 
 def contents(folder: Path) -> list[str]:
@@ -75,7 +83,7 @@ def _make(out: Path) -> list[Path]:
     return made
 
 
-def is_complete(out: Path, plan: dict[str, Any]) -> bool:
+def is_complete(out: Path, plan: PlanFile) -> bool:
     """Whether the set of this very plan is complete already.
 
     Raises:
@@ -83,15 +91,14 @@ def is_complete(out: Path, plan: dict[str, Any]) -> bool:
     """
     complete = (out / MANIFEST).is_file()
     if complete or (out / PLAN).is_file():
-        # The plan holds all that a set is known by; the manifest has it too.
-        there = unseal(out / (MANIFEST if complete else PLAN), _KNOWN)
-        changed = differences(there, plan)
-        if changed or there["plan"] != plan["plan"]:
+        existing = unseal_as(out / (MANIFEST if complete else PLAN), SetIdentity)
+        changed = differences(existing, plan)
+        if changed or existing.plan != plan.plan:
             raise ConvRNNError(
                 f"{out} holds a set with another plan: {changed or 'its contents differ'}. Choose another folder, "
                 "remove this one, or use the settings of the set"
             )
-        if complete and all(is_whole(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]):
+        if complete and all(is_whole(out / f"{name}.tar", plan.plan) for name in plan.shards):
             (out / PLAN).unlink(missing_ok=True)  # A run killed between its last two steps leaves it.
             return True
     elif contents(out):
@@ -102,30 +109,30 @@ def is_complete(out: Path, plan: dict[str, Any]) -> bool:
     return False
 
 
-def begin(out: Path, plan: dict[str, Any], split: bytes) -> None:
+def begin(out: Path, plan: PlanFile, split: bytes) -> None:
     """Write the plan down, and make the splits' folders."""
-    write_file(out / PLAN, seal(plan, indent=1))
+    write_file(out / PLAN, seal(plan.model_dump(exclude_unset=True), indent=1))
     write_file(out / SPLIT, split)
-    for name in plan["shards"]:
+    for name in plan.shards:
         (out / name).parent.mkdir(exist_ok=True)
 
 
-def abandon(out: Path, plan: dict[str, Any]) -> None:
+def abandon(out: Path, plan: PlanFile) -> None:
     """After an error: remove what was begun, and if no shard is whole yet the plan too, so that nothing is left."""
     with contextlib.suppress(OSError):
         remove_temporaries(out)
-    if (out / MANIFEST).is_file() or any(index_path(out / f"{name}.tar").exists() for name in plan["shards"]):
+    if (out / MANIFEST).is_file() or any(index_path(out / f"{name}.tar").exists() for name in plan.shards):
         return
     with contextlib.suppress(OSError):
         for name in (PLAN, SPLIT):
             (out / name).unlink(missing_ok=True)
-        for name in plan["shards"]:
+        for name in plan.shards:
             (out / f"{name}.tar").unlink(missing_ok=True)
-        for folder in {(out / name).parent for name in plan["shards"]}:
+        for folder in {(out / name).parent for name in plan.shards}:
             folder.rmdir()
 
 
-def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
+def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
     """Write `rejected.csv`, the card and, last of all, `manifest.json`. Needs an exclusive lock and all shards.
 
     Args:
@@ -135,49 +142,52 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
     Returns:
         The manifest.
     """
-    plan = unseal(out / PLAN, PLAN_FORM)
-    indexes = {name: read_index(out / f"{name}.tar", plan["plan"]) for name in plan["shards"]}
-    rejected = plan["rejected"] + [entry for index in indexes.values() for entry in index["rejected"]]
+    plan = unseal_as(out / PLAN, PlanFile)
+    indexes = {name: read_index(out / f"{name}.tar", plan.plan) for name in plan.shards}
+    rejected = plan.rejected + [entry for index in indexes.values() for entry in index.rejected]
     write_file(out / REJECTED, format_rejected(rejected))
-    splits = dict.fromkeys(name.partition("/")[0] for name in plan["shards"])
-    write_file(out / CARD, format_card(plan["kind"], splits))
-    files = {f"{name}.tar": (index["bytes"], index["sha256 of the tar"]) for name, index in indexes.items()}
-    for name in (*(f"{name}.json" for name in plan["shards"]), SPLIT, REJECTED, CARD, *also):
+    splits = dict.fromkeys(name.partition("/")[0] for name in plan.shards)
+    write_file(out / CARD, format_card(plan.kind, splits))
+    files = {f"{name}.tar": (index.bytes, index.sha256) for name, index in indexes.items()}
+    for name in (*(f"{name}.json" for name in plan.shards), SPLIT, REJECTED, CARD, *also):
         data = (out / name).read_bytes()
         files[name] = (len(data), hashlib.sha256(data).hexdigest())
-    manifest = {
-        **{name: plan[name] for name in ("format", "kind", "plan", "settings")},
-        "categories": list(CATEGORIES),
-        "counts": _counts(indexes),
+    manifest = Manifest(
+        format=FORMAT,
+        kind=plan.kind,
+        plan=plan.plan,
+        settings=plan.settings,
+        categories=list(CATEGORIES),
+        counts=_counts(indexes),
         **_provenance(plan, indexes),
-        "shards": {name: index["count"] for name, index in indexes.items()},
-        "rejected": len(rejected),
-        "files": {name: {"bytes": size, "sha256": digest} for name, (size, digest) in sorted(files.items())},
-    }
+        shards={name: index.count for name, index in indexes.items()},
+        rejected=len(rejected),
+        files={name: FileEntry(bytes=size, sha256=digest) for name, (size, digest) in sorted(files.items())},
+    )
     remove_temporaries(out)
-    write_file(out / MANIFEST, seal(manifest, indent=1))
+    write_file(out / MANIFEST, seal(manifest.model_dump(exclude_unset=True), indent=1))
     (out / PLAN).unlink()
     return manifest
 
 
-def _provenance(plan: dict[str, Any], indexes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _provenance(plan: PlanFile, indexes: dict[str, ShardIndex]) -> dict[str, Any]:
     """Which of ILSVRC's sets each split comes from, and whether it was compared with the human stimuli."""
-    if plan["kind"] != IMAGENET:
+    if plan.kind != IMAGENET:
         return {}
     keys: dict[str, list[str]] = {}
     for name, index in indexes.items():
-        keys.setdefault(name.partition("/")[0], []).extend(index["samples"]["keys"])
+        keys.setdefault(name.partition("/")[0], []).extend(index.samples.keys)
     return {
         "origins": {split: origins(its) for split, its in keys.items()},
-        "near_duplicates": plan.get("near_duplicates"),
+        "near_duplicates": plan.near_duplicates,
     }
 
 
-def _counts(indexes: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
+def _counts(indexes: dict[str, ShardIndex]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for name, index in indexes.items():
         row = counts.setdefault(name.partition("/")[0], dict.fromkeys(CATEGORIES, 0))
-        for label in index["samples"]["labels"]:
+        for label in index.samples.labels:
             row[CATEGORIES[label]] += 1
     return counts
 
