@@ -1,4 +1,4 @@
-"""How the pages are built: `make docs`."""
+"""Sphinx configuration: `make docs`."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
-# Importing the packages for their docstrings brings TensorFlow, which writes notices of its own.
+# autodoc imports the packages and with them TensorFlow, which prints notices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
@@ -29,7 +29,7 @@ nitpicky = False
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # notebooks keep the outputs that they were run with
+nb_execution_mode = "off"  # the notebook is committed with its outputs
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -71,14 +71,14 @@ def _skip() -> Exception:
     return SkipNode()
 
 
-def _leave_out_what_is_not_there(app: Any, name: str, source: list[str]) -> None:
-    """Pages of measurements are in the contents as soon as they exist."""
+def _omit_missing_pages(app: Any, name: str, source: list[str]) -> None:
+    """Remove pages of measurements that do not exist from the contents."""
     for page in MEASURED if name == "index" else ():
         if not (Path(app.srcdir) / f"{page}.md").is_file():
             source[0] = source[0].replace(f"\n{page}\n", "\n")
 
 
 def setup(app: Any) -> None:
-    """Formulas become MathML, which browsers draw themselves: no script, nothing fetched."""
-    app.connect("source-read", _leave_out_what_is_not_there)
+    """Render formulas as MathML, which needs no script and no download."""
+    app.connect("source-read", _omit_missing_pages)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))

@@ -1,4 +1,4 @@
-"""Runs the notebook of the pages again, in place: `make notebook`."""
+"""Execute the notebook of the pages in place: `make notebook`."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ NOTEBOOK = Path(__file__).with_name("from-weights-to-sat.ipynb")
 
 
 def run(path: Path, folder: Path) -> nbformat.NotebookNode:
-    """Execute a notebook in a folder; an error in a cell is raised.
+    """Execute a notebook in a folder and return it; an error in a cell is raised.
 
-    What TensorFlow says on stderr while it is imported differs by machine, and is left out.
+    stderr is dropped, because TensorFlow's notices differ between machines.
     """
     notebook = nbformat.read(path, as_version=4)
     settings = {"metadata": {"path": str(folder)}}
@@ -21,13 +21,13 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    # Of the machine that it ran on.
+    # The Python version of this machine would change the file.
     notebook.metadata.language_info = {"name": "python"}
     return notebook
 
 
 if __name__ == "__main__":
-    done = run(NOTEBOOK, NOTEBOOK.parent)
-    beside = NOTEBOOK.with_suffix(".partial")
-    nbformat.write(done, beside)
-    beside.replace(NOTEBOOK)
+    executed = run(NOTEBOOK, NOTEBOOK.parent)
+    partial = NOTEBOOK.with_suffix(".partial")
+    nbformat.write(executed, partial)
+    partial.replace(NOTEBOOK)

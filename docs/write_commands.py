@@ -1,4 +1,4 @@
-"""Writes commands.md from the commands themselves, by Typer's own generator."""
+"""Write commands.md from the commands' help, by Typer's generator."""
 
 import html
 import re
@@ -15,25 +15,23 @@ COMMANDS = {
 HEAD = """\
 # Commands
 
-This page is written by `docs/write_commands.py` from what `--help` says; a test holds the two together. Each command
-exits with 0 when it is done, 1 after an error, which is one line on stderr that says the way out, 2 when it was called
-wrongly, 130 when it was interrupted, and 143 when it was ended (SIGTERM). Progress is drawn on a terminal and said
-in plain lines elsewhere.
+This page is generated from `--help` by `docs/write_commands.py`. Exit codes: 0 success; 1 an error, reported in one
+line on stderr; 2 wrong usage; 130 interrupted; 143 terminated (SIGTERM). Progress is a bar on a terminal and plain
+lines elsewhere.
 
-`make help` lists the targets that call these commands in their usual order;
-[the tutorial](tutorial.md) goes through them.
+`make help` lists the targets that call these commands; [the tutorial](tutorial.md) explains them.
 """
 
 
 def page() -> str:
-    """The text of commands.md."""
-    return "\n".join([HEAD, *(_described(name, module) for name, module in COMMANDS.items())])
+    """Return the text of commands.md."""
+    return "\n".join([HEAD, *(_section(name, module) for name, module in COMMANDS.items())])
 
 
-def _described(name: str, module: str) -> str:
-    asked = [sys.executable, "-m", "typer", module, "utils", "docs", "--name", name]
-    text = html.unescape(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
-    text = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", text)  # the sections that follow say the same
+def _section(name: str, module: str) -> str:
+    command = [sys.executable, "-m", "typer", module, "utils", "docs", "--name", name]
+    text = html.unescape(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    text = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", text)  # repeated by the sections that follow
     text = re.sub(r"\* `(-h, )?--help`: .*\n", "", text)
     text = re.sub(r"\*\*Options\*\*:\n\n(?!\*)", "", text)
     text = re.sub(r"^\$ ", "", text, flags=re.MULTILINE).replace("```console", "```text")
@@ -43,10 +41,10 @@ def _described(name: str, module: str) -> str:
     return re.sub(r"^#", "##", text, flags=re.MULTILINE).strip() + "\n"
 
 
-def _plain_default(found: re.Match[str]) -> str:
-    """`[default: 1.0; x>=0.001]` as `(default: 1.0; x >= 0.001)`: brackets would be links in Markdown."""
-    words = re.sub(r"\s*(>=|<=)\s*", r" \1 ", found[2]).replace("(", "").replace(")", "")
-    return f"{found[1]}({words})"
+def _plain_default(match: re.Match[str]) -> str:
+    """Turn `[default: 1.0; x>=0.001]` into `(default: 1.0; x >= 0.001)`: brackets are links in Markdown."""
+    words = re.sub(r"\s*(>=|<=)\s*", r" \1 ", match[2]).replace("(", "").replace(")", "")
+    return f"{match[1]}({words})"
 
 
 if __name__ == "__main__":

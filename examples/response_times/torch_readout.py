@@ -1,4 +1,4 @@
-"""BL as part of a `torch.nn.Module`: a linear readout of its features, alone or fine-tuned with the network."""
+"""Train a linear PyTorch readout of BL's features, alone or together with the network."""
 
 import os
 
@@ -17,12 +17,12 @@ from convrnn_model import activations, global_pool
 
 
 class Classifier(torch.nn.Module):
-    """BL's last layer at one time step, averaged over the image, and a linear layer of one's own.
+    """Linear classifier of BL's last layer at one time step, averaged over the image.
 
     Args:
-        features: A model of convrnn-model, which under this backend is a `torch.nn.Module`.
-        categories: Width of the linear layer.
-        fine_tune: Whether BL learns, too; its batch statistics stay as they are.
+        features: A model of convrnn-model, a `torch.nn.Module` under this backend.
+        categories: Number of categories.
+        fine_tune: Whether to train BL, too; its batch statistics do not change.
     """
 
     def __init__(self, features: torch.nn.Module, categories: int, *, fine_tune: bool) -> None:
@@ -32,25 +32,25 @@ class Classifier(torch.nn.Module):
         self.readout = torch.nn.Linear(features.output_shape[-1], categories)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """From (batch, 128, 128, 3), channels last, in [-1, 1] to (batch, categories), before softmax."""
+        """Map images (batch, 128, 128, 3), channels last, in [-1, 1] to logits (batch, categories)."""
         return self.readout(self.features(images))
 
 
-def seen(features: torch.nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """What a network that does not learn answers to all images, (images, features): the same in every epoch."""
+def precompute(features: torch.nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Compute the features of all images once, (images, features); a frozen network gives the same in every epoch."""
     with torch.no_grad():
         return torch.cat([features(batch.to(device)).cpu() for batch in images.split(BATCH)])
 
 
-def fit(learner: torch.nn.Module, examples: TensorDataset, epochs: int, learning_rate: float) -> None:
-    """Train what is trainable."""
-    learning = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(learning, lr=learning_rate)
-    device = learning[0].device
+def fit(module: torch.nn.Module, examples: TensorDataset, epochs: int, learning_rate: float) -> None:
+    """Train the trainable parameters of a module."""
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(trainable, lr=learning_rate)
+    device = trainable[0].device
     for epoch in range(epochs):
         total = 0.0
         for inputs, labels in DataLoader(examples, batch_size=BATCH, shuffle=True):
-            loss = torch.nn.functional.cross_entropy(learner(inputs.to(device)), labels.to(device))
+            loss = torch.nn.functional.cross_entropy(module(inputs.to(device)), labels.to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -59,21 +59,21 @@ def fit(learner: torch.nn.Module, examples: TensorDataset, epochs: int, learning
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="A folder of photographs for each category.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with one folder of photographs per category.")],
     weights: Weights = "bl_imagenet",
     width: Width = 1.0,
-    time: Annotated[int, typer.Option(help="The time step that is read out, from 0.")] = 7,
+    time: Annotated[int, typer.Option(help="Time step to read out, from 0.")] = 7,
     fine_tune: Annotated[bool, typer.Option(help="Train BL, too.")] = False,
     epochs: int = 10,
     learning_rate: float = 0.001,
     seed: int = 0,
-    out: Annotated[Path, typer.Option(help="The trained module.")] = Path("classifier.pt"),
+    out: Annotated[Path, typer.Option(help="Output file of the trained module.")] = Path("classifier.pt"),
 ) -> None:
-    """Train a linear readout of BL for categories of one's own."""
+    """Train a linear readout of BL for your own categories."""
     torch.manual_seed(seed)
     categories = sorted(path for path in folder.glob("*") if path.is_dir())
     if len(categories) < 2:
-        sys.exit(f"{folder} holds {len(categories)} folders; a folder for each category, two or more.")
+        sys.exit(f"{folder} must have at least two folders, one per category, got {len(categories)}.")
     files = [(path, label) for label, category in enumerate(categories) for path in photographs(category)]
     images = torch.from_numpy(read([path for path, _ in files]))
 
@@ -81,10 +81,10 @@ def main(
     model = Classifier(activations(network, global_pool(time)), len(categories), fine_tune=fine_tune)
     device = next(model.features.parameters()).device
     model.to(device)
-    learner = model if fine_tune else model.readout
-    inputs = images if fine_tune else seen(model.features, images, device)
+    module = model if fine_tune else model.readout
+    inputs = images if fine_tune else precompute(model.features, images, device)
     labels = torch.tensor([label for _, label in files])
-    fit(learner, TensorDataset(inputs, labels), epochs, learning_rate)
+    fit(module, TensorDataset(inputs, labels), epochs, learning_rate)
     torch.save({"categories": [path.name for path in categories], "state": model.state_dict()}, out)
     print(f"{len(files)} photographs, {len(categories)} categories: {out}")
 

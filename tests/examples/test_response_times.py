@@ -133,10 +133,10 @@ def test_what_is_wrong_is_said_in_a_line(place, tiny, monkeypatch):
     spec.loader.exec_module(example)
     monkeypatch.chdir(place)
     for words, message in (
-        (["categories", "--weights", str(tiny), "--width", str(WIDTH)], r"categories holds no \.jpg.*"),
+        (["categories", "--weights", str(tiny), "--width", str(WIDTH)], r"categories has no \.jpg.*"),
         (
             ["photographs", "--weights", str(tiny), "--width", "0.01"],
-            r"\S*tiny\.h5 has filters .*see `width`.*",
+            r"cannot load \S*tiny\.h5: filters must be .*got .*",
         ),
     ):
         monkeypatch.setattr(sys, "argv", ["response-times", *words])

@@ -94,7 +94,7 @@ def test_similarity(recipe):
 
 @pytest.mark.usefixtures("narrow")
 def test_own_readout(recipe, capsys, tmp_path):
-    network = recipe("A readout for categories of one's own")["network"]
+    network = recipe("A readout for your own categories")["network"]
     assert "ReadoutDense/kernel ReadoutDense/bias" in capsys.readouterr().out
     assert {variable.path for variable in network.trainable_variables} == {
         "ReadoutDense/kernel",
