@@ -16,7 +16,7 @@ from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, 
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import written_hdf5
-from convrnn_model import activations
+from convrnn_model import activations, names
 from convrnn_model.backend import keras
 
 BATCH = 16
@@ -25,7 +25,7 @@ BATCH = 16
 
 def pooled_names(network: str, timesteps: int) -> list[str]:
     """The layers that a readout reads, one per time step."""
-    return [f"GlobalAvgPool_Time_{t}" for t in range(timesteps)] if network == "bl" else ["GlobalAvgPool"]
+    return [names.global_pool(t) for t in range(timesteps)] if network == "bl" else [names.global_pool()]
 
 
 def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Perturb]:
@@ -36,9 +36,9 @@ def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Per
 
 
 def _pooled(network: keras.Model, config: Config, images: Any) -> Any:
-    names = pooled_names(config.network, config.timesteps)
-    pooled = activations(network, names)(images)
-    return keras.ops.stack([pooled[name] for name in names], axis=1)
+    layers = pooled_names(config.network, config.timesteps)
+    pooled = activations(network, layers)(images)
+    return keras.ops.stack([pooled[layer] for layer in layers], axis=1)
 
 
 def one_thread_each() -> None:

@@ -6,7 +6,7 @@ import convrnn_model
 from convrnn_data import CATEGORIES
 from convrnn_experiments.runs.config import Config, weights_file
 from convrnn_experiments.runtime.processes import strategy
-from convrnn_model import inspect_weights, load_weights
+from convrnn_model import inspect_weights, load_weights, names
 from convrnn_model.backend import keras
 
 
@@ -40,5 +40,5 @@ def prepare_network(config: Config, say: Callable[[str], None]) -> keras.Model:
         )
     if config.trainable == "readout":
         for layer in network.layers:
-            layer.trainable = layer.name == "ReadoutDense"
+            layer.trainable = layer.name == names.READOUT
     return network

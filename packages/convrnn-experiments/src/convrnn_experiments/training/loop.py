@@ -42,7 +42,7 @@ from convrnn_experiments.training.objectives import (
     learning_rate,
 )
 from convrnn_model import ConvRNNError as WeightsError
-from convrnn_model import load_weights, save_weights
+from convrnn_model import load_weights, names, save_weights
 from convrnn_model.backend import keras, ops
 
 ALONE = Processes()
@@ -124,7 +124,7 @@ def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
 
     Softmax is left to the loss, where its logarithm is exact.
     """
-    logits = ops.cast(network.get_layer("ReadoutDense")(pooled), "float32")
+    logits = ops.cast(network.get_layer(names.READOUT)(pooled), "float32")
     return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
 
 
