@@ -10,7 +10,6 @@ import argparse
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -43,11 +42,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         data=str(data.path),
         perturb=Regime.COLOR,
         width=options.width,
+        weights="none",
+        views=1,
         image_size=size,
     )
     functions: dict[str, Callable[[], object]] = {}
     for steps in (config.timesteps, config.timesteps // 2):
-        functions |= pair(replace(config, timesteps=steps), data, folder)
+        functions |= pair(config.replace(timesteps=steps), data, folder)
     count = len(data.table("train"))
     seconds = in_turn(functions, options.rounds)
     whole, alone, half, half_alone = seconds.values()

@@ -156,10 +156,10 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
         with quiet_import():
             from convrnn_experiments.features import extractor, store
             from convrnn_experiments.runs import network as run_network
-        extractor.one_thread_each()
+        extractor.use_one_thread_per_operation()
         from convrnn_data import PreparedSet
         from convrnn_experiments.conditions import Regime
-        from convrnn_experiments.features.plan import Where
+        from convrnn_experiments.features.plan import Executor
         from convrnn_experiments.runs.config import Config, checked
 
         data = PreparedSet(Path(folder) / "set")
@@ -167,16 +167,17 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
             data=str(data.path),
             perturb=Regime.NOISE,
             weights=str(Path(folder) / "start.h5"),
+            views=1,
             width=FEATURES_WIDTH,
             image_size=SIDE,
         )
         config = checked(config, data)
-        kept = store.keep(
+        kept = store.extract_features(
             lambda: run_network.prepare_network(config, lambda line: None),
             config,
             data,
             Path(out),
-            where=Where(**asked),
+            executor=Executor(**asked),
         )
     return {"where": where, "images": sum(len(part.rows) for part in kept.parts), **found}
 
@@ -219,7 +220,7 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
     with quiet_import():
         from convrnn_experiments.features import extractor
         from convrnn_experiments.runs import network as run_network
-    extractor.one_thread_each()
+    extractor.use_one_thread_per_operation()
     import numpy as np
 
     from convrnn_experiments.conditions import Regime

@@ -15,7 +15,6 @@ import resource
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +54,17 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         image_size=options.image_size,
         batch_size=16,
         trainable="all",
+        weights="none",
+        views=1,
     )
     save_weights(run_network.build_network(config), folder / "start.h5")
-    config = checked(replace(config, trainable="readout", weights=str(folder / "start.h5"), views=1), data)
+    config = checked(config.replace(trainable="readout", weights=str(folder / "start.h5"), views=1), data)
     network = run_network.prepare_network(config, lambda line: None)
     frozen = loop.whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
     kept = loop.readout_task(network, config, data, folder / "features")
     for task in (frozen, kept):
         loop.compile_task(task, config)
-        task.model.fit(loop.weighted(task.shown(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
+        task.model.fit(loop.weighted(task.training(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
     seconds: dict[str, list[float]] = {"frozen": [], "kept": [], "features": []}
     memory = []
     for repeat in range(options.repeats):
@@ -91,7 +92,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 def _features_once(network: object, config: Config, data: PreparedSet, folder: Path) -> float:
     began = time.perf_counter()
-    store.keep(lambda: network, config, data, folder)
+    store.extract_features(lambda: network, config, data, folder)
     return time.perf_counter() - began
 
 

@@ -1,6 +1,5 @@
 """No dataset that is iterated here is autotuned, neither ours nor one that Keras makes of it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -22,6 +21,8 @@ from convrnn_model import save_weights
 SMALL = {
     "width": 0.02,
     "timesteps": 2,
+    "weights": "none",
+    "views": 1,
     "stimulus_size": 64,
     "image_size": 64,
     "resize": 64,
@@ -81,10 +82,10 @@ def test_training_and_evaluation(
     config = Config(data=str(prepared.path), perturb=Regime.NOISE, trainable=trainable, **SMALL)
     weights = tmp_path / "start.h5"
     save_weights(run_network.build_network(config), weights)
-    config = checked(replace(config, weights=str(weights)), prepared)
+    config = checked(config.replace(weights=str(weights)), prepared)
     run = folder.start(tmp_path / "run", config, resume=False, force=False)
     network = run_network.prepare_network(config, lambda line: None)
-    loop.train(network, config, run, prepared, kept=tmp_path / "features", say=lambda line: None)
+    loop.train(network, config, run, prepared, features=tmp_path / "features", echo=lambda line: None)
     assert len(iterated) >= 2  # training and validation
     predict.evaluate(run, trials.split_trials(prepared, Regime.NOISE, config))
     assert not any(iterated)

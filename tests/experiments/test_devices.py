@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ import tensorflow as tf
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.features.fingerprint import dependencies, folder_of
+from convrnn_experiments.features.fingerprint import Dependencies, cache_folder
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import environment
 from convrnn_experiments.runtime import devices, processes, tensorflow
@@ -96,14 +95,14 @@ def test_features_depend_on_device_and_settings(
     prepared: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Config(data=str(prepared.path), perturb="color", data_plan="x")  # type: ignore[arg-type]
-    folders = {folder_of(tmp_path, config, "a")}
-    assert dependencies(config, "a")["device"] == devices.processor()
-    folders.add(folder_of(tmp_path, config, "a", "NVIDIA H100"))
+    folders = {cache_folder(tmp_path, config, "a")}
+    assert Dependencies.of(config, "a").device == devices.processor()
+    folders.add(cache_folder(tmp_path, config, "a", "NVIDIA H100"))
     for name, value in {"ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "NVIDIA_TF32_OVERRIDE": "1"}.items():
         monkeypatch.setenv(name, value)
-        folders.add(folder_of(tmp_path, config, "a"))
+        folders.add(cache_folder(tmp_path, config, "a"))
         assert environment()["variables"][name] == value
-    folders.add(folder_of(tmp_path, replace(config, mixed_precision=True), "a"))
+    folders.add(cache_folder(tmp_path, config.replace(mixed_precision=True), "a"))
     assert len(folders) == 5
     assert environment()["device"] == devices.processor()
     assert environment()["processor"]

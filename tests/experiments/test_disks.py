@@ -13,7 +13,7 @@ import pytest
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import Part
-from convrnn_experiments.features.store import KeptFeatures
+from convrnn_experiments.features.store import FeatureStore
 from convrnn_experiments.runs.folder import Run, written_hdf5
 from convrnn_experiments.training.checkpoint import load_state, save_state
 
@@ -42,7 +42,7 @@ def part(tmp_path: Path) -> Part:
 
 
 def read(part: Part) -> np.ndarray:
-    return KeptFeatures([part], 2).read(np.arange(2), np.zeros(2, int))
+    return FeatureStore([part], 2).read(np.arange(2), np.zeros(2, int))
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EAGAIN, errno.ENOSYS])
@@ -114,4 +114,4 @@ def test_another_networks_checkpoint(checkpoint: Run) -> None:
 
 def test_features_of_another_set(part: Part) -> None:
     with pytest.raises(ConvRNNError, match=r"must have 3 rows, one per image, got 2. Delete it"):
-        KeptFeatures([replace(part, rows=np.arange(3))], 3)
+        FeatureStore([replace(part, rows=np.arange(3))], 3)

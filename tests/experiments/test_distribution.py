@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from convrnn_data import PreparedSet
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.images.batches import epoch_rows, rows_of_process
-from convrnn_experiments.runtime import processes as process_group
+from convrnn_experiments.runtime import processes
+from convrnn_experiments.runtime.process_group import ProcessGroup
 
 TWO_DEVICES = """
 import sys
@@ -27,7 +28,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.runs import folder as runs, network as networks
-from convrnn_experiments.training import loop as training
+from convrnn_experiments.training import loop
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runtime.processes import strategy
@@ -36,13 +37,13 @@ from convrnn_experiments.images.perturbations import Perturb
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 both = ("CPU:0", "CPU:1")
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
+small = dict(weights="none", width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
 for name, devices in (("one", ()), ("two", both)):
     config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
     config = checked(config, data)
     network = networks.prepare_network(config, lambda line: None)
     run = runs.start(out / name, config, resume=False, force=False)
-    training.train(network, config, run, data, kept=out, say=lambda line: None)
+    loop.train(network, config, run, data, features=out, echo=lambda line: None)
 
 with strategy(both).scope():
     layer = Perturb(CONDITIONS[Regime.NOISE])
@@ -60,7 +61,7 @@ network = networks.prepare_network(config, lambda line: None)
 assert network.get_layer("RCL_1_BConv").compute_dtype == "bfloat16"
 assert all(weight.dtype == "float32" for weight in network.weights)
 run = runs.start(out / "half", config, resume=False, force=False)
-training.train(network, config, run, data, kept=out, say=print)
+loop.train(network, config, run, data, features=out, echo=print)
 """
 
 
@@ -93,7 +94,7 @@ def test_bfloat16_keeps_float32_weights(trained: tuple[Path, str]) -> None:
 
 def test_devices_that_are_not_there() -> None:
     with pytest.raises(ConvRNNError, match=r"must be one of CPU:0.*, got GPU:7"):
-        process_group.strategy(("GPU:7",))
+        processes.strategy(("GPU:7",))
 
 
 PROCESS = """
@@ -101,21 +102,23 @@ import sys
 from pathlib import Path
 from convrnn_data import PreparedSet
 from convrnn_experiments.runs import folder as runs, network as networks
-from convrnn_experiments.runtime import processes as distribution
-from convrnn_experiments.training import loop as training
+from convrnn_experiments.runtime import processes
+from convrnn_experiments.runtime.process_group import ProcessGroup
+from convrnn_experiments.training import loop
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.runs.config import Config, checked
 
 where, out, address, index, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
-team = distribution.join(address, index, count) if count > 1 else distribution.Processes()
+group = ProcessGroup(address if count > 1 else None, count, index)
+processes.join(group)
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(width=0.02, timesteps=2, **sizes, batch_size=9, epochs=2, trainable="all")
+small = dict(weights="none", width=0.02, timesteps=2, **sizes, batch_size=9, epochs=2, trainable="all")
 data = PreparedSet(where)
 config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), data)
 network = networks.prepare_network(config, lambda line: None)
-run = runs.start(out, config, resume=False, force=False) if team.writes else runs.Run(out)
-team.together("started")
-training.train(network, config, run, data, kept=out, say=lambda line: None, processes=team)
+run = runs.start(out, config, resume=False, force=False) if group.is_writer else runs.Run(out)
+group.wait("started")
+loop.train(network, config, run, data, features=out, echo=lambda line: None, group=group)
 """
 
 
@@ -160,9 +163,10 @@ def test_processes_read_every_row_once(count: int, share: int, processes: int, s
 def test_a_process_that_nobody_joins() -> None:
     pytest.importorskip("jax", reason="training over processes runs on JAX")
     code = (
-        "from convrnn_experiments.runtime import processes as distribution\n"
-        "distribution.JOIN = 0.5\n"
-        "distribution.join('127.0.0.1:9', 1, 2)\n"
+        "from convrnn_experiments.runtime import processes\n"
+        "from convrnn_experiments.runtime.process_group import ProcessGroup\n"
+        "processes.JOIN_TIMEOUT = 0.5\n"
+        "processes.join(ProcessGroup('127.0.0.1:9', 2, 1))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -185,4 +189,4 @@ def test_batches_that_cannot_be_shared() -> None:
     ):
         rows_of_process(np.arange(9), 10, index=0, count=3)
     with pytest.raises(ConvRNNError, match="KERAS_BACKEND=jax"):
-        process_group.join("localhost:1", 0, 2)
+        processes.join(ProcessGroup("localhost:1", 2, 0))

@@ -33,7 +33,7 @@ def untrained(path: Path, regime: str, seed: int, **more) -> Run:
     """A finished run of a small network, with weights of its own."""
     import keras
 
-    config = Config("data", Regime(regime), width=0.03, image_size=SIZE, batch_size=32, **more)
+    config = Config(data="data", perturb=Regime(regime), width=0.03, image_size=SIZE, batch_size=32, **more)
     keras.utils.set_random_seed(seed)
     write_json(path / "config.json", config.to_json())
     write_json(path / "environment.json", {"command": "convrnn train", "versions": {}})
@@ -221,7 +221,7 @@ def test_a_feedforward_network_has_one_exit(tmp_path, human):
 
 
 def test_stimuli_are_read_as_they_are(human):
-    trials = trial_sets.find_trials(human, Regime.COLOR, Config("data", Regime.COLOR))
+    trials = trial_sets.find_trials(human, Regime.COLOR, Config(data="data", perturb=Regime.COLOR))
     assert (trials.frame.size, trials.frame.resize) == (224, 224)
     assert dataclasses.replace(trials, levels=None).perturbed is False
     ((images, _, _),) = batches(trials.pictures, trials.frame, 1, rows=np.array([3]))
@@ -243,5 +243,5 @@ def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
         reformat(copy, folder, layout=layout)
     says = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
     with pytest.raises(ConvRNNError, match=says):
-        trial_sets.find_trials(folder, Regime.NOISE, Config("data", Regime.NOISE))
-    trial_sets.find_trials(folder, Regime.BLUR, Config("data", Regime.BLUR))
+        trial_sets.find_trials(folder, Regime.NOISE, Config(data="data", perturb=Regime.NOISE))
+    trial_sets.find_trials(folder, Regime.BLUR, Config(data="data", perturb=Regime.BLUR))

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +75,7 @@ with held(folder):
 @pytest.fixture
 def killed_at_its_end(prepared, tmp_path: Path) -> tuple[Config, Path]:
     """A run whose process was killed between its last file and letting go of the folder."""
-    config = checked(replace(CONFIG, data=str(prepared.path), trainable="all", weights="none"), prepared)
+    config = checked(CONFIG.replace(data=str(prepared.path), trainable="all", weights="none"), prepared)
     run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
     done = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_LAST_FILE, run.path], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -87,7 +86,7 @@ def killed_at_its_end(prepared, tmp_path: Path) -> tuple[Config, Path]:
 def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed_at_its_end) -> None:
     config, folder = killed_at_its_end
     said = []
-    launch.train(config, folder, resume=True, say=said.append)
+    launch.train(config, folder, resume=True, echo=said.append)
     assert said == [f"{folder} is finished already; nothing to do"]
     assert not list(folder.rglob(".*"))
 

@@ -20,7 +20,7 @@ from convrnn_data import PreparedSet, prepare
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features import extractor, store, workers
-from convrnn_experiments.features.plan import Part, Where
+from convrnn_experiments.features.plan import Executor, Part
 from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runs.network import build_network
@@ -31,7 +31,7 @@ SMALL = {"width": 0.02, "timesteps": 2, "views": 2, "seed": 5} | SIZES
 OPTIONS = "--width 0.02 --timesteps 2 --stimulus-size 68 --image-size 64 --resize 70 --views 2 --seed 5"
 PARTS = 10
 """Two views of 32 images in shards of 8, and 16 images for validation; a category has 3, so the split is exact."""
-TWO = Where(workers=2)
+TWO = Executor(workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,11 @@ def config(many: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Confi
     return checked(config, many)
 
 
-def keep(config: Config, root: Path, **how: object) -> store.Kept:
+def keep(config: Config, root: Path, **how: object) -> store.ExtractionResult:
     def network() -> keras.Model:
         return run_network.prepare_network(config, lambda line: None)
 
-    return store.keep(network, config, PreparedSet(config.data), root, **how)
+    return store.extract_features(network, config, PreparedSet(config.data), root, **how)
 
 
 def digests(kept: Path) -> dict[str, str]:
@@ -116,8 +116,8 @@ def test_the_tasks_of_an_array(
             shutil.copy2(computed / part.path.relative_to(tmp_path), part.path)
             yield part
 
-    monkeypatch.setattr(store, "spread", copied)
-    counts = [keep(config, tmp_path, where=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
+    monkeypatch.setattr(store, "compute_in_workers", copied)
+    counts = [keep(config, tmp_path, executor=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
     assert counts == [3, 4, 3]
     assert digests(tmp_path) == undisturbed
     assert keep(config, tmp_path).computed == 0
@@ -128,14 +128,14 @@ def test_two_processes_compute_what_is_missing_and_nothing_else(
 ) -> None:
     shutil.copytree(computed, tmp_path, dirs_exist_ok=True)
     kept = keep(config, tmp_path)
-    assert (kept.computed, kept.there) == (0, PARTS)
+    assert (kept.computed, kept.cached) == (0, PARTS)
     stamps = {part.path: part.path.stat().st_mtime_ns for part in (kept.of("train")[1], kept.of("val")[0])}
     missing = [part.path for part in kept.parts if part.path not in stamps]
     for path in missing:
         path.unlink()
     told: list[tuple[str, int, int]] = []
-    again = keep(config, tmp_path, where=TWO, report=lambda *words: told.append(words))
-    assert (again.computed, again.there) == (PARTS - 2, 2)
+    again = keep(config, tmp_path, executor=TWO, report=lambda *words: told.append(words))
+    assert (again.computed, again.cached) == (PARTS - 2, 2)
     assert digests(tmp_path) == undisturbed
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
     assert told[:2] == [("features, train", 8, 64), ("features, val", 8, 16)]
@@ -171,7 +171,7 @@ def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
             ended += 1
         return number
 
-    assert list(extractor._in_turn(slow, numbers(), 3)) == list(range(20))
+    assert list(extractor._parallel_map(slow, numbers(), 3)) == list(range(20))
     assert most <= 4  # and the one that is being read
 
 
@@ -184,13 +184,14 @@ def test_ray_with_two_nodes(config: Config, tmp_path: Path, undisturbed: dict[st
         "from convrnn_data import PreparedSet\n"
         "from convrnn_experiments.runtime.tensorflow import quiet_import\n"
         "with quiet_import():\n"
-        "    from convrnn_experiments import features\n"
+        "    from convrnn_experiments.features import store\n"
         "from convrnn_experiments.runs.config import Config\n"
-        "from convrnn_experiments.features.plan import Where\n"
+        "from convrnn_experiments.features.plan import Executor\n"
         "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1}); cluster.add_node(num_cpus=1)\n"
         "config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
-        "where = Where('ray', 2, cluster.address)\n"
-        "kept = features.keep(None, config, PreparedSet(config.data), Path(sys.argv[2]), where=where)\n"
+        "executor = Executor('ray', 2, cluster.address)\n"
+        "data, out = PreparedSet(config.data), Path(sys.argv[2])\n"
+        "kept = store.extract_features(None, config, data, out, executor=executor)\n"
         "assert kept.computed == len(kept.parts)\n"
         "cluster.shutdown()\n"
     )
@@ -209,15 +210,16 @@ def test_dask(workers: tuple[int, int], config: Config, tmp_path: Path, undistur
         "from convrnn_data import PreparedSet\n"
         "from convrnn_experiments.runtime.tensorflow import quiet_import\n"
         "with quiet_import():\n"
-        "    from convrnn_experiments import features\n"
+        "    from convrnn_experiments.features import store\n"
         "from convrnn_experiments.runs.config import Config\n"
-        "from convrnn_experiments.features.plan import Where\n"
+        "from convrnn_experiments.features.plan import Executor\n"
         "if __name__ == '__main__':\n"
         "    config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
         "    count, threads = map(int, sys.argv[3:])\n"
         '    with LocalCluster(n_workers=count, threads_per_worker=threads, dashboard_address=":0") as cluster:\n'
-        "        where = Where('dask', None, cluster.scheduler_address)\n"
-        "        kept = features.keep(None, config, PreparedSet(config.data), Path(sys.argv[2]), where=where)\n"
+        "        executor = Executor('dask', None, cluster.scheduler_address)\n"
+        "        data, out = PreparedSet(config.data), Path(sys.argv[2])\n"
+        "        kept = store.extract_features(None, config, data, out, executor=executor)\n"
         "        assert kept.computed == len(kept.parts)\n"
     )
     (tmp_path / "script.py").write_text(script)
@@ -231,9 +233,9 @@ def test_an_image_that_a_worker_cannot_read(config: Config, many: PreparedSet, t
     (shard,) = (cut / "train").glob("000001.tar")
     with shard.open("r+b") as file:
         file.truncate(1000)
-    spoilt = replace(config, data=str(cut))
+    spoilt = config.replace(data=str(cut))
     with pytest.raises(ConvRNNError, match=r"000001\.tar.* \(on ") as caught:
-        keep(spoilt, tmp_path / "kept", where=TWO)
+        keep(spoilt, tmp_path / "kept", executor=TWO)
     assert len(str(caught.value).splitlines()) == 1
     names = [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()]
     assert not [name for name in names if name.startswith(".")], "something half written stays"
@@ -250,7 +252,7 @@ def test_a_worker_that_sees_other_files(config: Config, tmp_path: Path) -> None:
         return outcome.error
 
     assert "every worker sees" in error_of(config, tmp_path / "elsewhere" / "another.h5")
-    assert "nowhere.h5" in error_of(replace(config, weights="nowhere.h5"))
+    assert "nowhere.h5" in error_of(config.replace(weights="nowhere.h5"))
     assert "on this worker: its weights_sha256 must be" in _other_weights(error_of, config, tmp_path)
     depends = json.loads((kept.folder / "depends_on.json").read_text())
     depends["versions"]["keras"] = "2.0"
@@ -263,13 +265,13 @@ def _other_weights(error_of, config: Config, tmp_path: Path) -> str:
     other = tmp_path / "other.h5"
     keras.utils.set_random_seed(4)
     save_weights(build_network(config), other)
-    return error_of(replace(config, weights=str(other)))
+    return error_of(config.replace(weights=str(other)))
 
 
 def test_no_cluster_answers(config: Config, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     with pytest.raises(ConvRNNError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
-        keep(config, tmp_path, where=Where("ray", None, "127.0.0.1:1"))
+        keep(config, tmp_path, executor=Executor("ray", None, "127.0.0.1:1"))
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ def test_training_with_fillers_is_training_without() -> None:
         pooled = keras.Input((2, 5))
         dense = keras.layers.Dense(16, kernel_initializer="zeros")
         task = loop.Task(keras.Model(pooled, dense(pooled)), lambda epoch, shown=shown: shown, shown, labels)
-        config = Config("", Regime.COLOR, batch_size=4, epochs=2)
+        config = Config(data="", perturb=Regime.COLOR, batch_size=4, epochs=2)
         loop.compile_task(task, config)
         rows = [loop.run_epoch(task, config, epoch) for epoch in range(2)]
         found.append(([{**row, "seconds": 0} for row in rows], dense.get_weights()))

@@ -61,19 +61,19 @@ def test_splits_in_words(prepared, unseen):
 
 def test_a_run_says_what_it_validates_on_where_a_backbone_is_given(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr("convrnn_experiments.training.loop.train", lambda *args, **kwargs: None)
-    config = Config(str(prepared.path), Regime.COLOR, **SMALL)
+    config = Config(data=str(prepared.path), perturb=Regime.COLOR, **SMALL)
     save_weights(build_network(config), tmp_path / "start.h5")
     for weights, says in (("none", False), (str(tmp_path / "start.h5"), True)):
         said = []
         folder = tmp_path / ("with" if says else "without")
-        asked = Config(str(prepared.path), Regime.COLOR, weights=weights, **SMALL)
-        launch.train(asked, folder, say=said.append)
+        asked = Config(data=str(prepared.path), perturb=Regime.COLOR, weights=weights, **SMALL)
+        launch.train(asked, folder, echo=said.append)
         assert (f"validation images: {SEEN}" in said) == says
         assert json.loads((folder / "environment.json").read_text())["validation_images"] == SEEN
 
 
 def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
-    config = Config(str(prepared.path), Regime.COLOR, **SMALL)
+    config = Config(data=str(prepared.path), perturb=Regime.COLOR, **SMALL)
     run = tmp_path / "run"
     write_json(run / "config.json", config.to_json())
     made = {"command": "convrnn train", "versions": {}, "validation_images": "20 from somewhere"}

@@ -90,13 +90,19 @@ def files(sets: dict[Regime, PreparedSet], tmp_path_factory: pytest.TempPathFact
 def config_of(data: PreparedSet, regime: Regime, image_size: int, level: float) -> Config:
     levels = (level,)
     return Config(
-        str(data.path), regime, network="b", width=0.02, image_size=image_size, levels=levels, batch_size=16
+        data=str(data.path),
+        perturb=regime,
+        network="b",
+        width=0.02,
+        image_size=image_size,
+        levels=levels,
+        batch_size=16,
     )
 
 
 @cache
 def network_of(image_size: int) -> keras.Model:
-    data = Config("", Regime.COLOR, network="b", width=0.02, image_size=image_size)
+    data = Config(data="", perturb=Regime.COLOR, network="b", width=0.02, image_size=image_size)
     return build_network(data)
 
 
@@ -111,7 +117,7 @@ def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
         network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
     )
     seen = up_to_the_network(task.model)
-    for images, *_ in task.shown(0):
+    for images, *_ in task.training(0):
         yield keras.ops.convert_to_numpy(seen(images))
 
 
@@ -120,7 +126,7 @@ def in_validation(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
         network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
     )
     seen = up_to_the_network(task.model)
-    for images, *_ in task.held_out:
+    for images, *_ in task.validation:
         yield keras.ops.convert_to_numpy(seen(images))
 
 

@@ -1,7 +1,6 @@
 """Training: objectives, kept features against the network, resuming, and refusing what cannot work."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,7 +14,7 @@ from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features import store
-from convrnn_experiments.features.fingerprint import folder_of
+from convrnn_experiments.features.fingerprint import cache_folder
 from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, pictures_of
 from convrnn_experiments.runs import folder as run_folder
 from convrnn_experiments.runs import network as run_network
@@ -31,7 +30,14 @@ from convrnn_experiments.training.objectives import (
 from convrnn_model import load_weights, save_weights
 
 SIZES = {"stimulus_size": 72, "image_size": 64, "resize": 72}
-SMALL = {"width": 0.02, "timesteps": 2, "batch_size": 8, "epsilon": 1e-3} | SIZES
+SMALL = {
+    "width": 0.02,
+    "timesteps": 2,
+    "batch_size": 8,
+    "epsilon": 1e-3,
+    "weights": "none",
+    "views": 1,
+} | SIZES
 
 
 SCALES = ({"stimulus_size": 70}, {"image_size": 72})
@@ -45,7 +51,7 @@ def config_of(data: PreparedSet, **changes: object) -> Config:
 def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> run_folder.Run:
     run = run_folder.start(folder, config, **{"resume": False, "force": False} | start)
     network = run_network.prepare_network(config, lambda line: None)
-    loop.train(network, config, run, data, kept=folder.parent / "features", say=lambda line: None)
+    loop.train(network, config, run, data, features=folder.parent / "features", echo=lambda line: None)
     return run
 
 
@@ -187,7 +193,7 @@ def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: 
 
     network = run_network.prepare_network(config, lambda line: None)
     with pytest.raises(CutError):
-        loop.train(network, config, run, prepared, kept=tmp_path, say=say)
+        loop.train(network, config, run, prepared, features=tmp_path, echo=say)
     assert not run.weights.exists()
     cut = trained(config, prepared, tmp_path / "cut", resume=True)
     for name in ("weights.h5", "weights_last.h5"):
@@ -260,9 +266,13 @@ def test_features_are_kept_resumed_and_never_mixed(
     assert files[0].read_bytes() == kept[files[0]][1]
     assert [path.stat().st_mtime_ns for path in files[1:]] == [kept[path][0] for path in files[1:]]
     for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 75}, *SCALES):
-        other = replace(config, **change)
-        assert folder_of(tmp_path / "features", other, "a") != folder_of(tmp_path / "features", config, "a")
-    assert folder_of(tmp_path / "features", config, "a") != folder_of(tmp_path / "features", config, "b")
+        other = config.replace(**change)
+        assert cache_folder(tmp_path / "features", other, "a") != cache_folder(
+            tmp_path / "features", config, "a"
+        )
+    assert cache_folder(tmp_path / "features", config, "a") != cache_folder(
+        tmp_path / "features", config, "b"
+    )
 
 
 def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
@@ -285,10 +295,10 @@ def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     task = loop.whole_network_task(
         build_network(config), config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
     )
-    held_out = [label for _, labels, _ in task.held_out for label in labels.numpy()]
+    held_out = [label for _, labels, _ in task.validation for label in labels.numpy()]
     np.testing.assert_array_equal(held_out, prepared.table("val").labels)
     assert not set(prepared.table("train").keys) & set(prepared.table("val").keys)
-    shown = np.sort(np.concatenate([rows.numpy() for _, _, rows in task.shown(0)]))
+    shown = np.sort(np.concatenate([rows.numpy() for _, _, rows in task.training(0)]))
     np.testing.assert_array_equal(shown, np.arange(len(prepared.table("train"))))
 
 
@@ -312,8 +322,8 @@ def test_runs_are_not_overwritten(prepared: PreparedSet, tmp_path: Path) -> None
     with pytest.raises(ConvRNNError, match=r"got an unfinished run\. Continue with --resume"):
         run_folder.start(tmp_path / "run", config, resume=False, force=False)
     with pytest.raises(ConvRNNError, match="got seed 5 instead of 0"):
-        run_folder.start(tmp_path / "run", replace(config, seed=5), resume=True, force=False)
-    run_folder.start(tmp_path / "run", replace(config, seed=5), resume=False, force=True)
+        run_folder.start(tmp_path / "run", config.replace(seed=5), resume=True, force=False)
+    run_folder.start(tmp_path / "run", config.replace(seed=5), resume=False, force=True)
     assert run_folder.Run(tmp_path / "run").config().seed == 5
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
@@ -331,7 +341,9 @@ def test_configuration_survives_its_file(prepared: PreparedSet, tmp_path: Path) 
 
 
 def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp_path: Path) -> None:
-    values = json.loads(json.dumps(Config("data", Regime.NOISE, image_size=128, resize=146).to_json()))
+    values = json.loads(
+        json.dumps(Config(data="data", perturb=Regime.NOISE, image_size=128, resize=146).to_json())
+    )
     del values["stimulus_size"]
     config = Config.from_json(values, tmp_path / "config.json")
     assert (config.stimulus_size, config.image_size, config.resize) == (128, 128, 146)

@@ -10,12 +10,19 @@ from typer.testing import CliRunner
 from convrnn_data.base.options import Only, Option, expand_options
 
 
+def split(text: str) -> tuple[str, ...]:
+    if not text:
+        raise ValueError("must be names between commas, got ''")
+    return tuple(text.split(","))
+
+
 class Settings(BaseModel):
     source: Annotated[Path, Option("Where images are.", argument=True, metavar="SOURCE")]
     seed: Annotated[int, Field(ge=0), Option("Seed of the split.")] = 0
     share: Annotated[float, Field(ge=0, le=1), Option(commands=("draw",))] = 0.1
     kind: Annotated[Literal["a", "b"], Option("Which kind.", flag="--which")] = "a"
-    size: Annotated[int, Field(lt=100), Option(type=int | None, default=50, show_default="half")] = 10
+    size: Annotated[int, Field(lt=100), Option(show_default="a tenth")] = 10
+    names: Annotated[tuple[str, ...], Option(type=str, parse=split, show_default="all")] = ()
     plan: str = "unset"
 
 
@@ -46,14 +53,16 @@ def run(*arguments: str, only: str | None = None) -> tuple[Any, str]:
 
 def test_defaults_come_from_the_fields():
     (settings, executor, force, name), _ = run("here")
-    assert settings == Settings(source=Path("here"), size=50)
+    assert settings == Settings(source=Path("here"))
     assert (executor, force, name) == (Executor(), False, "n")
 
 
 def test_each_field_is_an_option():
-    values = ("--seed", "3", "--share", "1", "--which", "b", "--size", "7", "--workers", "2", "--force")
-    (settings, executor, force, _), _ = run("here", *values)
-    assert settings == Settings(source=Path("here"), seed=3, share=1.0, kind="b", size=7)
+    values = ("--seed", "3", "--share", "1", "--which", "b", "--size", "7", "--names", "x,y")
+    (settings, executor, force, _), _ = run("here", *values, "--workers", "2", "--force")
+    assert settings == Settings(
+        source=Path("here"), seed=3, share=1.0, kind="b", size=7, names=("x", "y")
+    )
     assert (executor, force) == (Executor(2), True)
 
 
@@ -65,7 +74,7 @@ def test_help_shows_bounds_defaults_and_order():
         "Where images are.",
         "x>=0",
         "0<=x<=1",
-        "default: (half)",
+        "default: (a tenth)",
         "a|b",
         "Plain.",
     ):
@@ -79,6 +88,7 @@ def test_help_shows_bounds_defaults_and_order():
     [
         (("--seed", "-1"), "Invalid value for '--seed'"),
         (("--which", "c"), "Invalid value for '--which'"),
+        (("--names", ""), "Invalid value for --names: must be names between commas, got ''"),
         (("--size", "100"), "Invalid value for --size: must be less than 100, got 100"),
     ],
 )

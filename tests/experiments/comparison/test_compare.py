@@ -21,10 +21,10 @@ from convrnn_experiments.comparison.compare import compare, differences
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
 from convrnn_experiments.comparison.observer_group import read_people, trial_keys
-from convrnn_experiments.comparison.stimulus_checks import missing_stimuli
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import condition_name, plain_level, read_evaluations
+from convrnn_experiments.observers.stimulus_checks import missing_stimuli
 from convrnn_experiments.report import comparison_tables, tables
 from convrnn_experiments.statistics import measures
 from convrnn_experiments.statistics.means import mean_over

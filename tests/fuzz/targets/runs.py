@@ -52,7 +52,7 @@ def _check_answers(answers: results.Answers) -> None:
 def _config(data: bytes, folder: Path) -> None:
     put(folder / "config.json", data)
     found = run_folder.Run(folder).config()
-    demand(config.exits(found) >= 1 and found.image_size >= 1, "a network without an image or an exit")
+    demand(found.exits >= 1 and found.image_size >= 1, "a network without an image or an exit")
     demand(isinstance(found.condition.levels, tuple) and isinstance(found.data, str), "values of other types")
     values = json.loads(data)
     values.setdefault("stimulus_size", values["image_size"])  # absent from older files

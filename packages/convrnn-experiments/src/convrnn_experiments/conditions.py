@@ -1,4 +1,4 @@
-"""The four regimes in one table, used by trainer, evaluator and report alike."""
+"""Table of the four regimes, shared by training, evaluation and report."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,7 +7,7 @@ from convrnn_experiments.errors import ConvRNNError
 
 
 class Regime(StrEnum):
-    """The regimes of SATBench, by the names that commands, folders and tables use."""
+    """Regimes of SATBench, named as in commands, folders and tables."""
 
     COLOR = "color"
     GRAYSCALE = "grayscale"
@@ -17,17 +17,18 @@ class Regime(StrEnum):
 
 @dataclass(frozen=True)
 class Condition:
-    """One regime: what is done to an image, how strongly, and what it is called.
+    """One regime: its image transformation, levels and labels.
 
     Attributes:
-        regime: its name.
-        label: its name in pictures.
-        grayscale: whether the image is made gray first.
-        contrast: factor on the deviations from the image's mean, which is moved to 0.5; None leaves both.
-        perturbation: what the level is the strength of: "noise", "blur" or None.
-        levels: training levels, one drawn per image; noise in units of the [0, 1] range, blur in pixels.
-        test_levels: the levels of the human test stimuli.
-        unit: of the levels, for captions.
+        regime: name in commands and files.
+        label: name in figures.
+        grayscale: whether images are converted to grayscale first.
+        contrast: factor on the deviations from the image's mean, which becomes 0.5; None leaves the image unchanged.
+        perturbation: transformation that levels apply to: "noise", "blur" or None.
+        levels: training levels, one drawn per image; SDs, of noise in units of the [0, 1] range, of blur in pixels.
+        test_levels: levels of the human test stimuli.
+        unit: unit of the levels, for captions.
+        experiment: human experiment that has the stimuli of the regime.
     """
 
     regime: Regime
@@ -38,12 +39,13 @@ class Condition:
     levels: tuple[float, ...] = (0.0,)
     test_levels: tuple[float, ...] = (0.0,)
     unit: str = ""
+    experiment: str = ""
 
     def with_levels(self, levels: tuple[float, ...] | None) -> "Condition":
-        """The same condition with other training levels (None: as they are).
+        """Return the condition with other training levels; None leaves them unchanged.
 
         Raises:
-            ConvRNNError: levels for a regime that has none, none at all, or negative ones.
+            ConvRNNError: the regime does not have levels, or they are empty, negative or not finite.
         """
         if levels is None:
             return self
@@ -64,8 +66,8 @@ BLUR_SDS = tuple(round(0.1 * step, 1) for step in range(31))
 """0, 0.1 .. 3.0 px."""
 
 CONDITIONS: dict[Regime, Condition] = {
-    Regime.COLOR: Condition(Regime.COLOR, "Color"),
-    Regime.GRAYSCALE: Condition(Regime.GRAYSCALE, "Grayscale", grayscale=True),
+    Regime.COLOR: Condition(Regime.COLOR, "Color", experiment="color_gray"),
+    Regime.GRAYSCALE: Condition(Regime.GRAYSCALE, "Grayscale", grayscale=True, experiment="color_gray"),
     Regime.NOISE: Condition(
         Regime.NOISE,
         "Noise (grayscale, contrast 0.2)",
@@ -75,6 +77,7 @@ CONDITIONS: dict[Regime, Condition] = {
         levels=(0.0, 0.01, 0.02, 0.03, 0.04),
         test_levels=(0.0, 0.04, 0.16),
         unit="noise SD (of the range 0 to 1)",
+        experiment="noise",
     ),
     Regime.BLUR: Condition(
         Regime.BLUR,
@@ -83,5 +86,6 @@ CONDITIONS: dict[Regime, Condition] = {
         levels=BLUR_SDS,
         test_levels=(0.0, 3.0, 9.0),
         unit="blur SD (px)",
+        experiment="blur",
     ),
 }

@@ -32,10 +32,11 @@ class Option:
             of its own has no `--no-` form.
         argument: whether the value is positional.
         metavar: placeholder in the help text.
-        show_default: description of a default that depends on something else.
-        type: type on the command line, if the model converts the value.
-        default: default on the command line, if it is not the field's.
-        after: name of the field or parameter that this one follows in the help text.
+        show_default: whether the help text shows the default, or its description. A described default is the model's
+            own: if the option is not given, the model is built without a value for the field.
+        type: type on the command line, if it is not the field's.
+        parse: function from that type to the field's; raises ValueError with the rule and the value.
+        after: name of the option that this one follows in the help text, if the command has that option.
         commands: commands that accept the field, if not all of them do; see `Only`.
     """
 
@@ -45,7 +46,7 @@ class Option:
     metavar: str | None = None
     show_default: str | bool = True
     type: Any = None
-    default: Any = ...
+    parse: Callable[[Any], Any] | None = None
     after: str | None = None
     commands: tuple[str, ...] = ()
 
@@ -68,6 +69,10 @@ class _Field(NamedTuple):
     @property
     def option(self) -> Option | None:
         return next((item for item in self.metadata if isinstance(item, Option)), None)
+
+    @property
+    def after(self) -> str | None:
+        return self.option.after if self.option else None
 
     @property
     def flag(self) -> str:
@@ -96,8 +101,11 @@ def expand_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**values: Any) -> None:
+        for field in parameters:
+            values[field.name] = _parse(field, values[field.name])
         for name, (model, options) in expanded.items():
-            values[name] = _build(model, options, {field.name: values.pop(field.name) for field in options})
+            given = {field.name: values.pop(field.name) for field in options}
+            values[name] = _build(model, options, given)
         function(**values)
 
     del command.__wrapped__  # Typer would read its signature
@@ -137,11 +145,12 @@ def _fields(model: Any) -> Iterator[_Field]:
 
 
 def _in_order(parameters: list[_Field]) -> list[_Field]:
-    ordered = [field for field in parameters if not (field.option and field.option.after)]
-    for field in parameters:
-        if field.option and field.option.after:
-            names = [other.name for other in ordered]
-            ordered.insert(names.index(field.option.after) + 1, field)
+    names = {field.name for field in parameters}
+    moved = [field for field in parameters if field.after in names]
+    ordered = [field for field in parameters if field not in moved]
+    for field in moved:
+        before = next(place for place, other in enumerate(ordered) if other.name == field.after)
+        ordered.insert(before + 1, field)
     return ordered
 
 
@@ -149,7 +158,8 @@ def _typer_parameter(field: _Field) -> inspect.Parameter:
     annotation, default, metadata = field.annotation, field.default, field.metadata
     if option := field.option:
         annotation = option.type or annotation
-        default = default if option.default is ... else option.default
+        if isinstance(option.show_default, str):
+            annotation, default = annotation | None, None
         metadata = (_typer_info(field, option),)
     if metadata:
         annotation = Annotated[annotation, *metadata]
@@ -174,15 +184,32 @@ def _typer_info(field: _Field, option: Option) -> Any:
 
 
 def _bound(field: _Field, name: str) -> Any:
-    """Return an inclusive bound, as `annotated_types` and `pydantic.Field` express it."""
-    return next((bound for item in field.metadata if (bound := getattr(item, name, None)) is not None), None)
+    """Return an inclusive bound, as `annotated_types` or, in a dataclass, `pydantic.Field` expresses it."""
+    nested = (inner for item in field.metadata for inner in getattr(item, "metadata", ()))
+    bounds = (getattr(item, name, None) for item in (*field.metadata, *nested))
+    return next((bound for bound in bounds if bound is not None), None)
+
+
+def _parse(field: _Field, value: Any) -> Any:
+    import typer
+
+    if value is None or field.option is None or field.option.parse is None:
+        return value
+    try:
+        return field.option.parse(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=field.flag) from error
 
 
 def _build(model: Callable[..., Any], options: list[_Field], values: Mapping[str, Any]) -> Any:
     import typer
 
+    left_out = {
+        field.name for field in options if field.option and isinstance(field.option.show_default, str)
+    }
+    given = {name: value for name, value in values.items() if value is not None or name not in left_out}
     try:
-        return model(**values)
+        return model(**given)
     except ValueError as error:
         if not hasattr(error, "errors"):
             raise

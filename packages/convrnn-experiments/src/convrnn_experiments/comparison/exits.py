@@ -9,26 +9,16 @@ A match that is fitted to people's curves is scored on images that it was not fi
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convrnn_experiments.comparison.options import Exits as Exits
 from convrnn_experiments.statistics.contrast import BLOCKS, observer_accuracies
 from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
 _GRID = 0.25
 _SPLITS = 10
-
-
-class Exits(StrEnum):
-    """How exits are matched to response times."""
-
-    INDEX = "index"
-    LINEAR = "linear"
-    ALL = "all"
-    AFFINE = "affine"
-    AFFINE_COST = "affine-multiply-adds"
 
 
 FITTED = (Exits.LINEAR, Exits.AFFINE, Exits.AFFINE_COST)

@@ -10,12 +10,11 @@ import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import parse_name
-from convrnn_experiments.conditions import Regime
+from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.evaluation.results import Answers, Evaluation, plain_level
+from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
 from convrnn_experiments.observers.jatos import BEEPS
 from convrnn_experiments.observers.table import (
-    MAX_UNREADABLE,
-    Misses,
     correct_matrix,
     exclude,
     is_simulated,
@@ -26,12 +25,7 @@ from convrnn_experiments.observers.table import (
 from convrnn_experiments.observers.trial_counts import count_observers, count_trials
 from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
-EXPERIMENTS = {
-    Regime.COLOR: "color_gray",
-    Regime.GRAYSCALE: "color_gray",
-    Regime.NOISE: "noise",
-    Regime.BLUR: "blur",
-}
+EXPERIMENTS = {regime: condition.experiment for regime, condition in CONDITIONS.items()}
 """Regime -> the human experiment that has its stimuli."""
 _OWN_LEVEL = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
 BEEP_TIMES = np.array(list(BEEPS.values()), dtype=float)

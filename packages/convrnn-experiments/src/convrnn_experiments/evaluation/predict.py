@@ -22,7 +22,7 @@ from convrnn_experiments.evaluation.trials import Trials
 from convrnn_experiments.images.batches import batches
 from convrnn_experiments.images.decoding import decode
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
-from convrnn_experiments.runs.config import Config, exits
+from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import Run, environment, write_json, written
 from convrnn_experiments.runs.network import build_network
 from convrnn_model import entropy, load_weights, multiply_adds
@@ -48,7 +48,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> dict[str, 
     load_weights(network, run.weights)
     folder = run.path / "evaluation" / trials.name
     remove_dead_temporaries(folder)
-    right = np.zeros((len(trials.pictures), exits(config)), bool)
+    right = np.zeros((len(trials.pictures), config.exits), bool)
     levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
     made = [path for path in (folder, folder.parent) if not path.exists()]
     try:

@@ -1,4 +1,4 @@
-"""The frozen network's pooled features of one part: one view of one shard."""
+"""Computes the frozen network's pooled features of one part: one view of one shard."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,16 +20,16 @@ from convrnn_model import activations, names
 from convrnn_model.backend import keras
 
 BATCH = 16
-"""Images that the network sees together: what is drawn depends on it, so it is not the readout's batch size."""
+"""Images per call of the network. Random draws depend on it, so it is not the batch size of the readout."""
 
 
 def pooled_names(network: str, timesteps: int) -> list[str]:
-    """The layers that a readout reads, one per time step."""
+    """Return the names of the layers that the readout reads, one per time step."""
     return [names.global_pool(t) for t in range(timesteps)] if network == "bl" else [names.global_pool()]
 
 
 def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Perturb]:
-    """uint8 pictures -> perturbed -> pooled features (batch, time, channels); no readout is computed."""
+    """Build a model from uint8 images to pooled features (batch, time, channels); returns its perturbation too."""
     perturbation = perturbation_of(config)
     images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="pictures")
     return keras.Model(images, _pooled(network, config, perturbation(images))), perturbation
@@ -41,43 +41,43 @@ def _pooled(network: keras.Model, config: Config, images: Any) -> Any:
     return keras.ops.stack([pooled[layer] for layer in layers], axis=1)
 
 
-def one_thread_each() -> None:
-    """Let TensorFlow compute every operation on one thread; to be called before it computes anything.
+def use_one_thread_per_operation() -> None:
+    """Make TensorFlow compute every operation on one thread; must be called before it computes anything.
 
-    How an operation's sums are shared by threads decides their last bits, so that features would depend on the
-    machine's number of processors. `Extractor` computes several batches side by side instead.
+    The number of threads that share an operation's sums decides their last bits, so features would depend on the
+    machine's number of processors. `Extractor` computes several batches in parallel instead.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
-def side_by_side() -> int:
-    """How many batches this process computes at once: one on each core, where it computes on cores."""
+def parallel_batches() -> int:
+    """Return how many batches this process computes in parallel: one per core, or 1 on a GPU."""
     on_cores = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     return available_cores() if on_cores else 1
 
 
 class Extractor:
-    """A frozen network that writes parts, one after another.
+    """Writes parts with a frozen network.
 
     Args:
-        network: in inference mode whatever it is trainable for.
+        network: used in inference mode, even if it is trainable.
         config: from `checked`.
-        data: the prepared set that it names.
-        threads: at most so many batches are computed side by side; as `side_by_side` says where not given.
+        data: prepared set of the configuration.
+        threads: maximum number of batches computed in parallel; see `parallel_batches`.
     """
 
     def __init__(
         self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
     ) -> None:
-        shown, seen = config.stimulus_size, config.image_size
-        pictures = keras.Input((shown, shown, 3), dtype="uint8")
-        perturbed = keras.Input((seen, seen, 3), dtype="float32")
+        stimulus_size, image_size = config.stimulus_size, config.image_size
+        pictures = keras.Input((stimulus_size, stimulus_size, 3), dtype="uint8")
+        perturbed = keras.Input((image_size, image_size, 3), dtype="float32")
         self._perturbation = perturbation_of(config)
-        # What draws is a model of its own, since its batches have to come one after another.
+        # Random draws need the batches in order, so the perturbation is a model of its own.
         self._perturb = keras.Model(pictures, self._perturbation(pictures))
         self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
-        self._network.make_predict_function()  # once, before threads ask for it
-        self._threads = min(threads or side_by_side(), side_by_side())
+        self._network.make_predict_function()  # before several threads ask for it
+        self._threads = min(threads or parallel_batches(), parallel_batches())
         self._config = config
         self._pictures = {split: pictures_of(data, split) for split in ("train", "val")}
 
@@ -90,29 +90,29 @@ class Extractor:
         config, pictures = self._config, self._pictures[part.split]
         training = part.split == "train"
         stream = Stream.TRAINING_FEATURES if training else Stream.VALIDATION_FEATURES
-        # Each part has a stream of its own, so it does not matter which were computed before it.
+        # Each part has a stream of its own, so the order of parts does not matter.
         self._perturbation.restart(stream, part.view, part.shard)
         jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=part.view) if training else None
         shown = batches(pictures, frame_of(config), BATCH, rows=part.rows, jitter=jitter)
         try:
             perturbed = (self._perturb.predict_on_batch(images) for images, _, _ in shown)
-            computed = list(_in_turn(self._network.predict_on_batch, perturbed, self._threads))
+            features = list(_parallel_map(self._network.predict_on_batch, perturbed, self._threads))
         except tf.errors.OpError as error:
-            if found := unreadable(error, config.data):
-                raise found from error
+            if cause := unreadable(error, config.data):
+                raise cause from error
             raise
         with written_hdf5(part.path) as file:
-            # Contiguous and uncompressed: any row is then one read at a known place.
-            file["features"] = np.concatenate(computed).astype(np.float32)
+            # Contiguous and uncompressed, so that a row can be read at a known offset.
+            file["features"] = np.concatenate(features).astype(np.float32)
 
 
-def _in_turn(function: Callable[[Any], Any], batches: Iterable[Any], threads: int) -> Iterator[Any]:
-    """`map`, with so many calls at once and no more batches waiting."""
+def _parallel_map(function: Callable[[Any], Any], batches: Iterable[Any], threads: int) -> Iterator[Any]:
+    """Yield results in order, with at most `threads` batches in memory."""
     with ThreadPoolExecutor(threads) as pool:
-        begun: deque[Future[Any]] = deque()
+        pending: deque[Future[Any]] = deque()
         for batch in batches:
-            if len(begun) == threads:
-                yield begun.popleft().result()
-            begun.append(pool.submit(function, batch))
-        for future in begun:
+            if len(pending) == threads:
+                yield pending.popleft().result()
+            pending.append(pool.submit(function, batch))
+        for future in pending:
             yield future.result()

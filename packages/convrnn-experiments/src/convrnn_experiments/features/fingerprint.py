@@ -1,12 +1,16 @@
-"""Everything that kept features are a function of, and the folder that is named by it."""
+"""Everything that cached features depend on, and the cache folder that is named by its hash."""
 
 import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convrnn_data.base import advice
+from convrnn_data.base.validation import first_problem
+from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import BATCH
 from convrnn_experiments.images.decoding import libraries
@@ -15,70 +19,96 @@ from convrnn_experiments.runs.folder import write_json
 from convrnn_experiments.runtime.devices import computing_device, numerics
 
 DEPENDS_ON = "depends_on.json"
+_PACKAGES = ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numba")
 
 
-def dependencies(config: Config, weights_sha256: str, device: str | None = None) -> dict[str, Any]:
-    """Return everything that features are a function of; the views are counted in the file names.
+class Dependencies(BaseModel):
+    """Everything that features depend on; the content of `depends_on.json`.
 
-    Args:
-        config: from `checked`.
-        weights_sha256: of the weights file.
-        device: what computes, from `devices`; this process' own where not given.
+    File names have the numbers of views, so the number of views is not among them.
+
+    Attributes:
+        batch: images per call of the network.
+        device: device that computes; see `runtime.devices`.
+        numerics: settings on which the bytes of results depend.
     """
-    levels = config.condition.levels
-    sizes = ("stimulus_size", "image_size", "resize")
-    names = ("network", "width", "timesteps", *sizes, "seed", "mixed_precision", "data_plan")
-    versions = {
-        name: version(name)
-        for name in ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numba")
-    }
-    return {
-        **{name: getattr(config, name) for name in names},
-        "perturb": str(config.perturb),
-        "levels": list(levels),
-        "weights_sha256": weights_sha256,
-        "batch": BATCH,
-        "device": device or computing_device(),
-        "numerics": numerics(),
-        "versions": versions | libraries(),
-    }
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    network: str
+    width: float
+    timesteps: int
+    stimulus_size: int
+    image_size: int
+    resize: int
+    seed: int
+    mixed_precision: bool
+    data_plan: str
+    perturb: Regime = Field(strict=False)
+    levels: tuple[float, ...] = Field(strict=False)
+    weights_sha256: str
+    batch: int
+    device: str
+    numerics: dict[str, Any]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, config: Config, weights_sha256: str, device: str | None = None) -> Self:
+        """Return what features depend on in this process.
+
+        Args:
+            config: from `checked`.
+            weights_sha256: hash of the weights file.
+            device: device that computes; that of this process by default.
+        """
+        shared = {name: value for name, value in config if name in cls.model_fields}
+        computed = {
+            "levels": config.condition.levels,
+            "weights_sha256": weights_sha256,
+            "batch": BATCH,
+            "device": device or computing_device(),
+            "numerics": numerics(),
+            "versions": {name: version(name) for name in _PACKAGES} | libraries(),
+        }
+        return cls(**(shared | computed))
+
+    @property
+    def digest(self) -> str:
+        """Name of the cache folder."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def folder_of(root: Path, config: Config, weights_sha256: str, device: str | None = None) -> Path:
-    """The folder below `root` whose name is a hash of all that the features depend on; says so in a file within."""
-    depends = dependencies(config, weights_sha256, device)
-    name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
-    folder = root / name
+def cache_folder(root: Path, config: Config, weights_sha256: str, device: str | None = None) -> Path:
+    """Return the folder below `root` for the features of a configuration; writes `depends_on.json` into a new one."""
+    dependencies = Dependencies.of(config, weights_sha256, device)
+    folder = root / dependencies.digest
     if not (folder / DEPENDS_ON).is_file():
-        write_json(folder / DEPENDS_ON, depends)
+        write_json(folder / DEPENDS_ON, dependencies.model_dump())
     return folder
 
 
-def require_folder(folder: Path, config: Config) -> None:
-    """Whether a process would compute what this folder, made by another one, is for.
+def require_same_dependencies(folder: Path, config: Config) -> None:
+    """Check that this process would compute the features that a cache folder of another process is for.
 
     Raises:
-        ConvRNNError: the folder is not seen from here, or versions differ.
+        ConvRNNError: the folder is not visible here, or the dependencies differ.
     """
+    path = folder / DEPENDS_ON
     try:
-        asked = json.loads((folder / DEPENDS_ON).read_text(encoding="utf-8"))
+        wanted = Dependencies.model_validate_json(path.read_bytes())
     except OSError as error:
         shared = "Put the set, the weights and the features on a disk that every worker sees"
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, shared)}") from error
+    except ValidationError as error:
         raise ConvRNNError(
-            f"cannot read {folder / DEPENDS_ON}: {advice.describe(error, folder / DEPENDS_ON, shared)}"
+            f"cannot read {path}: {first_problem(error)}. Delete the file and run the same command again"
         ) from error
-    except ValueError as error:
-        raise ConvRNNError(
-            f"cannot read {folder / DEPENDS_ON}: it must be valid JSON, got a damaged file ({error}). Delete the file "
-            "and run the same command again"
-        ) from error
-    own = json.loads(json.dumps(dependencies(config, config.weights_sha256)))
-    versions = asked.pop("versions", {}), own.pop("versions")
+    own = Dependencies.of(config, config.weights_sha256)
     differing = [
-        f"{name} must be {value}, got {mine.get(name)}"
-        for given, mine in ((asked, own), versions)
-        for name, value in given.items()
-        if mine.get(name) != value
+        f"{name} must be {value}, got {here.get(name)}"
+        for there, here in ((dict(wanted), dict(own)), (wanted.versions, own.versions))
+        for name, value in there.items()
+        if name != "versions" and here.get(name) != value
     ]
     if differing:
         raise ConvRNNError(

@@ -1,27 +1,29 @@
-"""The parts that kept features are made of, and where they are computed.
+"""Parts of the cached features, and where they are computed.
 
-A part is one view of one shard, with a random stream and a file of its own, so it does not matter which process
+A part is one view of one shard. It has a random stream and a file of its own, so it does not matter which process
 computes it, or when.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 
 from convrnn_data.base.jobs import check_engine
+from convrnn_data.base.options import Option
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file of kept features: one view of one shard.
+    """One file of cached features: one view of one shard.
 
     Attributes:
-        path: the HDF5 file.
+        path: HDF5 file.
         split: "train" or "val".
         shard: number within the split.
-        view: which view, from 0.
-        rows: (n,) rows of the split's table, in the file's order.
+        view: number of the view, from 0.
+        rows: (n,) rows of the split's table, in the order of the file.
     """
 
     path: Path
@@ -32,29 +34,32 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where parts are computed.
+class Executor:
+    """Where parts are computed: by default in this process, on its devices.
 
     Attributes:
-        engine: "local", "ray" or "dask", as for `convrnn_data.base.jobs.run_jobs`.
-        workers: how many processes; by default all that a cluster has, and only this one locally.
-        address: of a cluster.
+        engine: as for `convrnn_data.base.jobs.run_jobs`.
+        workers: number of processes; by default all of a cluster, and only this one locally.
+        address: address of a cluster.
 
     Raises:
-        ConvRNNError: an engine that is unknown or not installed, no worker, or an address that no engine needs.
+        ConvRNNError: the engine is unknown or not installed, there is no worker, or the engine needs no address.
     """
 
-    engine: str = "local"
-    workers: int | None = None
-    address: str | None = None
+    engine: Annotated[Literal["local", "ray", "dask"], Option("Where kept features are computed.")] = "local"
+    workers: Annotated[
+        int | None,
+        Option("Processes, a core or more each.", show_default="this one; all that a cluster has"),
+    ] = None
+    address: Annotated[str | None, Option("Of a Ray or Dask cluster.")] = None
 
     def __post_init__(self) -> None:
         check_engine(self.engine, self.workers, self.address)
 
     @property
-    def here(self) -> bool:
-        """Whether this process does it all, with the devices that it has."""
+    def in_process(self) -> bool:
+        """Whether this process computes all parts itself."""
         return self.engine == "local" and self.workers in (None, 1)
 
 
-HERE = Where()
+IN_PROCESS = Executor()

@@ -1,7 +1,7 @@
-"""The frozen network's pooled features: computed once per image and view, kept, and read back as batches.
+"""Cache of the frozen network's pooled features: computed once for each image and view, and read back as batches.
 
-A frozen network answers the same to the same picture in every epoch, so training its readout needs the network
-once per view, not once per epoch. What is kept lies in a folder named by everything that it depends on.
+A frozen network gives the same output for the same image in every epoch, so training its readout needs the network once
+per view, not once per epoch. The cache folder is named by a hash of everything that the features depend on.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ from convrnn_data.base.jobs import parse_task
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import Extractor
-from convrnn_experiments.features.fingerprint import folder_of
-from convrnn_experiments.features.plan import HERE, Part, Where
-from convrnn_experiments.features.workers import spread
+from convrnn_experiments.features.fingerprint import cache_folder
+from convrnn_experiments.features.plan import IN_PROCESS, Executor, Part
+from convrnn_experiments.features.workers import compute_in_workers
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import read_hdf5
 from convrnn_experiments.runtime.datasets import without_autotuning
@@ -32,93 +32,94 @@ REMEDY = "Delete it to compute it again"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What `keep` did.
+class ExtractionResult:
+    """Files of cached features after `extract_features`.
 
     Attributes:
-        folder: where the parts lie.
-        parts: all of them, those of other tasks too.
-        computed: how many parts were computed by this call.
-        there: how many of its parts were there before.
+        folder: cache folder.
+        parts: all parts, including those of other tasks.
+        computed: number of parts that this call computed.
+        cached: number of this task's parts that were in the cache.
     """
 
     folder: Path
     parts: tuple[Part, ...]
     computed: int
-    there: int
+    cached: int
 
     def of(self, split: str) -> list[Part]:
-        """The parts of one split."""
+        """Return the parts of one split."""
         return [part for part in self.parts if part.split == split]
 
 
 def plan(data: PreparedSet, config: Config, folder: Path) -> tuple[Part, ...]:
-    """Every part of the training split's views and of the validation split: a file for each shard and view."""
-    found = []
+    """Return every part: a file for each shard and view of the training split, and for each shard of validation."""
+    parts = []
     for split, views in (("train", config.views), ("val", 1)):
         ids = data.table(split).shard_ids
-        rows = {int(shard): np.flatnonzero(ids == shard) for shard in np.unique(ids)}
+        shard_rows = {int(shard): np.flatnonzero(ids == shard) for shard in np.unique(ids)}
         for view in range(views):
-            for shard, mine in rows.items():
+            for shard, rows in shard_rows.items():
                 path = folder / f"{split}-view{view}-{shard:06d}.h5"
-                found.append(Part(path, split, shard, view, mine))
-    return tuple(found)
+                parts.append(Part(path, split, shard, view, rows))
+    return tuple(parts)
 
 
-def keep(
+def extract_features(
     network: Callable[[], keras.Model],
     config: Config,
     data: PreparedSet,
     root: Path,
     *,
-    where: Where = HERE,
+    executor: Executor = IN_PROCESS,
     task: str | None = None,
     report: Report = silent,
-) -> Kept:
-    """Compute what is not kept yet; a file that is there is whole.
+) -> ExtractionResult:
+    """Compute the parts that are not cached. Each file is written atomically, so an existing file is complete.
 
-    On processors of one kind the bytes are the same wherever it is done, if this process began as the `convrnn`
-    command does, with `quiet_import` and `one_thread_each`; workers always do.
+    Processors of one kind give the same bytes in any process that started like the `convrnn` command, with
+    `quiet_import` and `use_one_thread_per_operation`. Workers always do.
 
     Args:
-        network: gives the frozen network, and is called only where this process computes something.
-        config: from `checked`: perturbation, framing, views and seed. The training split gets a fresh crop, flip
-            and perturbation in every view; the validation split the centre and fixed draws.
-        data: the prepared set.
-        root: the folder of kept features; see `folder_of`.
-        where: this process, or workers.
+        network: builds the frozen network; called only if this process computes a part.
+        config: from `checked`. Each view of the training split has new crops, flips and perturbations; the validation
+            split has centre crops and fixed draws.
+        data: prepared set.
+        root: folder of all caches; see `cache_folder`.
+        executor: this process, or workers.
         task: "I/N" computes the I-th of N shares only, 1 <= I <= N.
         report: progress in images.
 
     Raises:
-        ConvRNNError: an image cannot be decoded, a worker failed, or no cluster answers.
+        ConvRNNError: an image cannot be decoded, a worker failed, or the cluster does not answer.
     """
     share = parse_task(task)
     # Workers compute on processor cores.
-    device = computing_device() if where.here else processor()
-    folder = folder_of(root, config, config.weights_sha256, device)
+    device = computing_device() if executor.in_process else processor()
+    folder = cache_folder(root, config, config.weights_sha256, device)
     remove_dead_temporaries(folder)
     parts = plan(data, config, folder)
-    mine = parts if share is None else parts[share[0] - 1 :: share[1]]
-    missing = [part for part in mine if not part.path.is_file()]
-    count = _Counting(mine, missing, report)
-    for part in _computed(missing, network, config, data, where):
-        count(part)
-    return Kept(folder, parts, len(missing), len(mine) - len(missing))
+    own = parts if share is None else parts[share[0] - 1 :: share[1]]
+    missing = [part for part in own if not part.path.is_file()]
+    progress = _Progress(own, missing, report)
+    for part in _compute(missing, network, config, data, executor):
+        progress.add(part)
+    return ExtractionResult(folder, parts, len(missing), len(own) - len(missing))
 
 
-def _computed(
+def _compute(
     missing: Sequence[Part],
     network: Callable[[], keras.Model],
     config: Config,
     data: PreparedSet,
-    where: Where,
+    executor: Executor,
 ) -> Iterator[Part]:
     if not missing:
         return
-    one_here = where.engine == "local" and len(missing) == 1 and computing_device() == processor()
-    if not where.here and not one_here:
-        yield from spread(missing, config, where)
+    # Starting a worker for one part takes longer than computing it here on the same processor.
+    alone = executor.engine == "local" and len(missing) == 1 and computing_device() == processor()
+    if not executor.in_process and not alone:
+        yield from compute_in_workers(missing, config, executor)
         return
     extractor = Extractor(network(), config, data)
     for part in missing:
@@ -126,8 +127,8 @@ def _computed(
         yield part
 
 
-class _Counting:
-    """Reports images of each split as its parts are done."""
+class _Progress:
+    """Reports the images of each split as parts are completed."""
 
     def __init__(self, parts: Sequence[Part], missing: Sequence[Part], report: Report) -> None:
         self._report, self._total, self._done = report, Counter[str](), Counter[str]()
@@ -137,22 +138,22 @@ class _Counting:
         for part in missing:
             self._done[part.split] -= len(part.rows)
         for split in self._total:
-            self._say(split)
+            self._show(split)
 
-    def __call__(self, part: Part) -> None:
+    def add(self, part: Part) -> None:
         self._done[part.split] += len(part.rows)
-        self._say(part.split)
+        self._show(part.split)
 
-    def _say(self, split: str) -> None:
+    def _show(self, split: str) -> None:
         self._report(f"features, {split}", self._done[split], self._total[split])
 
 
-class KeptFeatures:
-    """Kept features of a split, any row of any view, through the operating system's page cache.
+class FeatureStore:
+    """Random access to the cached features of a split, any row of any view, through the system's page cache.
 
     Args:
-        parts: from `keep`.
-        count: rows in the split.
+        parts: parts of the split, from `extract_features`.
+        count: number of rows of the split.
 
     Raises:
         ConvRNNError: a file cannot be read, or is damaged.
@@ -160,27 +161,27 @@ class KeptFeatures:
 
     def __init__(self, parts: Sequence[Part], count: int) -> None:
         self.views = 1 + max(part.view for part in parts)
-        self._maps = [_mapped(part) for part in parts]
-        self.shape: tuple[int, int] = self._maps[0].shape[1:]
+        self._arrays = [_memory_map(part) for part in parts]
+        self.shape: tuple[int, int] = self._arrays[0].shape[1:]
         self._part = np.full((self.views, count), -1, np.int32)
-        self._place = np.zeros((self.views, count), np.int64)
+        self._position = np.zeros((self.views, count), np.int64)
         for index, part in enumerate(parts):
             self._part[part.view, part.rows] = index
-            self._place[part.view, part.rows] = np.arange(len(part.rows))
+            self._position[part.view, part.rows] = np.arange(len(part.rows))
 
     def read(self, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """(n,) rows and their views -> (n, time, channels) float32."""
-        found = np.empty((len(rows), *self.shape), np.float32)
-        owners, places = self._part[views, rows], self._place[views, rows]
-        for owner in np.unique(owners):
-            chosen = owners == owner
-            found[chosen] = self._maps[owner][places[chosen]]
-        return found
+        """Return the features of rows (n,) in their views (n,): (n, time, channels) float32."""
+        features = np.empty((len(rows), *self.shape), np.float32)
+        parts, positions = self._part[views, rows], self._position[views, rows]
+        for part in np.unique(parts):
+            chosen = parts == part
+            features[chosen] = self._arrays[part][positions[chosen]]
+        return features
 
     def batches(
         self, rows: np.ndarray, views: np.ndarray, labels: np.ndarray, batch_size: int
     ) -> tf.data.Dataset:
-        """Batches of `(features, labels, rows)` in the given order; `views` is per row of the split."""
+        """Return batches of `(features, labels, rows)` in the given order, each row in its view of `views`."""
 
         def read(chunk: np.ndarray) -> np.ndarray:
             return self.read(chunk, views[chunk])
@@ -195,7 +196,7 @@ class KeptFeatures:
         return without_autotuning(dataset)
 
 
-def _mapped(part: Part) -> np.ndarray:
+def _memory_map(part: Part) -> np.ndarray:
     with read_hdf5(part.path, what="a file of cached features", remedy=REMEDY) as file:
         stored = file["features"]
         shape, offset = stored.shape, stored.id.get_offset()
@@ -208,6 +209,6 @@ def _mapped(part: Part) -> np.ndarray:
 
 
 def view_order(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Which view of each row an epoch shows: (count,); each image goes through all its views in turn."""
+    """Return the view of each row that an epoch uses, (count,); each image cycles through all its views."""
     start = generator(seed, Stream.VIEW_ORDER).integers(views, size=count)
     return (start + epoch) % views

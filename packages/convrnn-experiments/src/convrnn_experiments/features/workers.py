@@ -1,6 +1,6 @@
-"""Computing parts of kept features in other processes, on this machine or on others.
+"""Worker processes that compute parts of the cached features, on this machine or on others.
 
-Nothing slow is imported here: a worker reads its job before TensorFlow may be imported.
+Nothing slow is imported here, because a job sets the environment in which a worker imports TensorFlow.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +18,7 @@ import convrnn_model
 from convrnn_data import PreparedSet
 from convrnn_data.base.jobs import available_cores, run_jobs
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.features.plan import Part, Where
+from convrnn_experiments.features.plan import Executor, Part
 from convrnn_experiments.runs.config import Config, checked, weights_file
 from convrnn_experiments.runtime.tensorflow import SETTINGS, quiet_import
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """All that a worker needs to know to compute one part.
+    """Input of a worker for one part.
 
     Attributes:
-        part: what to compute.
-        config: with paths that hold in any folder.
-        environment: variables that are read while Keras and TensorFlow are imported.
-        threads: how many batches the worker computes side by side.
+        part: part to compute.
+        config: configuration with absolute paths.
+        environment: variables that Keras and TensorFlow read at import.
+        threads: number of batches that the worker computes in parallel.
     """
 
     part: Part
@@ -43,37 +43,41 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job. An error is kept as text, because not every engine passes exceptions on as they are."""
+    """Result of a job. An error is passed as text, because not every engine transmits exceptions unchanged."""
 
     part: Part
     error: str | None
 
 
-def spread(parts: Sequence[Part], config: Config, where: Where) -> Iterator[Part]:
-    """Compute parts in other processes, and yield each when its file is there.
+def compute_in_workers(parts: Sequence[Part], config: Config, executor: Executor) -> Iterator[Part]:
+    """Compute parts in other processes, and yield each part once its file exists.
 
     Args:
-        parts: none of them computed yet.
-        config: from `checked`; its set, its weights and the parts' folder lie where every worker sees them.
-        where: not here.
+        parts: parts that are not cached.
+        config: from `checked`. Every worker must see its prepared set, its weights and the cache folder.
+        executor: engine, workers and cluster.
 
     Raises:
-        ConvRNNError: what a worker ran into, or no cluster answers.
+        ConvRNNError: a worker failed, or the cluster does not answer.
     """
-    config = replace(
-        config,
+    config = config.replace(
         data=str(Path(config.data).absolute()),
         weights=str(weights_file(config.weights).absolute()),
         devices=(),
     )
     environment = _environment()
-    # A worker of a cluster is given a core; those of this machine share its cores.
-    threads = max(1, available_cores() // (where.workers or 1)) if where.engine == "local" else 1
+    # A cluster gives each worker a core; local workers share the cores of this machine.
+    threads = max(1, available_cores() // (executor.workers or 1)) if executor.engine == "local" else 1
     jobs = (Job(replace(part, path=part.path.absolute()), config, environment, threads) for part in parts)
     outcomes = run_jobs(
-        compute_part, jobs, len(parts), engine=where.engine, workers=where.workers, address=where.address
+        compute_part,
+        jobs,
+        len(parts),
+        engine=executor.engine,
+        workers=executor.workers,
+        address=executor.address,
     )
-    with contextlib.closing(outcomes):  # at once after an error, so that no worker goes on
+    with contextlib.closing(outcomes):  # stops all workers immediately after an error
         for outcome in outcomes:
             if outcome.error:
                 raise ConvRNNError(outcome.error)
@@ -81,73 +85,73 @@ def spread(parts: Sequence[Part], config: Config, where: Where) -> Iterator[Part
 
 
 def _environment() -> dict[str, str]:
-    """What a worker's Keras has to find so that it computes as this process' would.
+    """Return the variables with which a worker computes the same bytes as this process.
 
-    A worker has one core of a machine, so it leaves the GPU to others.
+    A worker has one core of a machine, so the GPU is hidden from it.
     """
     from convrnn_experiments.runtime.devices import VARIABLES
     from convrnn_model.backend import keras
 
     names = dict.fromkeys((*SETTINGS, *VARIABLES))
-    named = {name: os.environ[name] for name in names if name in os.environ}
-    return {**named, "KERAS_BACKEND": keras.config.backend(), "CUDA_VISIBLE_DEVICES": ""}
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
+    return {**inherited, "KERAS_BACKEND": keras.config.backend(), "CUDA_VISIBLE_DEVICES": ""}
 
 
-_ONE_AT_A_TIME = threading.Lock()
-"""A Dask worker may run several jobs in threads of one process, which has one network with one random stream."""
+_JOB_LOCK = threading.Lock()
+"""Serialises the jobs that a Dask worker runs in threads of one process, which share a network and a random stream."""
 
 
 def compute_part(job: Job) -> Outcome:
-    """Compute one part, whole or not at all; on any worker, which keeps the network for the next one."""
+    """Compute one part in a worker; its file is written atomically, and the network is reused by the next job."""
     try:
-        with _ONE_AT_A_TIME:
-            _make_ready(job)
-            from convrnn_experiments.features.fingerprint import require_folder
+        with _JOB_LOCK:
+            _set_up(job)
+            from convrnn_experiments.features.fingerprint import require_same_dependencies
 
-            require_folder(job.part.path.parent, job.config)
-            if not job.part.path.is_file():  # Another run may have been faster.
-                _extractor(job.config, max(job.threads, _threads_of_dask())).write(job.part)
+            require_same_dependencies(job.part.path.parent, job.config)
+            if not job.part.path.is_file():  # another run may have written it
+                _extractor(job.config, max(job.threads, _dask_threads())).write(job.part)
     except (ConvRNNError, convrnn_model.ConvRNNError) as error:
         return Outcome(job.part, f"{error} (on {platform.node()})")
     return Outcome(job.part, None)
 
 
-def _make_ready(job: Job) -> None:
-    """Let Keras be imported as the process that sent the job did; without effect where it is imported already."""
+def _set_up(job: Job) -> None:
+    """Import Keras with the settings of the process that sent the job, unless it is imported already."""
     os.environ.update(job.environment)
     with quiet_import():
-        from convrnn_experiments.features.extractor import one_thread_each
-    with contextlib.suppress(RuntimeError):  # TensorFlow has computed something already: an earlier job
-        one_thread_each()
+        from convrnn_experiments.features.extractor import use_one_thread_per_operation
+    with contextlib.suppress(RuntimeError):  # an earlier job has initialised TensorFlow
+        use_one_thread_per_operation()
 
 
-def _threads_of_dask() -> int:
-    """The threads of the Dask worker that this is, which come here one at a time; else 1."""
+def _dask_threads() -> int:
+    """Return the number of threads of this Dask worker, which `_JOB_LOCK` serialises; 1 in any other process."""
     if "distributed" in sys.modules:
         from distributed import get_worker
 
-        with contextlib.suppress(ValueError):  # no worker
+        with contextlib.suppress(ValueError):  # not in a worker
             return int(get_worker().state.nthreads)
     return 1
 
 
 @lru_cache(maxsize=1)
 def _extractor(config: Config, threads: int) -> "Extractor":
-    """The frozen network with its pictures, made once in a process.
+    """Return the extractor of a configuration, built once in a process.
 
     Raises:
-        ConvRNNError: this worker does not see the files that its job is about.
+        ConvRNNError: this worker does not see the files of the job.
     """
     from convrnn_experiments.features.extractor import Extractor
     from convrnn_experiments.runs.network import prepare_network
 
     data = PreparedSet(config.data)
-    found = checked(config, data)
-    for field in fields(config):
-        if (here := getattr(found, field.name)) != (sent := getattr(config, field.name)):
-            named = config.weights if field.name == "weights_sha256" else config.data
+    here = dict(checked(config, data))
+    for name, sent in config:
+        if here[name] != sent:
+            path = config.weights if name == "weights_sha256" else config.data
             raise ConvRNNError(
-                f"cannot use {named} on this worker: its {field.name} must be {sent}, got {here}. Put it on a disk "
+                f"cannot use {path} on this worker: its {name} must be {sent}, got {here[name]}. Put it on a disk "
                 "that every worker sees"
             )
     return Extractor(prepare_network(config, lambda line: None), config, data, threads)

@@ -30,7 +30,6 @@ A row of the table is one trial:
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +38,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import GRACE
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.observers.answer_files import answer_texts
+from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES, Misses
 from convrnn_experiments.observers.exclusions import EXCLUSIONS as EXCLUSIONS
 from convrnn_experiments.observers.exclusions import exclude as exclude
 from convrnn_experiments.observers.jatos import BEEPS, Problem, Session, read_text
@@ -46,18 +46,7 @@ from convrnn_experiments.observers.jatos import BEEPS, Problem, Session, read_te
 PRACTICE_TRIALS = 10
 """First trials of each block, and of the tutorial, that count for nothing."""
 
-MAX_UNREADABLE = 0.01
 _MOST_LISTED = 10
-
-Misses = Literal["chance", "wrong", "random", "answered"]
-
-MISSES: dict[str, str] = {
-    "chance": "a missed response scores 1/16, the probability that a random category is correct",
-    "wrong": "a missed response counts as wrong",
-    "random": "a missed response counts as a random category",
-    "answered": "missed trials are left out",
-}
-"""Convention -> its meaning, to complete a sentence."""
 
 CHANCE = 1 / len(CATEGORIES)
 

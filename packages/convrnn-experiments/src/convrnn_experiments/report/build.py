@@ -16,7 +16,7 @@ from convrnn_experiments.comparison.observer_group import People, read_people
 from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import Evaluation, read_evaluations
-from convrnn_experiments.observers.table import MAX_UNREADABLE, MISSES, Misses
+from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES, Misses
 from convrnn_experiments.report import canvas, comparison_tables, plots, sat_plots, tables
 from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.html import FIGURES, TABLES, Figure, Section, render

@@ -12,7 +12,7 @@ from convrnn_experiments.comparison.exits import FITTED, MEANING, Exits, describ
 from convrnn_experiments.comparison.observer_estimates import miss_rates
 from convrnn_experiments.comparison.observer_group import BEEP_TIMES, People, trial_keys
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
-from convrnn_experiments.observers.table import MISSES
+from convrnn_experiments.observers.conventions import MISSES
 from convrnn_experiments.report.tables import Table, as_markdown, people_notes, with_interval
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",

@@ -1,93 +1,29 @@
-"""What a training run is asked for, and whether it can work: known before anything slow is imported."""
+"""A training run's configuration: its command-line options, the check of `config.json`, and what it refers to.
 
-import re
+Nothing slow is imported, so that wrong options are refused at once.
+"""
+
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from convrnn_data import PreparedSet
 from convrnn_data.base.console import Report, silent
-from convrnn_data.base.schema import misfit
+from convrnn_data.base.options import Option
+from convrnn_data.base.validation import first_problem
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_model.variants import VARIANTS
 from convrnn_model.weights.inspection import inspect_weights
 from convrnn_model.weights.pretrained import PRETRAINED, fetch_weights
-from convrnn_model.variants import VARIANTS
 
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides what a training run gives; `config.json`.
-
-    Attributes are the options of `convrnn train`; `data_plan`, `weights_sha256` say what their paths held.
-    """
-
-    data: str
-    perturb: Regime
-    network: str = "bl"
-    width: float = 1.0
-    timesteps: int = 8
-    cumulative_readout: bool = False
-    weights: str = "none"
-    trainable: str = "readout"
-    stimulus_size: int = 224
-    image_size: int = 128
-    resize: int = 256
-    levels: tuple[float, ...] | None = None
-    epochs: int = 100
-    batch_size: int = 128
-    learning_rate: float = 0.005
-    epsilon: float = 0.1
-    views: int = 1
-    schedule: str = "constant"
-    warmup_epochs: float = 0.0
-    clip_norm: float | None = None
-    mixed_precision: bool = False
-    devices: tuple[str, ...] = ()
-    seed: int = 0
-    data_plan: str = ""
-    weights_sha256: str = ""
-
-    @property
-    def condition(self) -> Condition:
-        """The regime with this run's levels."""
-        return CONDITIONS[self.perturb].with_levels(self.levels)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as `config.json` holds them."""
-        return asdict(self) | {"perturb": str(self.perturb)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], path: Path) -> "Config":
-        """The inverse of `to_json`.
-
-        Raises:
-            ConvRNNError: names `path` and the keys that are missing or unknown.
-        """
-        values = _with_stimulus_size(values)
-        known = {field.name for field in fields(cls)}
-        if missing := known - set(values):
-            raise _foreign(path, f"{', '.join(sorted(missing))} missing")
-        if unknown := set(values) - known:
-            raise _foreign(path, f"unknown keys {', '.join(sorted(unknown))}")
-        if bad := misfit(values, _FORM):
-            raise _foreign(path, f"a value that does not fit: {bad}")
-        levels = values["levels"]
-        given = {
-            "perturb": Regime(values["perturb"]),
-            "levels": None if levels is None else tuple(levels),
-            "devices": tuple(values["devices"]),
-        }
-        config = cls(**{**values, **given})
-        try:
-            _ = config.condition  # Levels that the regime does not have.
-        except ConvRNNError as error:
-            raise ConvRNNError(
-                f"cannot read {path}: levels must be null or SDs that fit perturb, got {list(levels)} for "
-                f"{values['perturb']}. Start the run over with --force"
-            ) from error
-        return config
+STIMULUS_SIZE = 224
+"""Side of the published test set's stimuli, px."""
+TRAIN = ("train",)
+"""Command that has the options which do not change the features of a frozen network."""
 
 
 def default_resize(stimulus_size: int) -> int:
@@ -95,121 +31,206 @@ def default_resize(stimulus_size: int) -> int:
     return round(stimulus_size * 8 / 7)
 
 
-def _with_stimulus_size(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add the stimulus size to a configuration from before there was one: pictures were perturbed at image size."""
-    if "stimulus_size" in values or "image_size" not in values:
-        return values
-    return {**values, "stimulus_size": values["image_size"]}
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Return the numbers of `0,0.02,0.04`.
+
+    Raises:
+        ValueError: the text is something else.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"must be numbers separated by commas, such as 0,0.02,0.04, got {text!r}"
+        ) from None
 
 
-def _foreign(path: Path, found: str) -> ConvRNNError:
-    return ConvRNNError(
-        f"cannot read {path}: it must be a run's configuration as this version writes it, got {found}. Use the version "
-        "that wrote it, or start the run over with --force"
-    )
+def _parse_names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
 
 
-def from_options(
-    *,
-    data: Path,
-    perturb: Regime,
-    network: str,
-    timesteps: int,
-    stimulus_size: int,
-    image_size: int,
-    resize: int | None,
-    noise_sd: tuple[float, ...] | None,
-    blur_sd: tuple[float, ...] | None,
-    devices: str | None = None,
-    **others: Any,
-) -> Config:
-    """A configuration from the options of `convrnn train`, or of `convrnn features`, which has some of them.
+PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
+# Integers below 2**53 are floats without rounding.
+NonNegative = Annotated[float, Field(ge=0.0, lt=2**53)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
-    Args:
-        data: the prepared set.
-        perturb: the regime.
-        network: a variant's name.
-        timesteps: of bl; others have one.
-        stimulus_size: side of the square that is cropped and perturbed, px.
-        image_size: side of the network's input, px.
-        resize: shorter side before cropping, px; 8/7 of the stimulus size where not given.
-        noise_sd: levels, where others than the regime's own are wanted.
-        blur_sd: levels, as `noise_sd`.
-        devices: names between commas.
-        others: attributes of `Config` that are options as they are.
+
+class Config(BaseModel):
+    """Everything that decides the result of a training run; the content of `config.json`.
+
+    Attributes with an `Option` are options of `convrnn train`; those that change the features of a frozen network are
+    options of `convrnn features` too.
+
+    Attributes:
+        levels: training levels of the regime, if not its own; see `LevelOptions`.
+        data_plan: hash of the plan of the prepared set `data`.
+        weights_sha256: of the weights file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    data: Annotated[
+        str,
+        Option(
+            "A prepared set, from `convrnn-data prepare`.",
+            argument=True,
+            metavar="DATA",
+            type=Path,
+            parse=str,
+        ),
+    ]
+    perturb: Annotated[Regime, Field(strict=False), Option("The regime to train under.")]
+    network: Annotated[Literal["bl", "b", "b_k", "b_f", "b_d"], Option("Which network.")] = "bl"
+    width: Annotated[float, Field(ge=0.001, lt=2**53), Option("Factor on the filters of every layer.")] = 1.0
+    timesteps: Annotated[PositiveInt, Option("Time steps of bl.")] = 8
+    cumulative_readout: Annotated[
+        bool, Option("Sum the readouts up to each time step.", commands=TRAIN)
+    ] = False
+    weights: Annotated[str, Option("bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")] = "bl_imagenet"
+    trainable: Annotated[
+        Literal["readout", "all"], Option("The readout on frozen features, or all.", commands=TRAIN)
+    ] = "readout"
+    stimulus_size: Annotated[
+        PositiveInt,
+        Option("Side of the pictures that are cropped and perturbed, px; that of the test set."),
+    ] = STIMULUS_SIZE
+    image_size: Annotated[
+        PositiveInt,
+        Option("Side of the network's input, px, to which perturbed pictures are resized."),
+    ] = 128
+    resize: Annotated[
+        int,
+        Field(gt=0, lt=2**31),
+        Option("Shorter side before cropping, px.", show_default="8/7 of the stimulus size"),
+    ] = default_resize(STIMULUS_SIZE)
+    levels: Annotated[tuple[Annotated[float, Field(lt=2**53)], ...] | None, Field(strict=False)] = None
+    epochs: Annotated[PositiveInt, Option(commands=TRAIN)] = 100
+    batch_size: Annotated[PositiveInt, Option(commands=TRAIN)] = 128
+    learning_rate: Annotated[NonNegative, Option("Adam's, at its highest.", commands=TRAIN)] = 0.005
+    epsilon: Annotated[NonNegative, Option("Adam's.", commands=TRAIN)] = 0.1
+    views: Annotated[
+        PositiveInt, Option("Views kept of each image (readout training).", after="epochs")
+    ] = 4
+    schedule: Annotated[
+        Literal["constant", "cosine"], Option("Learning rate after the warm-up.", commands=TRAIN)
+    ] = "constant"
+    warmup_epochs: Annotated[
+        NonNegative, Option("Epochs of linear rise of the learning rate.", commands=TRAIN)
+    ] = 0.0
+    clip_norm: Annotated[
+        float | None, Field(ge=0.0, lt=2**53), Option("Clip the gradient to this norm.", commands=TRAIN)
+    ] = None
+    mixed_precision: Annotated[bool, Option("Compute in bfloat16; weights stay float32.")] = False
+    devices: Annotated[
+        tuple[str, ...],
+        Field(strict=False),
+        Option(
+            "Such as GPU:0,GPU:1; they share every batch.",
+            type=str,
+            parse=_parse_names,
+            show_default="all GPUs",
+            commands=TRAIN,
+        ),
+    ] = ()
+    seed: Annotated[Seed, Option()] = 0
+    data_plan: str = ""
+    weights_sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_resize(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Set the one default that depends on another value."""
+        size = values.get("stimulus_size")
+        return values if type(size) is not int else {"resize": default_resize(size)} | values
+
+    @model_validator(mode="after")
+    def _require_fitting_levels(self) -> Self:
+        _ = self.condition
+        return self
+
+    @property
+    def condition(self) -> Condition:
+        """The regime with this run's levels."""
+        return CONDITIONS[self.perturb].with_levels(self.levels)
+
+    @property
+    def exits(self) -> int:
+        """Number of readouts: time steps, or 1 for a feedforward network."""
+        return self.timesteps if self.network == "bl" else 1
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a configuration with other values, checked like this one."""
+        return type(self)(**(dict(self) | changes))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as `config.json` holds them."""
+        return self.model_dump() | {"perturb": str(self.perturb)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], path: Path) -> Self:
+        """Invert `to_json`.
+
+        Raises:
+            ConvRNNError: names `path` and the first entry that is missing, unknown or wrong.
+        """
+        values = dict(values)
+        if "stimulus_size" not in values and "image_size" in values:
+            # Before there was a stimulus size, pictures were perturbed at image size.
+            values["stimulus_size"] = values["image_size"]
+        if missing := cls.model_fields.keys() - values.keys():
+            raise _foreign(path, f"entries {', '.join(sorted(missing))} are required, got none")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise _foreign(path, first_problem(error)) from error
+        except ConvRNNError as error:
+            raise ConvRNNError(
+                f"cannot read {path}: levels must be null or SDs that fit perturb, got {list(values['levels'])} for "
+                f"{values['perturb']}. Start the run over with --force"
+            ) from error
+
+
+@dataclass(frozen=True)
+class LevelOptions:
+    """Training levels on the command line, which has an option for each regime that has levels."""
+
+    noise_sd: Annotated[
+        tuple[float, ...] | None,
+        Option("Noise levels, such as 0,0.02,0.04.", type=str | None, parse=parse_numbers, after="resize"),
+    ] = None
+    blur_sd: Annotated[
+        tuple[float, ...] | None,
+        Option("Blur levels in px, such as 0,1.5,3.", type=str | None, parse=parse_numbers, after="noise_sd"),
+    ] = None
+
+
+def from_options(config: Config, options: LevelOptions) -> Config:
+    """Complete the configuration that the options of `convrnn train` or `convrnn features` give.
 
     Raises:
         ConvRNNError: levels of another regime.
     """
-    return Config(
-        data=str(data),
-        perturb=perturb,
-        network=network,
-        timesteps=timesteps if network == "bl" else 1,
-        stimulus_size=stimulus_size,
-        image_size=image_size,
-        resize=default_resize(stimulus_size) if resize is None else resize,
-        levels=_levels(perturb, {Regime.NOISE: noise_sd, Regime.BLUR: blur_sd}),
-        devices=tuple(devices.split(",")) if devices else (),
-        **others,
+    levels = {Regime.NOISE: options.noise_sd, Regime.BLUR: options.blur_sd}
+    for regime, given in levels.items():
+        if given is not None and regime != config.perturb:
+            raise ConvRNNError(
+                f"cannot set levels: --{regime}-sd needs --perturb {regime}, got --perturb {config.perturb}. Remove "
+                f"--{regime}-sd"
+            )
+    return config.replace(levels=levels.get(config.perturb), timesteps=config.exits)
+
+
+def _foreign(path: Path, problem: str) -> ConvRNNError:
+    return ConvRNNError(
+        f"cannot read {path}: {problem}. Use the version that wrote it, or start the run over with --force"
     )
 
 
-def _levels(regime: Regime, given: Mapping[Regime, tuple[float, ...] | None]) -> tuple[float, ...] | None:
-    for its, levels in given.items():
-        if levels is not None and its != regime:
-            raise ConvRNNError(
-                f"cannot set levels: --{its}-sd needs --perturb {its}, got --perturb {regime}. Remove --{its}-sd"
-            )
-    return given.get(regime)
-
-
-def _one_of(*choices: str) -> re.Pattern[str]:
-    return re.compile("|".join(choices))
-
-
-_NONE = type(None)
-_AT_LEAST_1 = range(1, 2**31)
-_FORM = {
-    "data": str,
-    "perturb": _one_of(*Regime),
-    "network": _one_of(*(name.removesuffix("_net") for name in VARIANTS)),
-    "width": float,
-    "timesteps": _AT_LEAST_1,
-    "cumulative_readout": bool,
-    "weights": str,
-    "trainable": _one_of("readout", "all"),
-    "stimulus_size": _AT_LEAST_1,
-    "image_size": _AT_LEAST_1,
-    "resize": _AT_LEAST_1,
-    "levels": (_NONE, [float]),
-    "epochs": _AT_LEAST_1,
-    "batch_size": _AT_LEAST_1,
-    "learning_rate": float,
-    "epsilon": float,
-    "views": _AT_LEAST_1,
-    "schedule": _one_of("constant", "cosine"),
-    "warmup_epochs": float,
-    "clip_norm": (_NONE, float),
-    "mixed_precision": bool,
-    "devices": [str],
-    "seed": range(2**63),
-    "data_plan": str,
-    "weights_sha256": str,
-}
-"""What the values in `config.json` may be."""
-
-
-def exits(config: Config) -> int:
-    """How many readouts the network has: its time steps, or 1 for a feedforward one."""
-    return config.timesteps if config.network == "bl" else 1
-
-
 def checked(config: Config, data: PreparedSet, report: Report = silent) -> Config:
-    """The configuration with what its paths hold; fetches published weights, and writes nothing else.
+    """Return the configuration with hashes of what its paths hold; downloads published weights if necessary.
 
     Raises:
-        ConvRNNError: options that do not go together, a split that is missing, weights of another network.
+        ConvRNNError: options exclude each other, a split is missing, or the weights are of another network.
     """
     if config.trainable == "readout" and config.weights == "none":
         raise ConvRNNError(
@@ -219,7 +240,7 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
     _require_shrinking(config)
     for split in ("train", "val"):
         require_split(data, split)
-    config = replace(config, data_plan=data.plan_hash)
+    config = config.replace(data_plan=data.plan_hash)
     if config.weights == "none":
         return config
     path = weights_file(config.weights, report)
@@ -229,14 +250,14 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
     if (info.variant, info.filters) != (wanted.name, filters):
         raise ConvRNNError(
             f"cannot use the weights {path}: --network {config.network} --width {config.width:g} needs {wanted.name} "
-            f"with filters {_spelt(filters)}, got {info.variant} with filters {_spelt(info.filters)}. Change "
+            f"with filters {_joined(filters)}, got {info.variant} with filters {_joined(info.filters)}. Change "
             "--network, --width or --weights"
         )
-    return replace(config, weights_sha256=info.sha256)
+    return config.replace(weights_sha256=info.sha256)
 
 
 def _require_shrinking(config: Config) -> None:
-    """Raises ConvRNNError where a crop would not fit into the photograph, or the network's input not into the crop."""
+    """Raise ConvRNNError if the crop is larger than the photograph, or the network's input larger than the crop."""
     if config.resize < config.stimulus_size:
         raise ConvRNNError(
             f"cannot crop images: --resize must be at least --stimulus-size {config.stimulus_size}, got "
@@ -249,16 +270,16 @@ def _require_shrinking(config: Config) -> None:
         )
 
 
-def _spelt(filters: tuple[int, ...]) -> str:
+def _joined(filters: tuple[int, ...]) -> str:
     return "-".join(str(number) for number in filters)
 
 
 def weights_file(weights: str, report: Report = silent) -> Path:
-    """A path, or a published name such as bl_imagenet, as a file; downloads what is not in the cache."""
+    """Return the file of a path or of a published name such as bl_imagenet, downloaded if it is not cached."""
     return fetch_weights(weights, report=report) if weights in PRETRAINED else Path(weights)
 
 
 def require_split(data: PreparedSet, split: str) -> None:
-    """Raises ConvRNNError where a prepared set has no such split, or an empty one."""
+    """Raise ConvRNNError if a prepared set does not have a split, or the split is empty."""
     if split not in data.splits or not len(data.table(split)):
         raise ConvRNNError(data.why_empty(split))

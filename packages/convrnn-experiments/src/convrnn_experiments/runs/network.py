@@ -1,4 +1,4 @@
-"""The network that a configuration describes: built, and with its weights loaded."""
+"""Build the network of a configuration and load its weights."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from convrnn_model.backend import keras
 
 
 def build_network(config: Config) -> keras.Model:
-    """The network that a configuration describes, 16 classes, freshly initialised."""
+    """Build the network of a configuration with 16 classes and initial weights."""
     shape = (config.image_size, config.image_size, 3)
     build = getattr(convrnn_model, f"{config.network}_net")
     if config.network == "bl":
@@ -20,21 +20,21 @@ def build_network(config: Config) -> keras.Model:
     return build(shape, len(CATEGORIES), width=config.width)
 
 
-def prepare_network(config: Config, say: Callable[[str], None]) -> keras.Model:
-    """Build the network and load its weights, saying in one line what was loaded."""
+def prepare_network(config: Config, echo: Callable[[str], None]) -> keras.Model:
+    """Build the network of a configuration, load its weights, and print one line on them."""
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if config.mixed_precision else "float32")
     with strategy(config.devices).scope():
         network = build_network(config)
     if config.weights == "none":
-        say(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
+        echo(f"weights: none; {config.network} at width {config.width:g} starts from seed {config.seed}")
     else:
         path = weights_file(config.weights)
         info = inspect_weights(path)
-        foreign = info.classes != len(CATEGORIES)
-        loaded = load_weights(network, path, readout="skip" if foreign else "strict")
-        readout = f"its {info.classes}-class readout left out, a new one" if foreign else "its readout kept"
-        say(
+        other_classes = info.classes != len(CATEGORIES)
+        loaded = load_weights(network, path, readout="skip" if other_classes else "strict")
+        readout = f"its {info.classes}-class readout left out, a new one" if other_classes else "its readout kept"
+        echo(
             f"weights: {path}: {info.variant}, {info.dataset or 'no published set'}, "
             f"{len(loaded.loaded)} arrays; {readout}"
         )

@@ -1,4 +1,4 @@
-"""Training a network, or its readout alone, under one regime."""
+"""Training loop for a whole network, or for its readout on cached features."""
 
 import math
 import time
@@ -15,8 +15,8 @@ from convrnn_data.base.console import Report, silent
 from convrnn_data.base.random_streams import Stream
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import pooled_model
-from convrnn_experiments.features.plan import HERE, Where
-from convrnn_experiments.features.store import KeptFeatures, keep, view_order
+from convrnn_experiments.features.plan import IN_PROCESS, Executor
+from convrnn_experiments.features.store import FeatureStore, extract_features, view_order
 from convrnn_experiments.images.batches import (
     Pictures,
     batches,
@@ -30,7 +30,8 @@ from convrnn_experiments.images.batches import (
 from convrnn_experiments.images.perturbations import Perturb
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import START_OVER, Run, read_hdf5, written
-from convrnn_experiments.runtime.processes import Processes, strategy
+from convrnn_experiments.runtime.process_group import ProcessGroup
+from convrnn_experiments.runtime.processes import strategy
 from convrnn_experiments.training.checkpoint import load_state, save_state
 from convrnn_experiments.training.objectives import (
     FILLER,
@@ -45,25 +46,25 @@ from convrnn_model import ConvRNNError as WeightsError
 from convrnn_model import load_weights, names, save_weights
 from convrnn_model.backend import keras, ops
 
-ALONE = Processes()
-Say = Callable[[str], None]
+ALONE = ProcessGroup()
+Echo = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the loop over epochs needs to know of what is trained.
+    """Model and data of a training.
 
     Attributes:
-        model: batches of what `shown` yields -> logits (batch, time, classes).
-        shown: epoch -> batches of (input, labels, rows), every training image once.
-        held_out: the validation split, the same in every epoch.
-        labels: (n,) of the training split.
-        perturbation: the layer that draws within the model, if it does.
+        model: model from the inputs of the datasets to logits (batch, time, classes).
+        training: function from an epoch to its batches of (input, labels, rows), every image once.
+        validation: batches of the validation split, the same in every epoch.
+        labels: (n,) labels of the training split.
+        perturbation: layer of the model that makes random draws, if there is one.
     """
 
     model: keras.Model
-    shown: Callable[[int], tf.data.Dataset]
-    held_out: tf.data.Dataset
+    training: Callable[[int], tf.data.Dataset]
+    validation: tf.data.Dataset
     labels: np.ndarray
     perturbation: Perturb | None = None
 
@@ -73,56 +74,56 @@ def whole_network_task(
     config: Config,
     training: Pictures,
     validation: Pictures,
-    processes: Processes = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> Task:
-    """Train on pictures: each epoch a new order, new crops and flips, new perturbations."""
+    """Task of training on images: each epoch has a new order, new crops and flips, and new perturbations."""
     pooled, perturbation = pooled_model(network, config)
     model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
     frame = frame_of(config)
-    size = config.batch_size // processes.count
+    size = config.batch_size // group.processes
 
     def own(rows: np.ndarray) -> np.ndarray:
-        return rows_of_process(rows, config.batch_size, index=processes.index, count=processes.count)
+        return rows_of_process(rows, config.batch_size, index=group.process, count=group.processes)
 
-    def shown(epoch: int) -> tf.data.Dataset:
+    def training_batches(epoch: int) -> tf.data.Dataset:
         rows = epoch_rows(len(training), seed=config.seed, epoch=epoch)
         jitter = epoch_jitter(len(training), seed=config.seed, epoch=epoch)
         return batches(training, frame, size, rows=own(rows), jitter=jitter)
 
-    held_out = batches(validation, frame, size, rows=own(np.arange(len(validation))))
-    return Task(model, shown, held_out, training.labels, perturbation)
+    validation_batches = batches(validation, frame, size, rows=own(np.arange(len(validation))))
+    return Task(model, training_batches, validation_batches, training.labels, perturbation)
 
 
 def readout_task(
     network: keras.Model,
     config: Config,
     data: PreparedSet,
-    kept: Path,
+    features: Path,
     report: Report = silent,
-    where: Where = HERE,
+    executor: Executor = IN_PROCESS,
 ) -> Task:
-    """Train the readout on pooled features, which are computed first where they are not kept yet."""
-    there = keep(lambda: network, config, data, kept, where=where, report=report)
-    labels, held_labels = (data.table(split).labels for split in ("train", "val"))
-    training = KeptFeatures(there.of("train"), len(labels))
-    validation = KeptFeatures(there.of("val"), len(held_labels))
+    """Task of training the readout on pooled features; computes those that are not cached."""
+    extracted = extract_features(lambda: network, config, data, features, executor=executor, report=report)
+    labels, validation_labels = (data.table(split).labels for split in ("train", "val"))
+    training = FeatureStore(extracted.of("train"), len(labels))
+    validation = FeatureStore(extracted.of("val"), len(validation_labels))
     pooled = keras.Input(training.shape, dtype="float32", name="pooled")
     model = keras.Model(pooled, _logits(network, config, pooled))
 
-    def shown(epoch: int) -> tf.data.Dataset:
+    def training_batches(epoch: int) -> tf.data.Dataset:
         rows = epoch_rows(len(labels), seed=config.seed, epoch=epoch)
         views = view_order(len(labels), training.views, seed=config.seed, epoch=epoch)
         return training.batches(rows, views, labels, config.batch_size)
 
-    every = np.arange(len(held_labels))
-    held_out = validation.batches(every, np.zeros_like(every), held_labels, config.batch_size)
-    return Task(model, shown, held_out, labels)
+    rows = np.arange(len(validation_labels))
+    validation_batches = validation.batches(rows, np.zeros_like(rows), validation_labels, config.batch_size)
+    return Task(model, training_batches, validation_batches, labels)
 
 
 def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
-    """Pooled (batch, time, channels) -> logits through the network's one shared readout.
+    """Apply the readout, which all time steps share, to pooled features (batch, time, channels): logits.
 
-    Softmax is left to the loss, where its logarithm is exact.
+    The loss applies softmax, because its logarithm is exact there.
     """
     logits = ops.cast(network.get_layer(names.READOUT)(pooled), "float32")
     return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
@@ -134,40 +135,40 @@ def train(
     run: Run,
     data: PreparedSet,
     *,
-    kept: Path,
-    say: Say,
+    features: Path,
+    echo: Echo,
     report: Report = silent,
-    processes: Processes = ALONE,
-    where: Where = HERE,
+    group: ProcessGroup = ALONE,
+    executor: Executor = IN_PROCESS,
 ) -> None:
-    """Train, validating on the validation split after each epoch; goes on where the run's checkpoint stands.
+    """Train a network and validate it after each epoch; resumes from the run's checkpoint, if there is one.
 
     Args:
-        network: from `networks.prepare_network`.
-        config: what to train, from `checked`.
-        run: its folder, from `runs.start`.
-        data: a prepared set with a training and a validation split.
-        kept: folder for kept features.
-        say: told what was loaded, and each epoch's figures.
+        network: from `runs.network.prepare_network`.
+        config: from `runs.config.checked`.
+        run: from `runs.folder.start`.
+        data: prepared set with a training and a validation split.
+        features: folder of cached features.
+        echo: prints the figures of each epoch.
         report: progress in images and batches.
-        processes: from `distribution.join`, where several train together; the first one writes.
-        where: where kept features are computed.
+        group: processes that train together; the first one writes.
+        executor: where cached features are computed.
 
     Raises:
-        ConvRNNError: an image cannot be decoded, the loss is no number, the checkpoint is damaged.
+        ConvRNNError: an image cannot be decoded, the loss is not finite, or the checkpoint is damaged.
     """
     with strategy(config.devices).scope():
         if config.trainable == "readout":
-            task = readout_task(network, config, data, kept, report, where)
+            task = readout_task(network, config, data, features, report, executor)
         else:
-            shown = pictures_of(data, "train"), pictures_of(data, "val")
-            task = whole_network_task(network, config, *shown, processes)
+            training, validation = pictures_of(data, "train"), pictures_of(data, "val")
+            task = whole_network_task(network, config, training, validation, group)
         compile_task(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
-    first, best = _reached(run, state)
+    first, best = _restore(run, state)
     history = run.history()[:first]
     if first:
-        say(f"resuming after epoch {first} of {config.epochs}")
+        echo(f"resuming after epoch {first} of {config.epochs}")
     for epoch in range(first, config.epochs):
         history.append(run_epoch(task, config, epoch, report))
         if not np.isfinite(history[-1]["val_loss"]):
@@ -175,25 +176,25 @@ def train(
                 f"training in {run.path} diverged: the loss must be finite, got "
                 f"{history[-1]['val_loss']} after epoch {epoch + 1}. Lower --learning-rate"
             )
-        found = Score.of(history[-1])
-        if processes.writes:
-            if found > best:
+        score = Score.of(history[-1])
+        if group.is_writer:
+            if score > best:
                 save_weights(network, run.best)
             run.write_history(history)
-            accuracy, negative_loss = max(found, best)
+            accuracy, negative_loss = max(score, best)
             save_state(run, state, epoch=epoch + 1, best_accuracy=accuracy, best_loss=-negative_loss)
             log_tensorboard(run.path / "tensorboard", history[-1])
-        best = max(found, best)
-        say(epoch_line(history[-1], config.epochs))
-    _finish(network, run, processes)
+        best = max(score, best)
+        echo(epoch_line(history[-1], config.epochs))
+    _finish(network, run, group)
 
 
 class Score(NamedTuple):
-    """How good an epoch is, in order of importance.
+    """Criterion for the best epoch: validation accuracy first, then validation loss.
 
     Attributes:
-        accuracy: balanced accuracy on the validation split, mean over time steps.
-        negative_loss: the negative validation loss, which decides between equal accuracies.
+        accuracy: balanced accuracy, mean over time steps.
+        negative_loss: negative loss.
     """
 
     accuracy: float = -math.inf
@@ -201,29 +202,29 @@ class Score(NamedTuple):
 
     @classmethod
     def of(cls, row: Mapping[str, float]) -> "Score":
-        """Score a row of the history."""
+        """Return the score of a row of the history."""
         return cls(float(np.mean(_by_step(row, "val_balanced_accuracy"))), -row["val_loss"])
 
 
-def _reached(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
-    """Restore a training from its checkpoint; returns the epochs done and the best score so far.
+def _restore(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
+    """Restore a training from its checkpoint; returns the number of completed epochs and the best score so far.
 
     Raises:
-        ConvRNNError: the checkpoint is damaged, or of a version that chose epochs in another way.
+        ConvRNNError: the checkpoint is damaged, or of a version that chose the best epoch by another criterion.
     """
-    reached = load_state(run, state)
-    if reached is None:
+    progress = load_state(run, state)
+    if progress is None:
         return 0, Score()
-    if missing := {"epoch", "best_accuracy", "best_loss"} - set(reached):
+    if missing := {"epoch", "best_accuracy", "best_loss"} - set(progress):
         raise ConvRNNError(
             f"cannot resume from {run.checkpoint}: its attributes must include {', '.join(sorted(missing))}, got those "
             f"of an earlier version. {START_OVER}"
         )
-    return int(reached["epoch"]), Score(reached["best_accuracy"], -reached["best_loss"])
+    return int(progress["epoch"]), Score(progress["best_accuracy"], -progress["best_loss"])
 
 
 def compile_task(task: Task, config: Config) -> None:
-    """Compile a task's model with this configuration's optimiser and the time-averaged loss."""
+    """Compile the model of a task with the configured optimiser and the time-averaged loss."""
     steps = -(-len(task.labels) // config.batch_size)
     rate = learning_rate(
         config.learning_rate,
@@ -234,52 +235,52 @@ def compile_task(task: Task, config: Config) -> None:
     optimizer = keras.optimizers.Adam(rate, epsilon=config.epsilon, global_clipnorm=config.clip_norm)
     exits = range(task.model.output_shape[1])
     metrics = [kind(index) for kind in (BalancedExitAccuracy, ExitAccuracy) for index in exits]
-    # XLA halves the speed of TensorFlow's convolutions on CPUs; JAX is nothing without it.
-    compiled = "auto" if keras.backend.backend() == "jax" else False
+    # XLA halves the speed of TensorFlow's convolutions on CPUs; JAX depends on it.
+    jit_compile = "auto" if keras.backend.backend() == "jax" else False
     task.model.compile(
         optimizer,
         TimeAveragedCrossentropy(),
         metrics=metrics,
         weighted_metrics=[MeanLoss()],
-        jit_compile=compiled,
+        jit_compile=jit_compile,
     )
     optimizer.build(task.model.trainable_variables)
 
 
 def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -> dict[str, float]:
-    """One epoch and its validation: a row of the history."""
-    began = time.monotonic()
+    """Train for one epoch and validate; returns a row of the history."""
+    start = time.monotonic()
     weights = balanced_weights(task.labels)
-    shown = weighted(task.shown(epoch), weights)
+    training = weighted(task.training(epoch), weights)
     try:
         fitted = task.model.fit(
-            shown,
+            training,
             initial_epoch=epoch,
             epochs=epoch + 1,
-            validation_data=weighted(task.held_out, weights),
-            shuffle=False,  # the order is ours already
-            callbacks=[_Streams(task.perturbation, epoch, report, len(shown))],
+            validation_data=weighted(task.validation, weights),
+            shuffle=False,  # the dataset is shuffled already
+            callbacks=[_EpochStreams(task.perturbation, epoch, report, len(training))],
             verbose=0,
         )
     except tf.errors.OpError as error:
-        if found := unreadable(error, config.data):
-            raise found from error
+        if cause := unreadable(error, config.data):
+            raise cause from error
         raise
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
     for name in ("loss", "val_loss"):
-        # Keras weighs batches by rows, fillers included, and adds the penalty on kernels.
+        # Keras' own loss counts filler rows, and includes the penalty on kernels.
         logs[name] = logs.pop(name.replace("loss", "crossentropy"))
     rate = task.model.optimizer.learning_rate
     return {
         "epoch": epoch + 1,
         **logs,
         "learning_rate": float(rate.numpy()),
-        "seconds": round(time.monotonic() - began, 3),
+        "seconds": round(time.monotonic() - start, 3),
     }
 
 
-class _Streams(keras.callbacks.Callback):
-    """Sets where in its stream of draws the perturbation stands; the same validation noise after every epoch."""
+class _EpochStreams(keras.callbacks.Callback):
+    """Starts the random streams of an epoch. Every validation draws the same noise."""
 
     def __init__(self, perturbation: Perturb | None, epoch: int, report: Report, total: int) -> None:
         super().__init__()
@@ -297,8 +298,8 @@ class _Streams(keras.callbacks.Callback):
         self.report_progress(f"epoch {self.epoch + 1}", batch + 1, self.total)
 
 
-def weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
-    """(input, labels, rows) -> (input, labels, weight of each image's class); a row of -1 becomes a filler."""
+def weighted(dataset: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
+    """Map (input, labels, rows) to (input, labels, class weights); a row of -1 becomes a filler."""
     table = tf.constant(weights)
 
     def weigh(
@@ -307,21 +308,21 @@ def weighted(shown: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
         real = rows >= 0
         return images, tf.where(real, labels, FILLER), tf.where(real, tf.gather(table, labels), 0.0)
 
-    return shown.map(weigh)
+    return dataset.map(weigh)
 
 
-def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
-    """Write last and best weights and the model; `weights.h5` comes last and says that all is there."""
-    if processes.writes:
+def _finish(network: keras.Model, run: Run, group: ProcessGroup) -> None:
+    """Write last and best weights and the model. `weights.h5` is written last, as it marks a run as finished."""
+    if group.is_writer:
         save_weights(network, run.path / "weights_last.h5")
-    processes.together("best weights are written")
+    group.wait("best weights are written")
     with read_hdf5(run.best, what="a file of the best weights", remedy=START_OVER):
-        pass  # Damage is refused here, with what helps in a training.
+        pass  # reports damage with the remedy for a training run
     try:
         load_weights(network, run.best)
     except WeightsError as error:
         raise ConvRNNError(f"cannot load {run.best}: {error} {START_OVER}") from error
-    if not processes.writes:
+    if not group.is_writer:
         return
     with written(run.path / "model.keras") as path:
         whole = run.checkpoint.with_name("model.keras")  # Keras takes the format from the ending
@@ -331,7 +332,7 @@ def _finish(network: keras.Model, run: Run, processes: Processes) -> None:
 
 
 def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
-    """One epoch's figures as TensorBoard events."""
+    """Write the figures of an epoch as TensorBoard events."""
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=int(row["epoch"])):
         for name, value in row.items():
@@ -340,7 +341,7 @@ def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
 
 
 def epoch_line(row: Mapping[str, float], epochs: int) -> str:
-    """One epoch in one line."""
+    """Format the figures of an epoch as one line."""
     balanced, raw = (
         " ".join(f"{100 * value:.1f}" for value in _by_step(row, name))
         for name in ("val_balanced_accuracy", "val_accuracy")
@@ -353,5 +354,5 @@ def epoch_line(row: Mapping[str, float], epochs: int) -> str:
 
 
 def _by_step(row: Mapping[str, float], name: str) -> list[float]:
-    """A column of the history at each time step."""
+    """Return a column of the history at each time step."""
     return [value for column, value in row.items() if column.startswith(f"{name}_exit")]

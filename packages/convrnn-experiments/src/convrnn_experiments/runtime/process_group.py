@@ -1,0 +1,40 @@
+"""Processes that train a network together."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from convrnn_data.base.options import Option
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """This process's place among the processes that split every batch between them; by default it is alone.
+
+    Attributes:
+        coordinator: HOST:PORT of the first process.
+        processes: number of processes.
+        process: number of this process, from 0.
+    """
+
+    coordinator: Annotated[
+        str | None,
+        Option("HOST:PORT of the first of several processes (KERAS_BACKEND=jax).", after="devices"),
+    ] = None
+    processes: Annotated[
+        int, Field(ge=1), Option("How many processes share every batch.", after="coordinator")
+    ] = 1
+    process: Annotated[int, Field(ge=0), Option("This one's number, from 0.", after="processes")] = 0
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process writes the files of the run."""
+        return self.process == 0
+
+    def wait(self, event: str) -> None:
+        """Block until every process has reached the same call, which `event` identifies."""
+        if self.processes > 1:
+            from jax.experimental import multihost_utils
+
+            multihost_utils.sync_global_devices(event)
