@@ -1,7 +1,7 @@
-"""Commands at work in processes of their own, which can be killed at any moment, or before any file operation.
+"""Commands in processes of their own, with a fault before a chosen file operation.
 
-Processes are forked from one that has done the imports already, so that it is the work that is killed, not the
-seconds of an import; everything else is as the command does it.
+Processes are forked from a server that has imported everything, so that a fault hits the work and not the seconds of an
+import.
 """
 
 import atexit
@@ -9,13 +9,10 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-import re
 import resource
 import signal
-import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,112 +20,121 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from jobs import Seen
-
-DATA_MODULES = ("convrnn_data.cli", "convrnn_data.sample.sample", "numpy.ma")
-NETWORK_MODULES = (
-    "convrnn_experiments.cli",
-    "convrnn_experiments.evaluation.predict",
-    "convrnn_experiments.report.build",
-    "convrnn_experiments.evaluation.trials",
-    "convrnn_experiments.training.loop",
+PRELOADED = (
+    *("convrnn_data.cli", "convrnn_data.sample.sample", "numpy.ma", "convrnn_experiments.cli"),
+    *("convrnn_experiments.evaluation.predict", "convrnn_experiments.evaluation.trials"),
+    *(
+        "convrnn_experiments.report.build",
+        "convrnn_experiments.training.loop",
+        "faults.processes",
+        "faults.warm",
+    ),
 )
-ONE_THREAD = {
+ENVIRONMENT = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))),
 }
-LIMIT = 1800
-"""Seconds after which a command is taken to hang: it then has no exit code, and is killed."""
+LIMIT = 600
+"""Seconds after which a command counts as hung and is killed."""
+
 STEP = 0.004
 """Seconds between two looks at a process."""
 
-OPERATIONS = {
-    "open": "writing",
-    "os.mkdir": "making",
-    "os.rename": "renaming to",
-    "os.remove": "removing",
-    "os.rmdir": "removing",
+PATH_ARGUMENT = {
+    "open": 0,
+    "os.mkdir": 0,
+    "os.rename": 1,
+    "os.remove": 0,
+    "os.rmdir": 0,
+    "os.link": 1,
+    "os.symlink": 1,
 }
-"""What Python tells its audit hooks, and how it is called here. HDF5 and TensorFlow open files past it."""
+"""Audit events of file operations, each with the index of its path. HDF5 and TensorFlow open files unseen."""
 
-TEMPORARY = re.compile(r"^\.(.+)\.[^.]+\.\d+\.tmp$")
-MANY = re.compile(r"[^ ]+(?=\.JPEG$)|\d{3,}")
-"""What tells apart the many files of one kind, shards and pictures."""
+REMOVALS = ("os.remove", "os.rmdir")
 
 
 @dataclass(frozen=True)
-class Crash:
-    """A SIGKILL before a file operation.
+class Fault:
+    """What goes wrong.
 
     Attributes:
-        kind: of operation, as `kind_of` says, in the folder in which the command runs.
-        number: which one of that kind, from 1.
-        group: whether the command's workers are killed too.
+        number: the file operation before which it happens, from 1: a write (a file opened for writing, renamed, linked
+            or removed, a folder made or removed), or with `reads` a file opened for reading.
+        signal: sent to the process itself.
+        error: error number of this operation, and of all later writes that need space.
+        reads: count and break reads.
+        file_size: bytes after which a write to a file fails, whoever writes.
     """
 
-    kind: str
-    number: int
-    group: bool
+    number: int = 0
+    signal: int = 0
+    error: int = 0
+    reads: bool = False
+    file_size: int = resource.RLIM_INFINITY
 
 
-def kind_of(operation: str) -> str:
-    """What it has in common with others: those on 000012.tar and 000013.tar are of one kind."""
-    return MANY.sub("#", operation)
+NONE = Fault()
 
 
-class Started:
-    """A command at work.
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended.
+
+    Attributes:
+        code: the exit code, negative for a signal, or None if it hung.
+        error: standard error.
+        operations: the file operations seen, "write" or "read" and a path.
+    """
+
+    code: int | None
+    error: str
+    operations: tuple[str, ...]
+
+    def count(self, kind: str) -> int:
+        """Return the number of operations of one kind."""
+        return sum(operation.startswith(kind) for operation in self.operations)
+
+
+class Process:
+    """A running command.
 
     Args:
-        words: the command; forked from the prepared process.
-        folder: where it runs; what it says goes into files there.
-        limit: bytes that a file may have at most, in place of a small disk.
-        crash: where it kills itself.
+        words: the command.
+        folder: where it runs.
+        fault: what goes wrong.
     """
 
-    def __init__(
-        self, words: Sequence[str], folder: Path, limit: int | None = None, crash: Crash | None = None
-    ) -> None:
-        self.folder, self.since = folder, time.time_ns()
-        self._process = _CONTEXT.Process(target=_enter, args=(tuple(words), folder, limit, crash))
-        with _ONE_AT_A_TIME:
-            self._process.start()
+    def __init__(self, words: Sequence[str], folder: Path, fault: Fault = NONE) -> None:
+        number = next(_NUMBERS)
+        self._logs = {
+            name: folder.with_name(f"{folder.name}-{number}.{name}") for name in ("out", "err", "did")
+        }
+        self._process = _CONTEXT.Process(target=_enter, args=(tuple(words), folder, fault, self._logs))
+        self._process.start()
         self.pid: int = self._process.pid
 
     def wait(self, seconds: float | None = LIMIT) -> int | None:
-        """The exit code, negative for a signal; None if it is still at work after so many seconds."""
+        """Return the exit code, negative for a signal; None if it still runs after `seconds`."""
         connection.wait([self._process.sentinel], seconds)
-        with _ONE_AT_A_TIME:
-            return self._process.exitcode
+        return self._process.exitcode
 
-    def wait_until(self, reached: Callable[[], bool]) -> int | None:
-        """As `wait`, until something is so."""
-        while self.wait(STEP) is None and not reached():
+    def wait_for_work(self, seconds: float) -> int | None:
+        """Wait as `wait` does until the command has used `seconds` of processor time."""
+        while self.wait(STEP) is None and self.worked() < seconds:
             pass
         return self.wait(0)
 
-    def wait_for_work(self, seconds: float) -> int | None:
-        """As `wait`, until it has used so many seconds of the processor."""
-        return self.wait_until(lambda: self.worked() >= seconds)
-
     def signal(self, number: int, *, group: bool = True) -> None:
-        """Sends a signal to the command, or to its workers too."""
+        """Send a signal to the command, or to its workers too."""
         with contextlib.suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.pid, number)
 
-    def said(self, name: str) -> str:
-        """What came as "out" or "err"; or "did", its file operations so far, one a line."""
-        path = self.folder / f".said-{name}-{self.pid}"
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def seen(self) -> Seen:
-        """How it looks from outside."""
-        return Seen(self.folder, self.said("out"), self.since)
-
     def worked(self) -> float:
-        """Processor seconds of the command and of the workers that it has now; they do not depend on who else works."""
+        """Return processor seconds of the command and its present workers, which other load does not change."""
         total = 0.0
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
@@ -137,34 +143,48 @@ class Started:
                 total += (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
         return total
 
+    def ended(self) -> Ended:
+        """Wait for the end."""
+        code = self.wait()
+        texts = {name: path.read_text(errors="replace") for name, path in self._logs.items() if path.exists()}
+        return Ended(code, texts.get("err", ""), tuple(texts.get("did", "").splitlines()))
+
 
 @contextlib.contextmanager
-def working(
-    words: Sequence[str], folder: Path, limit: int | None = None, crash: Crash | None = None
-) -> Iterator[Started]:
-    """A started command that does not outlive the block."""
-    started = Started(words, folder, limit, crash)
+def running(words: Sequence[str], folder: Path, fault: Fault = NONE) -> Iterator[Process]:
+    """Start a command that does not outlive the block, nor do its workers."""
+    process = Process(words, folder, fault)
     try:
-        yield started
+        yield process
     finally:
-        if started.wait(0) is None:
-            started.signal(signal.SIGKILL)
-            started.wait()
+        process.signal(signal.SIGKILL)
+        process.wait()
+
+
+def run(words: Sequence[str], folder: Path, fault: Fault = NONE) -> Ended:
+    """Run a command to its end."""
+    with running(words, folder, fault) as process:
+        return process.ended()
+
+
+def start_server() -> None:
+    """Start the process that commands are forked from, unless it runs already."""
+    _CONTEXT.set_forkserver_preload(list(PRELOADED))
+    before = dict(os.environ)
+    os.environ.update(ENVIRONMENT)
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_ONE_AT_A_TIME = threading.Lock()
-"""Starting a process looks after all others, and an exit code can be read only once."""
-
-
-def preload(networks: bool) -> None:
-    """Say, before the first command, what the process that they are forked from has imported."""
-    os.environ.update(ONE_THREAD)  # read when that process starts
-    _CONTEXT.set_forkserver_preload([*DATA_MODULES, *(NETWORK_MODULES if networks else ()), __name__, "warm"])
+_NUMBERS = itertools.count()
 
 
 def main_of(command: str) -> Callable[[], Any]:
-    """The function that a command is."""
+    """Return the function of a command."""
     if command == "convrnn-data":
         from convrnn_data.cli import main
     else:
@@ -172,22 +192,18 @@ def main_of(command: str) -> Callable[[], Any]:
     return main
 
 
-def _enter(words: tuple[str, ...], folder: Path, limit: int | None, crash: Crash | None) -> None:
-    """The child: become the command."""
+def _enter(words: tuple[str, ...], folder: Path, fault: Fault, logs: dict[str, Path]) -> None:
+    """Become the command."""
     os.setsid()
     os.chdir(folder)
-    files = {
-        name: os.open(f".said-{name}-{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for name in ("out", "err", "did")
-    }
+    files = {name: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name, path in logs.items()}
     os.dup2(files["out"], 1)
     os.dup2(files["err"], 2)
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the server has it ignored
+    resource.setrlimit(resource.RLIMIT_FSIZE, (fault.file_size, resource.RLIM_INFINITY))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # The server ignores it.
     sys.argv = list(words)
     main = main_of(words[0])
-    _watch_operations(folder, files["did"], crash)
+    sys.addaudithook(_hook(folder, files["did"], fault))
     try:
         main()
     except SystemExit as ended:
@@ -195,44 +211,36 @@ def _enter(words: tuple[str, ...], folder: Path, limit: int | None, crash: Crash
     except BaseException:
         traceback.print_exc()
         code = 1
-    # As an interpreter ends: a forked child would leave these out, and wait for idle workers instead.
+    # A forked child leaves these out, and an interpreter does not.
     threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(code)
 
 
-def _watch_operations(folder: Path, did: int, crash: Crash | None) -> None:
-    """Note every file operation in a folder before it is done, and kill the command before the one wanted."""
-    numbers = itertools.count(1)
+def _hook(folder: Path, log: int, fault: Fault) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that logs the file operations below a folder, and causes the fault."""
+    numbers = {kind: itertools.count(1) for kind in ("read", "write")}
+    broken = "read" if fault.reads else "write"
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event not in OPERATIONS or (event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR)):
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in PATH_ARGUMENT:
             return
-        target = args[1 if event == "os.rename" else 0]
-        if isinstance(target, int) or target is None:
+        path = arguments[PATH_ARGUMENT[event]]
+        if path is None or isinstance(path, int):
             return
-        path = os.path.abspath(os.fsdecode(target))
+        path = os.path.abspath(os.fsdecode(path))
         if not path.startswith(f"{folder}/"):
             return
-        name = TEMPORARY.sub(r"temporary \1", os.path.basename(path))
-        operation = f"{OPERATIONS[event]} {name}"
-        os.write(did, f"{operation}\n".encode())
-        if crash and kind_of(operation) == crash.kind and next(numbers) == crash.number:
-            (os.killpg if crash.group else os.kill)(os.getpid(), signal.SIGKILL)
+        reads = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        kind = "read" if reads else "write"
+        number = next(numbers[kind])
+        os.write(log, f"{kind} {event} {os.path.relpath(path, folder)}\n".encode())
+        if kind != broken or number < fault.number:
+            return
+        if fault.signal and number == fault.number:
+            os.kill(os.getpid(), fault.signal)
+        if fault.error and event not in REMOVALS and (number == fault.number or not reads):
+            raise OSError(fault.error, os.strerror(fault.error), path)
 
-    sys.addaudithook(hook)
-
-
-def run_command(words: Sequence[str], folder: Path, *before: str) -> "subprocess.CompletedProcess[str]":
-    """The installed command itself, not forked; `before` is put before it, such as another user's rights."""
-    script = str(Path(sys.executable).with_name(words[0]))
-    return subprocess.run(
-        [*before, script, *words[1:]],
-        cwd=folder,
-        env={**os.environ, **ONE_THREAD},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    return hook

@@ -1,20 +1,21 @@
-"""Imported by the process that commands are forked from: reads options once, for which typer imports more."""
+"""Imported by the fork server: parses the options of each command once, for which typer imports more."""
 
 import contextlib
 import io
 import sys
 
-from processes import main_of
+from faults.processes import main_of
 
 for command, words in (
     ("convrnn-data", "prepare nowhere nothing --workers 1 --val 0.1"),
     ("convrnn-data", "reformat nowhere nothing"),
     ("convrnn", "train nowhere --perturb noise --width 0.1 --weights none --epochs 1 --out nothing --resume"),
+    ("convrnn", "features nowhere --perturb noise --weights nothing --out nothing"),
     ("convrnn", "evaluate nowhere nothing"),
+    ("convrnn", "stimuli nowhere nothing"),
+    ("convrnn", "compare nowhere --human nothing --out nothing"),
     ("convrnn", "report nowhere --human nothing --out nothing"),
 ):
-    if command == "convrnn" and "convrnn_experiments.cli" not in sys.modules:
-        continue
     sys.argv = [command, *words.split()]
     with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         main_of(command)()

@@ -1,0 +1,5 @@
+"""Faults of every command that writes: a kill, an interruption or an error before each of its file operations.
+
+After a fault, no file may be half-written under its final name, the command must end in one clear line, and the next
+start must finish with the bytes of an undisturbed run.
+"""
