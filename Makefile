@@ -27,9 +27,8 @@ COMPARE_FLAGS ?=
 REPORT_FLAGS ?=
 # Tests at a time: each process takes up to 4 GB.
 TEST_PROCESSES ?= 2
-CHAOS_KILLS ?= 200
+CHAOS_KILLS ?= 300
 CHAOS_SEED ?= 0
-CHAOS_FLAGS ?=
 
 # A small network, trained from nothing, for the drawn sample; real photographs take the published weights.
 SMALL := --weights none --trainable all --width 0.0625 --image-size 64 --batch-size 16 --epochs 16 \
@@ -240,8 +239,8 @@ fuzz: $(READY) ## Fuzz every parser for FUZZ_SECONDS=600 each (hours); minimised
 bench: $(READY) ## Time what matters (many minutes); results in benchmarks/results/
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
-chaos: $(READY) ## Kill, starve and spoil every command (about an hour); results in docs/reliability.md
-	@$(BIN)/python reliability/chaos.py --kills $(CHAOS_KILLS) --seed $(CHAOS_SEED) $(CHAOS_FLAGS)
+chaos: $(READY) ## Break every file operation of every command, and kill at CHAOS_KILLS=300 random moments (hours)
+	@CONVRNN_KILLS=$(CHAOS_KILLS) CONVRNN_KILLS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -rP $(PARALLEL) tests/faults
 
 clean: ## Remove environments, caches, site/ and demo/ (data, runs and reports of yours stay)
 	rm -rf .venv .venv-* .tools demo site jupyter_execute dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

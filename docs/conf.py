@@ -52,7 +52,7 @@ html_theme_options = {
 }
 html_math_renderer = "mathml"
 
-MEASURED = ("performance", "reliability", "scaling")
+MEASURED = ("performance", "scaling")
 
 
 def _inline(page: Any, node: Any) -> None:

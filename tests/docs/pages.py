@@ -19,7 +19,7 @@ PAGES = sorted(
     if path.name != "commands.md"
 )
 # Their commands take many minutes, and other machines; the scripts that they call have tests and checks of their own.
-MEASURED = {"performance.md", "reliability.md", "scaling.md"}
+MEASURED = {"performance.md", "scaling.md"}
 COMMENT = re.compile(r"<!-- test: options only, (.+?) -->")
 
 

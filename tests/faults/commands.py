@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PREPARE = "convrnn-data prepare source set --images all --val 0.34 --shard-size 8"
-NETWORK = "--width 0.02 --timesteps 2 --image-size 64 --batch-size 8"
-TRAIN = f"convrnn train data --perturb noise {NETWORK} --out run --resume"
+NETWORK = "--width 0.02 --timesteps 2 --image-size 64"
+TRAIN = f"convrnn train data --perturb noise {NETWORK} --batch-size 8 --out run --resume"
 NOT_REPRODUCED = ("model.keras", "environment.json")
 """Files of a run that hold dates and options; they have to exist."""
 

@@ -11,9 +11,8 @@ from faults.test_faults import unclear
 
 DAMAGED = [
     ("prepare", "source/*/*/*.JPEG", 0),
-    ("reformat", "stimuli/*/0/*.JPEG", 1),
     ("compare", "evaluated/evaluation/*/predictions.csv", 1),
-    ("compare", "human/jatos_results_simulated_noise.txt", 0),
+    ("compare", "human/jatos_results_simulated_noise.txt", 1),
     ("report", "evaluated/evaluation/*/measures.json", 1),
     ("report", "human/jatos_results_simulated_noise.txt", 0),
     ("evaluate", "run/weights.h5", 1),

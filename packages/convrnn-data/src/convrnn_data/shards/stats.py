@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from convrnn_data.base.atomic import write_file
+from convrnn_data.base.atomic import remove_dead_temporaries_of, write_file
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.shards.prepared_set import PreparedSet
@@ -86,4 +86,5 @@ def save_png(image: Image.Image, path: Path) -> None:
     check_png(path)
     out = io.BytesIO()
     image.save(out, "PNG")
+    remove_dead_temporaries_of(path)
     write_file(path, out.getvalue())

@@ -114,7 +114,7 @@ def begin(out: Path, plan: PlanFile, split: bytes) -> None:
     write_file(out / PLAN, seal(plan.model_dump(exclude_unset=True), indent=1))
     write_file(out / SPLIT, split)
     for name in plan.shards:
-        (out / name).parent.mkdir(exist_ok=True)
+        _make((out / name).parent)
 
 
 def abandon(out: Path, plan: PlanFile) -> None:
@@ -130,6 +130,13 @@ def abandon(out: Path, plan: PlanFile) -> None:
             (out / f"{name}.tar").unlink(missing_ok=True)
         for folder in {(out / name).parent for name in plan.shards}:
             folder.rmdir()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
 
 
 def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
@@ -150,7 +157,7 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
     write_file(out / CARD, format_card(plan.kind, splits))
     files = {f"{name}.tar": (index.bytes, index.sha256) for name, index in indexes.items()}
     for name in (*(f"{name}.json" for name in plan.shards), SPLIT, REJECTED, CARD, *also):
-        data = (out / name).read_bytes()
+        data = _read(out / name)
         files[name] = (len(data), hashlib.sha256(data).hexdigest())
     manifest = Manifest(
         format=FORMAT,
