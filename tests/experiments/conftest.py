@@ -48,15 +48,15 @@ def undrawn() -> Callable[[], AbstractContextManager[None]]:
     Drawing takes three quarters of a report's time.
     """
 
-    def picture(sheet: canvas.Sheet, name: str, *, photographs: bool = False) -> canvas.Picture:
+    def draw(sheet: canvas.Sheet, name: str, *, photographs: bool = False) -> canvas.Drawing:
         whole, panel = _picture("PNG"), _picture("JPEG" if photographs else "PNG")
         width, height = (round(side * canvas.CSS) for side in sheet.size)
-        return canvas.Picture(name, whole, f"%PDF {name}".encode(), (panel,) * sheet.cells, width, height)
+        return canvas.Drawing(name, whole, f"%PDF {name}".encode(), (panel,) * sheet.cells, width, height)
 
     @contextmanager
     def context() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(canvas.Sheet, "picture", picture)
+            patch.setattr(canvas.Sheet, "draw", draw)
             yield
 
     return context

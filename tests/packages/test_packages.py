@@ -33,7 +33,7 @@ EXTRAS = {
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},
-    "convrnn-experiments": {"page.css"},
+    "convrnn-experiments": {"report/page.css"},
     "convrnn-model": {"class_names/ecoset_categories.txt", "class_names/imagenet_categories.txt"},
 }
 VERSION = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]

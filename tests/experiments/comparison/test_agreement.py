@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from convrnn_experiments.comparison import agreement
-from convrnn_experiments.comparison.observer_group import Crowd
+from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.evaluation.results import Answers
 from convrnn_experiments.statistics import measures, response_times
 
@@ -19,7 +19,7 @@ def made(observers=5, images=60, seed=0, slow=0.5):
     times = np.where(
         np.isnan(correct), np.nan, 600 + 300 * blocks + 200 * hard + 50 * rng.normal(size=correct.shape)
     )
-    crowd = Crowd(
+    observers = ConditionObservers(
         [str(one) for one in range(observers)],
         scores=np.nan_to_num(correct, nan=1 / 16),
         correct=correct,
@@ -35,16 +35,16 @@ def made(observers=5, images=60, seed=0, slow=0.5):
         answers=np.repeat(labels[:, None], 8, axis=1), confidence=np.ones((images, 8)), entropy=entropy,
         levels=np.array(["0"] * images, dtype=object), blocks=blocks,
     )  # fmt: skip
-    return answers, crowd, hard
+    return answers, observers, hard
 
 
 def test_error_consistency_is_the_mean_of_the_plain_measure():
-    answers, crowd, hard = made()
+    answers, observers, hard = made()
     right = hard < 0.5
     drawn = agreement.resample(answers.blocks, 5, seed=0)
-    found = agreement.error_consistency(right, answers, crowd, drawn)
+    found = agreement.error_consistency(right, answers, observers, drawn)
     kappas = []
-    for observer in crowd.correct:
+    for observer in observers.correct:
         by_block = []
         for block in range(2):
             known = (answers.blocks == block) & ~np.isnan(observer)
@@ -56,20 +56,20 @@ def test_error_consistency_is_the_mean_of_the_plain_measure():
 
 
 def test_one_observer_gives_no_interval():
-    answers, crowd, hard = made(observers=1)
+    answers, observers, hard = made(observers=1)
     drawn = agreement.resample(answers.blocks, 1, seed=0)
-    found = agreement.error_consistency(hard < 0.5, answers, crowd, drawn)
+    found = agreement.error_consistency(hard < 0.5, answers, observers, drawn)
     assert np.isfinite(found.value)
     assert np.isnan([found.low, found.high]).all()
-    assert np.isnan(agreement.ceiling(answers, crowd, drawn).value)
+    assert np.isnan(agreement.ceiling(answers, observers, drawn).value)
 
 
 def test_response_times_follow_what_is_hard():
-    answers, crowd, _ = made(images=200, observers=8)
+    answers, observers, _ = made(images=200, observers=8)
     drawn = agreement.resample(answers.blocks, 8, seed=0)
-    found = agreement.response_time_correlation(answers.entropy, crowd, drawn, correct=False, seed=0)
+    found = agreement.response_time_correlation(answers.entropy, observers, drawn, correct=False, seed=0)
     assert found.low > 0.3
-    correct = agreement.response_time_correlation(answers.entropy, crowd, drawn, correct=True, seed=0)
+    correct = agreement.response_time_correlation(answers.entropy, observers, drawn, correct=True, seed=0)
     assert correct.value != found.value
     assert correct.low > 0
 
@@ -92,11 +92,11 @@ def test_an_image_that_never_reaches_the_threshold_is_the_slowest():
 
 
 def test_times_are_standardised_within_observer_and_block():
-    _, crowd, _ = made()
-    standard = crowd.standardized_times()
+    _, observers, _ = made()
+    standard = observers.standardized_times()
     for block in range(2):
-        values = standard[:, crowd.blocks == block]
+        values = standard[:, observers.blocks == block]
         np.testing.assert_allclose(np.nanmean(values, axis=1), 0, atol=1e-12)
         np.testing.assert_allclose(np.nanstd(values, axis=1, ddof=1), 1)
-    right = crowd.standardized_times(correct=True)
-    assert np.isnan(right[crowd.correct != 1]).all()
+    right = observers.standardized_times(correct=True)
+    assert np.isnan(right[observers.correct != 1]).all()

@@ -17,15 +17,16 @@ from convrnn_data import list_stimuli
 from convrnn_experiments.cli import app
 from convrnn_experiments.comparison import exits
 from convrnn_experiments.comparison.columns import MEASURES
-from convrnn_experiments.comparison.compare import compare, differences
+from convrnn_experiments.comparison.compare import compare
+from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
-from convrnn_experiments.comparison.observer_group import read_people, trial_keys
+from convrnn_experiments.comparison.observer_group import read_observer_group, trial_keys
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import condition_name, plain_level, read_evaluations
 from convrnn_experiments.observers.stimulus_checks import missing_stimuli
-from convrnn_experiments.report import comparison_tables, tables
+from convrnn_experiments.report import comparison_tables, formats, observer_tables
 from convrnn_experiments.statistics import measures
 from convrnn_experiments.statistics.means import mean_over
 
@@ -37,7 +38,7 @@ def blur(tmp_path_factory, seen, make_run):
 
 @pytest.fixture(scope="module")
 def rows(blur, seen):
-    return compare(read_evaluations([blur]), read_people(seen))
+    return compare(read_evaluations([blur]), read_observer_group(seen))
 
 
 def test_a_row_for_each_level_and_one_for_all(rows):
@@ -49,14 +50,14 @@ def test_a_row_for_each_level_and_one_for_all(rows):
 def test_values_are_those_of_the_measures(rows):
     """What is computed with covariances gives what the plain definitions give."""
     for row in rows[:3]:
-        answers, crowd = row.answers, row.crowd
+        answers, observers = row.answers, row.observers
         ours = [answers.right[answers.blocks == block, block].mean() * 100 for block in range(5)]
         theirs = [
-            100 * mean_over(np.array([_mean(scores[answers.blocks == block]) for scores in crowd.scores]))
+            100 * mean_over(np.array([_mean(scores[answers.blocks == block]) for scores in observers.scores]))
             for block in range(5)
         ]
         np.testing.assert_allclose([one.value for one in row.network], ours)
-        np.testing.assert_allclose([one.value for one in row.people], theirs)
+        np.testing.assert_allclose([one.value for one in row.human], theirs)
         np.testing.assert_allclose([one.value for one in row.difference], np.subtract(ours, theirs))
         found = {name: estimate.value for name, estimate in row.estimates.items()}
         assert found["sat_rmse_raw"] == pytest.approx(measures.sat_rmse(ours, theirs))
@@ -72,13 +73,14 @@ def test_values_are_those_of_the_measures(rows):
         profiles = [
             [100 * at_exit[answers.labels == label].mean() for label in range(16)],
             [
-                100 * mean_over(np.array([_mean(scores[answers.labels == label]) for scores in crowd.scores]))
+                100
+                * mean_over(np.array([_mean(scores[answers.labels == label]) for scores in observers.scores]))
                 for label in range(16)
             ],
         ]
         assert found["category_correlation_raw"] == pytest.approx(measures.category_correlation(*profiles))
         kappas = []
-        for observer in crowd.correct:
+        for observer in observers.correct:
             by_block = []
             for block in range(5):
                 known = (answers.blocks == block) & ~np.isnan(observer)
@@ -109,7 +111,7 @@ def half_answered(seen, tmp_path, right_half):
     )
     half = np.arange(len(stimuli)) % 2 == 0
     shown = {(one.block, one.name) for one, there in zip(stimuli, half, strict=True) if there}
-    people = read_people(seen)
+    people = read_observer_group(seen)
     table = people.table
     keys = zip(table["block"], table["file_name"], strict=True)
     kept = table[[key in shown for key in keys]]
@@ -124,15 +126,15 @@ def test_only_images_that_people_answered_enter_either_side(seen, make_run, tmp_
     (row,) = compare([one], people)
     assert [block.value for block in row.network] == [percent] * 5
     assert row.shared.not_shown >= len(right) / 2
-    assert row.images + row.shared.not_shown + row.shared.not_answered == len(right)
-    people_curve = [block.value for block in row.people]
+    assert row.image_count + row.shared.not_shown + row.shared.not_answered == len(right)
+    people_curve = [block.value for block in row.human]
     assert row.estimates["sat_rmse_raw"].value == pytest.approx(
         measures.sat_rmse([percent] * 5, people_curve)
     )
 
 
 def test_an_image_that_everybody_missed_enters_neither_side(seen, make_run, tmp_path):
-    people = read_people(seen)
+    people = read_observer_group(seen)
     table = people.table.copy()
     answered = (table["level"] == "c") & (table["block"] == 2) & ~table["missed"]
     image = table[answered]["file_name"].iloc[0]
@@ -144,18 +146,18 @@ def test_an_image_that_everybody_missed_enters_neither_side(seen, make_run, tmp_
     table.attrs = people.table.attrs
     evaluations = read_evaluations([make_run(tmp_path / "color", "color", seen)])
     (before,), (after,) = (compare(evaluations, one) for one in (people, replace(people, table=table)))
-    assert after.images == before.images - 1
+    assert after.image_count == before.image_count - 1
     assert after.shared.not_answered == before.shared.not_answered + 1
 
 
 def test_a_level_that_nobody_was_shown_enters_neither_side(seen, blur):
-    people = read_people(seen)
+    people = read_observer_group(seen)
     table = people.table[people.table["level"] != "9"]
     table.attrs = people.table.attrs
     rows = compare(read_evaluations([blur]), replace(people, table=table))
     assert [row.condition for row in rows] == ["blur 0", "blur 3", "blur (all levels)"]
     assert "9" not in rows[-1].answers.levels
-    assert rows[-1].cells == 10
+    assert rows[-1].cell_count == 10
     single = compare(
         read_evaluations([blur]), replace(people, table=_with_attrs(table[table["level"] != "3"], table))
     )
@@ -176,11 +178,11 @@ def test_a_network_that_answers_as_people_do(tmp_path, make_run, seen):
     stimuli = sorted(
         (s for s in list_stimuli(seen) if s.regime == "color"), key=lambda s: (s.label, str(s.parsed))
     )
-    table = read_people(alone, misses="wrong").table.set_index(["block", "file_name"])["correct"]
+    table = read_observer_group(alone, misses="wrong").table.set_index(["block", "file_name"])["correct"]
     right = np.array([[bool(table.get((s.block, s.name), False))] * 5 for s in stimuli])
     run = make_run(tmp_path / "copy", "color", seen, steps=5, right=right)
-    (row,) = compare(read_evaluations([run]), read_people(alone, misses="wrong"))
-    assert (row.crowd.correct[0] == row.answers.right[:, 0]).all()
+    (row,) = compare(read_evaluations([run]), read_observer_group(alone, misses="wrong"))
+    assert (row.observers.correct[0] == row.answers.right[:, 0]).all()
     assert row.estimates["error_consistency"].value == pytest.approx(1)
     assert np.isnan(row.estimates["error_consistency_people"].value)  # one observer has no pair
     assert np.isnan(row.estimates["error_consistency"].low)  # nor an interval
@@ -195,7 +197,7 @@ def test_order_of_rows_does_not_matter(tmp_path, blur, seen, rows):
     header, *lines = path.read_text().splitlines()
     order = np.random.default_rng(0).permutation(len(lines))
     path.write_text("\n".join([header, *(lines[i] for i in order)]) + "\n")
-    again = compare(read_evaluations([shuffled]), read_people(seen))
+    again = compare(read_evaluations([shuffled]), read_observer_group(seen))
     for before, after in zip(rows, again, strict=True):
         for name in before.estimates:
             # Halves of images are of their positions in the file.
@@ -265,7 +267,7 @@ def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):
     text = (seen / "jatos_results_blur.txt").read_text()
     (answers / "jatos_results_1.txt").write_text(text)
     with pytest.raises(ConvRNNError, match="stimuli that these observers answered, got none"):
-        compare(read_evaluations([run]), read_people(answers))
+        compare(read_evaluations([run]), read_observer_group(answers))
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "old", "none"])
@@ -287,7 +289,7 @@ def test_results_that_cannot_be_read_are_named(tmp_path, make_run, seen, damage)
 
 @pytest.mark.parametrize("name", ["measures.json", "predictions.csv"])
 @pytest.mark.parametrize(
-    ("number", "says"), [(errno.EIO, "look at `dmesg`"), (errno.ENOENT, "Run `convrnn evaluate` again")]
+    ("number", "says"), [(errno.EIO, "check `dmesg`"), (errno.ENOENT, "Run `convrnn evaluate` again")]
 )
 def test_errors_of_the_disk_have_the_way_out_that_fits(
     tmp_path, make_run, seen, monkeypatch, name, number, says
@@ -325,9 +327,9 @@ def test_runs_of_one_name_are_told_apart(tmp_path, make_run, seen):
 
 def test_tables_in_three_forms():
     table = [{"a": "x|y", "b": 1.23456789}, {"a": "<z>", "b": float("nan")}]
-    assert tables.as_csv(table) == b"a,b\nx|y,1.23457\n<z>,\n"
-    assert "x\\|y" in tables.as_markdown(table)
-    assert "&lt;z&gt;" in tables.as_html(table)
+    assert formats.as_csv(table) == b"a,b\nx|y,1.23457\n<z>,\n"
+    assert "x\\|y" in formats.as_markdown(table)
+    assert "&lt;z&gt;" in formats.as_html(table)
     assert list(pd.DataFrame(table)) == ["a", "b"]
 
 
@@ -362,13 +364,13 @@ def test_what_a_test_set_lacks_is_said_before_it_is_evaluated(tmp_path, seen):
     said = missing_stimuli(half, Regime.BLUR)
     assert said[:2] == [incomplete, "incomplete: blur, block 3: 0 of 48 images"]
     # Of the 66 images lost, those that somebody was shown after practice.
-    table = read_people(seen).table
+    table = read_observer_group(seen).table
     blur = table[table["experiment"] == "blur"]
     here = {(one.block, one.name) for one in list_stimuli(half)}
     keys = list(zip(blur["block"], blur["file_name"], strict=True))
     lost = [key for key in keys if key not in here]
     assert said[2:] == [
-        f"{missing}{len(set(lost))} images, which people were shown in {len(lost)} of {len(blur)} trials"
+        f"{missing}{len(set(lost))} images, which observers were shown in {len(lost)} of {len(blur)} trials"
     ]
     assert missing_stimuli(half, Regime.NOISE) == []
     for path in half.glob("jatos*"):
@@ -384,21 +386,25 @@ def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):
     for path in lost:
         path.unlink()
     run = make_run(tmp_path / "blur", "blur", half)
-    people = read_people(seen)
-    (row,) = [row for row in tables.observers(people, read_evaluations([run])) if row["experiment"] == "blur"]
+    people = read_observer_group(seen)
+    (row,) = [
+        row
+        for row in observer_tables.observers(people, read_evaluations([run]))
+        if row["experiment"] == "blur"
+    ]
     table = people.table[people.table["experiment"] == "blur"]
     expected = sum(int(name.split("_")[0]) % 2 for name in table["file_name"])
     assert 0 < expected == row["trials_without_stimulus"] == len(table) - row["trials_kept"]
-    trials = pd.DataFrame(tables.trials(people, read_evaluations([run])))
+    trials = pd.DataFrame(observer_tables.trials(people, read_evaluations([run])))
     assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
     assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0
 
 
 def test_two_networks_differ_with_an_interval(tmp_path, make_run, seen):
     runs = [make_run(tmp_path / name, "blur", seen, seed=seed) for seed, name in enumerate(("one", "other"))]
-    found = differences(compare(read_evaluations(runs), read_people(seen)))
+    found = differences(compare(read_evaluations(runs), read_observer_group(seen)))
     assert len(found) == 4 * 3
-    assert {(one.one, one.other) for one in found} == {("one", "other")}
+    assert {(one.network, one.reference) for one in found} == {("one", "other")}
     for one in found:
         assert one.estimate.low <= one.estimate.value <= one.estimate.high or np.isnan(one.estimate.value)
     table = comparison_tables.differences_wide(found)
@@ -410,21 +416,23 @@ def test_networks_on_other_images_have_no_paired_difference(tmp_path, make_run, 
         read_evaluations(
             [make_run(tmp_path / "color", "color", seen), make_run(tmp_path / "blur", "blur", seen)]
         ),
-        read_people(seen),
+        read_observer_group(seen),
     )
     assert differences(rows) == []
 
 
 def test_mean_times_and_misses_are_of_observers_first(rows):
-    crowd = rows[0].crowd
-    for block, (time, miss) in enumerate(zip(mean_time_estimates(crowd), miss_rates(crowd), strict=True)):
-        here = crowd.blocks == block
-        own = [np.nanmean(times[here]) for times in crowd.times if np.isfinite(times[here]).any()]
+    observers = rows[0].observers
+    for block, (time, miss) in enumerate(
+        zip(mean_time_estimates(observers), miss_rates(observers), strict=True)
+    ):
+        here = observers.blocks == block
+        own = [np.nanmean(times[here]) for times in observers.times if np.isfinite(times[here]).any()]
         assert time.value == pytest.approx(np.mean(own))
         assert time.low < time.value < time.high
-        trials = ~np.isnan(crowd.scores[:, here]) | crowd.missed[:, here]
+        trials = ~np.isnan(observers.scores[:, here]) | observers.missed[:, here]
         shares = [
-            100 * missed[here][shown].mean() for missed, shown in zip(crowd.missed, trials, strict=True)
+            100 * missed[here][shown].mean() for missed, shown in zip(observers.missed, trials, strict=True)
         ]
         assert miss.value == pytest.approx(np.mean(shares))
         assert miss.low < miss.high

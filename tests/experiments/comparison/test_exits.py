@@ -15,9 +15,9 @@ STEPS = np.arange(1.0, 9)
 def test_positions_are_on_the_exits(match, exits):
     if match in exit_matching.FITTED:
         axis = exit_matching.axis_of(match, 1e6 * (1 + 5.0 * np.arange(exits)), TIMES)
-        where = exit_matching.fit(np.zeros((1, 5, exits)), np.zeros((1, 5)), axis).where
+        where = exit_matching.fit(np.zeros((1, 5, exits)), np.zeros((1, 5)), axis).positions
     else:
-        where = exit_matching.positions(exits, match)
+        where = exit_matching.unfitted_positions(exits, match)
     assert where.shape == (5,)
     assert 0 <= where.min() <= where.max() <= exits - 1
     assert (np.diff(where) >= 0).all()
@@ -28,7 +28,7 @@ def test_the_best_linear_map_is_found():
     people = np.interp([1, 2.25, 3.5, 4.75, 6], np.arange(8), curve)
     axis = exit_matching.axis_of(Exits.LINEAR, STEPS, TIMES)
     np.testing.assert_allclose(
-        exit_matching.fit(np.tile(curve, (1, 5, 1)), people[None], axis).where, [1, 2.25, 3.5, 4.75, 6]
+        exit_matching.fit(np.tile(curve, (1, 5, 1)), people[None], axis).positions, [1, 2.25, 3.5, 4.75, 6]
     )
 
 
@@ -39,13 +39,13 @@ def test_speed_and_delay_are_recovered():
     found = exit_matching.fit(np.tile(curve, (2, 5, 1)), np.tile(people, (2, 1)), Axis(STEPS, TIMES))
     assert found.speed == pytest.approx(150, rel=0.05)
     assert found.delay == pytest.approx(400, abs=40)
-    np.testing.assert_allclose(found.where, (TIMES - 400) / 150 - 1, atol=0.15)
+    np.testing.assert_allclose(found.positions, (TIMES - 400) / 150 - 1, atol=0.15)
 
 
 def test_people_slower_or_faster_than_every_step_take_the_ends():
     curve = np.linspace(10, 80, 8)
     people = np.array([[10.0, 10, 10, 80, 80]])
-    where = exit_matching.fit(np.tile(curve, (1, 5, 1)), people, Axis(STEPS, TIMES)).where
+    where = exit_matching.fit(np.tile(curve, (1, 5, 1)), people, Axis(STEPS, TIMES)).positions
     assert where[0] == 0
     assert where[-1] == 7
 
@@ -55,7 +55,9 @@ def test_multiply_adds_are_an_axis_of_their_own():
     curve = np.array([10.0, 20, 40, 80])  # linear in the cost
     people = np.interp(np.linspace(1, 8, 5), costs, curve)
     found = exit_matching.fit(np.tile(curve, (1, 5, 1)), people[None], Axis(costs, np.arange(5.0)))
-    np.testing.assert_allclose(np.interp(found.where, np.arange(4), costs), np.linspace(1, 8, 5), atol=0.1)
+    np.testing.assert_allclose(
+        np.interp(found.positions, np.arange(4), costs), np.linspace(1, 8, 5), atol=0.1
+    )
 
 
 def trials(seed):
@@ -74,7 +76,7 @@ def test_a_fit_is_scored_on_other_images():
     for seed in range(12):
         made = trials(seed)
         people = np.array([made.scores[:, made.blocks == block].mean() for block in range(5)])
-        where = made.match(np.arange(80), axis).where
+        where = made.match(np.arange(80), axis).positions
         for kind, score in {
             "same": exit_matching.per_image(made.right, made.blocks, where),
             "others": exit_matching.cross_fitted(made, axis, np.random.default_rng(seed)),
@@ -98,12 +100,12 @@ def test_cross_fitting_repeats_by_seed_and_changes_no_constant_network():
 
 
 def test_all_exits_and_a_feedforward_network():
-    np.testing.assert_allclose(exit_matching.positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
-    np.testing.assert_allclose(exit_matching.positions(1, Exits.INDEX), 0)
+    np.testing.assert_allclose(exit_matching.unfitted_positions(8, Exits.ALL), [0, 1.75, 3.5, 5.25, 7])
+    np.testing.assert_allclose(exit_matching.unfitted_positions(1, Exits.INDEX), 0)
     right = np.array([[True, False], [True, False]])
     where = np.array([0.25, 1, 1, 1, 1])
     np.testing.assert_allclose(exit_matching.per_image(right, np.array([0, 4]), where), [0.75, 0])
     assert exit_matching.nearest(right, np.array([0, 4]), where).tolist() == [True, False]
     match = exit_matching.Match(where, 150.0, 400.0)
-    assert exit_matching.described(match, Exits.INDEX) == "RT 1-5 at steps 1.25, 2, 2, 2, 2"
-    assert "150 ms per time step, delay 400 ms" in exit_matching.described(match, Exits.AFFINE)
+    assert exit_matching.describe(match, Exits.INDEX) == "RT 1-5 at steps 1.25, 2, 2, 2, 2"
+    assert "150 ms per time step, delay 400 ms" in exit_matching.describe(match, Exits.AFFINE)

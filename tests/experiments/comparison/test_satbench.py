@@ -9,7 +9,8 @@ from answers_by_hand import response, session_rows
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.sample.simulated_observers import MISSED
 from convrnn_experiments.comparison import satbench
-from convrnn_experiments.observers.table import exclude, observer_curves, read_observers, with_misses
+from convrnn_experiments.observers.exclusions import exclude
+from convrnn_experiments.observers.table import observer_curves, read_observers, with_misses
 
 EXPERIMENTS = {
     "color": ("color_gray", "c"),

@@ -13,10 +13,10 @@ from convrnn_data.sample import simulated_observers
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.observers import jatos
 from convrnn_experiments.observers import table as observer_table
+from convrnn_experiments.observers.exclusions import EXCLUSIONS, exclude
 from convrnn_experiments.observers.table import (
     by_image,
     correct_matrix,
-    exclude,
     is_simulated,
     observer_curves,
     read_observers,
@@ -293,7 +293,7 @@ def people(tmp_path, count=3):
 
 
 def test_named_exclusions_are_those_of_the_authors(write):
-    sets = observer_table.EXCLUSIONS["satbench"]
+    sets = EXCLUSIONS["satbench"]
     assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22, "blur": 5}
     assert 76 + 67 + 50 - sum(map(len, sets.values())) == 148
     gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])

@@ -59,7 +59,7 @@ def test_every_link_leads_to_a_file_beside_the_page(page):
 
 def test_sections_figures_and_names(page):
     text = text_of(page)
-    for title in ("Accuracy over time", "Categories", "Error consistency", "Response times", "What was run"):
+    for title in ("Accuracy over time", "Categories", "Error consistency", "Response times", "Provenance"):
         assert f">{title}</h2>" in text
     numbers = [int(number) for number in re.findall(r"<b>Figure (\d+)\.</b>", text)]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -88,7 +88,7 @@ def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
     text = text_of(build.write(runs[:1], tmp_path / "index.html", human=answers))
     assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
-    assert "<title>Networks and people</title>" in text
+    assert "<title>Networks and humans</title>" in text
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):

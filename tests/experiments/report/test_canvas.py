@@ -8,6 +8,7 @@ from PIL import Image
 
 from convrnn_data.sample.simulated_observers import CURVES
 from convrnn_experiments.comparison import satbench
+from convrnn_experiments.comparison.curves import curves_by_condition
 from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report import canvas, sat_plots
 from convrnn_experiments.report.example_images import examples, read_image
@@ -24,7 +25,7 @@ def test_a_sheet_is_cut_into_its_cells(cells, columns):
         for cell in range(cells):
             axis = sheet.axes(cell, canvas.Margins())
             axis.imshow(np.full((2, 2), cell))
-        picture = sheet.picture("test")
+        picture = sheet.draw("test")
     rows = -(-cells // columns)
     assert size_of(picture.png) == (columns * 300, rows * 200)
     assert [size_of(panel) for panel in picture.panels] == [(300, 200)] * cells
@@ -35,7 +36,7 @@ def test_colours_are_of_networks_and_stay():
     colours = canvas.colour_of(["a", "b", "a", "c"])
     assert list(colours) == ["a", "b", "c"]
     assert len(set(colours.values())) == 3
-    assert canvas.PEOPLE not in {colour for colour, _ in colours.values()}
+    assert canvas.HUMANS not in {colour for colour, _ in colours.values()}
 
 
 def test_observers_are_simulated_after_the_published_figure():
@@ -82,7 +83,7 @@ def test_the_plot_draws_the_notebook_only_where_misses_are_wrong(misses, people)
     assert len(axis.lines) == people
     for line in axis.lines:
         assert np.isnan(line.get_ydata()[:2]).all()
-        assert line.get_label() == "people, notebook ±0.3"
+        assert line.get_label() == "humans, notebook ±0.3"
 
 
 def test_examples_change_and_are_of_many_categories(tmp_path, seen, make_run):
@@ -105,7 +106,7 @@ def test_images_are_found_in_files_and_in_tars(tmp_path, prepared):
 
 def test_curves_of_a_feedforward_network_and_without_people(tmp_path, seen, make_run):
     found = read_evaluations([make_run(tmp_path / "color", "color", seen, steps=1)])
-    panels = sat_plots.panels_of(found, [])
+    panels = curves_by_condition(found, [])
     with canvas.style():
         colours = canvas.colour_of(["color"])
         for cost in (False, True):

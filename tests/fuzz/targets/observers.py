@@ -8,6 +8,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
 from convrnn_experiments.observers import jatos, trial_counts
 from convrnn_experiments.observers import table as observer_table
+from convrnn_experiments.observers.exclusions import exclude
 from fuzz.harness import REFUSALS, Target, demand, put, variant
 from fuzz.seeds import documents
 from fuzz.strategies import json_files
@@ -58,7 +59,7 @@ def _observers(data: bytes, folder: Path) -> None:
     demand(bool((correct == table["correct"]).all()), "an answer scored wrongly")
     if variant(data, 16) == 0:
         observer_table.by_image(observer_table.with_misses(table, "random"))
-        observer_table.observer_curves(observer_table.exclude(table, named=["satbench"], misses=0.5))
+        observer_table.observer_curves(exclude(table, named=["satbench"], misses=0.5))
         table.to_csv(folder / "table.csv")
 
 

@@ -165,7 +165,7 @@ def report(
             human=human,
             match=options.exits,
             misses=options.misses,
-            named=options.exclude or (),
+            exclusions=options.exclude or (),
             max_unreadable=options.max_unreadable,
             seed=options.seed,
             report=progress,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convrnn_data.base.random_streams import Stream, generator
-from convrnn_experiments.comparison.observer_group import Crowd
+from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.evaluation.results import Answers
 from convrnn_experiments.statistics import measures, resampling, response_times
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
@@ -66,7 +66,7 @@ def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray
 
 
 def error_consistency(
-    correct: np.ndarray, answers: Answers, observers: Crowd, weights: BootstrapWeights
+    correct: np.ndarray, answers: Answers, observers: ConditionObservers, weights: BootstrapWeights
 ) -> Estimate:
     """Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
 
@@ -97,14 +97,14 @@ def _mean_kappas(raters: np.ndarray, others: np.ndarray, answers: Answers, weigh
     )
 
 
-def ceiling(answers: Answers, observers: Crowd, weights: BootstrapWeights) -> Estimate:
+def ceiling(answers: Answers, observers: ConditionObservers, weights: BootstrapWeights) -> Estimate:
     """Error consistency among humans: mean over pairs, with an interval over observers alone."""
     matrix = consistency(answers, observers, np.zeros((0, len(answers.labels))))
     replicates = measures.pair_means(matrix, weights.observers)
     return percentile_estimate(replicates, float(max(weights.observer_freedom, 1)))
 
 
-def consistency(answers: Answers, observers: Crowd, correct: np.ndarray) -> np.ndarray:
+def consistency(answers: Answers, observers: ConditionObservers, correct: np.ndarray) -> np.ndarray:
     """Error consistency of every pair of raters, averaged over levels and blocks.
 
     Args:
@@ -120,7 +120,7 @@ def consistency(answers: Answers, observers: Crowd, correct: np.ndarray) -> np.n
 
 
 def consistency_errors(
-    answers: Answers, observers: Crowd, correct: np.ndarray, weights: np.ndarray
+    answers: Answers, observers: ConditionObservers, correct: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Standard errors of `consistency`, over bootstrap samples of the images.
 
@@ -140,7 +140,7 @@ def consistency_errors(
 
 
 def response_time_correlation(
-    entropy: np.ndarray, observers: Crowd, weights: BootstrapWeights, *, correct: bool, seed: int
+    entropy: np.ndarray, observers: ConditionObservers, weights: BootstrapWeights, *, correct: bool, seed: int
 ) -> Estimate:
     """Spearman's rho of network and human response times, on images to which the threshold was not fitted.
 

@@ -1,11 +1,20 @@
-"""The measures of a comparison: columns of its table, in one place for tables, page and notes."""
+"""Names, units and meanings of the measures of a comparison."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of the table: its name, its unit, its digits, and what it is."""
+    """Measure of a comparison.
+
+    Attributes:
+        key: Name in CSV files.
+        label: Column heading of the page.
+        unit: Of the value.
+        digits: Decimal places on the page.
+        meaning: Explanation for the notes.
+        interval: Whether it has a confidence interval.
+    """
 
     key: str
     label: str
@@ -21,15 +30,15 @@ MEASURES = (
         "SAT-curve RMSE",
         "percentage points",
         1,
-        "distance of the two curves, corrected for sampling noise; 0 is the same curve. Where its interval begins at "
-        "0, the upper end is a one-sided bound",
+        "distance between the two curves, corrected for sampling noise; 0 means equal curves. If the interval begins "
+        "at 0, the upper end is a one-sided bound",
     ),
     Measure(
         "sat_rmse_raw",
         "RMSE, raw",
         "percentage points",
         1,
-        "the same without the correction: sampling noise makes it too large, so it has no interval",
+        "RMSE without the correction: sampling noise makes it too large, so it has no interval",
         interval=False,
     ),
     Measure(
@@ -37,7 +46,7 @@ MEASURES = (
         "RMSE, noise floor",
         "percentage points",
         1,
-        "raw RMSE of two random halves of the people on the same images, over 100 splits",
+        "raw RMSE between two random halves of the observers on the same images, over 100 splits",
         interval=False,
     ),
     Measure(
@@ -45,22 +54,22 @@ MEASURES = (
         "RMSE, affine time",
         "percentage points",
         1,
-        "corrected RMSE where time steps are mapped to people's mean response times by a speed and a delay, fitted on "
-        "one half of the images and scored on the other",
+        "corrected RMSE with time steps mapped to mean human response times by a speed and a delay, fitted to one half "
+        "of the images and scored on the other",
     ),
     Measure(
         "category_correlation",
         "category correlation",
         "Pearson's r",
         2,
-        "whether the same categories are easy for both, corrected for sampling noise",
+        "whether the same categories are easy for network and humans, corrected for sampling noise",
     ),
     Measure(
         "category_correlation_raw",
         "r, raw",
         "Pearson's r",
         2,
-        "the same without the correction: sampling noise makes it too small, so it has no interval",
+        "correlation without the correction: sampling noise makes it too small, so it has no interval",
         interval=False,
     ),
     Measure(
@@ -68,8 +77,8 @@ MEASURES = (
         "r, ceiling",
         "Pearson's r",
         2,
-        "raw r of two random halves of the people on the same images, stepped up to all of them by Spearman and "
-        "Brown's formula, over 100 splits",
+        "raw r between two random halves of the observers on the same images, stepped up to all observers by the "
+        "Spearman-Brown formula, over 100 splits",
         interval=False,
     ),
     Measure(
@@ -77,51 +86,51 @@ MEASURES = (
         "steepness, network",
         "points over all steps",
         1,
-        "slope of accuracy over the network's time steps, time taken from 0 to 1",
+        "slope of accuracy over the time steps of the network, with time scaled to 0 to 1",
     ),
     Measure(
         "steepness_people",
-        "steepness, people",
+        "steepness, humans",
         "points from first to last beep",
         1,
-        "slope of accuracy over the beeps, time taken from 0 to 1",
+        "slope of accuracy over the beeps, with time scaled to 0 to 1",
     ),
     Measure(
         "steepness_difference",
         "steepness, difference",
         "points",
         1,
-        "the network's less people's",
+        "steepness of the network minus steepness of the humans",
     ),
     Measure(
         "error_consistency",
         "error consistency",
         "Cohen's kappa",
         2,
-        "whether network and person err on the same images; by level and response-time block, then the mean over these "
-        "and over observers",
+        "whether network and human err on the same images; computed by level and response-time block, then averaged "
+        "over these and over observers",
     ),
     Measure(
         "error_consistency_people",
-        "ceiling among people",
+        "ceiling among humans",
         "Cohen's kappa",
         2,
-        "the same among people, mean over pairs",
+        "error consistency among humans, averaged over pairs",
     ),
     Measure(
         "response_time_correlation",
         "response times",
         "Spearman's rho",
         2,
-        "network's (entropy threshold, fitted on one half of the images, tested on the other; images that never reach "
-        "it count as slowest) with people's, by image. Within a block the beep drives people's times, so they are "
-        "standardised within observer and block",
+        "correlation over images of network and human response times. The entropy threshold of the network is fitted "
+        "to one half of the images and tested on the other; images that never reach it count as slowest. The beep "
+        "drives human times within a block, so they are standardised within observer and block",
     ),
     Measure(
         "response_time_correlation_correct",
         "response times, correct",
         "Spearman's rho",
         2,
-        "the same with people's times of correct answers alone",
+        "response times with human times of correct answers alone",
     ),
 )

@@ -1,44 +1,37 @@
-"""People on their own: mean response times and miss rates by response-time block, with intervals over observers."""
+"""Estimates for the observers alone: mean response times and miss rates by response-time block."""
 
 import numpy as np
 
-from convrnn_experiments.comparison.observer_group import Crowd, mean_times, observer_mean_times
+from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.statistics.contrast import BLOCKS
-from convrnn_experiments.statistics.intervals import (
-    Estimate,
-    normal_interval,
-    proportion_interval,
-    without_interval,
-)
+from convrnn_experiments.statistics.intervals import Estimate, normal_interval, proportion_interval
 from convrnn_experiments.statistics.means import membership
 
 
-def mean_time_estimates(crowd: Crowd) -> list[Estimate]:
-    """(blocks,) people's mean response times in ms, with Student's intervals over observers."""
-    own = observer_mean_times(crowd)
-    found = []
-    for mean, column in zip(mean_times(crowd), own.T, strict=True):
-        known = column[~np.isnan(column)]
-        found.append(_student_mean(float(mean), known))
-    return found
+def mean_time_estimates(observers: ConditionObservers) -> list[Estimate]:
+    """Mean response times in ms with Student's intervals over observers, (blocks,)."""
+    return [
+        normal_interval(
+            float(mean), _variance_of_mean(times[~np.isnan(times)]), max((~np.isnan(times)).sum() - 1, 1)
+        )
+        for mean, times in zip(observers.mean_times, observers.observer_mean_times.T, strict=True)
+    ]
 
 
-def _student_mean(mean: float, values: np.ndarray) -> Estimate:
-    if len(values) < 2:
-        return without_interval(mean)
-    return normal_interval(mean, float(values.var(ddof=1)) / len(values), len(values) - 1)
-
-
-def miss_rates(crowd: Crowd) -> list[Estimate]:
-    """(blocks,) share of trials missed in percent: of each observer, then over observers; with Wilson's interval."""
-    trials = ~np.isnan(crowd.scores) | crowd.missed
-    member = membership(crowd.blocks, BLOCKS)
-    number, missed = trials @ member, crowd.missed @ member
-    found = []
+def miss_rates(observers: ConditionObservers) -> list[Estimate]:
+    """Share of missed trials in percent with Wilson's intervals, by observer, then over observers, (blocks,)."""
+    trials = ~np.isnan(observers.scores) | observers.missed
+    member = membership(observers.blocks, BLOCKS)
+    number, missed = trials @ member, observers.missed @ member
+    rates = []
     for block in range(BLOCKS):
-        has = number[:, block] > 0
-        own = 100 * missed[has, block] / number[has, block]
-        variance = float(own.var(ddof=1)) / len(own) if len(own) > 1 else float("nan")
-        mean = float(own.mean()) if len(own) else float("nan")
-        found.append(proportion_interval(mean, variance, max(len(own) - 1, 1), len(own)))
-    return found
+        took_part = number[:, block] > 0
+        by_observer = 100 * missed[took_part, block] / number[took_part, block]
+        mean = float(by_observer.mean()) if len(by_observer) else float("nan")
+        freedom = max(len(by_observer) - 1, 1)
+        rates.append(proportion_interval(mean, _variance_of_mean(by_observer), freedom, len(by_observer)))
+    return rates
+
+
+def _variance_of_mean(values: np.ndarray) -> float:
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else float("nan")

@@ -1,4 +1,4 @@
-"""People's side of a comparison: the observers' table, restricted to a condition and aligned with a network's."""
+"""Human answers as a comparison uses them: selected by regime and aligned with the images of a network."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -10,125 +10,40 @@ import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import parse_name
+from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.evaluation.results import Answers, Evaluation, plain_level
 from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
-from convrnn_experiments.observers.jatos import BEEPS
+from convrnn_experiments.observers.exclusions import exclude
 from convrnn_experiments.observers.table import (
     correct_matrix,
-    exclude,
     is_simulated,
     read_observers,
     scored_trials,
     with_misses,
 )
 from convrnn_experiments.observers.trial_counts import count_observers, count_trials
-from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
-EXPERIMENTS = {regime: condition.experiment for regime, condition in CONDITIONS.items()}
-"""Regime -> the human experiment that has its stimuli."""
-_OWN_LEVEL = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
-BEEP_TIMES = np.array(list(BEEPS.values()), dtype=float)
-"""(blocks,) ms from the stimulus to the beep."""
+_REGIME_LEVEL = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
+"""Level that stands for a regime within an experiment of two regimes."""
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """People in one condition; rows are observers in the order of their ids, columns the network's images.
+class SharedTrials:
+    """Images and trials that a network and the observers share, and counts of those left out.
 
     Attributes:
-        observers: ids.
-        scores: (observers, images) 0 to 1, missed trials by their convention; NaN without a trial.
-        correct: (observers, images) 1, 0, or NaN where there is no answer to score.
-        times: (observers, images) response times in ms; NaN without an answer.
-        answers: (observers, images) the category answered, 0 to 15; -1 without an answer.
-        missed: (observers, images) whether the trial was missed; False without a trial.
-        blocks: (images,) response-time block of each image.
-    """
-
-    observers: list[str]
-    scores: np.ndarray
-    correct: np.ndarray
-    times: np.ndarray
-    answers: np.ndarray
-    missed: np.ndarray
-    blocks: np.ndarray
-
-    def of(self, images: np.ndarray) -> "Crowd":
-        """The observers on some of the images, by mask; an observer without a trial on them is left out."""
-        columns = {
-            name: getattr(self, name)[:, images]
-            for name in ("scores", "correct", "times", "answers", "missed")
-        }
-        took_part = ~np.isnan(columns["scores"]).all(axis=1) | columns["missed"].any(axis=1)
-        return Crowd(
-            [name for name, there in zip(self.observers, took_part, strict=True) if there],
-            **{name: column[took_part] for name, column in columns.items()},
-            blocks=self.blocks[images],
-        )
-
-    @cached_property
-    def mean_times(self) -> np.ndarray:
-        """(blocks,) mean response time in ms: of each observer, then over observers; the beep where nobody answered."""
-        return np.where(np.isnan(found := mean_times(self)), BEEP_TIMES, found)
-
-    def standardized_times(self, *, correct: bool = False) -> np.ndarray:
-        """(observers, images) response times standardised within observer and block; NaN without a time.
-
-        Standardising takes out that observers differ in speed, and that the beep sets the pace of a block (this
-        project's definition).
-
-        Args:
-            correct: whether to keep the times of correct answers alone.
-        """
-        times = np.where(self.correct == 1, self.times, np.nan) if correct else self.times
-        found = np.full(times.shape, np.nan)
-        for block in range(len(BEEPS)):
-            here = self.blocks == block
-            values = times[:, here]
-            known = ~np.isnan(values)
-            number = known.sum(axis=1, keepdims=True)
-            mean = np.where(known, values, 0).sum(axis=1, keepdims=True) / np.maximum(number, 1)
-            left = np.where(known, values - mean, np.nan)
-            spread = np.sqrt(np.nansum(left**2, axis=1, keepdims=True) / np.maximum(number - 1, 1))
-            found[:, here] = np.divide(left, spread, out=np.full(left.shape, np.nan), where=spread > 0)
-        return found
-
-    def confusions(self, labels: np.ndarray) -> np.ndarray:
-        """(blocks, 16, 16) counts of answers: rows are the true categories `labels` (images,), columns the answers."""
-        counts = np.zeros((len(BEEPS), len(CATEGORIES), len(CATEGORIES)), dtype=np.int64)
-        observers, images = np.nonzero(self.answers >= 0)
-        np.add.at(counts, (self.blocks[images], labels[images], self.answers[observers, images]), 1)
-        return counts
-
-
-def mean_times(crowd: Crowd) -> np.ndarray:
-    """(blocks,) mean response time in ms, of each observer and then over observers; NaN where nobody answered."""
-    return mean_over(observer_mean_times(crowd))
-
-
-def observer_mean_times(crowd: Crowd) -> np.ndarray:
-    """(observers, blocks) mean response time in ms of each observer; NaN without an answer."""
-    member = membership(crowd.blocks, len(BEEPS))
-    return safe_divide(np.nan_to_num(crowd.times) @ member, (~np.isnan(crowd.times)) @ member)
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What a network and the people have in common, and what enters neither side.
-
-    Attributes:
-        images: (images,) whether each image of the network was answered by somebody.
-        crowd: the people on these images.
-        not_shown: images of the network that nobody was shown.
-        not_answered: images of the network that were shown and that everybody missed.
-        trials: people's trials on shared images, missed ones included.
-        trials_elsewhere: people's trials in the regime on images that the network was not tested on, or that
-            everybody missed.
+        images: Whether each image of the network was answered by an observer, (images,).
+        observers: On these images.
+        not_shown: Number of the network's images that no observer was shown.
+        not_answered: Number of the network's images that were shown but missed by every observer.
+        trials: Number of the observers' trials on shared images, including missed ones.
+        trials_elsewhere: Number of the observers' trials in the regime on images that the network was not tested on,
+            or that every observer missed.
     """
 
     images: np.ndarray
-    crowd: Crowd
+    observers: ConditionObservers
     not_shown: int
     not_answered: int
     trials: int
@@ -136,112 +51,114 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class People:
-    """Everybody's answers, with what was decided about them.
+class ObserverGroup:
+    """Answers of all observers, with the choices made in reading them.
 
     Attributes:
-        folder: where the answers are.
-        table: of `observers.read_observers`, after exclusions and with misses counted.
-        misses: how they were counted.
-        named: the sets of observers left out.
-        everything: of `observers.read_observers`, with practice, late and excluded trials.
+        folder: Folder of the answers.
+        table: Of `read_observers`, after exclusions and with missed trials scored.
+        misses: Convention by which missed trials are scored.
+        exclusions: Named sets of observers that were excluded.
+        all_trials: Of `read_observers`, including practice, late and excluded trials.
     """
 
     folder: Path
     table: pd.DataFrame
     misses: str
-    named: tuple[str, ...]
-    everything: pd.DataFrame
+    exclusions: tuple[str, ...]
+    all_trials: pd.DataFrame
 
     @cached_property
     def simulated(self) -> bool:
-        """Whether any of them is."""
+        """Whether any observer is simulated."""
         return is_simulated(self.table)
 
     @property
     def noun(self) -> str:
-        """What to call them in tables and pictures."""
-        return "simulated observers" if self.simulated else "people"
+        """Name of the observers in tables and figures."""
+        return "simulated observers" if self.simulated else "humans"
 
     def observer_counts(self) -> pd.DataFrame:
-        """Observers found, read, excluded and kept; see `trial_counts.count_observers`."""
-        return count_observers(self.everything, excluded=self.table.attrs["excluded"])
+        """Count observers found, read, excluded and kept; see `trial_counts.count_observers`."""
+        return count_observers(self.all_trials, excluded=self.table.attrs["excluded"])
 
     def trial_counts(self, evaluations: Iterable[Evaluation]) -> pd.DataFrame:
-        """Trials found, lost and kept beside what was evaluated; see `trial_counts.count_trials`."""
-        stimuli = {key for one in evaluations if one.human for key in trial_keys(one.answers)}
-        return count_trials(self.everything, excluded=self.table.attrs["excluded"], stimuli=stimuli)
+        """Count trials found, lost and kept, given the evaluated images; see `trial_counts.count_trials`."""
+        stimuli = {
+            key for evaluation in evaluations if evaluation.human for key in trial_keys(evaluation.answers)
+        }
+        return count_trials(self.all_trials, excluded=self.table.attrs["excluded"], stimuli=stimuli)
 
-    def observers(self, regime: Regime) -> int:
-        """How many took part in the regime's experiment."""
-        return int(self._of(regime)["observer"].nunique())
+    def size(self, regime: Regime) -> int:
+        """Number of observers in the experiment of the regime."""
+        return int(self._trials(regime)["observer"].nunique())
 
-    def _of(self, regime: Regime) -> pd.DataFrame:
-        table = self.table[self.table["experiment"] == EXPERIMENTS[regime]]
-        return table[table["level"] == _OWN_LEVEL[regime]] if regime in _OWN_LEVEL else table
+    def _trials(self, regime: Regime) -> pd.DataFrame:
+        table = self.table[self.table["experiment"] == CONDITIONS[regime].experiment]
+        return table[table["level"] == _REGIME_LEVEL[regime]] if regime in _REGIME_LEVEL else table
 
-    def shared_with(self, regime: Regime, answers: Answers) -> Shared | None:
-        """People and a network on the images that both have answers to; None where there are none.
+    def shared_with(self, regime: Regime, answers: Answers) -> SharedTrials | None:
+        """Select the images that both the observers and a network answered; None where there are none.
 
-        An image counts where at least one observer answered it; a level that people were not shown has no image that
-        counts.
+        An image counts where at least one observer answered it, so a level that observers were not shown has no
+        shared image.
         """
-        table = self._of(regime)
+        table = self._trials(regime)
         keys = pd.MultiIndex.from_tuples(trial_keys(answers), names=["block", "file_name"])
-        tested = pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(keys)
-        here = table[tested]
-        if here.empty:
+        tested = table[pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(keys)]
+        if tested.empty:
             return None
-        crowd = _crowd(here, keys, answers.blocks)
-        shown = ~np.isnan(crowd.scores).all(axis=0) | crowd.missed.any(axis=0)
-        answered: np.ndarray = np.asarray((crowd.answers >= 0).any(axis=0))
+        observers = _condition_observers(tested, keys, answers.blocks)
+        shown = ~np.isnan(observers.scores).all(axis=0) | observers.missed.any(axis=0)
+        answered: np.ndarray = np.asarray((observers.answers >= 0).any(axis=0))
         if not answered.any():
             return None
-        kept = crowd.of(answered)
+        kept = observers.select(answered)
         trials = int((~np.isnan(kept.scores) | kept.missed).sum())
-        return Shared(
+        return SharedTrials(
             answered,
             kept,
             int((~shown).sum()),
             int((shown & ~answered).sum()),
             trials,
-            len(table[self._levels(table, answers)]) - trials,
+            len(table[self._at_levels(table, answers)]) - trials,
         )
 
     @staticmethod
-    def _levels(table: pd.DataFrame, answers: Answers) -> pd.Series:
-        if table["level"].isin(list(_OWN_LEVEL.values())).all():
+    def _at_levels(table: pd.DataFrame, answers: Answers) -> pd.Series:
+        """Mask of the trials at the levels of a network's answers."""
+        if table["level"].isin(list(_REGIME_LEVEL.values())).all():
             return pd.Series(True, index=table.index)
         return table["level"].map(plain_level).isin(set(answers.levels.tolist()))
 
 
-def read_people(
+def read_observer_group(
     folder: Path,
     *,
-    named: Collection[str] = (),
+    exclusions: Collection[str] = (),
     misses: Misses = "chance",
     seed: int = 0,
     max_unreadable: float = MAX_UNREADABLE,
-) -> People:
-    """Read the answers below a folder.
+) -> ObserverGroup:
+    """Read the human answers below a folder.
 
     Args:
-        folder: holds `jatos_results_*.txt`, at any depth.
-        named: sets of observers to leave out, such as "satbench".
-        misses: how missed trials are scored, see `observers.with_misses`.
-        seed: of the random categories.
-        max_unreadable: largest share of trials, and of sessions, that may be unreadable.
+        folder: Contains `jatos_results_*.txt`, at any depth.
+        exclusions: Named sets of observers to exclude, such as "satbench".
+        misses: Convention for missed trials, see `observers.table.with_misses`.
+        seed: Of the random categories.
+        max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
 
     Raises:
-        ConvRNNError: there are no answers, too many cannot be read, or no such set is known.
+        ConvRNNError: There are no answers, too many are unreadable, or a named set is unknown.
     """
-    everything = read_observers(folder, all_trials=True, max_unreadable=max_unreadable)
-    table = exclude(scored_trials(everything), named=named)
-    return People(folder, with_misses(table, misses, seed=seed), misses, tuple(named), everything)
+    all_trials = read_observers(folder, all_trials=True, max_unreadable=max_unreadable)
+    table = exclude(scored_trials(all_trials), named=exclusions)
+    return ObserverGroup(folder, with_misses(table, misses, seed=seed), misses, tuple(exclusions), all_trials)
 
 
 def trial_keys(answers: Answers) -> list[tuple[int, str]]:
-    """(block, file name as people saw it) of each row."""
+    """Block and file name, as the observers saw it, of each row."""
     names: list[str] = []
     for name in answers.names:
         parsed = parse_name(str(name))
@@ -249,8 +166,9 @@ def trial_keys(answers: Answers) -> list[tuple[int, str]]:
     return list(zip(answers.blocks.tolist(), names, strict=True))
 
 
-def _crowd(table: pd.DataFrame, keys: pd.MultiIndex, blocks: np.ndarray) -> Crowd:
-    observers = sorted(table["observer"].unique())
+def _condition_observers(table: pd.DataFrame, keys: pd.MultiIndex, blocks: np.ndarray) -> ConditionObservers:
+    """Arrange a table of trials as arrays, with columns in the order of `keys` (block, file name)."""
+    ids = sorted(table["observer"].unique())
     table = table.assign(
         answer=pd.Categorical(table["response"].where(~table["missed"]), CATEGORIES).codes.astype(float),
         was_missed=table["missed"].astype(float),
@@ -259,13 +177,13 @@ def _crowd(table: pd.DataFrame, keys: pd.MultiIndex, blocks: np.ndarray) -> Crow
     cells = table.groupby(["observer", *columns])[["score", "response_time", "answer", "was_missed"]].first()
 
     def matrix(frame: pd.DataFrame) -> np.ndarray:
-        found: np.ndarray = frame.reindex(index=observers, columns=keys).to_numpy(dtype=float)
-        return found
+        values: np.ndarray = frame.reindex(index=ids, columns=keys).to_numpy(dtype=float)
+        return values
 
     score, time, answer, missed = (matrix(cells[name].unstack(columns)) for name in cells.columns)
     correct = matrix(correct_matrix(table).droplevel("experiment", axis="columns"))
-    return Crowd(
-        observers,
+    return ConditionObservers(
+        ids,
         scores=score,
         correct=correct,
         times=time,

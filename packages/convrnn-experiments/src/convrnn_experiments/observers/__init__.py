@@ -1,1 +1,1 @@
-"""Human answers (JATOS): parsing, exclusion, trial counts."""
+"""Human answers exported by JATOS: parsing, exclusion, trial counts."""

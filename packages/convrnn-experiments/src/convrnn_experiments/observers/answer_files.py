@@ -1,9 +1,9 @@
-"""Files of human answers: which files hold them, and the JSON arrays in their text.
+"""Files of human answers: discovery, decompression, and decoding of their JSON arrays.
 
-JATOS exports results as one text file, `jatos_results_*.txt`, or as an archive (`.zip`, `.jrzip`) with a `data.txt` for
-each result. Both are read from a folder too, at any depth. Text editors, scripts and JATOS versions arrange the arrays
-differently: one on each line, several on a line, one over several lines, or all within one array. `json_records` reads
-all of these alike.
+JATOS exports results as a text file, `jatos_results_*.txt`, or as an archive (`.zip`, `.jrzip`) with a `data.txt` per
+result. Both may be at any depth of a folder. Text editors, scripts and JATOS versions lay out the arrays differently:
+one per line, several on a line, one over several lines, or all nested in one array. `json_records` decodes all of
+these.
 """
 
 import codecs
@@ -26,7 +26,7 @@ from convrnn_experiments.errors import ConvRNNError
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
 COMPRESSED = ".gz"
 ARCHIVES = (".zip", ".jrzip")
-FOUND_AS = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}) or {RESULT} of single results"
+ACCEPTED = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}) or {RESULT} of single results"
 
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
@@ -41,7 +41,7 @@ _MOST_RETRIES = 100
 
 @dataclass(frozen=True)
 class AnswerText:
-    """The text of one result file. `path` names it; for a member of an archive, it continues the archive's path."""
+    """Text of one result file; the `path` of an archive's member starts with the path of the archive."""
 
     path: Path
     text: str
@@ -49,13 +49,13 @@ class AnswerText:
 
 @dataclass(frozen=True)
 class Record:
-    """A JSON value of a file's text, or, where `problem` is set, text that is none.
+    """JSON value in the text of a file, or invalid text if `problem` is set.
 
     Attributes:
-        line: The line on which it starts, from 1.
-        value: The decoded value; None where there is a problem.
-        problem: Why it could not be decoded.
-        array: Whether it is, or starts like, a JSON array.
+        line: First line, from 1.
+        value: Decoded value; None if invalid.
+        problem: Reason why the text is invalid; None if it is valid.
+        array: Whether it is, or starts as, a JSON array.
     """
 
     line: int
@@ -65,11 +65,11 @@ class Record:
 
 
 def answer_texts(paths: str | Path | Iterable[str | Path]) -> Iterator[AnswerText]:
-    """Read all result files of some paths: files, archives, or folders that hold either. Each file is read once.
+    """Read all result files at some paths: files, archives, or folders of either. Each file is read once.
 
     Raises:
-        ConvRNNError: If a path does not exist, a folder cannot be listed or holds no result file, or a file cannot be
-            read.
+        ConvRNNError: A path does not exist, a folder cannot be listed or contains no result file, or a file is
+            unreadable.
     """
     seen: set[Path] = set()
     for path in [paths] if isinstance(paths, str | Path) else list(paths):
@@ -80,76 +80,76 @@ def answer_texts(paths: str | Path | Iterable[str | Path]) -> Iterator[AnswerTex
 
 
 def decoded(data: bytes) -> str:
-    """Text of a result file: UTF-8, or UTF-16 with a byte order mark; other bytes spoil their own record only."""
+    """Decode UTF-8, or UTF-16 with a byte order mark; invalid bytes make only their own record invalid."""
     mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
     text = data[len(mark) :].decode(_MARKS.get(mark, "utf-8"), errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def json_records(text: str) -> Iterator[Record]:
-    """Decode the JSON values of a text, however they are divided into lines.
+    """Decode the JSON values of a text, regardless of line breaks.
 
-    An array that begins with an array is one record for each element. Where a value is broken, the rest of its line is
-    lost, unless another array starts within it.
+    An array of arrays is a record per element. After an invalid value, decoding resumes on the next line, or at the
+    next array on the same line.
     """
-    decoder, place, line, counted = json.JSONDecoder(), 0, 1, 0
-    while (place := _GAP.match(text, place).end()) < len(text):  # type: ignore[union-attr]
-        line, counted = line + text.count("\n", counted, place), place
-        array = text[place] == "["
-        if not array and text[place] != "{":
-            place = _LINE.match(text, place).end()  # type: ignore[union-attr]
+    decoder, position, line, counted = json.JSONDecoder(), 0, 1, 0
+    while (position := _GAP.match(text, position).end()) < len(text):  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, position), position
+        array = text[position] == "["
+        if not array and text[position] != "{":
+            position = _LINE.match(text, position).end()  # type: ignore[union-attr]
             yield Record(line, None, "does not start with '['", array=False)
             continue
         try:
-            value, place = decoder.raw_decode(text, place)
+            value, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             yield Record(line, None, f"is cut short or not JSON ({error})", array)
-            place = _after_broken(text, place, decoder)
+            position = _after_invalid(text, position, decoder)
             continue
         nested = array and bool(value) and isinstance(value[0], list)
         for inner in value if nested else [value]:
             yield Record(line, inner, None, isinstance(inner, list))
 
 
-def _after_broken(text: str, start: int, decoder: json.JSONDecoder) -> int:
-    """The place of the next array after the start of a broken one: on a later line, or whole on the same line."""
+def _after_invalid(text: str, start: int, decoder: json.JSONDecoder) -> int:
+    """Find the next array after the start of an invalid one: on a later line, or complete on the same line."""
     following = _NEXT_LINE.search(text, start + 1)
     end = following.end() if following else len(text)
     for number, match in enumerate(_NEXT_ARRAY.finditer(text, start, end)):
         if number == _MOST_RETRIES:
             break
-        place = text.index("[", match.end())
+        position = text.index("[", match.end())
         try:
-            value, _ = decoder.raw_decode(text, place)
+            value, _ = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value[0].get("url"), dict):  # an inner array of a broken one has no such row
-            return place
+        if isinstance(value[0].get("url"), dict):  # absent from an array nested in the invalid one
+            return position
     return end
 
 
 def _files(path: Path) -> list[Path]:
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
-    except OSError as error:  # a folder above may not be entered
+    except OSError as error:  # no permission to enter a parent folder
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     if not is_folder:
         if not is_file:
-            found = "is neither a file nor a folder" if os.path.lexists(path) else "does not exist"
+            state = "is neither a file nor a folder" if os.path.lexists(path) else "does not exist"
             raise ConvRNNError(
-                f"cannot read answers: {path} {found}. Give the folder of the human answers, or files ({FOUND_AS})"
+                f"cannot read answers: {path} {state}. Give the folder of the human answers, or files ({ACCEPTED})"
             )
         return [path]
     files = sorted(_below(path))
     if not files:
         raise ConvRNNError(
-            f"cannot read answers: {path} must hold {FOUND_AS}, got none of these. Give the folder of the human answers"
+            f"cannot read answers: {path} must hold {ACCEPTED}, got none of these. Give the folder of the human answers"
         )
     return files
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Result files at any depth."""
+    """Find result files at any depth."""
     for path in files_below(folder, "Give another folder of answers"):
         if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
             yield path
@@ -189,27 +189,27 @@ def _texts(path: Path) -> Iterator[AnswerText]:
 
 
 def _members(path: Path, *, strict: bool) -> list[str]:
-    """Names of the result files in an archive. An archive of other things has none."""
+    """List the result files in an archive; empty for an archive of other files."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        # Beside the answers there may be archives of stimuli, whose state does not matter here.
+        # A folder of answers may also contain archives of stimuli, which need not be readable.
         if strict or path.suffix.lower() != ARCHIVES[0] or path.name.startswith("jatos"):
             raise _unreadable_archive(path, error) from error
         return []
-    found = (name for name in names if _is_result(PurePosixPath(name).name) and not is_hidden(name))
+    results = (name for name in names if _is_result(PurePosixPath(name).name) and not is_hidden(name))
     return sorted(
-        found, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+        results, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
     )
 
 
 def _unreadable_archive(path: Path, error: Exception) -> ConvRNNError:
-    """Name the cause and the way out that fits it: of the disk, of an unusual archive, or of a damaged one."""
+    """Word the error by its cause: disk failure, unsupported archive, or corrupt archive."""
     if isinstance(error, OSError):
         return ConvRNNError(f"cannot read {path}: {advice.describe(error, path, 'Download it again')}")
     rule = "it must be a complete zip archive without a password, got"
-    if isinstance(error, RuntimeError):  # a password, or a compression that Python does not know
+    if isinstance(error, RuntimeError):  # password or unsupported compression
         return ConvRNNError(
             f"cannot read {path}: {rule} one that Python cannot unpack ({error}). Unpack it with another program and "
             "give the folder"

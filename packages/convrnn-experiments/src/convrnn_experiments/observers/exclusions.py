@@ -1,4 +1,4 @@
-"""Observers to exclude: the authors' sets, and criteria of one's own."""
+"""Exclusion of observers, by the sets of SATBench's authors or by criteria."""
 
 from collections.abc import Collection
 
@@ -21,8 +21,8 @@ EXCLUSIONS: dict[str, dict[str, frozenset[str]]] = {
         "blur": frozenset(_LEFT_OUT_BLUR.split()),
     }
 }
-"""Named sets of observers to exclude, per experiment. `satbench`: those that its authors excluded in their notebooks
-(18 of 76 for color and gray, 22 of 67 for noise, 5 of 50 for blur), which leaves 148."""
+"""Named sets of observers to exclude, per experiment. `satbench`: excluded by its authors in their notebooks (18 of 76
+for color and gray, 22 of 67 for noise, 5 of 50 for blur), which leaves 148."""
 
 
 def exclude(
@@ -32,19 +32,19 @@ def exclude(
     tutorial_accuracy: float | None = None,
     misses: float | None = None,
 ) -> pd.DataFrame:
-    """Leave observers out, by named sets and by criteria; each observer and experiment is judged alone.
+    """Exclude observers by named sets and by criteria, separately for each experiment.
 
     Args:
         table: Of `read_observers`.
         named: Names in `EXCLUSIONS`, such as "satbench".
-        tutorial_accuracy: Least share of right answers in the tutorial; who has no tutorial is left out too.
-        misses: Largest share of missed trials.
+        tutorial_accuracy: Minimum share of correct answers in the tutorial; observers without a tutorial are excluded.
+        misses: Maximum share of missed trials.
 
     Returns:
-        The other observers' rows; `attrs["excluded"]` maps (observer, experiment) to the reason.
+        Rows of the remaining observers; `attrs["excluded"]` maps (observer, experiment) to the reason.
 
     Raises:
-        ConvRNNError: If a set is not known, or a share is not between 0 and 1.
+        ConvRNNError: A set is unknown, or a share is not between 0 and 1.
     """
     for name in named:
         if name not in EXCLUSIONS:
@@ -57,12 +57,12 @@ def exclude(
             raise ConvRNNError(
                 f"cannot exclude observers: {what} must be a share from 0 to 1, got {share}. Pass 0.05 for 5 %"
             )
-    people = table.groupby(["observer", "experiment"]).agg(
+    observers = table.groupby(["observer", "experiment"]).agg(
         tutorial=("tutorial_accuracy", "first"), missed=("missed", "mean")
     )
     reasons: dict[tuple[str, str], str] = {}
     for (observer, experiment), tutorial, missed in zip(
-        people.index, people.tutorial, people.missed, strict=True
+        observers.index, observers.tutorial, observers.missed, strict=True
     ):
         sets = [name for name in named if observer in EXCLUSIONS[name].get(experiment, ())]
         if sets:
@@ -71,7 +71,7 @@ def exclude(
             reasons[observer, experiment] = f"tutorial accuracy {tutorial:.3f} < {tutorial_accuracy}"
         elif misses is not None and missed > misses:
             reasons[observer, experiment] = f"missed {missed:.3f} > {misses}"
-    out = pd.MultiIndex.from_frame(table[["observer", "experiment"]]).isin(list(reasons))
-    rest = table[~out].reset_index(drop=True)
-    rest.attrs = {**table.attrs, "excluded": {**table.attrs.get("excluded", {}), **reasons}}
-    return rest
+    excluded = pd.MultiIndex.from_frame(table[["observer", "experiment"]]).isin(list(reasons))
+    remaining = table[~excluded].reset_index(drop=True)
+    remaining.attrs = {**table.attrs, "excluded": {**table.attrs.get("excluded", {}), **reasons}}
+    return remaining

@@ -1,12 +1,12 @@
-"""JATOS results of lab.js rows: one JSON array, one observer, one list of trials.
+"""Parser of JATOS results with lab.js rows: each JSON array is the trials of one observer.
 
-The grammar is that of SATBench's experiments (OSF 2cpmb). A block starts at the row whose `sender` is one of `BEEPS`;
-every row `Stimulus & Response` after it is a trial, up to the next such row. Nothing here decides what a trial counts
-for: `observers.py` does.
+The format is that of SATBench's experiments (OSF 2cpmb). A block starts at a row whose `sender` is in `BEEPS`, and each
+following row `Stimulus & Response` is a trial of the block. `observers.table` selects and scores the trials.
 """
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from convrnn_data.human.stimuli import parse_name
 from convrnn_experiments.observers.answer_files import AnswerText, Record, answer_texts, json_records
 
 BEEPS = {"Screen0": 500, "Screen400": 900, "Screen600": 1100, "Screen800": 1300, "Screen1000": 1500}
-"""`sender` of the row that starts a block -> the block's beep in ms; the position is the block's number."""
+"""`sender` of the row that starts a block -> beep of the block in ms; the position is the block number."""
 
 TUTORIAL = "ScreenCategorizationTutorial"
 RESPONSE = "Stimulus & Response"
@@ -31,13 +31,13 @@ _DURATION = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?)\
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that could not be read or does not fit: where it is, and what was done with it.
+    """Unreadable or inconsistent part of a result file, and how it was handled.
 
     Attributes:
-        path: The file; a member of an archive continues the archive's path.
-        line: Where its record starts.
-        what: What is wrong.
-        lost: Whether a whole observer could not be read.
+        path: File; the path of an archive's member starts with the path of the archive.
+        line: First line of the record.
+        what: Description.
+        lost: Whether a whole observer is unreadable.
     """
 
     path: Path
@@ -51,20 +51,20 @@ class Problem:
 
 @dataclass
 class Session:
-    """An observer in an experiment.
+    """Trials of an observer in an experiment, and the state of the parser.
 
     Attributes:
-        path: The file of the answers.
-        line: Where they start.
-        observer: The id.
-        rows: A tuple for each trial that was read.
-        unreadable: (experiment, level, block) -> number of trials that were not read; experiment and level are empty
-            and the block is -1 where they are not known.
-        found: Block -> number of trials, read or not.
-        problems: What was wrong with them.
+        path: File of the answers.
+        line: First line of the record.
+        observer: Id.
+        rows: A tuple per readable trial.
+        unreadable: (experiment, level, block) -> number of unreadable trials; experiment and level are empty and the
+            block is -1 if unknown.
+        trial_counts: Block -> number of trials, readable or not.
+        problems: Found in the record.
         tutorial: Whether each tutorial trial was answered correctly.
-        screen: `sender` of the block that the last row belongs to; empty outside blocks.
-        screens: Every block start that was seen.
+        screen: `sender` of the current block; empty outside blocks.
+        screens: Block starts seen so far.
         trial: Position of the next trial in its block.
     """
 
@@ -73,7 +73,7 @@ class Session:
     observer: str
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     unreadable: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    found: Counter[int] = field(default_factory=Counter)
+    trial_counts: Counter[int] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     tutorial: list[bool] = field(default_factory=list)
     screen: str = ""
@@ -81,32 +81,37 @@ class Session:
     trial: int = 0
 
     def problem(self, what: str, *, lost: bool = False) -> None:
-        """Note that something does not fit."""
+        """Record a problem."""
         self.problems.append(Problem(self.path, self.line, f"observer {self.observer}: {what}", lost))
 
     @property
     def key(self) -> tuple[str, str]:
-        """Observer and experiment."""
+        """Observer and experiment of the session."""
         return self.observer, self.rows[0][1]
 
 
 def read_file(path: Path) -> tuple[list[Session], list[Problem]]:
-    """All observers of one file or archive who have trials, and what was wrong, by line.
+    """Read the sessions with trials, and the problems by line, of one file or archive.
 
     Raises:
-        ConvRNNError: If the file cannot be opened or read.
+        ConvRNNError: The file is unreadable.
     """
+    return read_texts(answer_texts(path))
+
+
+def read_texts(texts: Iterable[AnswerText]) -> tuple[list[Session], list[Problem]]:
+    """Read the sessions with trials, and the problems by line, of several texts."""
     sessions: list[Session] = []
     problems: list[Problem] = []
-    for text in answer_texts(path):
-        found, wrong = read_text(text)
-        sessions += found
-        problems += wrong
+    for text in texts:
+        text_sessions, text_problems = read_text(text)
+        sessions += text_sessions
+        problems += text_problems
     return sessions, problems
 
 
 def read_text(text: AnswerText) -> tuple[list[Session], list[Problem]]:
-    """All observers of one file's text who have trials, readable or not, and what was wrong, by line."""
+    """Read the sessions with trials, readable or not, and the problems by line, of one text."""
     sessions: list[Session] = []
     problems: list[Problem] = []
     open_session: Session | None = None
@@ -128,7 +133,7 @@ def read_text(text: AnswerText) -> tuple[list[Session], list[Problem]]:
 
 
 def _session(path: Path, record: Record) -> Session | Problem:
-    """A new observer, or why there is none."""
+    """Start the session of a record, or explain why it has none."""
     if record.problem is not None:
         what = f"{record.problem}; the whole observer is left out."
         if not record.array:
@@ -150,9 +155,9 @@ def _session(path: Path, record: Record) -> Session | Problem:
 
 
 def _continues(session: Session, record: Record) -> bool:
-    """Whether a record is a further piece of a session, as lab.js transmits long experiments.
+    """Whether a record continues a session; lab.js transmits long experiments in pieces.
 
-    A piece has no `url` of its own, and repeats no block that the session has been through.
+    A continuation has no `url`, and repeats no block of the session.
     """
     rows = record.value
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -163,7 +168,7 @@ def _continues(session: Session, record: Record) -> bool:
 
 
 def _is_id(observer: object) -> bool:
-    """Whether it is a number, or text that can be written to a table; half a letter can not."""
+    """Whether a value is a valid id: an integer, or printable text."""
     number = isinstance(observer, int) and not isinstance(observer, bool) and abs(observer) < _MAX_ID
     return number or (
         isinstance(observer, str)
@@ -173,8 +178,8 @@ def _is_id(observer: object) -> bool:
 
 
 def _read_rows(session: Session, rows: list[Any]) -> None:
-    """Walk through an observer's rows, block by block, and add the trials to the session."""
-    odd: Counter[str] = Counter()
+    """Add the trials in an observer's rows to the session, block by block."""
+    problems: Counter[str] = Counter()
     for row in rows:
         sender = str(row.get("sender")) if isinstance(row, dict) else ""
         if sender in BEEPS or sender == TUTORIAL:
@@ -186,23 +191,23 @@ def _read_rows(session: Session, rows: list[Any]) -> None:
             answer = _category(row.get("response"))
             session.tutorial.append(answer is not None and answer == _category(row.get("category")))
         elif sender == RESPONSE:
-            if said := _read_trial(session, row):
-                odd[said] += 1
+            if problem := _read_trial(session, row):
+                problems[problem] += 1
             session.trial += 1
-    for what, count in odd.items():
+    for what, count in problems.items():
         session.problem(f"{count} trial(s): {what}{'.' if 'kept' in what else '; left out.'}")
 
 
 def _read_trial(session: Session, row: dict[str, Any]) -> str:
-    """Add a trial to the session, as read or as unreadable; what is odd about it, or nothing."""
-    read = _trial(row) if session.screen else "is outside every block"
+    """Add a trial to the session as readable or unreadable, and return its problem, if any."""
+    trial = _trial(row) if session.screen else "is outside every block"
     block = list(BEEPS).index(session.screen) if session.screen else -1
-    session.found[block] += 1
-    if isinstance(read, str):
+    session.trial_counts[block] += 1
+    if isinstance(trial, str):
         stimulus = _stimulus(_file_name(row))
         session.unreadable[(*stimulus[:2], block) if stimulus else ("", "", block)] += 1
-        return read
-    experiment, order, *rest, correct = read
+        return trial
+    experiment, order, *rest, correct = trial
     beep = BEEPS[session.screen]
     session.rows.append((session.observer, experiment, block, beep, session.trial, order, *rest))
     if _truth(row.get("correct", correct)) != correct:
@@ -211,7 +216,7 @@ def _read_trial(session: Session, row: dict[str, Any]) -> str:
 
 
 def _finish(session: Session) -> None:
-    """Settle the session's experiment once all its pieces are read."""
+    """Determine the experiment of a session after all of its pieces are read."""
     experiments = Counter(row[1] for row in session.rows)
     main = max(experiments, key=experiments.__getitem__, default="")
     if len(experiments) > 1:
@@ -231,7 +236,7 @@ def _finish(session: Session) -> None:
 
 
 def _trial(row: dict[str, Any]) -> list[Any] | str:
-    """A response row as experiment, order, file name ... missed, correct; or why it cannot be read."""
+    """Parse a response row as experiment, order, file name ... missed, correct; or explain why it is unreadable."""
     stimulus = _stimulus(name := _file_name(row))
     if stimulus is None:
         return f"{name!r} is not a stimulus's file name such as 41_blur_9_bird.JPEG"
@@ -261,18 +266,18 @@ def _file_name(row: dict[str, Any]) -> str:
 
 
 def _is_missed(response: object) -> bool:
-    """Whether there is no response: nothing, or a word that programs write for nothing."""
+    """Whether a response is missing: None, or a word for a missing value."""
     return response is None or (isinstance(response, str) and response.strip().lower() in _NOTHING)
 
 
 def _category(value: object) -> str | None:
-    """A category however it is capitalised; None for anything else."""
+    """Normalise the case of a category; None for anything else."""
     name = value.strip().lower() if isinstance(value, str) else ""
     return name if name in CATEGORIES else None
 
 
 def _duration(value: object) -> float | None:
-    """Milliseconds, as a number or as text such as "634"; None for anything else."""
+    """Parse milliseconds, a number or text such as "634"; None for anything else."""
     if isinstance(value, str):
         match = _DURATION.fullmatch(value)
         value = float(match[1]) if match else None
@@ -282,7 +287,7 @@ def _duration(value: object) -> float | None:
 
 
 def _truth(value: object) -> object:
-    """`correct` as a truth value where it is written as text."""
+    """Convert `correct` from text to a boolean; other values are unchanged."""
     return (
         {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
     )
@@ -290,7 +295,7 @@ def _truth(value: object) -> object:
 
 @cache
 def _stimulus(name: str) -> tuple[str, str, str, str] | None:
-    """Experiment, level, category and the name without a block."""
+    """Parse a file name as experiment, level, category and name without the block."""
     parsed = parse_name(name)
     if parsed is None:
         return None
@@ -298,7 +303,7 @@ def _stimulus(name: str) -> tuple[str, str, str, str] | None:
 
 
 def _level(level: object) -> str:
-    """A level as the stimuli's names have it: 0.0, "0.0" and 0 are all "0"."""
+    """Format a level as in the names of the stimuli: 0.0, "0.0" and 0 are all "0"."""
     try:
         return f"{float(str(level)):g}"
     except ValueError:

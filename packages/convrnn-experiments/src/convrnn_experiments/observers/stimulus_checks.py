@@ -12,14 +12,14 @@ def missing_stimuli(folder: Path, regime: Regime) -> list[str]:
     """Describe the stimuli of a regime that a test set lacks, as far as this can be determined.
 
     Args:
-        folder: human stimuli in any layout; answers in the same folder name the images that observers saw.
-        regime: regime of the stimuli.
+        folder: Human stimuli in any layout; answers in the same folder name the images that observers saw.
+        regime: Regime of the stimuli.
 
     Returns:
         Sentences; empty if nothing is missing.
 
     Raises:
-        ConvRNNError: the stimuli cannot be listed.
+        ConvRNNError: The stimuli cannot be listed.
     """
     stimuli = list_stimuli(folder)
     experiment = CONDITIONS[regime].experiment
@@ -30,13 +30,13 @@ def missing_stimuli(folder: Path, regime: Regime) -> list[str]:
         table = scored_trials(read_observers(folder, all_trials=True, max_unreadable=1))
     except ConvRNNError:
         return problems  # without readable answers; `compare` reports why
-    levels = {one.level for one in stimuli if one.regime == regime}
+    levels = {stimulus.level for stimulus in stimuli if stimulus.regime == regime}
     table = table[(table["experiment"] == experiment) & table["level"].isin(levels)]
-    present = {(one.block, one.name) for one in stimuli}
+    present = {(stimulus.block, stimulus.name) for stimulus in stimuli}
     missing = [key not in present for key in zip(table["block"], table["file_name"], strict=True)]
     if any(missing):
         images = table[missing][["block", "file_name"]].drop_duplicates()
         problems.append(
-            f"missing: {len(images):,} images, which people were shown in {sum(missing):,} of {len(table):,} trials"
+            f"missing: {len(images):,} images, which observers were shown in {sum(missing):,} of {len(table):,} trials"
         )
     return problems

@@ -1,30 +1,30 @@
 """Human answers (JATOS files of lab.js rows) as one tidy table.
 
-The files are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb) and the
-simulated ones of the drawn sample. Each JSON array is one observer's rows, in the order in which they were written; an
-array without an id that continues the blocks of the one before is a further piece of it.
+The files are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb), and the
+simulated ones of the drawn sample. Each JSON array contains the rows of one observer, in the order of recording. An
+array without an id that continues the blocks of the previous array belongs to the same observer.
 
-A row of the table is one trial:
+Each row of the table is a trial:
 
 | column | |
 |---|---|
-| observer | the id, text; those of simulated observers start with `simulated-` |
-| experiment | color_gray, noise or blur, by the stimulus' file name |
+| observer | id, as text; ids of simulated observers start with `simulated-` |
+| experiment | color_gray, noise or blur, by the file name of the stimulus |
 | block | 0 (fastest) to 4 |
-| beep | ms from the stimulus to the beep of that block |
-| trial | position in the block, from 0, practice included |
-| order | 1 if the blocks came from fast to slow, -1 if from slow to fast |
-| file_name | the stimulus, as in the human test set |
-| category, response | names; `response` is missing where it was missed |
+| beep | time from the stimulus to the beep of the block, ms |
+| trial | position in the block, from 0, including practice |
+| order | 1 if blocks were presented from fast to slow, -1 from slow to fast |
+| file_name | stimulus, as in the human test set |
+| category, response | names; `response` is missing in a missed trial |
 | level | c, g; 0, 0.04, 0.16; 0, 3, 9: text, as in the file name |
-| correct | response is category; False where it was missed |
-| score | what the trial adds to an accuracy: 1, 0, or, where it was missed, by the convention of `with_misses` |
-| response_time | ms; NaN where it was missed |
-| missed | no response was given |
-| duration | ms as recorded, also where it was missed; NaN where nothing was recorded |
+| correct | whether the response is the category; False in a missed trial |
+| score | contribution to accuracy: 1, 0, or, in a missed trial, by the convention of `with_misses` |
+| response_time | ms; NaN in a missed trial |
+| missed | whether no response was given |
+| duration | ms as recorded, including missed trials; NaN if nothing was recorded |
 | practice | among the first 10 trials of the block |
-| in_time | missed, or 0 < response_time <= beep + 250; what was recorded of a miss does not matter |
-| tutorial_accuracy | the observer's share of correct answers in the tutorial, without its first 10; NaN without one |
+| in_time | missed (with any duration), or 0 < response_time <= beep + 250 |
+| tutorial_accuracy | share of correct answers in the tutorial after its first 10 trials; NaN without a tutorial |
 """
 
 from collections import Counter
@@ -39,12 +39,10 @@ from convrnn_data.human.stimuli import GRACE
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.observers.answer_files import answer_texts
 from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES, Misses
-from convrnn_experiments.observers.exclusions import EXCLUSIONS as EXCLUSIONS
-from convrnn_experiments.observers.exclusions import exclude as exclude
-from convrnn_experiments.observers.jatos import BEEPS, Problem, Session, read_text
+from convrnn_experiments.observers.jatos import BEEPS, Problem, Session, read_texts
 
 PRACTICE_TRIALS = 10
-"""First trials of each block, and of the tutorial, that count for nothing."""
+"""Number of trials at the start of each block, and of the tutorial, that are not scored."""
 
 _MOST_LISTED = 10
 
@@ -80,40 +78,35 @@ def read_observers(
     all_trials: bool = False,
     max_unreadable: float = MAX_UNREADABLE,
 ) -> pd.DataFrame:
-    """Read human answers into one table, a row per trial; the module's text names the columns.
+    """Read human answers into one table with a row per trial; the module's docstring describes the columns.
 
     By the rules of the experiments, the first 10 trials of each block are practice, and a response counts if
-    0 < response time <= beep + 250 ms. Missed trials have no time and stay; they score 1/16 until `with_misses`
+    0 < response time <= beep + 250 ms. Missed trials are kept, without a time, and score 1/16 unless `with_misses`
     applies another convention. Rows are sorted by observer, experiment, block and trial.
 
-    What does not fit is left out or kept as each message says, and never in silence; `table.attrs` has
+    Every problem is reported, and its message says whether the data are kept or left out. `table.attrs` has
 
-    * `problems`: a `Problem` for each, by file and line;
-    * `sessions`: how many sessions were `found`, of which `unreadable` and `repeated`;
-    * `unreadable`: (experiment, level, block) -> trials that could not be read, empty text and -1 for unknown;
-    * `left_out`: trials left out as `practice` and `out_of_time`.
+    * `problems`: a `Problem` each, by file and line;
+    * `sessions`: numbers of sessions `found`, `unreadable` and `repeated`;
+    * `unreadable`: (experiment, level, block) -> number of unreadable trials, with empty text and -1 for unknown;
+    * `left_out`: numbers of trials left out as `practice` and `out_of_time`.
 
-    Left out are records that cannot be read; trials that cannot be read, answered or not; of two sessions of one
-    observer in one experiment the shorter, or the later of two that are equal. A session with fewer than five blocks,
-    or with a block shorter than those of others in its experiment, is kept as far as it goes.
+    Unreadable records and trials are left out. Of two sessions of one observer in one experiment, the shorter is left
+    out, or the later if both are of equal length. Incomplete sessions are kept: those with fewer than five blocks, or
+    with a block shorter than usual in the experiment.
 
     Args:
-        paths: Files, JATOS archives, or folders that hold either at any depth.
-        strict: Whether any problem is an error.
-        all_trials: Whether practice and responses out of time stay in the table.
+        paths: Files, JATOS archives, or folders of either at any depth.
+        strict: Treat any problem as an error.
+        all_trials: Keep practice trials and late responses.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
 
     Raises:
-        ConvRNNError: If a path does not exist, a folder cannot be listed or holds no result, no observer is found, more
-            than `max_unreadable` cannot be read, or, where `strict`, anything does not fit.
+        ConvRNNError: A path does not exist, a folder cannot be listed or contains no result, there is no observer, more
+            than `max_unreadable` is unreadable, or `strict` and there is a problem.
     """
-    sessions: list[Session] = []
-    problems: list[Problem] = []
-    for text in answer_texts(paths):
-        found, wrong = read_text(text)
-        sessions += found
-        problems += wrong
-    unread, problems = problems, problems + _half_sessions(sessions)
+    sessions, problems = read_texts(answer_texts(paths))
+    unread, problems = problems, problems + _incomplete_sessions(sessions)
     if strict and problems:
         raise ConvRNNError(
             f"cannot read the answers: with `strict`, nothing may be left out, got {_listed(problems)} Repair the "
@@ -132,7 +125,7 @@ def read_observers(
     kept = _one_session_each(readable, problems)
     counts["repeated"] = len(readable) - len(kept)
     unreadable: Counter[tuple[str, str, int]] = Counter()
-    for session in [*kept, *(one for one in sessions if not one.rows)]:
+    for session in [*kept, *(session for session in sessions if not session.rows)]:
         unreadable.update(session.unreadable)
     table = _table(kept)
     table.attrs = {"problems": problems, "sessions": counts, "unreadable": dict(unreadable)}
@@ -140,21 +133,21 @@ def read_observers(
 
 
 def scored_trials(table: pd.DataFrame) -> pd.DataFrame:
-    """The trials that count: no practice, and no response out of time. `attrs["left_out"]` counts the others."""
+    """Drop practice trials and late responses, and count them in `attrs["left_out"]`."""
     scored = ~table["practice"] & table["in_time"]
     left_out = {
         "practice": int(table["practice"].sum()),
         "out_of_time": int((~table["practice"] & ~scored).sum()),
     }
-    rest = table[scored].reset_index(drop=True)
-    rest.attrs = {**table.attrs, "left_out": left_out}
-    return rest
+    remaining = table[scored].reset_index(drop=True)
+    remaining.attrs = {**table.attrs, "left_out": left_out}
+    return remaining
 
 
 def _require_readable(
     sessions: list[Session], counts: dict[str, int], problems: list[Problem], most: float
 ) -> None:
-    trials = sum(session.found.total() for session in sessions)
+    trials = sum(session.trial_counts.total() for session in sessions)
     unreadable = sum(session.unreadable.total() for session in sessions)
     for what, lost, found in (
         ("trials", unreadable, trials),
@@ -172,17 +165,19 @@ def _listed(problems: list[Problem]) -> str:
     return f"{' '.join(map(str, problems[:_MOST_LISTED]))}{more}"
 
 
-def _half_sessions(sessions: list[Session]) -> list[Problem]:
-    """Sessions without all five blocks, or with a block shorter than most of their experiment."""
+def _incomplete_sessions(sessions: list[Session]) -> list[Problem]:
+    """Report sessions without all five blocks, or with a block shorter than usual in the experiment."""
     problems = []
     lengths: dict[str, Counter[int]] = {}
     readable = [session for session in sessions if session.rows]
     for session in readable:
-        lengths.setdefault(session.key[1], Counter()).update(session.found.values())
-    usual = {name: max(found, key=lambda length: (found[length], length)) for name, found in lengths.items()}
+        lengths.setdefault(session.key[1], Counter()).update(session.trial_counts.values())
+    usual = {
+        name: max(counts, key=lambda length: (counts[length], length)) for name, counts in lengths.items()
+    }
     for session in readable:
         full = usual[session.key[1]]
-        short = {block: session.found[block] for block in range(len(BEEPS)) if session.found[block] < full}
+        short = {block: count for block in range(len(BEEPS)) if (count := session.trial_counts[block]) < full}
         if short:
             has = ", ".join(f"block {block} has {count}" for block, count in short.items())
             what = f"observer {session.observer}: incomplete session: {has} of {full} trials; these trials are used."
@@ -220,12 +215,12 @@ def _table(sessions: list[Session]) -> pd.DataFrame:
 
 
 def is_simulated(table: pd.DataFrame) -> bool:
-    """Whether any observer of the table is simulated: then every figure made of it has to say so."""
+    """Whether any observer of the table is simulated, which every figure then has to state."""
     return bool(table["observer"].str.startswith("simulated-").any())
 
 
 def _scores(table: pd.DataFrame, miss: float) -> np.ndarray:
-    """(trials,) 1 or 0 by `correct`, and `miss` for a missed trial."""
+    """Score trials 1 or 0 by `correct`, and missed trials by `miss`, (trials,)."""
     return np.where(table["missed"], miss, table["correct"].astype(float))
 
 
@@ -234,18 +229,17 @@ def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd
 
     Args:
         table: Of `read_observers`.
-        convention: "chance": a miss scores 1/16, the expectation of "random" without its noise. "wrong": a miss
-            scores 0, as in the authors' notebooks. "random": `response` is drawn from the 16 categories, and
-            `correct` and `score` follow from it, as in SATBench's published figure (there without a seed).
-            "answered": a miss has no score (NaN), so accuracies are those of the answered trials.
-        seed: Of the draw. It depends on the seed and the trial alone: not on the order of rows, nor on which
-            other trials are in the table.
+        convention: "chance": a miss scores 1/16, the expectation of "random" without the noise. "wrong": a miss scores
+            0, as in the authors' notebooks. "random": `response` is drawn from the 16 categories, and determines
+            `correct` and `score`, as in SATBench's published figure (there without a seed). "answered": a miss has
+            no score (NaN), so accuracies are over the answered trials.
+        seed: Of the draw, which depends only on the seed and the trial, not on the other rows of the table.
 
     Returns:
-        A table of the same rows; `missed` and `response_time` are unchanged.
+        Table of the same rows, with `missed` and `response_time` unchanged.
 
     Raises:
-        ConvRNNError: If the convention is unknown.
+        ConvRNNError: The convention is unknown.
     """
     table = table.copy()
     if convention not in MISSES:
@@ -265,7 +259,7 @@ def _with_random_answers(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         key = (
             table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
         )
-        # A keyed hash of the trial: pandas takes a key of 16 characters.
+        # Keyed hash of the trial; pandas requires a key of 16 characters.
         draws = pd.util.hash_array(
             key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False
         )
@@ -276,14 +270,13 @@ def _with_random_answers(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def by_image(table: pd.DataFrame) -> pd.DataFrame:
-    """One row for each stimulus and block: what people together did with it.
+    """Aggregate trials by stimulus and block, a row each.
 
     Returns:
-        Columns experiment, block, file_name, category, level; observers (how many saw it), accuracy (mean score, NaN
-        if no trial has one), missed (share), response_time (mean in ms over those who answered, NaN if nobody did)
-        and response_time_z: the mean
-        of the times standardised within each observer and block, which takes out that some people, and all blocks,
-        differ in speed (this project's definition; NaN where nobody's times vary).
+        Columns experiment, block, file_name, category, level; observers (number), accuracy (mean score, NaN without a
+        scored trial), missed (share), response_time (mean in ms, NaN without an answer) and response_time_z: mean of
+        the times standardised within observer and block, which removes differences in speed between observers and
+        between blocks (this project's definition; NaN without variation).
     """
     times = table["response_time"]
     groups = times.groupby([table["observer"], table["experiment"], table["block"]])
@@ -303,13 +296,13 @@ def by_image(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def correct_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Correct and wrong answers, observers x stimuli: 1, 0, or NaN where there is no answer to score.
+    """Arrange correct and wrong answers as observers x stimuli: 1, 0, or NaN without an answer to score.
 
-    A missed trial is not an answer: it is NaN under the conventions "chance" and "answered" of `with_misses`, 0 under
-    "wrong", and what was drawn under "random".
+    A missed trial is NaN under the conventions "chance" and "answered" of `with_misses`, 0 under "wrong", and scored by
+    the random category under "random".
 
     Returns:
-        Index observer; columns (experiment, block, file_name), so that stimuli of one name in two blocks stay two.
+        Index observer; columns (experiment, block, file_name), since stimuli of two blocks may share a name.
     """
     answers = table["score"].where(table["score"].isin([0.0, 1.0]))
     keys = ["observer", "experiment", "block", "file_name"]
@@ -317,15 +310,14 @@ def correct_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def observer_curves(table: pd.DataFrame, by: str | None = "level") -> pd.DataFrame:
-    """Mean score in percent of each observer, in each block: the unweighted mean of its rows is the human curve.
+    """Compute each observer's mean score in percent by block; the unweighted mean of the rows is the human curve.
 
     Args:
         table: Of one experiment or several.
-        by: A further column to divide by, such as "level" or "category"; None for none.
+        by: Additional grouping column, such as "level" or "category"; None for no other column.
 
     Returns:
-        Index (experiment, `by`, observer); columns are the blocks 0..4, NaN where an observer has no scored
-        trial.
+        Index (experiment, `by`, observer); columns are the blocks 0..4, NaN where an observer has no scored trial.
     """
     keys = ["experiment", *([by] if by else []), "observer"]
     accuracy = 100 * table.groupby([*keys, "block"])["score"].mean().unstack("block")

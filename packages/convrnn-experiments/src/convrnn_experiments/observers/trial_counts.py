@@ -1,4 +1,4 @@
-"""What became of people's trials and observers: read, unreadable, excluded, missed, kept."""
+"""Counts of human trials and observers by outcome: unreadable, excluded, missed, kept."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -18,35 +18,35 @@ def count_trials(
     excluded: Collection[tuple[str, str]] = (),
     stimuli: Collection[tuple[int, str]] | None = None,
 ) -> pd.DataFrame:
-    """Count what became of every trial, by experiment, level and response-time block.
+    """Count trials by experiment, level, response-time block and outcome.
 
-    Each trial that was found is counted once among unreadable, excluded, practice, late, without_stimulus and kept.
+    Each trial has exactly one of the outcomes unreadable, excluded, practice, late, without_stimulus and kept.
 
     Args:
-        table: Of `read_observers(..., all_trials=True)`, before anything is excluded.
-        excluded: (observer, experiment) of those excluded, such as `exclude(...).attrs["excluded"]`.
-        stimuli: (block, file name) of the images at hand; None if there is nothing to compare with. A level of which
-            there is no image at all is not compared, and none of its trials counts as lacking one.
+        table: Of `read_observers(..., all_trials=True)`, before exclusions.
+        excluded: (observer, experiment) pairs, such as `exclude(...).attrs["excluded"]`.
+        stimuli: (block, file name) of the available images; None skips the check. Levels without any image are skipped
+            too: their trials do not count as without_stimulus.
 
     Returns:
-        A row for each experiment, level and block; an empty level and block -1 are those of unreadable trials of which
-        they are not known. Columns:
+        A row per experiment, level and block; unreadable trials of unknown level or block have an empty level or block
+        -1. Columns:
 
         * experiment, level, block, beep: ms, missing for block -1;
-        * observers: of whom trials are kept;
-        * found, unreadable, excluded, practice, late (out of time), without_stimulus, kept: trials;
+        * observers: number with kept trials;
+        * found, unreadable, excluded, practice, late (out of time), without_stimulus, kept: numbers of trials;
         * missed: trials without a response, among those kept or without a stimulus, and missed_percent of these;
-        * missed_late: those of the missed whose recorded duration exceeds beep + 250 ms. They stay in, as a trial that
+        * missed_late: missed trials whose recorded duration exceeds beep + 250 ms. They are kept, since a trial that
           timed out is missed whatever the timer recorded; the authors' filter drops them.
     """
     trials = table[["observer", *_CELL, "practice", "in_time", "missed"]].copy()
     pairs = pd.MultiIndex.from_frame(table[["observer", "experiment"]])
-    out = pairs.isin(list(excluded)) if excluded else np.zeros(len(table), dtype=bool)
-    practice = ~out & table["practice"]
-    late = ~out & ~practice & ~table["in_time"]
-    scored = ~out & ~practice & ~late
+    left_out = pairs.isin(list(excluded)) if excluded else np.zeros(len(table), dtype=bool)
+    practice = ~left_out & table["practice"]
+    late = ~left_out & ~practice & ~table["in_time"]
+    scored = ~left_out & ~practice & ~late
     lacking = scored & _lacking(table, stimuli)
-    trials["excluded"], trials["practice"], trials["late"] = out, practice, late
+    trials["excluded"], trials["practice"], trials["late"] = left_out, practice, late
     trials["without_stimulus"], trials["kept"] = lacking, scored & ~lacking
     trials["missed"] = scored & table["missed"]
     trials["missed_late"] = trials["missed"] & (table["duration"] > table["beep"] + GRACE)
@@ -75,7 +75,7 @@ def count_trials(
 
 
 def _lacking(table: pd.DataFrame, stimuli: Collection[tuple[int, str]] | None) -> np.ndarray:
-    """(trials,) whether a trial's image is not among the stimuli, though others of its level are."""
+    """Whether the image of each trial is missing although other images of its level are present, (trials,)."""
     if stimuli is None:
         return np.zeros(len(table), dtype=bool)
     known = pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(list(stimuli))
@@ -88,44 +88,45 @@ def _lacking(table: pd.DataFrame, stimuli: Collection[tuple[int, str]] | None) -
 def count_observers(
     table: pd.DataFrame, *, excluded: Mapping[tuple[str, str], str] | None = None
 ) -> pd.DataFrame:
-    """Count what became of every observer, by experiment.
+    """Count observers by experiment and outcome.
 
     Args:
-        table: Of `read_observers`, before anybody is excluded.
+        table: Of `read_observers`, before exclusions.
         excluded: (observer, experiment) -> reason, such as `exclude(...).attrs["excluded"]`.
 
     Returns:
-        Columns experiment, found, unreadable, repeated (further sessions of one observer, left out), excluded, reasons
-        (of exclusion, with counts, as text) and kept, simulated (of those kept). Sessions that are unreadable or
-        repeated have a row of their own, with an empty experiment, as it is not known or not kept.
+        Columns experiment, found, unreadable, repeated (additional sessions of an observer, left out), excluded,
+        reasons (of exclusion, with counts, as text), kept, and simulated (among those kept). Unreadable and repeated
+        sessions have a row of their own with an empty experiment.
     """
     excluded = excluded or {}
     rows = []
     for experiment, part in table.groupby("experiment")["observer"].unique().items():
-        reasons = {who: excluded[who, str(experiment)] for who in part if (who, str(experiment)) in excluded}
+        name = str(experiment)
+        reasons = {observer: excluded[observer, name] for observer in part if (observer, name) in excluded}
         counted = Counter(_criterion(reason) for reason in reasons.values())
-        kept = [who for who in part if who not in reasons]
+        kept = [observer for observer in part if observer not in reasons]
         rows.append(
             {
-                "experiment": str(experiment),
+                "experiment": name,
                 "found": len(part),
                 "unreadable": 0,
                 "repeated": 0,
                 "excluded": len(reasons),
                 "reasons": "; ".join(f"{reason}: {count}" for reason, count in sorted(counted.items())),
                 "kept": len(kept),
-                "simulated": sum(who.startswith("simulated-") for who in kept),
+                "simulated": sum(observer.startswith("simulated-") for observer in kept),
             }
         )
     sessions = table.attrs.get("sessions", {})
-    unread, repeated = sessions.get("unreadable", 0), sessions.get("repeated", 0)
-    if unread or repeated:
+    unreadable, repeated = sessions.get("unreadable", 0), sessions.get("repeated", 0)
+    if unreadable or repeated:
         lost = dict.fromkeys(("excluded", "kept", "simulated"), 0)
         rows.append(
             {
                 "experiment": "",
-                "found": unread + repeated,
-                "unreadable": unread,
+                "found": unreadable + repeated,
+                "unreadable": unreadable,
                 "repeated": repeated,
                 "reasons": "",
                 **lost,
@@ -135,8 +136,8 @@ def count_observers(
 
 
 def _criterion(reason: str) -> str:
-    """A reason of exclusion without the observer's own number: "missed 0.61 > 0.5" is "missed > 0.5"."""
+    """Remove the value of the observer from a reason of exclusion: "missed 0.61 > 0.5" becomes "missed > 0.5"."""
     words = reason.split()
     return " ".join(
-        word for place, word in enumerate(words) if not (place + 1 < len(words) and words[place + 1] in "<>")
+        word for index, word in enumerate(words) if not (index + 1 < len(words) and words[index + 1] in "<>")
     )

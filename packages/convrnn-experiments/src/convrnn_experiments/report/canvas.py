@@ -1,4 +1,4 @@
-"""How pictures are made: their look, cells of equal size, and from one drawing a PNG, a PDF and a picture per cell."""
+"""Canvas of the figures: style, cells of equal size, and output as PNG, PDF and one image per cell."""
 
 import io
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from PIL import Image
 
 CHANCE = 100 / 16
 NETWORKS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's palette (2008), told apart with every common colour blindness."""
-PEOPLE = "#000000"
+"""Palette of Okabe and Ito (2008), distinguishable with every common form of colour blindness."""
+HUMANS = "#000000"
 MARKERS = ("s", "^", "D", "v", "P", "X")
 DPI = 200
 CSS = 104
-"""Pixels of a page, CSS's, for an inch of a picture: 9 pt become 13 px."""
+"""CSS pixels of the page per inch of a drawing: 9 pt become 13 px."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -39,7 +39,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Margins:
-    """Room around the axes within a cell, in inches, for labels and titles."""
+    """Margins of the axes within a cell, in inches, for labels and titles."""
 
     left: float = 0.58
     right: float = 0.14
@@ -48,14 +48,14 @@ class Margins:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawn figure.
+class Drawing:
+    """Drawn figure.
 
     Attributes:
-        name: of its files.
-        png, pdf: the whole figure.
-        panels: each cell as a PNG, or a JPEG where there are photographs in it.
-        width, height: of a cell, in CSS pixels.
+        name: Stem of the file names.
+        png, pdf: Encoded whole figure.
+        panels: Each cell as a PNG, or as a JPEG if it shows photographs.
+        width, height: Of a cell, in CSS pixels.
     """
 
     name: str
@@ -67,13 +67,13 @@ class Picture:
 
 
 class Sheet:
-    """A figure of equal cells, filled from the left and from the top.
+    """Grid of equal cells, filled row by row.
 
-    Cells are laid out by hand: it takes a tenth of the time of matplotlib's own layout, and each cell can be cut out.
+    Cells have fixed positions, which takes a tenth of the time of matplotlib's layout and lets each cell be cropped.
     """
 
     def __init__(self, cells: int, size: tuple[float, float], *, columns: int = 4) -> None:
-        """A sheet for `cells` cells of `size` (width, height) in inches."""
+        """Lay out `cells` cells of `size` (width, height) in inches."""
         self.cells = cells
         self.size = size
         self.columns = min(columns, cells)
@@ -81,7 +81,7 @@ class Sheet:
         self.figure = Figure(figsize=(self.columns * size[0], self.rows * size[1]))
 
     def axes(self, cell: int, margins: Margins, *, share: tuple[float, float] = (0.0, 1.0)) -> Axes:
-        """Axes in a cell; `share` is the part of its width, from and to, that they and their margins take."""
+        """Add axes to a cell; `share` is the range of the cell's width for the axes with their margins."""
         row, column = divmod(cell, self.columns)
         wide, high = self.size
         total = self.columns * wide, self.rows * high
@@ -92,8 +92,8 @@ class Sheet:
         box = (left / total[0], bottom / total[1], width / total[0], height / total[1])
         return self.figure.add_axes(box)
 
-    def picture(self, name: str, *, photographs: bool = False) -> Picture:
-        """Draw; the same sheet gives the same bytes."""
+    def draw(self, name: str, *, photographs: bool = False) -> Drawing:
+        """Draw the sheet; equal sheets give equal bytes."""
         canvas = FigureCanvasAgg(self.figure)
         canvas.draw()
         whole = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -109,7 +109,7 @@ class Sheet:
             panel = whole.crop((left, top, left + round(wide), top + round(high)))
             panels.append(_jpeg(panel) if photographs else _png(panel))
         width, height = (round(side * CSS) for side in self.size)
-        return Picture(name, _png(whole), pdf.getvalue(), tuple(panels), width, height)
+        return Drawing(name, _png(whole), pdf.getvalue(), tuple(panels), width, height)
 
 
 def _png(image: Image.Image) -> bytes:
@@ -125,12 +125,12 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def style() -> Any:
-    """The context in which every picture is made."""
+    """Context manager with the style of all figures."""
     return matplotlib.rc_context(STYLE)
 
 
 def colour_of(networks: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Network -> its colour and marker, the same in every picture of a page."""
+    """Assign each network a colour and marker for all figures of a page."""
     names = list(dict.fromkeys(networks))
     return {
         name: (NETWORKS[index % len(NETWORKS)], MARKERS[index % len(MARKERS)])

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from convrnn_experiments.comparison import compare as comparing
-from convrnn_experiments.comparison.observer_group import read_people
+from convrnn_experiments.comparison.compare import compare
+from convrnn_experiments.comparison.differences import differences
+from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import read_evaluations
-from convrnn_experiments.report import comparison_tables
-from convrnn_experiments.report.tables import as_csv
+from convrnn_experiments.report import comparison_tables, observer_tables
+from convrnn_experiments.report.comparison_page import comparison_markdown
+from convrnn_experiments.report.formats import as_csv
 from convrnn_experiments.runs.folder import written
 
 
@@ -40,22 +42,22 @@ def write_comparison(
             f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
         )
     evaluations = read_evaluations(runs)
-    observers = read_people(
+    group = read_observer_group(
         human,
-        named=options.exclude or (),
+        exclusions=options.exclude or (),
         misses=options.misses,
         seed=options.seed,
         max_unreadable=options.max_unreadable,
     )
-    rows = comparing.compare(evaluations, observers, match=options.exits, seed=options.seed)
-    for problem in observers.table.attrs["problems"]:
+    rows = compare(evaluations, group, match=options.exits, seed=options.seed)
+    for problem in group.table.attrs["problems"]:
         warn(str(problem))
-    differences = comparing.differences(rows)
-    page = comparison_tables.comparison_markdown(rows, observers, options.exits, differences)
+    pairs = differences(rows)
+    page = comparison_markdown(rows, group, options.exits, pairs)
     files = {
-        "comparison.csv": as_csv(comparison_tables.comparison(rows, observers, options.exits)),
-        "differences.csv": as_csv(comparison_tables.differences(differences)),
-        "misses.csv": as_csv(comparison_tables.misses(rows, observers)),
+        "comparison.csv": as_csv(comparison_tables.comparison(rows, group, options.exits)),
+        "differences.csv": as_csv(comparison_tables.differences(pairs)),
+        "misses.csv": as_csv(observer_tables.misses(rows, group)),
         "compared.csv": as_csv(comparison_tables.compared(rows)),
         "comparison.md": page.encode("utf-8"),
     }

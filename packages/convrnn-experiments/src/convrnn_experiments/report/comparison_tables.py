@@ -1,4 +1,4 @@
-"""The comparison of networks and people as tables, for CSV files, the terminal and the page."""
+"""Tables of the comparison of networks and humans."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,24 +6,28 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.comparison.columns import MEASURES, Measure
-from convrnn_experiments.comparison.compare import Difference, Row
-from convrnn_experiments.comparison.exits import FITTED, MEANING, Exits, described
-from convrnn_experiments.comparison.observer_estimates import miss_rates
-from convrnn_experiments.comparison.observer_group import BEEP_TIMES, People, trial_keys
+from convrnn_experiments.comparison.columns import MEASURES
+from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
+from convrnn_experiments.comparison.differences import Difference
+from convrnn_experiments.comparison.exits import Exits
+from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
+from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
-from convrnn_experiments.observers.conventions import MISSES
-from convrnn_experiments.report.tables import Table, as_markdown, people_notes, with_interval
+from convrnn_experiments.report.formats import Table, ends, with_interval
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",
           "steepness_difference")  # fmt: skip
+"""Measures in the first table of the page."""
 AGREEMENT = ("category_correlation", "category_correlation_raw", "category_correlation_ceiling", "error_consistency",
              "error_consistency_people", "response_time_correlation", "response_time_correlation_correct")  # fmt: skip
-"""Measures of the page's two tables."""
+"""Measures in the second table of the page."""
+_NORMAL = 1.959964
+"""Standard errors on either side of a 95 % interval."""
 
 
-def comparison(rows: Sequence[Row], people: People, match: Exits) -> Table:
-    """The comparison, a row for each network, condition and measure."""
+def comparison(rows: Sequence[Row], group: ObserverGroup, match: Exits) -> Table:
+    """All measures, a row per network, condition and measure."""
     return [
         {
             "network": row.evaluation.network,
@@ -31,17 +35,16 @@ def comparison(rows: Sequence[Row], people: People, match: Exits) -> Table:
             "condition": row.condition,
             "measure": measure.key,
             "value": row.estimates[measure.key].value,
-            "low": row.estimates[measure.key].low,
-            "high": row.estimates[measure.key].high,
+            **ends(row.estimates[measure.key]),
             "unit": measure.unit,
-            "images": row.images,
-            "observers": row.observers,
-            "level_blocks": row.cells,
-            "simulated_observers": people.simulated,
+            "images": row.image_count,
+            "observers": row.observer_count,
+            "level_blocks": row.cell_count,
+            "simulated_observers": group.simulated,
             "exits": str(match),
-            "matched_steps": " ".join(f"{position + 1:g}" for position in row.where),
-            "misses": people.misses,
-            "left_out": " ".join(people.named),
+            "matched_steps": " ".join(f"{position + 1:g}" for position in row.positions),
+            "misses": group.misses,
+            "left_out": " ".join(group.exclusions),
         }
         for row in rows
         for measure in MEASURES
@@ -49,61 +52,61 @@ def comparison(rows: Sequence[Row], people: People, match: Exits) -> Table:
 
 
 def comparison_wide(rows: Sequence[Row], keys: Sequence[str] | None = None) -> Table:
-    """The comparison for reading: a row for each network and condition, a column for each measure."""
-    chosen = [measure for measure in MEASURES if keys is None or measure.key in keys]
+    """Measures for reading: a row per network and condition, a column per measure."""
+    selected = [measure for measure in MEASURES if keys is None or measure.key in keys]
     return [
         {
             "network": row.evaluation.network,
             "condition": row.condition,
-            **{measure.label: _cell(row, measure) for measure in chosen},
+            **{
+                measure.label: with_interval(
+                    row.estimates[measure.key], measure.digits, interval=measure.interval
+                )
+                for measure in selected
+            },
         }
         for row in rows
     ]
 
 
-def _cell(row: Row, measure: Measure) -> str:
-    return with_interval(row.estimates[measure.key], measure.digits, interval=measure.interval)
-
-
-def differences(found: Sequence[Difference]) -> Table:
-    """Paired differences of networks, a row for each pair, condition and measure."""
+def differences(pairs: Sequence[Difference]) -> Table:
+    """Paired differences of networks, a row per pair, condition and measure."""
     return [
         {
-            "condition": one.condition,
-            "network": one.one,
-            "less_network": one.other,
-            "measure": one.measure,
-            "difference": one.estimate.value,
-            "low": one.estimate.low,
-            "high": one.estimate.high,
+            "condition": pair.condition,
+            "network": pair.network,
+            "less_network": pair.reference,
+            "measure": pair.measure,
+            "difference": pair.estimate.value,
+            **ends(pair.estimate),
         }
-        for one in found
+        for pair in pairs
     ]
 
 
-def differences_wide(found: Sequence[Difference]) -> Table:
-    """Paired differences for reading: a row for each pair and condition, a column for each measure."""
+def differences_wide(pairs: Sequence[Difference]) -> Table:
+    """Paired differences for reading: a row per pair and condition, a column per measure."""
     measures = {measure.key: measure for measure in MEASURES}
     table: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for one in found:
-        key = one.condition, one.one, one.other
-        row = table.setdefault(key, {"condition": one.condition, "networks": f"{one.one} − {one.other}"})
-        measure = measures[one.measure]
-        row[measure.label] = with_interval(one.estimate, measure.digits)
+    for pair in pairs:
+        key = pair.condition, pair.network, pair.reference
+        head = {"condition": pair.condition, "networks": f"{pair.network} − {pair.reference}"}
+        measure = measures[pair.measure]
+        table.setdefault(key, head)[measure.label] = with_interval(pair.estimate, measure.digits)
     return list(table.values())
 
 
 def compared(rows: Sequence[Row]) -> Table:
-    """What enters each comparison, and what neither side includes."""
+    """Numbers of images and trials included in each comparison, and left out of it."""
     return [
         {
             "network": row.evaluation.network,
             "condition": row.condition,
-            "images_tested": row.images + row.shared.not_shown + row.shared.not_answered,
+            "images_tested": row.image_count + row.shared.not_shown + row.shared.not_answered,
             "not_shown_to_people": row.shared.not_shown,
             "answered_by_nobody": row.shared.not_answered,
-            "images_compared": row.images,
-            "observers": row.observers,
+            "images_compared": row.image_count,
+            "observers": row.observer_count,
             "trials_compared": row.shared.trials,
             "trials_on_other_images": row.shared.trials_elsewhere,
         }
@@ -111,116 +114,21 @@ def compared(rows: Sequence[Row]) -> Table:
     ]
 
 
-def misses(rows: Sequence[Row], people: People) -> Table:
-    """Share of missed trials in each condition and response-time block, with intervals over observers."""
-    return [
-        {
-            "condition": condition,
-            "response_time_block": block + 1,
-            "beep_ms": int(BEEP_TIMES[block]),
-            "missed_percent": rate.value,
-            "low": rate.low,
-            "high": rate.high,
-            "observers": row.observers,
-            "simulated_observers": people.simulated,
-        }
-        for condition, row in {row.condition: row for row in rows}.items()
-        for block, rate in enumerate(miss_rates(row.crowd))
-    ]
-
-
-def misses_wide(rows: Sequence[Row]) -> Table:
-    """Missed trials for reading: a row for each condition, a column for each response-time block."""
-    return [
-        {"condition": condition}
-        | {
-            f"RT {block + 1}, {int(BEEP_TIMES[block])} ms": with_interval(rate, 0)
-            for block, rate in enumerate(miss_rates(row.crowd))
-        }
-        for condition, row in {row.condition: row for row in rows}.items()
-    ]
-
-
-def notes(rows: Sequence[Row], people: People, match: Exits) -> list[str]:
-    """What has to be known to read a comparison: people, misses, images, exits, intervals, measures."""
-    counts = {row.evaluation.regime: people.observers(row.evaluation.regime) for row in rows}
-    said = ", ".join(f"{count} in {regime}" for regime, count in counts.items())
-    who = (
-        "SIMULATED observers (made by a program: they say nothing about people)"
-        if people.simulated
-        else "people"
-    )
-    left_out = f"excluded: {', '.join(people.named)}" if people.named else "nobody excluded by name"
-    where = {
-        f"{row.evaluation.network}, {row.evaluation.regime}: {described(row.match, match)}": None
-        for row in rows
-        if match in FITTED
-    }
-    affine = {
-        f"{row.evaluation.network}, {row.evaluation.regime}: {described(row.affine, Exits.AFFINE)}": None
-        for row in rows
-        if row.pooled and row.answers.right.shape[1] > 1
-    }
-    return [
-        f"Observers: {said}; {who}; {left_out}; {MISSES[people.misses]}.",
-        *people_notes(people, [row.evaluation for row in rows]),
-        "Images: only those that somebody answered, and levels that people were shown, enter either side. "
-        + "; ".join(_counts(row) for row in rows if row.pooled)
-        + ".",
-        f"Exits, '{match}': {MEANING[match]}{'. ' + '; '.join(where) if where else ''}.",
-        *([f"Affine time, fitted to all images: {'; '.join(affine)}."] if affine else []),
-        "Brackets: 95 % confidence intervals. Images are drawn within level, response-time block and category, "
-        "jointly for networks and people; observers are drawn too. benchmarks/coverage.py counts how often they hold "
-        "the truth.",
-        *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
-    ]
-
-
-def _counts(row: Row) -> str:
-    out = [
-        f"{count:,} {what}"
-        for count, what in (
-            (row.shared.not_shown, "not shown to these people"),
-            (row.shared.not_answered, "missed by everybody"),
-        )
-        if count
-    ]
-    trials = f"{row.shared.trials:,} trials"
-    if row.shared.trials_elsewhere:
-        trials += f", and {row.shared.trials_elsewhere:,} on other images left out"
-    left = f" (left out: {', '.join(out)})" if out else ""
-    return f"{row.evaluation.network}, {row.condition}: {row.images:,} images{left}, {trials}"
-
-
-def comparison_markdown(
-    rows: Sequence[Row], people: People, match: Exits, found: Sequence[Difference] = ()
-) -> str:
-    """The whole comparison as a Markdown page."""
-    listed = "".join(f"- {note}\n" for note in notes(rows, people, match))
-    tables = [as_markdown(comparison_wide(rows, keys)) for keys in (CURVES, AGREEMENT)]
-    if found:
-        tables.append("Differences of networks:\n\n" + as_markdown(differences_wide(found)))
-    tables.append(
-        "Missed trials (%), by condition and response-time block:\n\n" + as_markdown(misses_wide(rows))
-    )
-    return f"# Networks and {people.noun}\n\n" + "\n".join(tables) + f"\n{listed}"
-
-
-def people_accuracies(rows: Sequence[Row], people: People) -> Table:
-    """People's accuracy by response time, with the network's at the exit matched to it."""
+def curves(rows: Sequence[Row], group: ObserverGroup) -> Table:
+    """Human accuracy by response time, and the network's at the exit matched to it."""
     return [
         {
             "network": row.evaluation.network,
             "condition": row.condition,
             "response_time_block": block + 1,
             "beep_ms": int(BEEP_TIMES[block]),
-            "people_percent": row.people[block].value,
-            "people_low": row.people[block].low,
-            "people_high": row.people[block].high,
-            "observers": row.observers,
-            "simulated_observers": people.simulated,
-            "misses": people.misses,
-            "time_step": float(row.where[block]) + 1,
+            "people_percent": row.human[block].value,
+            "people_low": row.human[block].low,
+            "people_high": row.human[block].high,
+            "observers": row.observer_count,
+            "simulated_observers": group.simulated,
+            "misses": group.misses,
+            "time_step": float(row.positions[block]) + 1,
             "network_percent": row.network[block].value,
             "network_low": row.network[block].low,
             "network_high": row.network[block].high,
@@ -234,9 +142,9 @@ def people_accuracies(rows: Sequence[Row], people: People) -> Table:
 
 
 def network_curves(rows: Sequence[Row]) -> Table:
-    """Networks' accuracy at every time step on the images compared with people.
+    """Accuracy of networks at every time step, on the images compared with humans.
 
-    `milliseconds` is the time step mapped to people's mean response times (`Exits.AFFINE`), fitted to all images.
+    `milliseconds` is the time step mapped to mean human response times (`Exits.AFFINE`), fitted to all images.
     """
     return [
         {
@@ -245,20 +153,19 @@ def network_curves(rows: Sequence[Row]) -> Table:
             "time_step": step + 1,
             "multiply_adds": int(row.evaluation.multiply_adds[step]),
             "milliseconds": row.affine.delay + row.affine.speed * (step + 1),
-            "accuracy_percent": one.value,
-            "low": one.low,
-            "high": one.high,
-            "images": row.images,
+            "accuracy_percent": accuracy.value,
+            **ends(accuracy),
+            "images": row.image_count,
         }
         for row in rows
-        for step, one in enumerate(
+        for step, accuracy in enumerate(
             accuracy_estimates(row.answers.right, row.answers.levels, row.answers.blocks, row.answers.labels)
         )
     ]
 
 
 def network_images(rows: Sequence[Row]) -> Table:
-    """What each network's comparison was computed from, a row for each image; one condition holds all levels."""
+    """Every image behind each comparison, a row per image; one condition contains all levels."""
     return [
         {
             "network": row.evaluation.network,
@@ -285,52 +192,52 @@ def network_images(rows: Sequence[Row]) -> Table:
     ]
 
 
-def people_trials(rows: Sequence[Row], people: People) -> Table:
-    """What each condition's comparison was computed from on people's side, a row for each trial."""
-    table: Table = []
-    for condition, row in {row.condition: row for row in rows if row.pooled}.items():
-        crowd, keys = row.crowd, trial_keys(row.answers)
-        for place, observer in enumerate(crowd.observers):
-            shown = ~np.isnan(crowd.scores[place]) | crowd.missed[place]
-            for image in np.flatnonzero(shown):
-                block, name = keys[image]
-                answer = crowd.answers[place, image]
-                table.append(
-                    {
-                        "condition": condition,
-                        "observer": observer,
-                        "file_name": name,
-                        "response_time_block": block + 1,
-                        "level": row.answers.levels[image],
-                        "category": CATEGORIES[row.answers.labels[image]],
-                        "answer": CATEGORIES[answer] if answer >= 0 else "",
-                        "missed": bool(crowd.missed[place, image]),
-                        "score": crowd.scores[place, image],
-                        "correct": crowd.correct[place, image],
-                        "response_time_ms": crowd.times[place, image],
-                        "simulated_observers": people.simulated,
-                    }
-                )
-    return table
-
-
-def categories(rows: Sequence[Row], people: People) -> Table:
-    """Accuracy by category, of people and of networks at the exits matched to people's response times."""
+def categories(rows: Sequence[Row], group: ObserverGroup) -> Table:
+    """Accuracy by category of humans, and of networks at the exits matched to the response-time blocks."""
     return [
         {
             "network": row.evaluation.network,
             "condition": row.condition,
             "category": CATEGORIES[label],
-            "people_percent": theirs.value,
-            "people_low": theirs.low,
-            "people_high": theirs.high,
-            "simulated_observers": people.simulated,
-            "network_percent": ours.value,
-            "network_low": ours.low,
-            "network_high": ours.high,
+            "people_percent": human.value,
+            "people_low": human.low,
+            "people_high": human.high,
+            "simulated_observers": group.simulated,
+            "network_percent": network.value,
+            "network_low": network.low,
+            "network_high": network.high,
         }
         for row in rows
-        for label, (theirs, ours) in enumerate(
-            zip(row.people_categories, row.network_categories, strict=True)
+        for label, (human, network) in enumerate(
+            zip(row.human_categories, row.network_categories, strict=True)
         )
     ]
+
+
+def consistency(rows: Sequence[Row]) -> Table:
+    """Error consistency of every pair of raters, networks first, with intervals over images."""
+    table: Table = []
+    for condition, rows_of_condition in by_condition(rows).items():
+        names = [*(row.evaluation.network for row in rows_of_condition), *rows_of_condition[0].observers.ids]
+        matrix, errors = rater_consistency(rows_of_condition), rater_consistency_errors(rows_of_condition)
+        for a, b in zip(*np.triu_indices(len(names), k=1), strict=True):
+            half = _NORMAL * errors[a, b]
+            table.append(
+                {
+                    "condition": condition,
+                    "one": names[a],
+                    "other": names[b],
+                    "kappa": matrix[a, b],
+                    "low": matrix[a, b] - half,
+                    "high": matrix[a, b] + half,
+                }
+            )
+    return table
+
+
+def by_condition(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Group rows by condition, in order."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.condition, []).append(row)
+    return groups

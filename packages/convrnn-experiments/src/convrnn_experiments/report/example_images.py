@@ -1,4 +1,4 @@
-"""Which images to show with a network's changing answers, and where to find them again."""
+"""Example images on which the answer of a network changes over time."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from convrnn_experiments.evaluation.results import Evaluation, condition_name
 
 @dataclass(frozen=True)
 class Example:
-    """One image with a network's answers over time: `answers` and `confidence` are (time,)."""
+    """Image with the answers of a network over time; `answers` and `confidence` are (time,)."""
 
     title: str
     path: str
@@ -25,14 +25,14 @@ class Example:
 
 
 def examples(evaluation: Evaluation, count: int = 6) -> list[Example]:
-    """Images on which the network changes its mind, of as many categories and ways of changing as there are.
+    """Choose images on which the answer changes, from different categories and with different kinds of change.
 
-    In turn: wrong at first and right at last, right at first and wrong at last, and any other change; within each,
-    those that change oftenest come first. Images that are no longer where they were read are passed over.
+    The kinds take turns: from wrong to right, from right to wrong, and any other change. Within a kind, images whose
+    answer changes most often come first. Images that no longer exist are skipped.
     """
-    found: list[Example] = []
+    chosen: list[Example] = []
     used: set[int] = set()
-    for row in _in_turn(evaluation):
+    for row in _ranked(evaluation):
         label = int(evaluation.answers.labels[row])
         if label in used:
             continue
@@ -40,14 +40,14 @@ def examples(evaluation: Evaluation, count: int = 6) -> list[Example]:
         if image is None:
             continue
         used.add(label)
-        found.append(_example(evaluation, row, image))
-        if len(found) == count:
+        chosen.append(_example(evaluation, row, image))
+        if len(chosen) == count:
             break
-    return found
+    return chosen
 
 
-def _in_turn(evaluation: Evaluation) -> list[int]:
-    """(images,) positions in the order in which they are wanted."""
+def _ranked(evaluation: Evaluation) -> list[int]:
+    """Positions of all images, best examples first."""
     answers, right = evaluation.answers.answers, evaluation.answers.right
     changes = (answers[:, 1:] != answers[:, :-1]).sum(axis=1)
     gained, lost = ~right[:, 0] & right[:, -1], right[:, 0] & ~right[:, -1]
@@ -73,7 +73,7 @@ def _example(evaluation: Evaluation, row: int, image: Image.Image) -> Example:
 
 
 def read_image(path: str) -> Image.Image | None:
-    """The image of a `file_paths` entry, a file or `TAR#KEY`; None where it cannot be read any more."""
+    """Read the image of a `file_paths` entry, a file or `TAR#KEY`; None if it is unreadable."""
     archive, inside, member = path.partition(".tar#")
     try:
         if not inside:

@@ -1,4 +1,4 @@
-"""A page and the files beside it. A list is kept of them, so that a later page removes what it has no use for."""
+"""Writing of a page with its linked files, and removal of the files that only an earlier version linked to."""
 
 import hashlib
 import os
@@ -11,37 +11,37 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.runs.folder import read_json, write_json, written
 
 LIST = "files.json"
-"""Beside the pages: page -> file -> the sha256 of what was written there; several while that is being replaced."""
+"""List in the folder of the pages: page -> file -> SHA-256 digests; two digests while a file is being replaced."""
 
 Listed = dict[str, dict[str, list[str]]]
 
 _FORM = {
     re.compile(r"[^/\0]+"): {re.compile(r"[a-z]+/[^/\0]+\.(?:csv|png|pdf)"): [re.compile(r"[0-9a-f]{64}")]}
 }
-"""Names that stay within the folder: a list decides what is removed."""
+"""Only names within the folder, since files in the list may be removed."""
 
 
 def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
-    """Write a page after the files beside it, then remove those of its earlier versions that it no longer has.
+    """Write the linked files, then the page, then remove linked files of earlier versions that are no longer linked.
 
-    A file that was changed since it was written, or that another page of the folder has too, stays.
+    Keeps files that were modified after they were written, and files that another page in the folder links to.
 
     Args:
-        page: the HTML file.
-        text: what it holds.
-        files: by their names from the page's folder, such as `tables/accuracy.csv`.
+        page: HTML file.
+        text: Content of the page.
+        files: Content by path relative to the page's folder, such as `tables/accuracy.csv`.
 
     Raises:
-        ConvRNNError: the folder cannot be written to.
+        ConvRNNError: The folder cannot be written to.
     """
     folder = page.parent
     listed = _known(folder)
     before, now = listed.get(page.name, {}), {name: [_sha256(data)] for name, data in files.items()}
     both = {name: sorted({*before.get(name, ()), *now.get(name, ())}) for name in (*before, *now)}
     try:
-        # Said before it is done: what a killed run has written is known to the next one.
+        # List the files before writing them, so that the next run knows what a killed run wrote.
         write_json(folder / LIST, listed | {page.name: both})
-        # The page comes last: where it is new, everything beside it is.
+        # Write the page last: a new page then implies new linked files.
         for name, data in (*files.items(), (page.name, text)):
             with written(folder / name) as beside:
                 beside.write_bytes(data)
@@ -57,17 +57,17 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
 
 
 def read_list(folder: Path) -> Listed:
-    """The list of the files beside a folder's pages.
+    """Read the list of files of a folder's pages.
 
     Raises:
-        ConvRNNError: there is none, or it is not as `write_page` writes it.
+        ConvRNNError: The list does not exist, or is not in the form that `write_page` writes.
     """
-    found: Listed = read_json(folder / LIST, _FORM, "Write the page again with `convrnn report`")
-    return found
+    listed: Listed = read_json(folder / LIST, _FORM, "Write the page again with `convrnn report`")
+    return listed
 
 
 def _known(folder: Path) -> Listed:
-    """The list; empty where none can be read, since then nothing in the folder is known to be a page's."""
+    """Read the list; empty if it cannot be read, so that no file is removed."""
     try:
         return read_list(folder)
     except ConvRNNError:
@@ -75,7 +75,7 @@ def _known(folder: Path) -> Listed:
 
 
 def _remove(path: Path, known: list[str]) -> None:
-    # Of os, which answers no for a name that is too long to be a file's.
+    # os.path.isfile returns False for names that are too long, where Path.is_file raises.
     try:
         changed = not os.path.isfile(path) or _sha256(path.read_bytes()) not in known
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The pictures of a report beside its speed-accuracy curves (`sat_plots`)."""
+"""Figures of the report other than its speed-accuracy curves (`sat_plots`)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,33 +8,33 @@ from matplotlib.image import AxesImage
 from PIL import Image
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.comparison.agreement import consistency, consistency_errors, resample
 from convrnn_experiments.comparison.compare import Row
-from convrnn_experiments.comparison.exits import nearest
-from convrnn_experiments.comparison.observer_group import BEEP_TIMES, Crowd
-from convrnn_experiments.evaluation.results import Answers, Evaluation
-from convrnn_experiments.report.canvas import Margins, Picture, Sheet
+from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
+from convrnn_experiments.comparison.network_times import NetworkTimes
+from convrnn_experiments.comparison.rater_consistency import rater_consistency
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.report.canvas import Drawing, Margins, Sheet
+from convrnn_experiments.report.comparison_tables import by_condition
 from convrnn_experiments.report.example_images import Example
 from convrnn_experiments.statistics import measures
-from convrnn_experiments.statistics.means import mean_over
-from convrnn_experiments.statistics.response_times import entropy_response_times, fit_threshold
 
 Colours = Mapping[str, tuple[str, str]]
 _BLOCKS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9b400")
-"""Response-time blocks, fastest to slowest: viridis, its yellow darkened for white paper."""
+"""Response-time blocks, fastest to slowest: viridis, with yellow darkened for white paper."""
 _RIGHT, _WRONG = "#0072B2", "#D55E00"
-_MOST_NAMED = 24  # raters whose names can be read beside a heatmap
+_MOST_NAMED = 24
+"""Largest number of raters whose names are legible beside a heatmap."""
 
 
-def category_scatter(rows: Sequence[Row], colours: Colours, people: str) -> Picture:
-    """Accuracy by category: people's across, the network's up; a panel for each network and regime."""
+def category_scatter(rows: Sequence[Row], colours: Colours, observers: str) -> Drawing:
+    """Draw accuracy by category, of humans on x and of the network on y, a panel per network and regime."""
     sheet = Sheet(len(rows), (3.5, 3.5), columns=3)
     for cell, row in enumerate(rows):
         axis = sheet.axes(cell, Margins(top=0.52))
         axis.grid(visible=True)
         x, y = (
-            np.array([[one.value, one.low, one.high] for one in found])
-            for found in (row.people_categories, row.network_categories)
+            np.array([[accuracy.value, accuracy.low, accuracy.high] for accuracy in accuracies])
+            for accuracies in (row.human_categories, row.network_categories)
         )
         colour, _ = colours[row.evaluation.network]
         spans = [np.nan_to_num(np.abs(v[:, 1:] - v[:, :1]).T) for v in (x, y)]
@@ -50,24 +50,24 @@ def category_scatter(rows: Sequence[Row], colours: Colours, people: str) -> Pict
             ms=4,
         )
         axis.plot((0, 100), (0, 100), color="0.6", linewidth=0.8, linestyle="--")
-        axis.set(xlabel=f"Accuracy of {people} (%)", ylabel="Accuracy of network (%)")
+        axis.set(xlabel=f"Accuracy of {observers} (%)", ylabel="Accuracy of network (%)")
         axis.set(xlim=_limits(x), ylim=_limits(y))
         _name_points(axis, x[:, 0], y[:, 0], sheet.size)
         r = row.estimates["category_correlation"]
         axis.set_title(row.condition, pad=17)
-        said = f"network {row.evaluation.network}; r = {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]"
-        axis.text(0, 1.02, said, transform=axis.transAxes, fontsize=8)
-    return sheet.picture("categories")
+        subtitle = f"network {row.evaluation.network}; r = {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]"
+        axis.text(0, 1.02, subtitle, transform=axis.transAxes, fontsize=8)
+    return sheet.draw("categories")
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Room for the intervals, and no more than there is to see."""
+    """Limits of an axis that fit the intervals."""
     low, high = np.nanmin(values), np.nanmax(values)
     return max(-3.0, low - 4), min(103.0, high + 4)
 
 
 def _name_points(axis: Axes, x: np.ndarray, y: np.ndarray, size: tuple[float, float]) -> None:
-    """Write the categories beside their points, each on the side where it covers least of what is there."""
+    """Write each category beside its point, on the side where the label overlaps least."""
     scale = 72 * np.array(size) * 0.78 / [np.ptp(axis.get_xlim()), np.ptp(axis.get_ylim())]
     points = np.stack([x, y], axis=1) * scale
     taken = [(px - 3, py - 3, px + 3, py + 3) for px, py in points if np.isfinite(px + py)]
@@ -85,27 +85,27 @@ def _name_points(axis: Axes, x: np.ndarray, y: np.ndarray, size: tuple[float, fl
             (-wide - 3, 3),
         ]
         boxes = [(px + dx, py + dy, px + dx + wide, py + dy + high) for dx, dy in spots]
-        best = min(range(len(boxes)), key=lambda spot: sum(_shared(boxes[spot], other) for other in taken))
+        best = min(range(len(boxes)), key=lambda spot: sum(_overlap(boxes[spot], other) for other in taken))
         taken.append(boxes[best])
         place = (px / scale[0], py / scale[1])
         axis.annotate(name, place, spots[best], textcoords="offset points", fontsize=7)
 
 
-def _shared(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """The area that two boxes (left, bottom, right, top) have in common."""
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Area shared by two boxes (left, bottom, right, top)."""
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return max(wide, 0.0) * max(high, 0.0)
 
 
-def confusions(row: Row | None, evaluation: Evaluation, people: str) -> Picture:
-    """Confusion matrices over time: the network's at its first, a middle and its last step, and people's."""
+def confusions(row: Row | None, evaluation: Evaluation, observers: str) -> Drawing:
+    """Draw confusion matrices of the network at its first, a middle and its last step, and of humans in 3 blocks."""
     answers = evaluation.answers if row is None else row.answers
     counts = measures.confusion_matrix(answers.labels, answers.answers)
     steps = sorted({0, (len(counts) - 1) // 3, len(counts) - 1})
     shown = [(f"{evaluation.network}: step {step + 1}", counts[step]) for step in steps]
     if row is not None:
-        theirs = row.crowd.confusions(answers.labels)
-        shown += [(f"{people}: RT {block + 1}", theirs[block]) for block in (0, 2, 4)]
+        human = row.observers.confusions(answers.labels)
+        shown += [(f"{observers}: RT {block + 1}", human[block]) for block in (0, 2, 4)]
     sheet = Sheet(len(shown), (3.3, 3.35), columns=3)
     for cell, (title, matrix) in enumerate(shown):
         axis = sheet.axes(cell, Margins(left=0.72, bottom=0.72, right=0.5, top=0.32))
@@ -115,26 +115,24 @@ def confusions(row: Row | None, evaluation: Evaluation, people: str) -> Picture:
         axis.tick_params(length=0)
         axis.set_title(title)
         _scale(sheet, axis, image, "%", (0, 50, 100))
-    return sheet.picture(f"confusion_{file_name(evaluation)}")
+    return sheet.draw(f"confusion_{file_name(evaluation)}")
 
 
-def consistency_heatmaps(rows: Sequence[Row], people: str) -> Picture:
-    """Error consistency of each with each, a panel for each regime: networks first, then observers."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.condition, []).append(row)
+def consistency_heatmaps(rows: Sequence[Row], observers: str) -> Drawing:
+    """Draw the error consistency of every pair of raters, networks first, a panel per regime."""
+    groups = by_condition(rows)
     sheet = Sheet(len(groups), (3.5, 3.6), columns=3)
     for cell, (condition, group) in enumerate(groups.items()):
-        matrix = consistency_of(group)
+        matrix = rater_consistency(group)
         np.fill_diagonal(matrix, np.nan)
         names = [row.evaluation.network for row in group]
         axis = sheet.axes(cell, Margins(left=0.85, right=0.55, bottom=0.78, top=0.5))
         axis.set_facecolor("0.85")
-        # Among many observers a network's row would be too thin to see.
+        # Widen the rows of networks, which would be too thin to see among many observers.
         sizes = [max(1, round(len(matrix) / 12))] * len(names) + [1] * (len(matrix) - len(names))
         drawn = np.repeat(np.repeat(matrix, sizes, axis=0), sizes, axis=1)
         image = axis.imshow(drawn, cmap="PuOr_r", vmin=-0.5, vmax=0.5, aspect="auto")
-        ids = [observer.replace("simulated-", "sim. ") for observer in group[0].crowd.observers]
+        ids = [observer.replace("simulated-", "sim. ") for observer in group[0].observers.ids]
         labels = [*names, *ids] if len(matrix) <= _MOST_NAMED else names
         ticks = (np.cumsum(sizes) - (np.array(sizes) + 1) / 2)[: len(labels)]
         axis.set_xticks(ticks, labels, rotation=90, fontsize=7)
@@ -144,32 +142,13 @@ def consistency_heatmaps(rows: Sequence[Row], people: str) -> Picture:
         axis.axhline(edge, color="0.2", linewidth=1)
         axis.axvline(edge, color="0.2", linewidth=1)
         axis.set_title(condition, pad=17)
-        axis.text(0, 1.02, f"networks, then {len(ids)} {people}", transform=axis.transAxes, fontsize=8)
+        axis.text(0, 1.02, f"networks, then {len(ids)} {observers}", transform=axis.transAxes, fontsize=8)
         _scale(sheet, axis, image, "κ", (-0.5, 0, 0.5))
-    return sheet.picture("consistency")
-
-
-def consistency_of(group: Sequence[Row]) -> np.ndarray:
-    """(networks + observers, networks + observers) of the networks of one condition."""
-    return consistency(group[0].answers, group[0].crowd, _rights(group))
-
-
-def consistency_errors_of(group: Sequence[Row]) -> np.ndarray:
-    """Standard errors of `consistency_of` over images, of the same shape."""
-    first = group[0]
-    return consistency_errors(
-        first.answers, first.crowd, _rights(group), resample(first.contrast.strata, 1, 0).images
-    )
-
-
-def _rights(group: Sequence[Row]) -> np.ndarray:
-    """(networks, images) whether each network is right at the exits matched to people's blocks."""
-    found = [nearest(row.answers.right, row.answers.blocks, row.where).astype(float) for row in group]
-    return np.stack(found)
+    return sheet.draw("consistency")
 
 
 def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[float, ...]) -> None:
-    """A narrow colour scale at the right of a heatmap."""
+    """Add a narrow colour bar to the right of a heatmap."""
     box = axis.get_position()
     bar = sheet.figure.add_axes((box.x1 + 0.02 * box.width, box.y0, 0.04 * box.width, box.height))
     bar.tick_params(labelsize=7, length=2)
@@ -178,23 +157,27 @@ def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[f
 
 
 def response_times(
-    evaluations: Sequence[tuple[Evaluation, Row | None]], colours: Colours, people: str
-) -> Picture:
-    """When networks answer (entropy has fallen to a threshold), and when people do, by response-time block."""
+    evaluations: Sequence[tuple[Evaluation, Row | None]],
+    times: Sequence[NetworkTimes],
+    colours: Colours,
+    observers: str,
+) -> Drawing:
+    """Draw response times of networks (`times`, one per evaluation), and of humans by response-time block."""
     cells = sum(2 if row is not None else 1 for _, row in evaluations)
     sheet = Sheet(cells, (3.3, 2.7), columns=4)
     cell = 0
-    for one, row in evaluations:
+    for (evaluation, row), network_times in zip(evaluations, times, strict=True):
         axis = sheet.axes(cell, Margins(top=0.5))
-        _network_times(axis, one, row, colours[one.network][0])
-        axis.set_title(f"{one.name}: network {one.network}", pad=17)
+        count = evaluation.answers.entropy.shape[1]
+        _network_times(axis, network_times, count, colours[evaluation.network][0])
+        axis.set_title(f"{evaluation.name}: network {evaluation.network}", pad=17)
         cell += 1
         if row is None:
             continue
         axis = sheet.axes(cell, Margins(top=0.5))
         for block, colour in enumerate(_BLOCKS):
             axis.hist(
-                block_times(row.crowd, block),
+                row.observers.block_times(block),
                 bins=list(range(0, 1801, 50)),
                 histtype="step",
                 color=colour,
@@ -203,49 +186,24 @@ def response_times(
             axis.axvline(BEEP_TIMES[block], color=colour, linewidth=0.8, linestyle=":")
         axis.set(xlabel="Response time (ms); dotted: the beep", ylabel="Trials", xlim=(0, 1800))
         axis.legend(loc="upper left", handlelength=1, borderaxespad=0.1, fontsize=7)
-        axis.set_title(f"{one.name}: {people}", pad=17)
+        axis.set_title(f"{evaluation.name}: {observers}", pad=17)
         cell += 1
-    return sheet.picture("response_times")
+    return sheet.draw("response_times")
 
 
-def block_times(crowd: Crowd, block: int) -> np.ndarray:
-    """Every response time of a block, in ms."""
-    times = crowd.times[:, crowd.blocks == block]
-    return times[~np.isnan(times)]
-
-
-def network_times(evaluation: Evaluation, row: Row | None) -> tuple[np.ndarray, float]:
-    """(images,) the time step, from 0, at which the network answers, NaN for never; and the threshold."""
-    answers = evaluation.answers if row is None else row.answers
-    threshold = entropy_threshold(answers, row)
-    return entropy_response_times(answers.entropy, threshold), threshold
-
-
-def _network_times(axis: Axes, evaluation: Evaluation, row: Row | None, colour: str) -> None:
-    steps, threshold = network_times(evaluation, row)
-    count = evaluation.answers.entropy.shape[1]
-    shares = [100 * float(np.mean(steps == step)) for step in range(count)] + [
-        100 * float(np.isnan(steps).mean())
-    ]
+def _network_times(axis: Axes, times: NetworkTimes, count: int, colour: str) -> None:
+    """Draw the share of images answered at each of `count` time steps, and never."""
+    shares = [100 * float(np.mean(times.steps == step)) for step in range(count)]
+    shares.append(100 * float(np.isnan(times.steps).mean()))
     axis.bar(range(1, count + 2), shares, color=[colour] * count + ["0.7"])
     ticks = range(1, count + 1)
     axis.set_xticks([*ticks, count + 1], [*map(str, ticks), "never"], fontsize=8)
     axis.set(xlabel="First time step at the threshold", ylabel="Images (%)")
-    axis.text(0, 1.02, f"entropy ≤ {threshold:.2f} nats", transform=axis.transAxes, fontsize=8)
+    axis.text(0, 1.02, f"entropy ≤ {times.threshold:.2f} nats", transform=axis.transAxes, fontsize=8)
 
 
-def entropy_threshold(answers: Answers, row: Row | None) -> float:
-    """The threshold that best predicts people's response times; without people, one that half of the images reach."""
-    if row is not None:
-        times = mean_over(row.crowd.standardized_times())
-        fitted = fit_threshold(answers.entropy, times)
-        if np.isfinite(fitted):
-            return fitted
-    return float(np.median(answers.entropy.min(axis=1)))
-
-
-def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Picture:
-    """Images with the network's answer at each time step; bars are its confidence."""
+def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Drawing:
+    """Draw images with the answer of the network at each time step; bars show confidence."""
     sheet = Sheet(len(examples), (4.2, 2.2), columns=3)
     for cell, example in enumerate(examples):
         axis = sheet.axes(cell, Margins(0.08, 0.05, 0.12, 0.32), share=(0.0, 0.46))
@@ -262,10 +220,10 @@ def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Pictu
         bars.set(xlim=(0, 100), ylim=(len(steps) + 0.6, 0.4), yticks=steps)
         bars.tick_params(labelsize=7, length=2)
         bars.set_xlabel("Confidence (%), by time step", fontsize=8)
-    return sheet.picture(f"examples_{file_name(evaluation)}", photographs=True)
+    return sheet.draw(f"examples_{file_name(evaluation)}", photographs=True)
 
 
 def file_name(evaluation: Evaluation) -> str:
-    """Network and test set, fit for a file's name."""
+    """Combine network and test set into a valid file name."""
     text = f"{evaluation.network}_on_{evaluation.name}"
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)

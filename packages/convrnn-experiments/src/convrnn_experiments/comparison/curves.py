@@ -1,0 +1,66 @@
+"""Speed-accuracy curves of networks by condition, with their comparisons with humans."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.evaluation.accuracy import accuracy_estimates
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.statistics.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class NetworkCurve:
+    """Accuracy of a network over time in one condition.
+
+    Attributes:
+        network: Name.
+        accuracy: Estimates in percent, (time,).
+        multiply_adds: Up to each time step, (time,).
+        images: Number of images behind each estimate.
+    """
+
+    network: str
+    accuracy: list[Estimate]
+    multiply_adds: np.ndarray
+    images: int
+
+
+@dataclass(frozen=True)
+class ConditionCurves:
+    """Curves of all networks in one condition, and the comparisons with humans who were shown the condition."""
+
+    title: str
+    condition: str
+    networks: list[NetworkCurve]
+    rows: list[Row]
+
+
+def curves_by_condition(evaluations: Sequence[Evaluation], rows: Sequence[Row]) -> list[ConditionCurves]:
+    """Compute the curves in each condition of the human stimuli, and in each other test set.
+
+    The curve of a network that is compared with humans is over the images of the comparison. Conditions are in the
+    order of the evaluations.
+    """
+    curves: dict[tuple[bool, str], ConditionCurves] = {}
+    for evaluation in evaluations:
+        human = evaluation.human
+        for condition, mask in evaluation.conditions.items():
+            if human and len(evaluation.levels) > 1 and mask.all():
+                continue
+            kind = evaluation.measures["kind"]
+            title = condition if human else f"{condition.removesuffix(' (all levels)')}, {kind}"
+            group = curves.setdefault((human, condition), ConditionCurves(title, condition, [], []))
+            row = next(
+                (row for row in rows if row.evaluation is evaluation and row.condition == condition), None
+            )
+            if row is not None:
+                group.rows.append(row)
+            answers = evaluation.answers.of(mask) if row is None else row.answers
+            estimates = accuracy_estimates(answers.right, answers.levels, answers.blocks, answers.labels)
+            group.networks.append(
+                NetworkCurve(evaluation.network, estimates, evaluation.multiply_adds, len(answers.labels))
+            )
+    return list(curves.values())

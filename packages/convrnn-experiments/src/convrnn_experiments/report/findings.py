@@ -1,0 +1,96 @@
+"""Results that a report is made of, and the tables written with it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.curves import ConditionCurves, curves_by_condition
+from convrnn_experiments.comparison.differences import Difference
+from convrnn_experiments.comparison.exits import Exits
+from convrnn_experiments.comparison.network_times import NetworkTimes, network_times
+from convrnn_experiments.comparison.observer_group import ObserverGroup
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.report import comparison_tables, network_tables, observer_tables
+from convrnn_experiments.report.formats import Table
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Results of a report.
+
+    Attributes:
+        evaluations: Of networks.
+        group: Human answers; None for a report on networks alone.
+        rows: Comparisons of networks and humans.
+        differences: Paired differences of networks.
+        match: How exits are matched to response times.
+    """
+
+    evaluations: list[Evaluation]
+    group: ObserverGroup | None
+    rows: list[Row]
+    differences: list[Difference]
+    match: Exits
+
+    @cached_property
+    def pooled(self) -> list[Row]:
+        """Comparisons over all levels."""
+        return [row for row in self.rows if row.pooled]
+
+    @property
+    def noun(self) -> str:
+        """Name of the observers."""
+        return self.group.noun if self.group else "humans"
+
+    @cached_property
+    def pairs(self) -> list[tuple[Evaluation, Row | None]]:
+        """Evaluations, each with its comparison over all levels."""
+        return [
+            (evaluation, next((row for row in self.pooled if row.evaluation is evaluation), None))
+            for evaluation in self.evaluations
+        ]
+
+    @cached_property
+    def times(self) -> list[NetworkTimes]:
+        """Response times of the network in each evaluation."""
+        return [network_times(evaluation, row) for evaluation, row in self.pairs]
+
+    @cached_property
+    def curves(self) -> list[ConditionCurves]:
+        """Speed-accuracy curves by condition."""
+        return curves_by_condition(self.evaluations, self.rows)
+
+    def tables(self) -> dict[str, Table]:
+        """Tables by name; an empty one is not written."""
+        tables = {
+            "accuracy": network_tables.accuracies(self.evaluations),
+            "confusion_networks": network_tables.confusions(self.pairs),
+            "response_times_networks": [
+                row
+                for evaluation, times in zip(self.evaluations, self.times, strict=True)
+                for row in network_tables.response_times(evaluation, times)
+            ],
+            "runs": network_tables.provenance(self.evaluations),
+        }
+        return tables | ({} if self.group is None else self._comparison_tables(self.group))
+
+    def _comparison_tables(self, group: ObserverGroup) -> dict[str, Table]:
+        rows, pooled = self.rows, self.pooled
+        return {
+            "comparison": comparison_tables.comparison(rows, group, self.match),
+            "differences": comparison_tables.differences(self.differences),
+            "compared": comparison_tables.compared(rows),
+            "misses": observer_tables.misses(rows, group),
+            "curves": comparison_tables.curves(rows, group),
+            "curves_networks": comparison_tables.network_curves(rows),
+            "images_networks": comparison_tables.network_images(rows),
+            "trials_people": observer_tables.compared_trials(rows, group),
+            "categories": comparison_tables.categories(rows, group),
+            "confusion_people": observer_tables.confusions(pooled, group),
+            "consistency": comparison_tables.consistency(pooled),
+            "response_times_people": observer_tables.response_times(pooled, group),
+            "observers": observer_tables.observers(group, self.evaluations),
+            "trials": observer_tables.trials(group, self.evaluations),
+            "observer_problems": observer_tables.problems(group),
+            "digitised": observer_tables.digitised(),
+        }

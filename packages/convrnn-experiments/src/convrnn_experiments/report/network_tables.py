@@ -1,0 +1,151 @@
+"""Tables about networks: accuracy, confusions, response times, and provenance."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.network_times import NetworkTimes
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.report.formats import Table, ends, with_interval
+from convrnn_experiments.statistics import measures
+from convrnn_experiments.statistics.intervals import Estimate, proportion_interval
+
+
+def accuracies(evaluations: Iterable[Evaluation]) -> Table:
+    """Accuracy by time step, for each level and for all levels."""
+    return [
+        {
+            "network": evaluation.network,
+            "trained_on": str(evaluation.config.perturb),
+            "test_set": evaluation.name,
+            "level": level,
+            "time_step": step + 1,
+            "multiply_adds": int(evaluation.multiply_adds[step]),
+            "accuracy_percent": percent,
+            "low": accuracy["low"][step],
+            "high": accuracy["high"][step],
+            "images": accuracy["images"],
+        }
+        for evaluation in evaluations
+        for level, accuracy in _by_level(evaluation, evaluation.measures["accuracy_by_level"])
+        for step, percent in enumerate(accuracy["percent"])
+    ]
+
+
+def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
+    """Accuracy for reading: a row per network, test set and level, a column per time step."""
+    longest = max(len(evaluation.multiply_adds) for evaluation in evaluations)
+    table: Table = []
+    for evaluation in evaluations:
+        levels = evaluation.measures["accuracy_by_level"] if evaluation.human else {}
+        for level, accuracy in _by_level(evaluation, levels):
+            cells = [
+                with_interval(Estimate(*numbers))
+                for numbers in zip(accuracy["percent"], accuracy["low"], accuracy["high"], strict=True)
+            ]
+            cells += ["–"] * (longest - len(cells))
+            table.append(
+                {"network": evaluation.network, "test set": evaluation.name, "level": level}
+                | {f"step {step + 1}": cell for step, cell in enumerate(cells)}
+            )
+    return table
+
+
+def _by_level(evaluation: Evaluation, levels: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Accuracies of the levels, and of all levels unless there is exactly one."""
+    return {**levels, **({"all": evaluation.measures["accuracy"]} if len(levels) != 1 else {})}.items()
+
+
+def confusions(evaluations: Iterable[tuple[Evaluation, Row | None]]) -> Table:
+    """How often each network gave each answer to each category, at each time step.
+
+    Counts the images compared with humans where there is a comparison, otherwise all images.
+    """
+    return [
+        {"network": evaluation.network, "test_set": evaluation.name, "time_step": step + 1, **cell}
+        for evaluation, row in evaluations
+        for answers in [evaluation.answers if row is None else row.answers]
+        for step, matrix in enumerate(measures.confusion_matrix(answers.labels, answers.answers))
+        for cell in confusion_cells(matrix, _binomial_variances(matrix), matrix.sum(axis=1))
+    ]
+
+
+def _binomial_variances(matrix: np.ndarray) -> np.ndarray:
+    """Variances of the share of each answer if images are independent draws."""
+    total = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return matrix / total * (1 - matrix / total) / total
+
+
+def confusion_cells(matrix: np.ndarray, variances: np.ndarray, units: np.ndarray) -> list[dict[str, Any]]:
+    """Counts and shares of each row in percent, with Wilson's interval; cells without an answer are left out."""
+    cells = []
+    for true, given in np.argwhere(matrix):
+        percent = 100 * matrix[true, given] / matrix[true].sum()
+        estimate = proportion_interval(
+            percent, 1e4 * variances[true, given], max(units[true] - 1, 1), units[true]
+        )
+        cells.append(
+            {
+                "category": CATEGORIES[true],
+                "answer": CATEGORIES[given],
+                "count": int(matrix[true, given]),
+                "percent_of_category": percent,
+                **ends(estimate),
+            }
+        )
+    return cells
+
+
+def response_times(evaluation: Evaluation, times: NetworkTimes) -> Table:
+    """Number of images that a network answers at each time step, and never."""
+    steps = [*range(evaluation.answers.entropy.shape[1]), float("nan")]
+    counts = [
+        int(np.isnan(times.steps).sum() if math.isnan(step) else (times.steps == step).sum())
+        for step in steps
+    ]
+    return [
+        {
+            "network": evaluation.network,
+            "test_set": evaluation.name,
+            "entropy_threshold_nats": times.threshold,
+            "time_step": "never" if math.isnan(step) else int(step) + 1,
+            "images": count,
+            "percent": 100 * count / len(times.steps),
+            **ends(_binomial(count, len(times.steps))),
+        }
+        for step, count in zip(steps, counts, strict=True)
+    ]
+
+
+def _binomial(count: int, number: int) -> Estimate:
+    """Wilson's interval in percent of a share of `number` independent draws."""
+    share = count / number
+    return proportion_interval(100 * share, 1e4 * share * (1 - share) / number, np.inf, number)
+
+
+def provenance(evaluations: Iterable[Evaluation]) -> Table:
+    """Configuration, data, commands and versions of each evaluation, a row per fact."""
+    table: Table = []
+    for evaluation in evaluations:
+        environment = evaluation.measures["environment"]
+        facts: dict[str, Any] = {"run": str(evaluation.run.path), "trained by": evaluation.trained_by}
+        facts |= {
+            name: evaluation.measures[name] for name in ("network", "parameters", "kind", "source", "images")
+        }
+        facts |= {"validated on": evaluation.validated_on} if evaluation.validated_on else {}
+        facts |= {"images from": evaluation.measures["origin"]} if evaluation.origin else {}
+        facts |= {
+            "multiply-adds": int(evaluation.multiply_adds[-1]),
+            "evaluated by": environment["command"],
+        }
+        facts |= {f"config: {key}": value for key, value in evaluation.config.to_json().items()}
+        facts |= {f"version: {name}": value for name, value in environment["versions"].items()}
+        table += [
+            {"network": evaluation.network, "test_set": evaluation.name, "what": what, "value": value}
+            for what, value in facts.items()
+        ]
+    return table

@@ -1,0 +1,293 @@
+"""Sections of the report page, each from the findings."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+
+from convrnn_data.base.console import Report
+from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.comparison.curves import ConditionCurves
+from convrnn_experiments.comparison.exits import MEANING
+from convrnn_experiments.conditions import CONDITIONS
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.observers.conventions import MISSES
+from convrnn_experiments.report import (
+    canvas,
+    comparison_tables,
+    network_tables,
+    observer_tables,
+    plots,
+    sat_plots,
+)
+from convrnn_experiments.report.comparison_page import notes
+from convrnn_experiments.report.example_images import examples
+from convrnn_experiments.report.findings import Findings
+from convrnn_experiments.report.formats import Table, as_html, plain, transposed
+from convrnn_experiments.report.html import TABLES, Figure, Section
+
+BANDS = "Bands and bars are 95 % confidence intervals over images"
+DIGITISED_NOTE = (
+    "Pale gray: published curves of SATBench (Subramanian et al. 2025, Journal of Vision 25(1):4, doi "
+    "10.1167/jov.25.1.4; real photographs, humans, a full-size network), digitised from its figure (±2 percentage "
+    "points) or analysis notebooks (±0.3), whichever scores missed trials as this page does; for orientation only."
+)
+_TRIALS = ("experiment", "level", "block", "found", "unreadable", "excluded", "practice", "late", "without_stimulus",
+           "kept", "missed_percent")  # fmt: skip
+"""Columns of the table of trials that fit the width of the page."""
+
+
+def make_sections(findings: Findings, tables: dict[str, Table], report: Report) -> list[Section]:
+    """Draw the figures and write the text of all sections.
+
+    Args:
+        findings: Results.
+        tables: Of `Findings.tables`.
+        report: Called after each section with figures.
+    """
+    colours = canvas.colour_of([evaluation.network for evaluation in findings.evaluations])
+    makers = [_accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions, _examples]
+    sections = []
+    with canvas.style():
+        for done, make in enumerate(makers, start=1):
+            section = make(findings, colours)
+            report("report", done, len(makers))
+            if section is not None:
+                sections.append(section)
+    return [*sections, _provenance(findings, tables)]
+
+
+def count_of(number: int, noun: str) -> str:
+    """Format a count with its noun: `1 network`, `2 networks`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _accuracy(findings: Findings, colours: plots.Colours) -> Section:
+    panels = findings.curves
+    misses = None if findings.group is None else findings.group.misses
+    names = ["accuracy", "curves", "curves_networks"] if findings.rows else ["accuracy"]
+    alt_texts = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
+    units = sorted({unit for one in findings.evaluations if (unit := CONDITIONS[one.regime].unit)})
+    levels = f" Numbers above the panels: {', '.join(units)}." if units else ""
+    figures = []
+    for cost in (False, True):
+        published = misses is not None and not cost
+        caption = (
+            f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}."
+            f"{_marks(findings)} {_bands(findings)}{levels}{f' {DIGITISED_NOTE}' if published else ''}"
+        )
+        drawing = sat_plots.sat_curves(panels, colours, findings.noun, cost=cost, misses=misses)
+        figures.append(Figure(drawing, caption, alt_texts, names + (["digitised"] if published else [])))
+    if findings.rows:
+        figures.append(_milliseconds(findings, colours))
+    table = network_tables.accuracy_wide(findings.evaluations)
+    return Section("Accuracy over time", [], figures, [(table, 3, "accuracy")])
+
+
+def _bands(findings: Findings) -> str:
+    return f"{BANDS}{' for networks, and over images and observers for humans' if findings.rows else ''}."
+
+
+def _marks(findings: Findings) -> str:
+    """Explain the marks of the curves; empty without humans."""
+    if not findings.rows:
+        return ""
+    return (
+        " Filled marks: the network on all images compared, at each step. Hollow marks: the images of each "
+        "response-time block at the step matched to it, which the RMSE compares with humans. Round marks: "
+        f"{findings.noun}, at the matched steps ({findings.match}: {MEANING[findings.match]})."
+    )
+
+
+def _milliseconds(findings: Findings, colours: plots.Colours) -> Figure:
+    compared = [panel for panel in findings.curves if panel.rows]
+    return Figure(
+        sat_plots.millisecond_curves(compared, colours, findings.noun),
+        f"Accuracy over response time. Round marks: {findings.noun} at their mean response times, with 95 % confidence "
+        "intervals of both. Networks: time steps mapped to milliseconds by a speed and a delay, fitted to all images "
+        "of the regime, for orientation. The map is meaningless for a network whose accuracy hardly changes over time.",
+        [f"{panel.title}: accuracy over response time of {_names(panel)}" for panel in compared],
+        ["curves", "curves_networks", "response_times_people"],
+    )
+
+
+def _names(panel: ConditionCurves) -> str:
+    networks = ", ".join(f"network {curve.network}" for curve in panel.networks)
+    return f"{networks} and humans" if panel.rows else networks
+
+
+def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
+    if findings.group is None:
+        return None
+    listed = "".join(
+        f"<li>{html.escape(note)}</li>" for note in notes(findings.rows, findings.group, findings.match)
+    )
+    tables = [
+        (comparison_tables.comparison_wide(findings.rows, keys), 2, "comparison")
+        for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT)
+    ]
+    if findings.differences:
+        tables.append((comparison_tables.differences_wide(findings.differences), 2, "differences"))
+    return Section(
+        f"Networks and {findings.noun} in numbers", tables=tables, html=f"<ul class='faint'>{listed}</ul>"
+    )
+
+
+def _trials(findings: Findings, colours: plots.Colours) -> Section | None:
+    if findings.group is None:
+        return None
+    text = (
+        "Missed trials in percent of the trials compared, by condition and response-time block, averaged by observer "
+        f"and then over observers. In the comparison {MISSES[findings.group.misses]}."
+    )
+    counts = [
+        {name.replace("_", " "): str(value) for name, value in row.items()}
+        for row in comparison_tables.compared(findings.rows)
+    ]
+    trials = [
+        {name.replace("_", " "): plain(row[name]) for name in _TRIALS}
+        for row in observer_tables.trials(findings.group, findings.evaluations)
+    ]
+    details = (
+        "<details><summary>All trials by experiment, level, block and outcome</summary>"
+        f"{as_html(trials, text=2)}<a href='{TABLES}/trials.csv' download>trials.csv</a></details>"
+    )
+    misses = observer_tables.misses_wide(findings.rows)
+    return Section(
+        "Images, trials and misses",
+        [text],
+        tables=[(misses, 1, "misses"), (counts, 2, "compared")],
+        html=details if trials else "",
+    )
+
+
+def _categories(findings: Findings, colours: plots.Colours) -> Section | None:
+    if not findings.pooled:
+        return None
+    alt_texts = [
+        f"Accuracy by category of {row.evaluation.network} and {findings.noun}" for row in findings.pooled
+    ]
+    caption = (
+        f"Each point is a category: accuracy of {findings.noun} on the horizontal axis, of the network on the vertical "
+        f"axis, over all response times. {_bands(findings)}"
+    )
+    drawing = plots.category_scatter(findings.pooled, colours, findings.noun)
+    return Section("Categories", [], [Figure(drawing, caption, alt_texts, ["categories"])])
+
+
+def _consistency(findings: Findings, colours: plots.Colours) -> Section | None:
+    if not findings.pooled:
+        return None
+    conditions = dict.fromkeys(row.condition for row in findings.pooled)
+    caption = (
+        f"Cohen's kappa of correct and wrong answers, for every pair of networks and {findings.noun}: 0 is the "
+        "agreement expected from the accuracies alone, 1 means errors on the same images. Computed within each level "
+        "and response-time block, then averaged."
+    )
+    drawing = plots.consistency_heatmaps(findings.pooled, findings.noun)
+    alt_texts = [f"Error consistency in {condition}" for condition in conditions]
+    return Section("Error consistency", [], [Figure(drawing, caption, alt_texts, ["consistency"])])
+
+
+def _times(findings: Findings, colours: plots.Colours) -> Section:
+    alt_texts = []
+    for evaluation, row in findings.pairs:
+        alt_texts.append(f"Response times of network {evaluation.network} in {evaluation.name}")
+        if row is not None:
+            alt_texts.append(f"Response times of {findings.noun} in {evaluation.name}")
+    caption = (
+        "A network answers at the first time step at which the entropy of its readout is at most a threshold (Spoerer "
+        "et al. 2020): the threshold that best predicts the order of human response times or, without humans, one that "
+        "half of the images reach."
+    )
+    if findings.rows:
+        caption += (
+            " Within a block, the beep drives human times, so only their order within observer and block is compared "
+            "with the network."
+        )
+    names = ["response_times_networks"] + (["response_times_people"] if findings.rows else [])
+    drawing = plots.response_times(findings.pairs, findings.times, colours, findings.noun)
+    return Section("Response times", [], [Figure(drawing, caption, alt_texts, names)])
+
+
+def _confusions(findings: Findings, colours: plots.Colours) -> Section:
+    figures = []
+    for evaluation, row in findings.pairs:
+        drawing = plots.confusions(row, evaluation, findings.noun)
+        alt_texts = [
+            f"Confusion matrix {number + 1} of {evaluation.network}" for number in range(len(drawing.panels))
+        ]
+        caption = (
+            f"Network {evaluation.network} on {evaluation.name}: share of each answer (columns) among the images of "
+            "each category (rows)."
+        )
+        names = ["confusion_networks", "confusion_people"] if row else ["confusion_networks"]
+        figures.append(Figure(drawing, caption, alt_texts, names))
+    return Section("Confusions over time", [], figures)
+
+
+def _examples(findings: Findings, colours: plots.Colours) -> Section | None:
+    figures, missing = [], []
+    for evaluation in findings.evaluations:
+        chosen = examples(evaluation)
+        if not chosen:
+            missing.append(
+                f"The images of {evaluation.name} are no longer at {evaluation.measures['source']}."
+            )
+            continue
+        alt_texts = [_example_text(example.title, example.answers) for example in chosen]
+        caption = f"Network {evaluation.network} on {evaluation.name}: images on which its answer changes."
+        drawing = plots.example_images(evaluation, chosen)
+        figures.append(Figure(drawing, caption, alt_texts, photographs=True))
+    return Section("Answers that change", missing, figures)
+
+
+def _example_text(title: str, answers: np.ndarray) -> str:
+    return f"{title}; answers: {', '.join(CATEGORIES[label] for label in answers)}"
+
+
+def _provenance(findings: Findings, tables: dict[str, Table]) -> Section:
+    by_network: dict[str, list[Evaluation]] = {}
+    for evaluation in findings.evaluations:
+        by_network.setdefault(evaluation.network, []).append(evaluation)
+    runs = "".join(_run(evaluations) for evaluations in by_network.values())
+    shown = [(transposed(tables["observers"], "experiment"), 1, "observers")] if findings.group else []
+    problems = _problems(tables.get("observer_problems", []))
+    return Section("Provenance", [], [], shown, f"{problems}<dl>{runs}</dl>")
+
+
+def _run(evaluations: Sequence[Evaluation]) -> str:
+    """Describe a run and its evaluations: the commands, then configuration, data and versions."""
+    last = evaluations[-1]
+    measures = last.measures
+    config = [f"{key} {value}" for key, value in last.config.to_json().items() if value not in ("", None)]
+    versions = [f"{name} {value}" for name, value in measures["environment"]["versions"].items()]
+    commands = [last.trained_by, *(one.measures["environment"]["command"] for one in evaluations)]
+    facts = [
+        f"{measures['network']}, {measures['parameters']:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
+        f"per image; {count_of(len(last.run.history()), 'epoch')}",
+        *(
+            f"{one.name}: {count_of(one.measures['images'], 'image')} ({one.measures['kind']}) from "
+            f"{one.measures['source']}{one.origin}"
+            for one in evaluations
+        ),
+        f"images are cropped and perturbed at {last.config.stimulus_size} px, then resized to the network's "
+        f"{last.config.image_size} px",
+        *([f"validated on {last.validated_on}"] if last.validated_on else []),
+        ", ".join(config),
+        ", ".join(versions),
+    ]
+    lines = "".join(f"<dd><code>{html.escape(command)}</code></dd>" for command in dict.fromkeys(commands))
+    lines += "".join(f"<dd class='faint'>{html.escape(fact)}</dd>" for fact in facts)
+    return f"<dt>{html.escape(last.network)}: {html.escape(str(last.run.path))}</dt>{lines}"
+
+
+def _problems(problems: Table) -> str:
+    if not problems:
+        return ""
+    lines = "".join(
+        f"<li>{html.escape(str(row['file']))}, line {row['line']}: {html.escape(str(row['what']))}</li>"
+        for row in problems
+    )
+    summary = f"{count_of(len(problems), 'problem')} in the files of answers"
+    return f"<details><summary>{summary}</summary><ul>{lines}</ul></details>"
