@@ -16,8 +16,8 @@ from convrnn_model import activations, bl_net, codelets, compiled  # noqa: E402
 from convrnn_model.compiled import CompiledFourier, CompiledWinograd  # noqa: E402
 from convrnn_model.fourier import FourierAxis  # noqa: E402
 from convrnn_model.layers import ConvSum, SameConv2D, choose_method, tiled_convolution  # noqa: E402
-from convrnn_model.memory import ALIGNMENT, Memory  # noqa: E402
-from convrnn_model.tiles import After  # noqa: E402
+from convrnn_model.memory import ALIGNMENT, BufferPool  # noqa: E402
+from convrnn_model.tiles import Epilogue  # noqa: E402
 from convrnn_model.winograd import WinogradPlan  # noqa: E402
 
 
@@ -50,7 +50,7 @@ def operations(function):
 def test_a_tile_is_transformed_as_numpy_does(points):
     tile = drawn(points, points, points, 4)
     plan = plan_of(points, (points, points), 1, 4, 4)
-    found = plan._there(tile[None]).reshape(points // 2 + 1, points, 3, 4)
+    found = plan._forward(tile[None]).reshape(points // 2 + 1, points, 3, 4)
     wanted = np.fft.fft2(tile.astype(np.float64), axes=(0, 1))[: points // 2 + 1]
     np.testing.assert_allclose(found[:, :, 0], wanted.real, rtol=0, atol=1e-4)
     np.testing.assert_allclose(found[:, :, 1], wanted.imag, rtol=0, atol=1e-4)
@@ -112,7 +112,7 @@ def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, a
     found = []
     with tf.GradientTape() as tape:
         tape.watch([*images, *kernels, *more])
-        ours = tiled_convolution(images, kernels, plan, after=After(*more, pools=pools))
+        ours = tiled_convolution(images, kernels, plan, epilogue=Epilogue(*more, pools=pools))
     found.append([*ours, *tape.gradient(ours, [*images, *kernels, *more], upstream)])
     with tf.GradientTape() as tape:
         tape.watch([*images, *kernels, *more])
@@ -128,9 +128,9 @@ def test_what_follows_and_its_gradients_are_those_of_separate_operations(side, a
 def test_what_is_no_number_stays_none():
     plan, image = plan_of(20, (20, 20), 5, 4, 4), drawn(0, 1, 20, 20, 4)
     image[0, 3, 3, 0] = np.nan
-    after = After(np.ones(4, "f"), np.zeros(4, "f"), pools=True)
+    epilogue = Epilogue(np.ones(4, "f"), np.zeros(4, "f"), pools=True)
     answer, smaller = tiled_convolution(
-        [image], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan, after=after
+        [image], [keras.ops.convert_to_tensor(drawn(1, 5, 5, 4, 4))], plan, epilogue=epilogue
     )
     assert np.isnan(np.asarray(answer)[0, 3, 3]).all()
     assert np.isnan(np.asarray(smaller)[0, 1, 1]).all()
@@ -198,7 +198,7 @@ def test_the_first_time_steps_spectra_are_part_of_the_later_ones():
     network = bl_net((128, 128, 3), 16, 2)
     images = drawn(0, 1, 128, 128, 3)
     network.predict_on_batch(images)
-    kept = [layer._spectra._kept for layer in network.layers if isinstance(layer, ConvSum)]
+    kept = [layer._spectra._cached for layer in network.layers if isinstance(layer, ConvSum)]
     kernels = sorted(len(copies) for of_layer in kept for copies, _ in of_layer.values())
     assert max(len(of_layer) for of_layer in kept) == 1
     # Layer 0 has the image's convolution besides; one of another layer at least has both kernels side by side.
@@ -209,7 +209,7 @@ def test_the_first_time_steps_spectra_are_part_of_the_later_ones():
 
 
 def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
-    memory = Memory(most=2)
+    memory = BufferPool(most=2)
     first = memory.empty((10, 10))
     first[:] = 1
     view, place = first[2:].reshape(-1), first.ctypes.data
@@ -228,7 +228,7 @@ def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
 
 
 def test_threads_never_share_memory():
-    memory = Memory(most=3)
+    memory = BufferPool(most=3)
 
     def work(number):
         for _ in range(200):
@@ -255,7 +255,7 @@ def test_any_number_of_threads_answers_the_same_bytes(monkeypatch):
     answers = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(compiled, "_threads", lambda threads=threads: threads)
-        answers.append((plan._there(images).tobytes(), plan._back(products).tobytes()))
+        answers.append((plan._forward(images).tobytes(), plan._inverse(products).tobytes()))
     assert answers[0] == answers[1] == answers[2]
 
 

@@ -67,7 +67,7 @@ def bl_predicted(golden_file, bl_golden):
     """Logits and cumulative softmax of every time step, through tiles of both kinds as `predict` does on CPUs."""
     wanted = [name(t) for name in (names.pre_softmax, names.softmax) for t in range(8)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "_gains_on_this_device", lambda: True)
+        patch.setattr(layers, "_tiles_gain_here", lambda: True)
         model = bl_net((128, 128, 3), 565, 8, True)
         load_weights(model, golden_file)
         return activations(model, wanted).predict_on_batch(preprocess_image(bl_golden["images"]))

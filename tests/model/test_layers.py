@@ -197,7 +197,7 @@ BL_0_LATERAL, BL_3_LATERAL, BL_5_LATERAL = (7, 7, 96, 96), (3, 3, 256, 256), (3,
     ],
 )
 def test_auto_takes_tiles_only_where_they_win(image, kernel, dtype, gains, method, monkeypatch):
-    monkeypatch.setattr(layers, "_gains_on_this_device", lambda: gains)
+    monkeypatch.setattr(layers, "_tiles_gain_here", lambda: gains)
     chosen = choose_method("auto", image, kernel, dtype)
     assert (chosen if isinstance(chosen, str) else type(chosen)) == method
     assert choose_method("direct", image, kernel, dtype) == "direct"
@@ -209,7 +209,7 @@ def test_auto_takes_tiles_only_where_they_win(image, kernel, dtype, gains, metho
 @pytest.fixture
 def narrow(monkeypatch, fill_golden):
     """A small BL whose convolutions go by tiles wherever they can, as the real one does on CPUs, and a direct one."""
-    monkeypatch.setattr(layers, "_gains_on_this_device", lambda: True)
+    monkeypatch.setattr(layers, "_tiles_gain_here", lambda: True)
     monkeypatch.setattr(layers, "CLEAR_GAIN", 0.0)
     models = [bl_net((64, 64, 3), 4, 2, width=0.04, convolution=how) for how in ("auto", "direct")]
     for model in models:
@@ -270,7 +270,7 @@ def test_a_kept_spectrum_is_computed_once(narrow, monkeypatch):
     ours, _ = narrow
     predicted(ours)
     kept = [
-        entry for n in range(1, 7) for entry in ours.get_layer(f"RCL_{n}_ConvSum")._spectra._kept.values()
+        entry for n in range(1, 7) for entry in ours.get_layer(f"RCL_{n}_ConvSum")._spectra._cached.values()
     ]
     assert len(kept) >= 5
     for _, spectrum in kept:

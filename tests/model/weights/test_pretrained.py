@@ -145,7 +145,7 @@ def test_a_server_that_stops_sending_is_given_up(server, monkeypatch):
 @pytest.mark.parametrize("url", ["https://a.org/b.h5", "ftp://a.org/b.h5"])
 def test_every_protocol_has_a_limit(url):
     downloader = pooch.downloaders.choose_downloader(url)
-    pretrained._limit(downloader)
+    pretrained._set_timeout(downloader)
     assert 30 in (getattr(downloader, "timeout", None), getattr(downloader, "kwargs", {}).get("timeout"))
 
 

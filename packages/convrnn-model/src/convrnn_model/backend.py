@@ -1,4 +1,4 @@
-"""Keras, imported in one place, with a clear error where it cannot start."""
+"""Import of Keras in one place, with a clear error if it fails."""
 
 from convrnn_model.backend_choice import require_backend, settings_file, wanted_backend
 from convrnn_model.errors import MissingBackendError
@@ -7,11 +7,11 @@ __all__ = ["keras", "layers", "ops", "precision"]
 
 INSTALL = 'pip install "convrnn-model[{}]"'
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
-"""Precisions of a network: weights are float32 in each."""
+"""Supported precision policies, all with float32 weights."""
 
 
 def _cannot_start(error: Exception) -> MissingBackendError:
-    """Return the error for an import of Keras that failed."""
+    """Return the error for a failed import of Keras."""
     name, source = wanted_backend()
     if isinstance(error, ModuleNotFoundError) and error.name == "keras":
         return MissingBackendError(
@@ -31,9 +31,9 @@ def _cannot_start(error: Exception) -> MissingBackendError:
 
 
 def precision() -> str:
-    """Return the precision of a network that is built now: Keras' policy if its weights are float32, else float32.
+    """Return the precision policy for new networks: Keras' policy if its weights are float32, else float32.
 
-    A `floatx` from `keras.json` would otherwise change the weights' own type, and with it what is loaded and saved.
+    A `floatx` in `keras.json` would otherwise change the dtype of weights, and with it what is loaded and saved.
     """
     name = str(keras.config.dtype_policy().name)
     return name if name in POLICIES else "float32"

@@ -1,4 +1,4 @@
-"""Which backend Keras will take, known before Keras is imported."""
+"""Determine which backend Keras will use, without importing Keras."""
 
 import difflib
 import json
@@ -9,14 +9,14 @@ from typing import Any
 
 from convrnn_model.errors import MissingBackendError
 
-# NumPy computes no gradients and no convolutions of ours, but reads and writes weights.
+# The NumPy backend suffices for reading and writing weights.
 SUPPORTED = ("tensorflow", "jax", "torch", "numpy")
 OFFERED = "tensorflow, jax or torch"
 ALIASES = {"pytorch": "torch", "tf": "tensorflow", "theano": "tensorflow", "openvino": "tensorflow"}
 
 
 def settings_file() -> Path:
-    """Return where Keras keeps its settings, which need not exist."""
+    """Return the path of Keras' settings file, which need not exist."""
     home = os.environ.get("KERAS_HOME")
     if home:
         return Path(home).expanduser() / "keras.json"
@@ -25,7 +25,7 @@ def settings_file() -> Path:
 
 
 def wanted_backend() -> tuple[str, str]:
-    """Return the backend that Keras has, or will take when it is imported, and what says so."""
+    """Return the backend that Keras uses, or will use once imported, and the source of this setting."""
     if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
         return str(sys.modules["keras"].config.backend()), "Keras as imported"
     if named := os.environ.get("KERAS_BACKEND"):
@@ -36,14 +36,14 @@ def wanted_backend() -> tuple[str, str]:
 
 def _settings() -> dict[str, Any]:
     try:
-        found = json.loads(settings_file().read_text(encoding="utf-8"))
+        settings = json.loads(settings_file().read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def require_backend() -> None:
-    """Raise MissingBackendError where Keras would take a backend that these packages do not compute through."""
+    """Raise MissingBackendError if Keras would use an unsupported backend."""
     name, source = wanted_backend()
     if name in SUPPORTED:
         return

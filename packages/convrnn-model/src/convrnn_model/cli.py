@@ -1,4 +1,4 @@
-"""`convrnn-model inspect | summary | fetch`: parses, calls, prints."""
+"""Command `convrnn-model inspect | summary | fetch`: parse, call, print."""
 
 import os
 import sys
@@ -23,12 +23,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.callback()
 def about() -> None:
-    """BL, B, B-K, B-F and B-D (Spoerer et al. 2020): what weights files hold, what networks cost."""
+    """BL, B, B-K, B-F and B-D (Spoerer et al. 2020): identify weights files, and print the cost of networks."""
 
 
 @app.command()
-def inspect(file: Annotated[Path, typer.Argument(help="A weights file, HDF5.")]) -> None:
-    """Say which network, classes, time steps and data set a weights file is of, by its content."""
+def inspect(file: Annotated[Path, typer.Argument(help="HDF5 weights file.")]) -> None:
+    """Identify network, classes, time steps and data set of a weights file by its content."""
     info = inspect_weights(file)
     for label, value in (
         ("network", info.variant),
@@ -44,14 +44,14 @@ def inspect(file: Annotated[Path, typer.Argument(help="A weights file, HDF5.")])
 @app.command()
 def summary(
     network: Annotated[str, typer.Argument(help="bl, b, b_k, b_f or b_d.")],
-    classes: Annotated[int, typer.Option(help="Width of the readout.")] = 1000,
+    classes: Annotated[int, typer.Option(help="Number of classes of the readout.")] = 1000,
     timesteps: Annotated[int, typer.Option(help="Time steps; BL only.")] = 8,
     image_size: Annotated[int, typer.Option(help="Side of the image, px.")] = 128,
-    width: Annotated[float, typer.Option(help="Factor on the filters.")] = 1.0,
+    width: Annotated[float, typer.Option(help="Factor on the number of filters.")] = 1.0,
 ) -> None:
     """Print a network's layers, parameters, and multiply-adds per time step."""
     variant = variant_named(network)
-    # Here, so that the other commands start without Keras and its backend.
+    # Imported here so that the other commands start without Keras and its backend.
     from convrnn_model import multiply_adds
     from convrnn_model.networks import BUILDERS
 
@@ -63,15 +63,15 @@ def summary(
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help=", ".join(PRETRAINED))],
-    cache: Annotated[Path | None, typer.Option(help="The folder to keep weights in.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Cache directory for weights.")] = None,
 ) -> None:
-    """Download published weights, check their content, and print their path."""
+    """Download published weights, verify their content, and print the path."""
     path = fetch_weights(name, cache=cache, report=_progress if sys.stderr.isatty() else None)
     typer.echo(path)
 
 
 def main() -> NoReturn:
-    """Run the command and exit: 0 done, 1 an error of ours, 2 wrong usage, 130 interrupted."""
+    """Run the command and exit: 0 success, 1 ConvRNNError, 2 wrong usage, 130 interrupted."""
     make_printing_safe()
     code = _run()
     finish_printing()
@@ -83,23 +83,25 @@ def _run() -> int:
         _require_current_folder()
         code = app(prog_name=NAME, standalone_mode=False)
     except TyperException as error:
-        # Without arguments the help has been asked for, and printed.
+        # Without arguments, the help has already been printed.
         if type(error).__name__ != "NoArgsIsHelpError":
             context = getattr(error, "ctx", None)
-            _say(f"{error.format_message()} (see `{context.command_path if context else NAME} --help`)")
+            _echo_error(
+                f"{error.format_message()} (see `{context.command_path if context else NAME} --help`)"
+            )
         code = error.exit_code
     except ConvRNNError as error:
-        _say(str(error))
+        _echo_error(str(error))
         code = 1
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        _say("interrupted; run the same command again")
+        _echo_error("interrupted; run the same command again")
     return code or 0
 
 
 def _require_current_folder() -> None:
-    """Refuse a current folder that was removed, in which no relative path means anything."""
+    """Raise an error if the working directory was removed, since relative paths are meaningless there."""
     try:
         os.getcwd()
     except OSError as error:
@@ -109,7 +111,7 @@ def _require_current_folder() -> None:
         ) from error
 
 
-def _say(message: str) -> None:
+def _echo_error(message: str) -> None:
     print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
-"""Tiles whose transforms are compiled for this processor, where numba is there: see both rooms of codelets.
+"""Tile plans with transforms compiled by numba, if installed: see codelets.py and winograd_codelets.py.
 
-What is computed is what `FourierPlan` and `WinogradPlan` compute. TensorFlow hands its arrays to compiled code through
-`tf.numpy_function`, which cannot be saved: a graph that may be exported takes their own operations.
+The results are those of `FourierPlan` and `WinogradPlan`. TensorFlow passes its arrays to compiled code through
+`tf.numpy_function`, which cannot be saved, so graphs that may be exported use those plans instead.
 """
 
 import math
@@ -18,56 +18,58 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convrnn_model.fourier import FourierAxis, FourierPlan
-from convrnn_model.memory import Memory
-from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, After, Plan, pooled
+from convrnn_model.memory import BufferPool
+from convrnn_model.tiles import BATCH, OPERATIONS_PER_BYTE, Epilogue, Plan, max_pooled
 from convrnn_model.winograd import WinogradPlan, axis_matrices
 
-# Channels of a half tile that fill the processor's registers a few times.
+# Fewer channels per half tile would leave vector registers idle.
 FEWEST_CHANNELS = 32
-# Channels that Winograd's transforms take at once, so that a few compiled functions serve all layers.
+# Channels per call of Winograd's transforms, so that a few compiled functions serve all layers.
 GROUP = 64
-# What a smaller spectrum, which is kept in memory, may cost in time.
-MEMORY_IS_WORTH = 1.1
-PARTS_OF_A_THREAD = 4
-# Arrays whose memory waits for the next ones.
-MEMORY = Memory(most=4)
-# In place of scale, shift, and what is added or pooled.
-NOTHING: list[np.ndarray] = [np.empty(shape, np.float32) for shape in (0, 0, (0, 0, 0, 0))]
+# Relative cost at which a plan with a smaller cached spectrum is still preferred.
+MEMORY_TOLERANCE = 1.1
+PARTS_PER_THREAD = 4
+# Buffers kept for reuse.
+BUFFERS = BufferPool(most=4)
+# Placeholders for absent scale, shift, and added or pooled images.
+UNUSED: list[np.ndarray] = [np.empty(shape, np.float32) for shape in (0, 0, (0, 0, 0, 0))]
 
 
 class Compiled(Plan):
-    """What plans with compiled transforms have in common; mixed into one that says what is computed."""
+    """Mixin of plans with compiled transforms."""
 
-    # Measured as `tiles.OPERATIONS_PER_BYTE` was: what transforming one point of one channel costs, there and back,
-    # in operations of a large matrix product; copying included, in the quickest of nine rounds on the widest layers.
-    there_costs: ClassVar[float]
-    back_costs: ClassVar[float]
+    # Cost of transforming one point of one channel, in operations of a large matrix product, including copies. Measured
+    # like `tiles.OPERATIONS_PER_BYTE`: the fastest of nine rounds on the widest layers.
+    forward_cost: ClassVar[float]
+    inverse_cost: ClassVar[float]
 
     @property
     @abstractmethod
     def _layout(self) -> tuple[int, ...]:
-        """The axes of a tile's spectrum, before (tiles, channels)."""
+        """Axes of a tile's spectrum that precede (tiles, channels)."""
 
     @abstractmethod
-    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
-        """What transforms tiles of images with so many channels, and the constants that it takes."""
+    def _forward_codelet(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+        """Return the function that transforms tiles with this number of channels, and its constants."""
 
     @abstractmethod
-    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
-        """What transforms products back, likewise."""
+    def _inverse_codelet(
+        self, epilogue: bool, adds: bool, pools: bool
+    ) -> tuple[Callable[..., None], np.ndarray]:
+        """Return the function that inverts products and applies the epilogue, and its constants."""
 
     @property
     def bytes(self) -> float:
-        """Read and written for one image in float32, with its share of the kernel's spectrum."""
+        """Bytes read and written per image in float32, including its share of the kernel's spectrum."""
         pixels = self.rows.length * self.columns.length
         tiles = 2 * self.positions * self.products
         return 4 * ((pixels + tiles) * (self.channels + self.filters)) + self._spectrum_bytes
 
     @property
     def cost(self) -> float:
-        """In operations of a large matrix product."""
+        """Cost per image, in operations of a large matrix product."""
         points = self.rows.points * self.columns.points
-        tile = points * (self.there_costs * self.channels + self.back_costs * self.filters)
+        tile = points * (self.forward_cost * self.channels + self.inverse_cost * self.filters)
         moved = 4 * self.positions * self.products * (self.channels + self.filters) + self._spectrum_bytes
         return self.positions * (2 * self._matrices + tile) + OPERATIONS_PER_BYTE * moved
 
@@ -79,74 +81,79 @@ class Compiled(Plan):
     def _spectrum_bytes(self) -> float:
         return 4 * self._matrices / BATCH
 
-    def convolve_each(self, images: Sequence[Any], spectrum: Any, after: After | None = None) -> list[Any]:
-        """`convolve` of images side by side, which are not laid so, and what follows.
+    def convolve_each(
+        self, images: Sequence[Any], spectrum: Any, epilogue: Epilogue | None = None
+    ) -> list[Any]:
+        """Convolve images as if concatenated along channels, and apply the epilogue.
 
         Args:
-            images: Each (batch, H, W, some of the channels), float32; the channels are even and add up.
-            spectrum: `kernel_spectrum` of the kernels side by side, (products, channels, filters).
-            after: What follows, if anything.
+            images: Each (batch, H, W, some of the channels), float32; even numbers of channels, which add up.
+            spectrum: `kernel_spectrum` of the concatenated kernels, (products, channels, filters).
+            epilogue: Pointwise operations that follow.
         """
         import tensorflow as tf
 
-        there = tf.numpy_function(self._there, images, tf.float32, stateful=False)
-        there.set_shape((self.products, None, self.channels))
-        more = after.tensors if after else []
-        pools = after is not None and after.pools
-        # Of tiles with an odd side some 2 x 2 px would lie in two.
-        within = pools and self.rows.step % 2 == 0 and self.columns.step % 2 == 0
-        # One result is an array here, several are a list of arrays.
-        kinds = [tf.float32, tf.float32] if within else tf.float32
-        laid = partial(self._back, pools=within)
-        back = tf.numpy_function(laid, [tf.matmul(there, spectrum), *more], kinds, stateful=False)
-        back = back if within else [back]
-        for part, answer in enumerate(back):
-            size = (self.rows.length >> part, self.columns.length >> part)
-            answer.set_shape((images[0].shape[0], *size, self.filters))
-        return [*back, pooled(back[0])] if pools and not within else back
+        transformed = tf.numpy_function(self._forward, images, tf.float32, stateful=False)
+        transformed.set_shape((self.products, None, self.channels))
+        tensors = epilogue.tensors if epilogue else []
+        pools = epilogue is not None and epilogue.pools
+        # With odd tile sides, some 2 x 2 px would extend over two tiles.
+        fuses_pooling = pools and self.rows.step % 2 == 0 and self.columns.step % 2 == 0
+        # numpy_function returns a tensor for one dtype, a list for several.
+        dtypes = [tf.float32, tf.float32] if fuses_pooling else tf.float32
+        inverse = partial(self._inverse, pools=fuses_pooling)
+        products = tf.matmul(transformed, spectrum)
+        results = tf.numpy_function(inverse, [products, *tensors], dtypes, stateful=False)
+        results = results if fuses_pooling else [results]
+        for halvings, result in enumerate(results):
+            size = (self.rows.length >> halvings, self.columns.length >> halvings)
+            result.set_shape((images[0].shape[0], *size, self.filters))
+        return [*results, max_pooled(results[0])] if pools and not fuses_pooling else results
 
-    def _there(self, *images: np.ndarray) -> np.ndarray:
+    def _forward(self, *images: np.ndarray) -> np.ndarray:
         r, c = self.rows, self.columns
         tiles = len(images[0]) * self.positions
-        spectrum = MEMORY.empty((*self._layout, tiles, self.channels))
-        at = 0
+        spectrum = BUFFERS.empty((*self._layout, tiles, self.channels))
+        first_channel = 0
         for image in images:
-            transform, constants = self._forward(image.shape[3])
+            transform, constants = self._forward_codelet(image.shape[3])
             layout = (r.tiles, c.tiles, r.step, c.step, r.before, constants)
-            in_parts(tiles, partial(transform, image, spectrum, at), layout)
-            at += image.shape[3]
+            run_parallel(tiles, partial(transform, image, spectrum, first_channel), layout)
+            first_channel += image.shape[3]
         return spectrum.reshape(self.products, tiles, self.channels)
 
-    def _back(
-        self, products: np.ndarray, *after: np.ndarray, pools: bool = False
+    def _inverse(
+        self, products: np.ndarray, *epilogue: np.ndarray, pools: bool = False
     ) -> np.ndarray | list[np.ndarray]:
         r, c = self.rows, self.columns
         tiles = products.shape[1]
         batch = tiles // self.positions
-        images = MEMORY.empty((batch, r.length, c.length, self.filters))
-        smaller = MEMORY.empty((batch, r.length // 2, c.length // 2, self.filters)) if pools else NOTHING[2]
-        transform, constants = self._inverse(bool(after), len(after) > 2, pools)
-        scale, shift, added = [*after, *NOTHING[len(after) :]]
+        images = BUFFERS.empty((batch, r.length, c.length, self.filters))
+        smaller = BUFFERS.empty((batch, r.length // 2, c.length // 2, self.filters)) if pools else UNUSED[2]
+        transform, constants = self._inverse_codelet(bool(epilogue), len(epilogue) > 2, pools)
+        scale, shift, added = [*epilogue, *UNUSED[len(epilogue) :]]
         products = products.reshape(*self._layout, tiles, self.filters)
         layout = (r.tiles, c.tiles, r.step, c.step, constants)
-        in_parts(tiles, partial(transform, products, scale, shift, added, images, smaller), layout)
+        run_parallel(tiles, partial(transform, products, scale, shift, added, images, smaller), layout)
         return [images, smaller] if pools else images
 
 
 @dataclass(frozen=True)
 class CompiledFourier(Compiled, FourierPlan):
-    """A plan for tiles of n x n px, n one of `codelets.RADICES`."""
+    """Fourier plan with compiled transforms of n x n px, n in `codelets.RADICES`."""
 
-    there_costs, back_costs = 200, 180
+    forward_cost, inverse_cost = 200, 180
 
     @staticmethod
     @lru_cache(maxsize=256)
     def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledFourier | None":
-        """The best for an image, (height, width) px, and a kernel (r, r, channels, filters); None where there is none.
+        """Return the plan with the smallest spectrum among the nearly cheapest ones; None if none applies.
 
-        It is the one with the smallest spectrum among those that are nearly the cheapest.
+        Args:
+            image: Height and width, px.
+            kernel: (r, r, channels, filters).
         """
-        if not fit(kernel) or kernel[2] % 2 or kernel[3] % 2:
+        if not can_compile(kernel) or kernel[2] % 2 or kernel[3] % 2:
             return None
         from convrnn_model.codelets import RADICES
 
@@ -159,12 +166,12 @@ class CompiledFourier(Compiled, FourierPlan):
                 rows, columns = (FourierAxis(length, side, step, before) for length in image)
                 plans.append(CompiledFourier(rows, columns, kernel[2], kernel[3]))
         least = min((plan.cost for plan in plans), default=0.0)
-        near = [plan for plan in plans if plan.cost <= MEMORY_IS_WORTH * least]
+        near = [plan for plan in plans if plan.cost <= MEMORY_TOLERANCE * least]
         return min(near, key=lambda plan: plan.products, default=None)
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image: the products, and 5/2 n log2 n sums for each transform of n real points."""
+        """Multiply-adds per image: the products, and 5/2 n log2 n sums per transform of n real points."""
         points = self.rows.points * self.columns.points
         transforms = round(1.25 * points * math.log2(points)) * (self.channels + self.filters)
         return self.positions * (transforms + self._matrices)
@@ -173,35 +180,37 @@ class CompiledFourier(Compiled, FourierPlan):
     def _layout(self) -> tuple[int, ...]:
         return self.rows.frequencies, self.rows.points, 3
 
-    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+    def _forward_codelet(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.codelets import forward, twiddle_factors
 
         return forward(self.rows.points, channels // 2), twiddle_factors(self.rows.points)
 
-    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
+    def _inverse_codelet(
+        self, epilogue: bool, adds: bool, pools: bool
+    ) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.codelets import inverse, twiddle_factors
 
         half, constants = self.filters // 2, twiddle_factors(self.rows.points)
-        return inverse(self.rows.points, half, after, adds, pools), constants
+        return inverse(self.rows.points, half, epilogue, adds, pools), constants
 
 
 @dataclass(frozen=True)
 class CompiledWinograd(Compiled, WinogradPlan):
-    """Winograd's plan, with one axis transformed after the other."""
+    """Winograd plan with compiled transforms, one axis after the other."""
 
-    there_costs, back_costs = 180, 190
+    forward_cost, inverse_cost = 180, 190
 
     @staticmethod
     def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
-        """The plan for an image, (height, width) px, and a kernel's shape (3, 3, channels, filters)."""
+        """Return the plan for an image, (height, width) px, and a kernel shape (3, 3, channels, filters)."""
         plan = WinogradPlan.of(image, kernel)
-        if not fit(kernel):
+        if not can_compile(kernel):
             return plan
         return CompiledWinograd(plan.rows, plan.columns, plan.channels, plan.filters)
 
     @property
     def multiply_adds(self) -> int:
-        """Of one image: the products, and 18 sums along each of 12 axes of a tile, 14 along each of 10 back."""
+        """Multiply-adds per image: the products, and 18 sums along 12 axes of a tile, 14 along 10 for the inverse."""
         transforms = 12 * 18 * self.channels + 10 * 14 * self.filters
         return self.positions * (transforms + self._matrices)
 
@@ -209,54 +218,56 @@ class CompiledWinograd(Compiled, WinogradPlan):
     def _layout(self) -> tuple[int, ...]:
         return self.rows.points, self.columns.points
 
-    def _forward(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
+    def _forward_codelet(self, channels: int) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.winograd_codelets import forward
 
         return forward(_group(channels)), axis_matrices()[1].astype(np.float32)
 
-    def _inverse(self, after: bool, adds: bool, pools: bool) -> tuple[Callable[..., None], np.ndarray]:
+    def _inverse_codelet(
+        self, epilogue: bool, adds: bool, pools: bool
+    ) -> tuple[Callable[..., None], np.ndarray]:
         from convrnn_model.winograd_codelets import inverse
 
-        return inverse(_group(self.filters), after, adds, pools), axis_matrices()[2].astype(np.float32)
+        return inverse(_group(self.filters), epilogue, adds, pools), axis_matrices()[2].astype(np.float32)
 
 
 def _group(channels: int) -> int:
-    """Channels that Winograd's transforms take at once: a share of all, but not so few that registers stay empty."""
+    """Return the channels per call of Winograd's transforms: a divisor of all, unless it would leave registers idle."""
     share = math.gcd(channels, GROUP)
     return share if share >= FEWEST_CHANNELS else channels
 
 
-def fit(kernel: tuple[int, ...]) -> bool:
-    """Whether compiled transforms may take a kernel (r, r, channels, filters), and are there."""
+def can_compile(kernel: tuple[int, ...]) -> bool:
+    """Return whether compiled transforms are available and suit a kernel (r, r, channels, filters)."""
     return available() and min(kernel[2:]) >= FEWEST_CHANNELS
 
 
 @cache
 def available() -> bool:
-    """Whether numba is there."""
+    """Return whether numba is installed."""
     return find_spec("numba") is not None
 
 
-def in_parts(count: int, work: Callable[..., None], more: Sequence[Any]) -> None:
-    """Call `work(begin, end, *more)` for parts of 0 to `count`, on as many threads as an operation of TensorFlow's."""
+def run_parallel(count: int, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+    """Call `work(begin, end, *arguments)` for parts of 0 to `count`, on as many threads as a TensorFlow operation."""
     threads = _threads()
-    parts = min(count, threads * PARTS_OF_A_THREAD)
+    parts = min(count, threads * PARTS_PER_THREAD)
     if threads == 1 or parts < 2:
-        work(0, count, *more)
+        work(0, count, *arguments)
         return
     edges = [count * part // parts for part in range(parts + 1)]
-    for done in [_pool(threads).submit(work, *edge, *more) for edge in pairwise(edges)]:
-        done.result()
+    for future in [_executor(threads).submit(work, *part, *arguments) for part in pairwise(edges)]:
+        future.result()
 
 
 def _threads() -> int:
     import tensorflow as tf
 
-    asked = tf.config.threading.get_intra_op_parallelism_threads()
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return asked or ours or 1
+    configured = tf.config.threading.get_intra_op_parallelism_threads()
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return configured or available or 1
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _executor(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="convrnn")

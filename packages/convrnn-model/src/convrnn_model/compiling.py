@@ -1,4 +1,4 @@
-"""How functions over arrays of float32 are compiled, and what several of them call."""
+"""Compilation of functions over float32 arrays with numba, and helpers that several of them call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,16 @@ from numba.extending import intrinsic
 
 ZERO = np.float32(0)
 LINE = 16
-"""Numbers in a line of the processor's cache, 64 bytes."""
+"""float32 values per cache line of 64 bytes."""
 
-# Sums may be joined and reordered; what is no number stays none.
+# Contraction and reassociation are allowed; NaN is propagated.
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
-# Into their callers, so that the compiler knows the distances between rows, and with these that nothing overlaps.
+# Inlining lets the compiler know the strides, and therefore that rows do not overlap.
 inlined = njit(forceinline=True, **OPTIONS)
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile at the first call, and keep that for later processes where there is a folder to keep it in."""
+    """Compile at the first call; cache the result on disk if a cache directory is writable."""
     try:
         return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:
@@ -28,7 +28,7 @@ def compiled(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _prefetching(write: int) -> Any:
-    """A function of an array and the place in it that will soon be read, or written; a hint that changes nothing."""
+    """Return a prefetch hint for an array element that will soon be read or written; it does not change results."""
 
     def typed(_: Any, array: Any, place: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -39,7 +39,7 @@ def _prefetching(write: int) -> Any:
             byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
             shape = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
             hint = builder.module.declare_intrinsic("llvm.prefetch", [byte], shape)
-            # Its arguments: for reading or writing; into the nearest cache, 3; data.
+            # Arguments: read or write; locality 3, the nearest cache; data cache.
             builder.call(hint, [builder.bitcast(pointer, byte), word(write), word(3), word(1)])
             return context.get_dummy_value()
 
@@ -52,19 +52,19 @@ prefetch, prefetch_to_write = _prefetching(0), _prefetching(1)
 
 
 @inlined
-def greatest(images, image, y, x, c):
-    """Of 2 x 2 px, the last of them at (y, x); what is no number stays none."""
-    a = _greater(images[image, y - 1, x - 1, c], images[image, y - 1, x, c])
-    return _greater(a, _greater(images[image, y, x - 1, c], images[image, y, x, c]))
+def max_of_2x2(images, image, y, x, c):
+    """Maximum of the 2 x 2 px that end at (y, x); propagates NaN."""
+    a = _nan_max(images[image, y - 1, x - 1, c], images[image, y - 1, x, c])
+    return _nan_max(a, _nan_max(images[image, y, x - 1, c], images[image, y, x, c]))
 
 
 @inlined
-def _greater(a, b):
+def _nan_max(a, b):
     return a if a > b or a != a else b
 
 
 @inlined
 def normalised_relu(value, scale, shift):
-    """What is no number stays none."""
+    """ReLU of the normalised value; propagates NaN."""
     value = value * scale + shift
     return ZERO if value < ZERO else value

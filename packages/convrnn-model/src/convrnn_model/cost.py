@@ -11,12 +11,12 @@ from convrnn_model.graph import applications
 
 @dataclass(frozen=True)
 class Cost:
-    """What one image costs in a network's convolutions.
+    """Cost of a network's convolutions for one image.
 
     Args:
-        layers: Convolution by name to its multiply-adds at each time step; 0 where it is not computed.
-        parameters: Layer by name to the number of its parameters, moving statistics included.
-        n_timesteps: Time steps; 1 for the feedforward networks.
+        layers: Name of a convolution -> multiply-adds at each time step; 0 if not computed.
+        parameters: Name of a layer -> number of parameters, including moving statistics.
+        n_timesteps: Time steps; 1 for feedforward networks.
     """
 
     layers: dict[str, tuple[int, ...]]
@@ -25,12 +25,12 @@ class Cost:
 
     @property
     def per_timestep(self) -> tuple[int, ...]:
-        """Multiply-adds of each time step."""
+        """Multiply-adds per time step."""
         return tuple(sum(steps) for steps in zip(*self.layers.values(), strict=True))
 
     @property
     def cumulative(self) -> tuple[int, ...]:
-        """Multiply-adds up to and with each time step: an axis of time for comparison with people."""
+        """Multiply-adds up to and including each time step, a time axis for comparison with humans."""
         return tuple(accumulate(self.per_timestep))
 
     @property
@@ -40,17 +40,17 @@ class Cost:
 
 
 def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None) -> Cost:
-    """Count the multiply-adds of a network's convolutions for one image, as computed directly.
+    """Count the multiply-adds of a network's convolutions for one image, for direct convolution.
 
-    Positions that see the zero padding count in full. The readout (0.02 % of BL at 128 px), batch
-    normalisation and pooling are left out, as they are in the literature.
+    Positions at the zero padding count in full. The readout (0.02 % of BL at 128 px), batch normalisation and pooling
+    are not counted, as in the literature.
 
     Args:
-        model: A network of this package, or a model made of one by `activations`.
-        image_size: Height and width, px; needed only where the network takes any size.
+        model: A network of this package, or the result of `activations`.
+        image_size: Height and width, px; required if the network accepts any size.
 
     Raises:
-        ConvRNNError: The image's size is not known.
+        ConvRNNError: The image size is unknown, or the model contains other models.
     """
     if inner := [layer.name for layer in model.layers if isinstance(layer, keras.Model)]:
         raise ConvRNNError(

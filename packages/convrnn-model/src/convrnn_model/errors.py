@@ -1,21 +1,21 @@
-"""The errors that a user can mend."""
+"""Errors that a user can fix."""
 
 LONGEST = 10_000
-"""Letters of a message; what is quoted in it may be of any length."""
+"""Maximum length of a message, in characters; quoted values may be longer."""
 
 
 class ConvRNNError(Exception):
-    """Something is wrong with what was given: the message names it, the rule and the way out.
+    """Invalid input or environment; the message names the rule, the value and the remedy.
 
-    Commands print it as one line and exit with 1; anything else is a bug and keeps its traceback.
+    Commands print it as one line and exit with 1. Any other exception is a bug and keeps its traceback.
     """
 
     def __str__(self) -> str:
-        """The message, in one line whatever names it quotes."""
+        """Return the message in one line, with unprintable characters escaped."""
         text = super().__str__()
         text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class MissingBackendError(ConvRNNError, ImportError):
-    """Keras is there, and nothing for it to compute with."""
+    """Keras or its backend is missing or not supported."""

@@ -1,4 +1,4 @@
-"""A network's graph as data, and so any layer at any time step, by name."""
+"""Activations of any layer at any time step, by name, from the graph of a network."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from convrnn_model.errors import ConvRNNError
 
 @dataclass(frozen=True)
 class Application:
-    """One layer applied once; shared layers have several, one for each time step.
+    """Application of a layer; shared layers have one per time step.
 
     Args:
         layer: The layer.
-        time: The time step that its output belongs to, from 0.
+        time: Time step of the output, from 0.
         inputs: Symbolic inputs.
         output: Symbolic output.
-        name: The layer's name, with its time step where the layer's own name lacks it.
+        name: Name of the layer, with a time step appended if the name has none.
     """
 
     layer: keras.layers.Layer
@@ -30,7 +30,7 @@ class Application:
 
 
 def applications(model: keras.Model) -> list[Application]:
-    """Every application of a layer between a model's inputs and outputs, inputs first."""
+    """Return all applications of layers between a model's inputs and outputs, in topological order."""
     operations = {id(layer): layer for layer in model.layers}
     recurrent = any(names.is_recurrent(layer.name) for layer in model.layers)
     found: dict[int, Application | None] = {}
@@ -38,9 +38,9 @@ def applications(model: keras.Model) -> list[Application]:
     while stack:
         tensor = stack[-1]
         inputs = _inputs(tensor)
-        ahead = [before for before in inputs if id(before) not in found]
-        if ahead:
-            stack.extend(reversed(ahead))
+        unvisited = [source for source in inputs if id(source) not in found]
+        if unvisited:
+            stack.extend(reversed(unvisited))
             continue
         stack.pop()
         layer = operations.get(id(_operation(tensor)))
@@ -55,7 +55,7 @@ def applications(model: keras.Model) -> list[Application]:
 
 
 def _time(name: str, before: list[int]) -> int:
-    """A layer's time step: its name's, else that of what it sees, one later through a lateral convolution."""
+    """Return the time step of a layer: that of its name, else of its inputs, plus one for a lateral convolution."""
     own = names.split_time(name)[1]
     return own if own is not None else max(before, default=0) + names.is_lateral(name)
 
@@ -65,29 +65,29 @@ def _operation(tensor: Any) -> Any:
 
 
 def _inputs(tensor: Any) -> list[Any]:
-    # A shared layer has no `.input`, and its nodes may also serve other models: only a tensor's own history
-    # says which application it comes from.
+    # A shared layer has no `.input`, and its nodes may belong to other models. Only the tensor's history identifies
+    # the application.
     history = tensor._keras_history
     return list(history.operation._inbound_nodes[history.node_index].input_tensors)
 
 
 def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
-    """A model that answers what some of a network's layers do; nothing that they do not need is computed.
+    """Return a model that computes the outputs of some layers, and only what they depend on.
 
-    The functions of `convrnn_model.names` make the names: `names.relu(6, 7)` is layer 6 at time step 7,
-    `names.global_pool(t)` what the readout sees, `names.pre_softmax(t)` the readout before softmax. A layer
-    that all time steps share is asked for with the time step appended: `RCL_2_ConvSum_Time_4`.
+    The functions of `convrnn_model.names` give the names: `names.relu(6, 7)` is layer 6 at time step 7,
+    `names.global_pool(t)` the input of the readout, `names.pre_softmax(t)` the readout before softmax. For a layer
+    that is shared by all time steps, append the time step: `RCL_2_ConvSum_Time_4`.
 
     Args:
         model: A network of this package, or a model around its layers.
         layers: One name, or several.
 
     Returns:
-        A model, sharing the network's weights, from images to one array for one name, to a dictionary by
-        name for several. Convolutional layers answer (batch, height, width, filters).
+        A model that shares the network's weights and maps images to an array for one name, to a dictionary by name
+        for several. Outputs of convolutional layers are (batch, height, width, filters).
 
     Raises:
-        ConvRNNError: The network has no layer of a name.
+        ConvRNNError: The network has no layer of this name.
     """
     wanted = [layers] if isinstance(layers, str) else list(layers)
     if not getattr(model, "outputs", None):
@@ -106,11 +106,11 @@ def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
 
 
 def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
-    """Return those of the wanted outputs that a model has, by name; its own, or those of a model within it."""
+    """Return the wanted outputs of a model or of models nested in it, by name, as far as they exist."""
     found = applications(model)
     own: dict[str, Any] = {application.name: application.output for application in found}
     for layer, uses in _uses(found).items():
-        # A layer that is applied once needs no time step.
+        # A layer that is applied once is also known by its plain name.
         if len(uses) == 1:
             own[layer] = own[uses[0]]
     outputs = {name: own[name] for name in wanted if name in own}
@@ -126,7 +126,7 @@ def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
 
 
 def _names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the names of all outputs, those of nested models too, and the names by layer."""
+    """Return the names of all outputs, including those of nested models, and the names by layer."""
     found = applications(model)
     known, by_layer = [application.name for application in found], _uses(found)
     for application in found:
@@ -138,7 +138,7 @@ def _names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def _uses(found: Sequence[Application]) -> dict[str, list[str]]:
-    """Return for each layer the names of its applications."""
+    """Map each layer to the names of its applications."""
     uses: dict[str, list[str]] = {}
     for application in found:
         uses.setdefault(application.layer.name, []).append(application.name)

@@ -1,4 +1,4 @@
-"""What Keras does not have: a `same` convolution by the method that is fastest, and sums of such."""
+"""Keras layers: convolution by the fastest method, and operations that are fused with it in predictions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,22 +9,22 @@ from convrnn_model.backend import keras, ops
 from convrnn_model.compiled import Compiled, CompiledFourier, CompiledWinograd
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.fourier import FourierPlan
-from convrnn_model.spectra import KeptSpectra, in_keras_step, shared_spectrum
-from convrnn_model.tiles import BATCH, After, Plan, joined
+from convrnn_model.spectra import SpectrumCache, in_keras_step, shared_spectrum
+from convrnn_model.tiles import BATCH, Epilogue, Plan, concatenated
 from convrnn_model.winograd import WinogradPlan
 
 Method = Literal["auto", "direct", "fft"]
 METHODS: tuple[Method, ...] = ("auto", "direct", "fft")
-# "auto" leaves direct convolution only for a clear gain in `Plan`'s estimate: below this, the two change places
-# from one processor, and one build of TensorFlow's matrix products, to the next; see docs/performance.md.
+# "auto" uses tiles only where the estimated speedup exceeds this factor. Below it, the faster method depends on the
+# processor and on the build of TensorFlow's matrix products; see docs/performance.md.
 CLEAR_GAIN = 1.5
-# The attributes of a traced graph's tensor that say what it is: one convolution; a sum of some; that, normalised;
-# and that, rectified, what its pooling gives.
+# Attributes of a traced graph's tensor, from which later layers fuse operations: the convolution that made it, the sum
+# of convolutions, its normalisation, and the pooling of its ReLU.
 MADE_OF = "_convrnn_made_of"
 SUM_OF = "_convrnn_sum_of"
 NORMALISED = "_convrnn_normalised"
 POOLED = "_convrnn_pooled"
-# What all methods take for granted; said, so that a configured `channels_first` cannot turn the kernels.
+# Assumed by all methods. Explicit, so that a configured `channels_first` cannot change the kernels' meaning.
 FIXED: dict[str, Any] = {
     "strides": 1,
     "padding": "same",
@@ -44,15 +44,15 @@ FIXED_POOLING: dict[str, Any] = {
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class SameConv2D(keras.layers.Conv2D):
-    """A bias-free convolution with stride 1 and zero padding to the input's size, by a method of choice.
+    """Bias-free convolution with stride 1 and zero padding to the input's size, by a selectable method.
 
-    Every method computes the same function of the same kernel, up to float32 rounding; only speed differs.
+    All methods compute the same function up to float32 rounding; only speed differs.
 
     Args:
         filters: Output channels.
         kernel_size: Side of the square kernel, px.
-        convolution: "direct", "fft", or "auto", which decides by shape, precision and device.
-        **kwargs: As for `keras.layers.Conv2D`, but for what `FIXED` says.
+        convolution: "direct", "fft", or "auto", which selects by shape, precision and device.
+        **kwargs: As for `keras.layers.Conv2D`, except the arguments in `FIXED`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SameConv2D(keras.layers.Conv2D):
         self.convolution = convolution
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the kernel for inputs of `input_shape`, (batch, H, W, channels)."""
+        """Create the kernel for inputs of shape `input_shape`, (batch, H, W, channels)."""
         if self.convolution == "fft" and None in input_shape[1:3]:
             raise ConvRNNError(
                 f"convolution='fft' needs a known image size, got {input_shape}. Pass (height, width, 3)."
@@ -79,11 +79,11 @@ class SameConv2D(keras.layers.Conv2D):
         if method == "unfold":
             return unfolded_convolution(inputs, self.kernel)
         (answer,) = tiled_convolution([inputs], [self.kernel], method)
-        _note(answer, self, inputs)
+        _annotate(answer, self, inputs)
         return answer
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that build this layer again."""
+        """Return the arguments that rebuild this layer."""
         config = super().get_config()
         kept = {name: value for name, value in config.items() if name not in FIXED}
         return kept | {"kernel_size": self.kernel_size[0], "convolution": self.convolution}
@@ -91,16 +91,16 @@ class SameConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class ConvSum(keras.layers.Add):
-    """The sum of convolutions to the same filters, computed as one where that is faster.
+    """Sum of convolutions with the same filters, computed as one convolution where that is faster.
 
-    Convolving two inputs and adding is convolving them side by side, channel by channel, which transforms back
-    once. So in a traced graph of TensorFlow's this layer looks at what its inputs were made of; what they were
-    themselves is then not computed, unless somebody asks for it.
+    The sum of two convolutions is one convolution of the inputs concatenated along channels, with one inverse
+    transform. In a traced TensorFlow graph this layer therefore replaces its inputs by the tensors that they were
+    convolved from. The separate convolutions are then computed only if requested.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._spectra = KeptSpectra()
+        self._spectra = SpectrumCache()
 
     def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         """Add tensors (batch, H, W, filters)."""
@@ -110,12 +110,16 @@ class ConvSum(keras.layers.Add):
         images, kernels = [image for _, image in parts], [layer.kernel for layer, _ in parts]
         channels = sum(int(kernel.shape[2]) for kernel in kernels)
         shape = (*kernels[0].shape[:2], channels, kernels[0].shape[3])
-        # Training changes the kernels at every step, and gains nothing from compiled transforms (measured).
-        compiled = not training and _may_compile(images)
+        # Training changes the kernels at every step and gains nothing from compiled transforms (measured).
+        compiled = not training and _can_compile(images)
         method = _method_for(parts[0][0].convolution, images[0], shape, compiled=compiled)
         if not isinstance(method, Plan):
             return super().call(inputs)
-        read = shared_spectrum if training else self._reader([layer for layer, _ in parts], images[0], method)
+        read = (
+            shared_spectrum
+            if training
+            else self._spectrum_reader([layer for layer, _ in parts], images[0], method)
+        )
         (together,) = tiled_convolution(images, kernels, method, read)
         others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
         answer = super().call([together, *others])
@@ -124,8 +128,8 @@ class ConvSum(keras.layers.Add):
             setattr(answer, SUM_OF, (convolve, *others))
         return answer
 
-    def _reader(self, layers: Sequence[SameConv2D], image: Any, plan: Plan) -> Callable[..., Any]:
-        """What gives the spectrum of these layers' kernels: at the first time step, part of later ones'."""
+    def _spectrum_reader(self, layers: Sequence[SameConv2D], image: Any, plan: Plan) -> Callable[..., Any]:
+        """Return the function that reads the kernels' spectrum; at the first time step, a slice of the later ones'."""
         calls = [
             [tensor._keras_history.operation for tensor in node.input_tensors] for node in self._inbound_nodes
         ]
@@ -138,12 +142,12 @@ class ConvSum(keras.layers.Add):
         whole = _method_for(layers[0].convolution, image, shape, compiled=isinstance(plan, Compiled))
         if type(whole) is not type(plan) or (whole.rows, whole.columns) != (plan.rows, plan.columns):
             return self._spectra.read
-        return partial(self._spectra.first_of, kernels, whole)
+        return partial(self._spectra.read_first, kernels, whole)
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' own; in a traced graph it leaves word of what it normalises for `ReLU`."""
+    """Batch normalisation that records its input so that `ReLU` can fuse it."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise `inputs`, (batch, H, W, filters)."""
@@ -153,17 +157,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
             convolve, *others = sum_of
             scale = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             shift = self.beta - self.moving_mean * scale
-            setattr(answer, NORMALISED, (convolve, After(scale, shift, *others)))
+            setattr(answer, NORMALISED, (convolve, Epilogue(scale, shift, *others)))
         return answer
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class ReLU(keras.layers.Activation):
-    """ReLU; of a normalised sum of convolutions it is computed while the tiles are laid together.
+    """ReLU, fused into the epilogue of a normalised sum of convolutions.
 
     Args:
-        activation: Of Keras' names.
-        pooled: Whether a `MaxPooling2D` follows, which is then computed along with it.
+        activation: Name of a Keras activation.
+        pooled: Whether a `MaxPooling2D` follows, to be fused as well.
         **kwargs: As for `keras.layers.Activation`.
     """
 
@@ -172,39 +176,39 @@ class ReLU(keras.layers.Activation):
         self.pooled = pooled
 
     def call(self, inputs: Any) -> Any:
-        """The positive part of `inputs`."""
+        """Apply the activation to `inputs`."""
         fused = getattr(inputs, NORMALISED, None)
         if not fused or self.activation is not keras.activations.relu:
             return super().call(inputs)
-        convolve, after = fused
-        answer, *smaller = convolve(after=replace(after, pools=self.pooled))
+        convolve, epilogue = fused
+        answer, *smaller = convolve(epilogue=replace(epilogue, pools=self.pooled))
         for tensor in smaller:
             setattr(answer, POOLED, tensor)
         return answer
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that build this layer again."""
+        """Return the arguments that rebuild this layer."""
         return super().get_config() | {"pooled": self.pooled}
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
 class MaxPooling2D(keras.layers.MaxPooling2D):
-    """Keras' own, of 2 x 2 px; where tiles were pooled as they were laid together, that.
+    """Max pooling of 2 x 2 px, which returns the fused result where `ReLU` has computed it.
 
     Args:
-        **kwargs: As for `keras.layers.MaxPooling2D`, but for what `FIXED_POOLING` says.
+        **kwargs: As for `keras.layers.MaxPooling2D`, except the arguments in `FIXED_POOLING`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**FIXED_POOLING, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        """(batch, H, W, filters) to (batch, H // 2, W // 2, filters)."""
+        """Pool (batch, H, W, filters) to (batch, H // 2, W // 2, filters)."""
         smaller = getattr(inputs, POOLED, None)
         return super().call(inputs) if smaller is None else smaller
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that build this layer again."""
+        """Return the arguments that rebuild this layer."""
         return {name: value for name, value in super().get_config().items() if name not in FIXED_POOLING}
 
 
@@ -217,33 +221,33 @@ def choose_method(
     traced: bool = True,
     compiled: bool = False,
 ) -> Plan | Literal["direct", "unfold"]:
-    """Which method a convolution takes.
+    """Choose the method of a convolution.
 
-    Fourier transforms pay for large kernels with many channels on large maps, Winograd's for 3 x 3, in float32 on
-    CPUs. On the smallest maps a direct convolution spends most of its time on rearranging its large kernel, which
-    a plain matrix product over unfolded images does not. Processors with bfloat16 multiply matrices many times
-    faster in it, and direct convolution is then the fastest way.
+    In float32 on CPUs, Fourier transforms pay off for large kernels with many channels on large maps, Winograd's for
+    3 x 3 kernels. On the smallest maps, direct convolution spends most of its time on reordering its large kernel,
+    which a matrix product over unfolded images avoids. In bfloat16, processors that support it multiply matrices many
+    times as fast, and direct convolution is fastest.
 
     Args:
-        wanted: What the network was built with.
+        wanted: The method that the network was built with.
         image: Height and width of the input, px; None where unknown.
         kernel: (height, width, input channels, filters).
-        dtype: What is computed in.
-        traced: Whether a graph is traced, whose time steps share a kernel's spectrum. Computing it anew for every
-            step costs more than Winograd's tiles gain.
-        compiled: Whether transforms may be compiled, which a graph that is exported must do without.
+        dtype: The dtype of the computation.
+        traced: Whether a graph is traced, whose time steps share a kernel's spectrum. Recomputing it at every step
+            would cost more than Winograd's tiles save.
+        compiled: Whether compiled transforms are allowed; they are not in graphs that may be exported.
 
     Returns:
-        "direct"; "unfold"; or the plan of a convolution by tiles.
+        "direct"; "unfold"; or the plan of a tiled convolution.
     """
     if wanted == "direct":
         return "direct"
     height, width = (int(length or 0) for length in image)
     faster = CompiledFourier.of((height, width), kernel) if compiled and kernel[0] > 1 else None
     if wanted == "fft":
-        # A kernel of one pixel has nothing to transform: it is a matrix product already.
+        # A 1 x 1 kernel is already a matrix product.
         return faster or FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
-    if None in image or dtype != "float32" or not _gains_on_this_device():
+    if None in image or dtype != "float32" or not _tiles_gain_here():
         return "direct"
     plans: list[Plan] = [faster or FourierPlan.best((height, width), kernel)]
     if kernel[0] == 3 and traced:
@@ -262,9 +266,9 @@ def _method_for(
     return choose_method(wanted, size, kernel, dtype, traced=_is_traced(), compiled=compiled)
 
 
-def _may_compile(images: Sequence[Any]) -> bool:
-    """Whether compiled transforms may take these images: on a CPU, in a graph that is not exported."""
-    return _gains_on_this_device() and in_keras_step() and all(image.shape[-1] % 2 == 0 for image in images)
+def _can_compile(images: Sequence[Any]) -> bool:
+    """Return whether compiled transforms are allowed: on a CPU, in a graph that is not exported."""
+    return _tiles_gain_here() and in_keras_step() and all(image.shape[-1] % 2 == 0 for image in images)
 
 
 def _is_traced() -> bool:
@@ -280,31 +284,31 @@ def tiled_convolution(
     kernels: Sequence[Any],
     plan: Plan,
     read: Callable[..., Any] = shared_spectrum,
-    after: After | None = None,
+    epilogue: Epilogue | None = None,
 ) -> list[Any]:
-    """The sum of the convolutions of each of `images` with its kernel, computed in float32, and what follows.
+    """Sum the convolutions of each of `images` with its kernel in float32, and apply the epilogue.
 
     Args:
-        images: Each (batch, height, width, channels), floating, of known height and width.
-        kernels: Each (r, r, channels, filters), a variable or a tensor; correlated, not flipped, as networks do.
-        plan: For all channels together.
-        read: What gives the kernels' spectrum, as `shared_spectrum` does, in TensorFlow.
-        after: What follows, if anything.
+        images: Each (batch, height, width, channels), floating point, of known height and width.
+        kernels: Each (r, r, channels, filters), a variable or a tensor; correlated, not flipped.
+        plan: Plan for the concatenated channels.
+        read: Function that returns the kernels' spectrum in TensorFlow, such as `shared_spectrum`.
+        epilogue: Pointwise operations that follow.
 
     Returns:
-        One (batch, height, width, filters), in the dtype of `images`; and that pooled where `after` says so.
+        The result, (batch, height, width, filters), in the dtype of `images`, and if `epilogue.pools` its pooling.
     """
     pixels = [ops.cast(image, "float32") for image in images]
-    value = ops.cast(joined([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
+    value = ops.cast(concatenated([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
-        answers = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, after)
+        answers = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, epilogue)
     else:
-        answers = plan.convolve_each(pixels, plan.kernel_spectrum(value), after)
+        answers = plan.convolve_each(pixels, plan.kernel_spectrum(value), epilogue)
     return [ops.cast(answer, images[0].dtype) for answer in answers]
 
 
 def unfolded_convolution(images: Any, kernel: Any) -> Any:
-    """Convolve as `direct` does, by one matrix product with every pixel's surroundings side by side.
+    """Convolve by one matrix product with the unfolded neighbourhoods of all pixels.
 
     Args:
         images: (batch, height, width, channels).
@@ -325,54 +329,58 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
 
 
 def _tensorflow_convolution(
-    images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan, after: After | None = None
+    images: Sequence[Any], kernel: Any, spectrum: Any, plan: Plan, epilogue: Epilogue | None = None
 ) -> list[Any]:
-    """`plan.convolve_each` with a gradient of its own.
+    """Apply `plan.convolve_each` with a custom gradient.
 
-    TensorFlow's would keep every step's output, many times the images, and turn the tiles back one by one.
+    TensorFlow's gradient would store the output of every step, many times the images, and scatter the tiles one by one.
     """
     import tensorflow as tf
 
     @tf.custom_gradient
     def run(kernel: Any, *tensors: Any) -> Any:
-        images = tensors[: len(tensors) - len(more)]
-        after = replace(After(*tensors[len(images) :]), pools=pools) if more else None
-        answer, *smaller = plan.convolve_each(images, spectrum, after)
+        images = tensors[: len(tensors) - len(parameters)]
+        epilogue = replace(Epilogue(*tensors[len(images) :]), pools=pools) if parameters else None
+        answer, *smaller = plan.convolve_each(images, spectrum, epilogue)
 
         def gradient(upstream: Any, *upstream_of_smaller: Any) -> list[Any]:
-            to_after: list[Any] = []
-            for one, its in zip(smaller, upstream_of_smaller, strict=True):
-                sides: dict[str, Any] = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
-                upstream += tf.raw_ops.MaxPoolGrad(orig_input=answer, orig_output=one, grad=its, **sides)
-            if after:
+            to_epilogue: list[Any] = []
+            for result, result_gradient in zip(smaller, upstream_of_smaller, strict=True):
+                window: dict[str, Any] = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
+                upstream += tf.raw_ops.MaxPoolGrad(
+                    orig_input=answer, orig_output=result, grad=result_gradient, **window
+                )
+            if epilogue:
                 (total,) = plan.convolve_each(images, spectrum)
-                total = total if after.added is None else total + after.added
+                total = total if epilogue.added is None else total + epilogue.added
                 passed = tf.where(answer > 0, upstream, tf.zeros((), upstream.dtype))
-                upstream = passed * after.scale
+                upstream = passed * epilogue.scale
                 over = (0, 1, 2)
-                to_after = [tf.reduce_sum(passed * total, over), tf.reduce_sum(passed, over), upstream]
-            # To the images: the convolution with the kernel turned by half, its channels and filters swapped.
-            turned, back = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2)), plan.turned()
-            (to_images,) = _tensorflow_convolution([upstream], turned, back.kernel_spectrum(turned), back)
+                to_epilogue = [tf.reduce_sum(passed * total, over), tf.reduce_sum(passed, over), upstream]
+            # To the images: convolution with the kernel rotated by 180 degrees, channels and filters exchanged.
+            rotated = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
+            image_plan = plan.for_image_gradient()
+            rotated_spectrum = image_plan.kernel_spectrum(rotated)
+            (to_images,) = _tensorflow_convolution([upstream], rotated, rotated_spectrum, image_plan)
             each = tf.split(to_images, [image.shape[-1] for image in images], axis=-1)
-            to_kernel = plan.gradient_to_kernel(joined(images, axis=-1), upstream)
-            return [to_kernel, *each, *to_after[: len(more)]]
+            to_kernel = plan.gradient_to_kernel(concatenated(images, axis=-1), upstream)
+            return [to_kernel, *each, *to_epilogue[: len(parameters)]]
 
         return (answer, *smaller), gradient
 
-    more, pools = (after.tensors, after.pools) if after else ([], False)
-    return list(run(kernel, *images, *more))
+    parameters, pools = (epilogue.tensors, epilogue.pools) if epilogue else ([], False)
+    return list(run(kernel, *images, *parameters))
 
 
-def _note(answer: Any, layer: SameConv2D, inputs: Any) -> None:
-    """Leave on a tensor of a traced graph what `ConvSum` wants to know of it."""
+def _annotate(answer: Any, layer: SameConv2D, inputs: Any) -> None:
+    """Record the layer and the input that made a tensor of a traced graph, for `ConvSum`."""
     if layer.convolution != "direct" and _is_traced():
         setattr(answer, MADE_OF, (layer, inputs))
 
 
 @cache
-def _gains_on_this_device() -> bool:
-    """Whether this backend computes on a CPU, and there gains from convolutions by tiles."""
+def _tiles_gain_here() -> bool:
+    """Return whether the backend is TensorFlow on a CPU, where tiles can be faster."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Memory that large arrays use again."""
+"""Buffer reuse for large arrays."""
 
 import math
 from collections.abc import Callable
@@ -6,19 +6,19 @@ from collections.abc import Callable
 import numpy as np
 
 ALIGNMENT = 64
-"""Where an array may begin for TensorFlow to take it as it is, bytes."""
-# How much larger than an array the memory may be that it gets.
-SPARE = 2
+"""Alignment in bytes that lets TensorFlow use an array without copying it."""
+LARGEST_RATIO = 2
+"""Largest size of a reused buffer relative to the requested size."""
 
 
-class Memory:
-    """Memory for arrays, used again once nobody holds them: the system would fill new memory with zeros first.
+class BufferPool:
+    """Buffers for arrays, reused once no view holds them, which avoids that the system zeroes new memory.
 
-    Threads may share it without a lock: each of the dictionary's operations is whole, and two that want the same
-    memory see who got it.
+    Threads can share a pool without a lock: dictionary operations are atomic, and `pop` decides which thread gets a
+    buffer.
 
     Args:
-        most: Arrays' memory that is kept for later.
+        most: Number of free buffers kept for reuse.
     """
 
     def __init__(self, most: int) -> None:
@@ -26,32 +26,34 @@ class Memory:
         self._free: dict[int, np.ndarray] = {}
 
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of float32 that begins where TensorFlow takes it as it is, without copying it."""
+        """Return an uninitialised float32 array that TensorFlow uses without copying."""
         size = 4 * math.prod(shape)
-        lent = Lent(self._take(size + ALIGNMENT), self._give_back)
-        whole = np.asarray(lent)
+        lease = BufferLease(self._acquire(size + ALIGNMENT), self._release)
+        whole = np.asarray(lease)
         start = -whole.ctypes.data % ALIGNMENT
         return whole[start : start + size].view(np.float32).reshape(shape)
 
-    def _take(self, size: int) -> np.ndarray:
-        fits = [one for one in list(self._free.values()) if size <= one.size <= SPARE * size]
-        for memory in sorted(fits, key=len):
-            if self._free.pop(id(memory), None) is not None:
-                return memory
+    def _acquire(self, size: int) -> np.ndarray:
+        fitting = [
+            buffer for buffer in list(self._free.values()) if size <= buffer.size <= LARGEST_RATIO * size
+        ]
+        for buffer in sorted(fitting, key=len):
+            if self._free.pop(id(buffer), None) is not None:
+                return buffer
         return np.empty(size, np.uint8)
 
-    def _give_back(self, memory: np.ndarray) -> None:
-        self._free[id(memory)] = memory
+    def _release(self, buffer: np.ndarray) -> None:
+        self._free[id(buffer)] = buffer
         for oldest in list(self._free)[: -self._most]:
             self._free.pop(oldest, None)
 
 
-class Lent:
-    """What every view of an array holds; with the last of them it gives the array back."""
+class BufferLease:
+    """Base object of every view of a buffer; releases the buffer with the last view."""
 
-    def __init__(self, memory: np.ndarray, give_back: Callable[[np.ndarray], None]) -> None:
-        self.__array_interface__ = memory.__array_interface__
-        self._memory, self._give_back = memory, give_back
+    def __init__(self, buffer: np.ndarray, release: Callable[[np.ndarray], None]) -> None:
+        self.__array_interface__ = buffer.__array_interface__
+        self._buffer, self._release = buffer, release
 
     def __del__(self) -> None:
-        self._give_back(self._memory)
+        self._release(self._buffer)

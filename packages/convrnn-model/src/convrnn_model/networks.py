@@ -1,4 +1,4 @@
-"""The networks: one builder over the table of variants."""
+"""Network builders over the table of variants."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, MaxPoolin
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
-# Said, so that no setting of Keras can change what the weights mean.
+# Explicit, so that settings of Keras cannot change the meaning of the weights.
 NORMALISATION: dict[str, Any] = {"axis": -1, "momentum": 0.99, "epsilon": 1e-3}
 
 
@@ -24,27 +24,26 @@ def bl_net(
     width: float = 1.0,
     convolution: Method = "auto",
 ) -> keras.Model:
-    """BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
+    """Build BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
 
     At time t, layer n is ReLU(BN_{n,t}(bottom_up_n(pool(a[n-1,t])) + lateral_n(a[n,t-1]))), without the
     lateral term at t = 0. Kernels and the readout are shared over time, batch normalisation is not.
 
     Args:
         input_tensor: A Keras tensor, or a shape such as (128, 128, 3), of images in [-1, 1].
-        classes: Width of the readout; published weights have 565 (ecoset) or 1000 (ImageNet).
-        n_timesteps: Time steps, from 1; the published weights have 8.
-        cumulative_readout: Whether softmax at t sees the sum of the readouts up to t.
-        width: Factor on the filters of every layer.
-        convolution: "direct", "fft", or "auto"; answers agree to float32 rounding.
+        classes: Number of classes; published weights have 565 (ecoset) or 1000 (ImageNet).
+        n_timesteps: Time steps, at least 1; the published weights have 8.
+        cumulative_readout: Whether softmax at t is computed from the sum of the readouts up to t.
+        width: Factor on the number of filters of every layer.
+        convolution: "direct", "fft", or "auto"; outputs agree up to float32 rounding.
 
     Returns:
-        A model from (batch, H, W, 3) to `n_timesteps` arrays (batch, classes), a list. With one time step
-        Keras gives that list with one array.
+        A model from (batch, H, W, 3) to a list of `n_timesteps` arrays (batch, classes), also for one time step.
 
     Raises:
-        ConvRNNError: An argument is out of its range, or the image too small for six poolings.
+        ConvRNNError: An argument is out of range, or the image is too small for six poolings.
     """
-    _whole("n_timesteps", n_timesteps)
+    _require_positive_integer("n_timesteps", n_timesteps)
     return _build(
         VARIANTS["bl_net"], input_tensor, classes, n_timesteps, cumulative_readout, width, convolution
     )
@@ -53,28 +52,28 @@ def bl_net(
 def b_net(
     input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
 ) -> keras.Model:
-    """B: feedforward, seven convolutions. Arguments as for `bl_net`; answers (batch, classes)."""
+    """Build B: feedforward, seven convolutions. Arguments as for `bl_net`; returns (batch, classes)."""
     return _build(VARIANTS["b_net"], input_tensor, classes, None, False, width, convolution)
 
 
 def b_k_net(
     input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
 ) -> keras.Model:
-    """B-K: B with larger kernels. Arguments as for `bl_net`; answers (batch, classes)."""
+    """Build B-K: B with larger kernels. Arguments as for `bl_net`; returns (batch, classes)."""
     return _build(VARIANTS["b_k_net"], input_tensor, classes, None, False, width, convolution)
 
 
 def b_f_net(
     input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
 ) -> keras.Model:
-    """B-F: B with twice the filters. Arguments as for `bl_net`; answers (batch, classes)."""
+    """Build B-F: B with twice the filters. Arguments as for `bl_net`; returns (batch, classes)."""
     return _build(VARIANTS["b_f_net"], input_tensor, classes, None, False, width, convolution)
 
 
 def b_d_net(
     input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
 ) -> keras.Model:
-    """B-D: B with each convolution twice. Arguments as for `bl_net`; answers (batch, classes)."""
+    """Build B-D: B with each convolution twice. Arguments as for `bl_net`; returns (batch, classes)."""
     return _build(VARIANTS["b_d_net"], input_tensor, classes, None, False, width, convolution)
 
 
@@ -102,12 +101,12 @@ def _build(
         dtype=dtype,
         name=names.READOUT,
     )
-    answers = [readout(features) for features in pooled]
+    logits = [readout(features) for features in pooled]
     if cumulative_readout:
-        answers = _running_sums(answers, dtype)
+        logits = _cumulative_sums(logits, dtype)
     softmax = [
-        layers.Activation("softmax", dtype=dtype, name=names.softmax(time))(answer)
-        for time, answer in zip(times, answers, strict=True)
+        layers.Activation("softmax", dtype=dtype, name=names.softmax(time))(step)
+        for time, step in zip(times, logits, strict=True)
     ]
     outputs = softmax if variant.recurrent else softmax[0]
     return keras.Model(image, outputs, name=variant.name)
@@ -116,7 +115,7 @@ def _build(
 def _unroll(
     variant: Variant, image: Any, times: Sequence[int | None], width: float, convolution: Method, dtype: str
 ) -> list[Any]:
-    """The globally pooled last layer, (batch, filters), at each time step."""
+    """Return the globally pooled last layer, (batch, filters), at each time step."""
     table = variant.convolutions(width)
     name = names.bottom_up if variant.recurrent else names.conv
     bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution, dtype) for n, c in enumerate(table)]
@@ -125,9 +124,9 @@ def _unroll(
     ]
     sums = [ConvSum(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
     pooled_after = [stage.pool for stage in table[1:]] + [False]
-    # The image does not change, so its convolution is computed once and reused at every time step.
+    # The image does not change over time, so its convolution is computed once.
     from_image = bottom_up[0](image)
-    before: list[Any] = [None] * len(table)
+    previous: list[Any] = [None] * len(table)
     pooled = []
     for time in times:
         x = image
@@ -136,9 +135,9 @@ def _unroll(
                 x = MaxPooling2D(dtype=dtype, name=names.max_pool(n, time))(x)
             x = bottom_up[n](x) if n else from_image
             if variant.recurrent:
-                x = sums[n]([x] if before[n] is None else [x, lateral[n](before[n])])
+                x = sums[n]([x] if previous[n] is None else [x, lateral[n](previous[n])])
             x = BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
-            x = before[n] = ReLU(pooled=pooled_after[n], dtype=dtype, name=names.relu(n, time))(x)
+            x = previous[n] = ReLU(pooled=pooled_after[n], dtype=dtype, name=names.relu(n, time))(x)
         average = layers.GlobalAveragePooling2D(
             data_format="channels_last", dtype=dtype, name=names.global_pool(time)
         )
@@ -158,11 +157,11 @@ def _convolution(filters: int, kernel: int, name: str, convolution: Method, dtyp
     )
 
 
-def _running_sums(answers: Sequence[Any], dtype: str) -> list[Any]:
-    """Each (batch, classes) with all before it added."""
+def _cumulative_sums(logits: Sequence[Any], dtype: str) -> list[Any]:
+    """Return cumulative sums over time of (batch, classes)."""
     sums: list[Any] = []
-    for time, answer in enumerate(answers):
-        terms = [sums[-1], answer] if sums else [answer]
+    for time, step in enumerate(logits):
+        terms = [sums[-1], step] if sums else [step]
         sums.append(layers.Add(dtype=dtype, name=names.cumulative(time))(terms))
     return sums
 
@@ -186,13 +185,13 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
 
 
 def _check(classes: int, width: float, convolution: str) -> None:
-    _whole("classes", classes)
+    _require_positive_integer("classes", classes)
     if not (math.isfinite(width) and width > 0):
         raise ConvRNNError(f"width must be a positive factor on the filters, got {width!r}.")
     if convolution not in METHODS:
         raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}, got {convolution!r}.")
 
 
-def _whole(name: str, value: int) -> None:
+def _require_positive_integer(name: str, value: int) -> None:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ConvRNNError(f"{name} must be a positive integer, got {value!r}.")

@@ -1,4 +1,4 @@
-"""From the bytes of an image to what the networks were trained on."""
+"""Conversion of 8-bit images to the range that the networks were trained on."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ def preprocess_image(image: Any) -> Any:
     """Scale 8-bit images to [-1, 1], as `image / 127.5 - 1`.
 
     Args:
-        image: uint8 in [0, 255], any shape; an array, or a tensor of the backend.
+        image: uint8 in [0, 255], any shape; a NumPy array or a tensor of the backend.
 
     Returns:
-        float32 in [-1, 1], of the same shape; an array for an array, a tensor for a tensor.
+        float32 in [-1, 1], of the same shape and kind.
 
     Raises:
-        TypeError: Another dtype. A floating image may already be scaled, to [0, 1] or to [-1, 1], and its
-            numbers cannot tell which.
+        TypeError: The dtype is not uint8. A floating-point image may already be scaled to [0, 1] or [-1, 1], which
+            its values do not reveal.
     """
     tensor = keras.ops.is_tensor(image)
     dtype = keras.backend.standardize_dtype(image.dtype) if tensor else np.asarray(image).dtype.name

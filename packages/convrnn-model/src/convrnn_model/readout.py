@@ -1,4 +1,4 @@
-"""From softmax over time to entropy, decisions and response times, and the categories' names."""
+"""Entropy, decisions and response times from softmax over time, and class names."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -14,13 +14,13 @@ CLASS_NAMES = {"imagenet": "imagenet_categories.txt", "ecoset": "ecoset_categori
 
 
 def entropy(probabilities: Any) -> np.ndarray:
-    """The entropy of each distribution, in nats: from 0, sure, to log(classes), undecided.
+    """Compute the entropy of each distribution in nats, from 0 to log(classes).
 
     Args:
-        probabilities: (..., classes), or a list over time of (batch, classes), as the networks answer.
+        probabilities: (..., classes), or a list over time of (batch, classes), as returned by BL.
 
     Returns:
-        (...), float64 if the input is, else float32.
+        (...), float64 for float64 input, else float32.
 
     Raises:
         ConvRNNError: A value is not a probability.
@@ -31,38 +31,38 @@ def entropy(probabilities: Any) -> np.ndarray:
             f"entropy takes probabilities from 0 to 1, got values from {values.min()} to {values.max()}. Pass the "
             "softmax outputs, not the readouts before softmax."
         )
-    # 0 log 0 is 0: the logarithm sees 1 where the probability is 0.
+    # By convention 0 log 0 = 0, so log(1) replaces log(0).
     return -np.sum(values * np.log(np.where(values > 0, values, 1)), axis=-1)
 
 
 def response_times(probabilities: Any, threshold: float) -> np.ndarray:
-    """The first time step, from 0, at which each image's entropy has fallen to the threshold.
+    """Return the first time step, from 0, at which the entropy of each image is at most the threshold.
 
     Source: Spoerer et al. 2020, "threshold-based decisions".
 
     Args:
         probabilities: (time, batch, classes), or BL's list over time of (batch, classes).
-        threshold: Entropy, nats. The lower, the later and the surer the answers.
+        threshold: Entropy, nats. A lower threshold gives later and more confident answers.
 
     Returns:
-        (batch,) float64 time steps; NaN for an image that never gets there.
+        (batch,) float64 time steps; NaN for images that never reach the threshold.
 
     Raises:
-        ConvRNNError: Another shape, or a threshold that is not a number from 0.
+        ConvRNNError: The shape differs, or the threshold is negative or NaN.
     """
     reached = _reached(_array(probabilities), threshold)
     return np.where(reached.any(axis=0), reached.argmax(axis=0), np.nan)
 
 
 def decisions(probabilities: Any, threshold: float) -> np.ndarray:
-    """The category answered at each image's response time.
+    """Return the class predicted at the response time of each image.
 
     Args:
         probabilities: As for `response_times`.
         threshold: As for `response_times`.
 
     Returns:
-        (batch,) int64 indices of categories; -1 for an image that never gets to the threshold.
+        (batch,) int64 class indices; -1 for images that never reach the threshold.
     """
     values = _array(probabilities)
     reached = _reached(values, threshold)
@@ -73,13 +73,13 @@ def decisions(probabilities: Any, threshold: float) -> np.ndarray:
 
 @cache
 def class_names(dataset: str) -> tuple[str, ...]:
-    """The names of the readout's categories, in the readout's order.
+    """Return the class names in readout order.
 
     Args:
         dataset: "imagenet", for 1000 synsets such as n01440764, or "ecoset", for 565 such as 0001_man.
 
     Raises:
-        ConvRNNError: Another dataset.
+        ConvRNNError: The dataset is unknown.
     """
     if dataset not in CLASS_NAMES:
         raise ConvRNNError(f"dataset must be {' or '.join(CLASS_NAMES)}, got {dataset!r}.")

@@ -1,4 +1,4 @@
-"""A kernel's spectrum: one for all time steps, kept between calls where asked for, and never a stale one."""
+"""Kernel spectra: shared by all time steps of a graph, optionally cached between calls, never stale."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,71 +6,71 @@ from typing import Any
 import numpy as np
 
 from convrnn_model.backend import ops
-from convrnn_model.tiles import Plan, joined
+from convrnn_model.tiles import Plan, concatenated
 
-# The attribute of a traced graph of TensorFlow's that holds the spectra of its kernels.
+# Attribute of a traced TensorFlow graph that holds the spectra of its kernels.
 IN_GRAPH = "_convrnn_spectra"
-# What the graphs of Keras' predict and evaluate are called. They live and die with the model, as kept spectra do;
-# any other graph may be exported, and a variable that is no weight would be missing there.
+# Part of the name of graphs of Keras' predict and evaluate, which live as long as the model and its cached spectra. Any
+# other graph may be exported, and would then lack variables that are not weights.
 KERAS_STEP = "step_on_data"
 
 
 def shared_spectrum(kernels: Sequence[Any], value: Any, plan: Plan) -> Any:
-    """The kernels' spectrum, computed once for all time steps of a traced graph and never kept beyond it.
+    """Return the kernels' spectrum, computed once for all time steps of a traced graph.
 
-    It is used again only while the graph has done nothing but read the variables: after an assignment, as
-    between two steps of training in one graph, it is computed anew.
+    It is reused only while the graph has only read the variables. After an assignment, as between two training steps
+    in one graph, it is recomputed.
 
     Args:
-        kernels: Variables, or tensors, whose spectrum is always computed.
-        value: Their values side by side, (r, r, channels, filters), in float32.
-        plan: How the image is cut.
+        kernels: Variables; the spectrum of tensors is always recomputed.
+        value: Their values concatenated along channels, (r, r, channels, filters), in float32.
+        plan: Plan of the convolution.
     """
     graph, captured = _graph_and_handles(kernels)
     if graph is None:
         return plan.kernel_spectrum(value)
-    spectra = _of(graph)
+    spectra = _graph_spectra(graph)
     key = (*(handle.name for handle in captured), plan)
     if not _only_read(captured) or key not in spectra:
         spectra[key] = plan.kernel_spectrum(value)
     return spectra[key]
 
 
-class KeptSpectra:
-    """Spectra of some kernels, kept in TensorFlow variables from one call of Keras' predict to the next.
+class SpectrumCache:
+    """Cache of kernel spectra in TensorFlow variables, between calls of Keras' predict.
 
-    Beside each lies a copy of the kernels that it was computed from. A call compares these with the kernels as they
-    are, bit for bit, which is thirty times quicker than computing the spectrum, and computes it again where they
-    differ: after loading, training or any assignment.
+    Each spectrum is stored with a copy of its kernels. A call compares the copy with the current kernels bit for bit,
+    thirty times as fast as computing the spectrum, and recomputes the spectrum if they differ: after loading, training
+    or any assignment.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Any, tuple[list[Any], Any]] = {}
+        self._cached: dict[Any, tuple[list[Any], Any]] = {}
 
     def read(self, kernels: Sequence[Any], value: Any, plan: Plan) -> Any:
-        """The spectrum of what the kernels hold now; arguments as for `shared_spectrum`."""
+        """Return the spectrum of the kernels' current values; arguments as for `shared_spectrum`."""
         graph, captured = _graph_and_handles(kernels)
         if graph is None or not in_keras_step() or not _only_read(captured):
             return shared_spectrum(kernels, value, plan)
-        spectra, key = _of(graph), (id(self), *(handle.name for handle in captured), plan)
+        spectra, key = _graph_spectra(graph), (id(self), *(handle.name for handle in captured), plan)
         if key not in spectra:
             spectra[key] = self._read(kernels, value, plan)
         return spectra[key]
 
-    def first_of(
+    def read_first(
         self, together: Sequence[Any], whole: Plan, kernels: Sequence[Any], value: Any, plan: Plan
     ) -> Any:
-        """The spectrum of kernels that are the first of several, cut off from the one of all, which is kept anyway.
+        """Return the spectrum of the first of several kernels as a slice of the cached spectrum of all.
 
         Args:
-            together: All kernels, side by side in other calls.
-            whole: Their plan, which cuts the image as `plan` does.
-            kernels: The first of them.
-            value: Unused, as the whole's spectrum has it.
-            plan: The plan of these alone.
+            together: All kernels, which other calls concatenate.
+            whole: Their plan, with the same tiling as `plan`.
+            kernels: The first kernels; unused.
+            value: Their values; unused.
+            plan: The plan of the first kernels alone.
         """
-        everything = ops.cast(joined([ops.convert_to_tensor(k) for k in together], axis=2), "float32")
-        return self.read(together, everything, whole)[:, : plan.channels]
+        value_of_all = ops.cast(concatenated([ops.convert_to_tensor(k) for k in together], axis=2), "float32")
+        return self.read(together, value_of_all, whole)[:, : plan.channels]
 
     def _read(self, kernels: Sequence[Any], value: Any, plan: Plan) -> Any:
         import tensorflow as tf
@@ -81,7 +81,7 @@ class KeptSpectra:
 
         def renew() -> Any:
             written = spectrum.assign(plan.kernel_spectrum(value), read_value=False)
-            # Last, since they say what the spectrum is of.
+            # Copies are written last, since they mark the spectrum as valid.
             with tf.control_dependencies([written]):
                 return tf.group(
                     *(copy.assign(now, read_value=False) for copy, now in zip(copies, values, strict=True))
@@ -94,16 +94,16 @@ class KeptSpectra:
         import tensorflow as tf
 
         key = (*(id(kernel) for kernel in kernels), plan)
-        if key not in self._kept:
+        if key not in self._cached:
             with tf.init_scope():
-                # Nothing equals NaN, so the first call computes.
+                # NaN equals nothing, so the first call computes the spectrum.
                 copies = [tf.Variable(np.full(kernel.shape, np.nan, "float32")) for kernel in kernels]
-                self._kept[key] = (copies, tf.Variable(tf.zeros(plan.spectrum_shape)))
-        return self._kept[key]
+                self._cached[key] = (copies, tf.Variable(tf.zeros(plan.spectrum_shape)))
+        return self._cached[key]
 
 
 def in_keras_step() -> bool:
-    """Whether a graph of Keras' predict, evaluate or fit is being traced, which is never exported, on one device."""
+    """Return whether Keras' predict, evaluate or fit is being traced on one device; their graphs are never exported."""
     import tensorflow as tf
 
     if tf.executing_eagerly() or tf.distribute.has_strategy():
@@ -112,7 +112,7 @@ def in_keras_step() -> bool:
 
 
 def _graph_and_handles(kernels: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The graph being traced, None if there is none or a kernel no variable, and in it the kernels' resources."""
+    """Return the traced graph and its handles of the kernels; None without a graph or if a kernel is a tensor."""
     import tensorflow as tf
 
     handles = [getattr(getattr(kernel, "value", None), "handle", None) for kernel in kernels]
@@ -126,7 +126,7 @@ def _only_read(captured: Sequence[Any]) -> bool:
     return all(user.type == "ReadVariableOp" for handle in captured for user in handle.consumers())
 
 
-def _of(graph: Any) -> dict[Any, Any]:
+def _graph_spectra(graph: Any) -> dict[Any, Any]:
     spectra: dict[Any, Any] = getattr(graph, IN_GRAPH, {})
     setattr(graph, IN_GRAPH, spectra)
     return spectra

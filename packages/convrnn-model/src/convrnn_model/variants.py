@@ -1,4 +1,4 @@
-"""The five networks of Spoerer et al. (2020) as rows of one table."""
+"""Table of the five networks of Spoerer et al. (2020)."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ KERNELS = (7, 5, 3, 3, 3, 3, 1)
 
 @dataclass(frozen=True)
 class Convolution:
-    """One bottom-up convolution: its filters, the side of its kernel, and whether pooling comes before it."""
+    """Bottom-up convolution: number of filters, side of the kernel, and whether pooling precedes it."""
 
     filters: int
     kernel: int
@@ -19,13 +19,13 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Variant:
-    """One network: what distinguishes it from B.
+    """Row of the table: the differences of a network from B.
 
     Args:
         name: The key in `VARIANTS`, and the name of the function that builds it.
-        filters: Filters of each width, from the image up.
-        kernels: Side of the square kernel of each width, in px of that layer's input.
-        repeats: Convolutions of each width; pooling comes only on entering a new width.
+        filters: Number of filters per stage, from the image up.
+        kernels: Side of the square kernel per stage, in px of the layer's input.
+        repeats: Convolutions per stage; pooling only precedes the first.
         recurrent: Whether each layer has a lateral convolution over time.
     """
 
@@ -36,7 +36,7 @@ class Variant:
     recurrent: bool = False
 
     def convolutions(self, width: float = 1.0) -> tuple[Convolution, ...]:
-        """The bottom-up convolutions in order, with `width` times the filters, and at least one."""
+        """Return the bottom-up convolutions in order, with `width` times the filters, at least one each."""
         return tuple(
             Convolution(max(1, round(filters * width)), kernel, pool=repeat == 0 and stage > 0)
             for stage, (filters, kernel) in enumerate(zip(self.filters, self.kernels, strict=True))
@@ -45,7 +45,7 @@ class Variant:
 
     @property
     def smallest_side(self) -> int:
-        """The shortest side of an image, in px, that outlives every 2x2 pooling."""
+        """Smallest side of an image, in px, that is not pooled to zero."""
         return 2 ** sum(convolution.pool for convolution in self.convolutions())
 
 
@@ -62,10 +62,10 @@ VARIANTS = {
 
 
 def variant_named(name: str) -> Variant:
-    """The row called `name`, with or without its `_net`.
+    """Return the variant called `name`, with or without `_net`.
 
     Raises:
-        ConvRNNError: There is no such row.
+        ConvRNNError: The name is unknown.
     """
     key = name.lower().replace("-", "_")
     for candidate in (key, f"{key}_net"):

@@ -1,7 +1,7 @@
-"""Winograd's transforms of tiles, compiled: those of `winograd.py`, along one axis and then along the other.
+"""Compiled Winograd transforms of tiles: those of `winograd.py`, one axis after the other.
 
-The points but 0 and infinity come in pairs of opposite sign, and so do the rows of the transforms' matrices: their sums
-over even and over odd powers are shared.
+Points other than 0 and infinity come in pairs of opposite sign, so pairs of matrix rows share their sums over even and
+odd powers.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from convrnn_model.compiling import compiled, greatest, inlined, normalised_relu
+from convrnn_model.compiling import compiled, inlined, max_of_2x2, normalised_relu
 
 
 @inlined
-def _there(a, b, c, d, e, f, m):
-    """Six inputs of an axis to six values; `m` is the matrix, (6, 6)."""
+def _forward(a, b, c, d, e, f, m):
+    """Transform six inputs along an axis; `m` is the matrix, (6, 6)."""
     p, q = m[1, 2] * c + m[1, 4] * e, m[1, 1] * b + m[1, 3] * d
     r, s = m[3, 2] * c + m[3, 4] * e, m[3, 1] * b + m[3, 3] * d
     first = m[0, 0] * a + m[0, 2] * c + m[0, 4] * e
@@ -22,8 +22,8 @@ def _there(a, b, c, d, e, f, m):
 
 
 @inlined
-def _back(a, b, c, d, e, f, m):
-    """Six products to four outputs; `m` is the matrix, (4, 6)."""
+def _inverse(a, b, c, d, e, f, m):
+    """Transform six products to four outputs; `m` is the matrix, (4, 6)."""
     p, q, r, s = b + c, b - c, d + e, d - e
     return (
         m[0, 0] * a + m[0, 1] * p + m[0, 3] * r,
@@ -34,8 +34,8 @@ def _back(a, b, c, d, e, f, m):
 
 
 @inlined
-def _along(x, y, start, step, width, m):
-    """`width` neighbouring axes, whose points lie `step` numbers apart, from `x` to `y`."""
+def _forward_along(x, y, start, step, width, m):
+    """Transform `width` adjacent axes from `x` to `y`, with stride `step` between points."""
     for v in range(start, start + width):
         (
             y[v],
@@ -44,32 +44,32 @@ def _along(x, y, start, step, width, m):
             y[3 * step + v],
             y[4 * step + v],
             y[5 * step + v],
-        ) = _there(
+        ) = _forward(
             x[v], x[step + v], x[2 * step + v], x[3 * step + v], x[4 * step + v], x[5 * step + v], m
         )  # fmt: skip
 
 
 @inlined
-def _back_along(x, y, start, to, step, width, m):
-    """The same for `_back`, from `x` at `start` to `y` at `to`."""
+def _inverse_along(x, y, start, to, step, width, m):
+    """Invert `width` adjacent axes from `x` at `start` to `y` at `to`."""
     for v in range(width):
         p, q = start + v, to + v
-        y[q], y[step + q], y[2 * step + q], y[3 * step + q] = _back(
+        y[q], y[step + q], y[2 * step + q], y[3 * step + q] = _inverse(
             x[p], x[step + p], x[2 * step + p], x[3 * step + p], x[4 * step + p], x[5 * step + p], m
         )
 
 
 @lru_cache
 def forward(width: int) -> Callable[..., None]:
-    """What transforms tiles of 6 x 6 px, by groups of `width` channels: one function serves many layers.
+    """Return a function that transforms tiles of 6 x 6 px in groups of `width` channels, so it serves many layers.
 
-    The answer is a function of
+    Its arguments:
 
     - images (batch, H, W, channels), float32, the channels a multiple of `width`;
-    - spectrum (6, 6, tiles, channels), which it writes;
-    - at: the first channel that it writes;
-    - begin, end: the tiles that it transforms, counted over batch, rows and columns;
-    - rows, columns: tiles of an image; row_step, column_step: their distance, px; before: zeros in front, px;
+    - spectrum (6, 6, tiles, channels), the output;
+    - at: the first channel of the output;
+    - begin, end: the range of tiles, counted over batch, rows and columns;
+    - rows, columns: tiles per image; row_step, column_step: their distance, px; before: zero padding, px;
     - matrix: (6, 6), along one axis.
     """
     pitch = 6 * width
@@ -92,9 +92,9 @@ def forward(width: int) -> Callable[..., None]:
                         else:
                             for c in range(width):
                                 pixels[to + c] = 0
-                _along(pixels, between, 0, pitch, pitch, matrix)
+                _forward_along(pixels, between, 0, pitch, pitch, matrix)
                 for y in range(0, 6 * pitch, pitch):
-                    _along(between, pixels, y, width, width, matrix)
+                    _forward_along(between, pixels, y, width, width, matrix)
                 for y in range(6):
                     for x in range(6):
                         here = y * pitch + x * width
@@ -105,14 +105,17 @@ def forward(width: int) -> Callable[..., None]:
 
 
 @lru_cache
-def inverse(width: int, after: bool = False, adds: bool = False, pools: bool = False) -> Callable[..., None]:
-    """What transforms products back, and lays the tiles together; the last three as for `tiles.After`.
+def inverse(
+    width: int, epilogue: bool = False, adds: bool = False, pools: bool = False
+) -> Callable[..., None]:
+    """Return a function that inverts products, applies the epilogue and assembles the tiles; see `tiles.Epilogue`.
 
-    The answer is a function of
+    Its arguments:
 
-    - products (6, 6, tiles, filters), the filters a multiple of `width`, of what `forward` gives with that of a kernel;
-    - scale, shift (filters), which it reads after, and added (batch, H, W, filters), which it adds;
-    - images (batch, H, W, filters), float32, which it writes, and smaller (batch, H // 2, W // 2, filters), likewise;
+    - products (6, 6, tiles, filters), of the outputs of `forward` for images and kernel; filters a multiple of `width`;
+    - scale, shift (filters), read if `epilogue`, and added (batch, H, W, filters), read if `adds`;
+    - images (batch, H, W, filters), float32, the output;
+    - smaller (batch, H // 2, W // 2, filters), their pooling, written if `pools`;
     - begin, end, rows, columns, row_step, column_step: as for `forward`; matrix: (4, 6), along one axis.
     """
     pitch = 6 * width
@@ -148,24 +151,24 @@ def inverse(width: int, after: bool = False, adds: bool = False, pools: bool = F
                         to = y * pitch + x * width
                         for c in range(width):
                             values[to + c] = products[y, x, tile, group + c]
-                _back_along(values, between, 0, 0, pitch, pitch, matrix)
+                _inverse_along(values, between, 0, 0, pitch, pitch, matrix)
                 for y in range(y_end):
                     to_y = row * row_step + y
-                    _back_along(between, pixels, y * pitch, 0, width, width, matrix)
+                    _inverse_along(between, pixels, y * pitch, 0, width, width, matrix)
                     for x in range(x_end):
                         to_x = column * column_step + x
                         for c in range(width):
                             a = pixels[x * width + c]
                             if adds:
                                 a = a + added[image, to_y, to_x, group + c]
-                            if after:
+                            if epilogue:
                                 a = normalised_relu(a, scale[group + c], shift[group + c])
                             images[image, to_y, to_x, group + c] = a
                     if pools and y % 2:
                         for x in range(1, x_end, 2):
                             to_x = column * column_step + x
                             for c in range(group, group + width):
-                                smaller[image, to_y // 2, to_x // 2, c] = greatest(
+                                smaller[image, to_y // 2, to_x // 2, c] = max_of_2x2(
                                     images, image, to_y, to_x, c
                                 )
 

@@ -1,4 +1,4 @@
-"""Why a file cannot be used, and the way out: by its first bytes, and by the system's error number."""
+"""Error messages for unusable files, by their first bytes and by the system's error number."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ from convrnn_model.errors import ConvRNNError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 READ_BYTES = 1024
-"""Bytes of a file's beginning that tell its format; a tar's mark is at byte 257, a MATLAB file's HDF5 at 512."""
+"""Leading bytes that identify a format; the magic number of a tar is at byte 257, HDF5 in a MATLAB file at 512."""
 LARGEST_HEADER = 1 << 27
-"""Bytes of a safetensors header; the format allows 100 MB."""
+"""Largest plausible safetensors header in bytes; the format allows 100 MB."""
 
 WAYS_OUT = {
     errno.EMFILE: "Raise this process' limit on open files (`ulimit -n 4096`)",
@@ -32,7 +32,7 @@ WAYS_OUT = {
     errno.ELOOP: "A symbolic link leads back to itself: check the path",
     errno.ENOMEM: "Free memory, or use a machine with more",
 }
-"""What to do about a failed read or write."""
+"""Remedies for failed reads and writes, by error number."""
 
 _ERROR_NUMBER = re.compile(r"errno = ([0-9]+)")
 _AGAIN = "Download the file again, by its direct link"
@@ -60,7 +60,7 @@ _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
 
 
 def error_number(error: BaseException) -> int | None:
-    """Return the system's error number of a failed read or write, which HDF5 may only mention in its message."""
+    """Return the system's error number of a failed read or write, which HDF5 may only give in its message."""
     number = getattr(error, "errno", None)
     if number:
         return int(number)
@@ -69,11 +69,11 @@ def error_number(error: BaseException) -> int | None:
 
 
 def failed(what: str, error: BaseException) -> ConvRNNError:
-    """Return the error for a read or write that the system refused.
+    """Return a ConvRNNError for a read or write that failed with a system error.
 
     Args:
-        what: What failed, such as "cannot read w.h5".
-        error: The system's, or HDF5's of a system error.
+        what: The failed operation, such as "cannot read w.h5".
+        error: The system's error, or HDF5's error that wraps it.
     """
     number = error_number(error)
     reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error).strip()
@@ -82,16 +82,16 @@ def failed(what: str, error: BaseException) -> ConvRNNError:
 
 
 def describe_foreign(path: Path) -> tuple[str, str]:
-    """Name a file that is not HDF5 for what it is.
+    """Identify the format of a file that is not HDF5.
 
     Args:
-        path: A file that can be read.
+        path: A readable file.
 
     Returns:
-        What it is, as "a gzip archive", and the way out.
+        The format, such as "a gzip archive", and the remedy.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(READ_BYTES)

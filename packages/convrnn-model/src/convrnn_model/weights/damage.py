@@ -1,4 +1,4 @@
-"""Damage that HDF5 itself does not end at: lists in a file's bytes that it would follow, and keep, for ever."""
+"""Detection of corruption that makes libhdf5 loop: cyclic lists in a file's bytes."""
 
 import mmap
 import re
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MOST_TEXTS = 1_000_000
-"""Texts of no fixed length in a file; a name in a list is one of them."""
+"""Maximum number of variable-length strings in a file; names in lists are such strings."""
 _COLLECTION, _HEAP = re.compile(rb"GCOL\x01"), re.compile(rb"HEAP\x00")
 _LAST = 1
-"""What a free list has for the place of the next free room where there is none."""
+"""Marks the end of a free list in place of the next offset."""
 
 
-def require_ending_free_lists(path: Path) -> None:
-    """Whether the heaps, in which old groups keep the names of their links, have free lists that end.
+def require_acyclic_free_lists(path: Path) -> None:
+    """Check that the free lists of local heaps, which store link names of old groups, are acyclic.
 
-    A heap is `HEAP`, a version, and from byte 8 on its data's size, the first free room in it, and where in the file
-    the data lie; a free room begins with where the next one is, and its size (HDF5 File Format Specification 3.0,
+    A heap is `HEAP`, a version, and from byte 8 the data size, the offset of the first free block and the address of
+    the data. A free block starts with the offset of the next one and its size (HDF5 File Format Specification 3.0,
     III.D).
 
     Raises:
-        ValueError: One leads back to itself.
+        ValueError: A free list is cyclic.
     """
     with _bytes_of(path) as data:
         address, length = _widths(data)
@@ -30,7 +30,7 @@ def require_ending_free_lists(path: Path) -> None:
             size, free = (_number(data, at + place, length) for place in (0, length))
             start = _number(data, at + 2 * length, address)
             seen = set()
-            # What lies beyond the data HDF5 finds itself.
+            # libhdf5 itself detects offsets beyond the data.
             while free != _LAST and free < size and start + free < len(data):
                 if free in seen:
                     raise ValueError("the free list of a local heap leads back to itself")
@@ -38,14 +38,14 @@ def require_ending_free_lists(path: Path) -> None:
                 free = _number(data, start + free, length)
 
 
-def require_ending_collections(path: Path) -> None:
-    """Whether the collections, in which text of no fixed length lies, can be gone through.
+def require_traversable_collections(path: Path) -> None:
+    """Check that global heap collections, which store variable-length strings, can be traversed.
 
-    A collection is `GCOL`, a version, its size at byte 8, and from byte 16 on objects: number, count, size at byte 8,
-    data (HDF5 File Format Specification 3.0, III.E).
+    A collection is `GCOL`, a version, its size at byte 8, and from byte 16 objects: index, reference count, size at
+    byte 8, data (HDF5 File Format Specification 3.0, III.E).
 
     Raises:
-        ValueError: An object takes no room or more than there is, or they are more than lists of names need.
+        ValueError: An object is empty or extends beyond its collection, or there are too many objects.
     """
     with _bytes_of(path) as data:
         if _widths(data)[1] != 8:
@@ -56,17 +56,17 @@ def require_ending_collections(path: Path) -> None:
             at = found.start() + 16
             while at + 16 <= end:
                 size, objects = _number(data, at + 8), objects + 1
-                # Number 0 is free room, whose size counts all of it.
-                room = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
-                if not 16 <= room <= end - at or objects > MOST_TEXTS:
+                # Object 0 is free space, whose size includes its header.
+                length = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
+                if not 16 <= length <= end - at or objects > MOST_TEXTS:
                     raise ValueError("an object of a global heap is empty or extends beyond its collection")
-                at += room
+                at += length
 
 
 def _widths(data: mmap.mmap | bytes) -> tuple[int, int]:
-    """How many bytes addresses and sizes have, which the file's first block says, by its version in two places."""
+    """Return the widths of addresses and sizes in bytes, whose place in the superblock depends on its version."""
     if len(data) < 16:
-        return 8, 8  # not HDF5; it says so itself
+        return 8, 8  # not HDF5, which opening the file reports
     return (data[13], data[14]) if data[8] < 2 else (data[9], data[10])
 
 
@@ -80,7 +80,7 @@ def _bytes_of(path: Path) -> Iterator[mmap.mmap | bytes]:
         try:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError:
-            # Some network and user-space file systems have no mappings.
+            # Some network and FUSE file systems do not support mmap.
             yield file.read()
             return
         with mapped as data:

@@ -1,7 +1,7 @@
-"""The layout in which Keras 2.2 wrote weights, read with suspicion and written as it was.
+"""Strict reading and writing of the HDF5 layout of Keras 2.2 weights.
 
-A group per layer, weightless ones too; the attribute `layer_names` on the root and `weight_names` on each
-layer give the order; a weight's path is `{layer}/{layer}/{weight}:0`. A whole-model file has the same
+Every layer, including those without weights, has a group. The attribute `layer_names` of the root and `weight_names` of
+each layer give the order; the path of a weight is `{layer}/{layer}/{weight}:0`. A whole-model file has the same layout
 under `model_weights`.
 """
 
@@ -24,29 +24,29 @@ from convrnn_model.weights import damage
 from convrnn_model.weights.causes import failed
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, require_hdf5, unreadable
 
-# HDF5 keeps attributes in an object's header, which holds 64 KiB; Keras splits longer lists at this size.
+# HDF5 stores attributes in an object header of at most 64 KiB; Keras splits longer lists at this size.
 ATTRIBUTE_LIMIT = 64512
 LONGEST_LIST = 1 << 24
-"""Bytes of one list of names; newer files keep attributes outside the header, of any length."""
+"""Maximum bytes of one list of names; newer files store attributes of any length outside the header."""
 LARGEST_PIECE = 1 << 20
-"""Bytes of a piece of data, where the data are smaller; h5py itself makes none that are larger."""
+"""Maximum bytes of a chunk beyond the size of its data; h5py itself makes no larger chunks."""
 DEEPEST = 32
-"""Groups within groups; the layout has three. HDF5 takes as many as there are, in time that grows with the square."""
+"""Maximum nesting of groups; the layout has three. HDF5 takes quadratic time for deeper nesting."""
 KERAS_1_WEIGHT = re.compile(r".+_(W|b|gamma|beta|running_mean|running_std)(_[0-9]+)?(:0)?")
 
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
-    """The weights of a file by `{layer}/{weight}`, such as `RCL_0_BConv/kernel`, in the file's order.
+    """Open the weights of a file by `{layer}/{weight}`, such as `RCL_0_BConv/kernel`, in the file's order.
 
-    Datasets are open, and unread, as long as the context is.
+    The datasets are unread, and open until the context exits.
 
     Raises:
         ConvRNNError: The file cannot be read, is not HDF5, is damaged, or has another layout.
     """
     require_hdf5(path)
     try:
-        damage.require_ending_free_lists(path)
+        damage.require_acyclic_free_lists(path)
     except READ_ERRORS as error:
         raise unreadable(path, error) from error
     with open_hdf5(path) as file:
@@ -58,10 +58,10 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
 
 
 def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
-    """One weight as float32.
+    """Read one weight as float32.
 
     Raises:
-        ConvRNNError: It cannot be read, or a small file would fill the memory.
+        ConvRNNError: The weight cannot be read, or a small file would fill the memory.
     """
     try:
         if _expands(dataset):
@@ -69,7 +69,7 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
                 f"cannot read {name} of {path}: a chunk must not be larger than its array, so that a small file cannot "
                 "fill the memory. Write the file again without compression."
             )
-        # What overflows becomes infinite, which the caller finds.
+        # Overflow gives infinity, which the caller rejects.
         with np.errstate(over="ignore"):
             return np.asarray(dataset[()], dtype=np.float32)
     except READ_ERRORS as error:
@@ -77,18 +77,18 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
 
 
 def _expands(dataset: h5py.Dataset) -> bool:
-    """Whether its pieces, which HDF5 unpacks one at a time, are beyond what so much data needs."""
+    """Return whether chunks or storage are much larger than the data, as in a decompression bomb."""
     most = dataset.nbytes + LARGEST_PIECE
-    piece = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    return piece > most or dataset.id.get_storage_size() > 2 * most
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    return chunk > most or dataset.id.get_storage_size() > 2 * most
 
 
 def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Write a weights file beside `path`, and rename it once it is whole and reads back.
+    """Write a weights file atomically, after reading it back.
 
     Args:
-        path: Where the file comes to lie; an older one is replaced.
-        layers: Layer name to its weights by name (`kernel`), float32, both in order; weightless layers too.
+        path: The file; an existing one is replaced.
+        layers: Layer name -> weight name (`kernel`) -> float32 array, in order, including layers without weights.
 
     Raises:
         ConvRNNError: The file cannot be written.
@@ -97,28 +97,28 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         raise ConvRNNError(
             f"cannot write {path}: it is a folder. Name the file to write, such as {path / 'weights.h5'}."
         )
-    # Machine and process in the name tell later ones whether its writer is dead, and that it may be removed.
-    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
+    # Host and process in the name let later runs detect a dead writer and remove the file.
+    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
-        # In memory first: on a full disk HDF5 leaves objects behind that complain until the process ends.
+        # In memory first: on a full disk, HDF5 would leave open objects that print errors until the process ends.
         whole = io.BytesIO()
         with h5py.File(whole, "w") as file:
             _fill(file, layers)
-        beside.write_bytes(whole.getvalue())
-        _check_written(beside, layers)
-        with beside.open("rb") as written:
+        temporary.write_bytes(whole.getvalue())
+        _check_written(temporary, layers)
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise failed(f"cannot write {path}", error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _fill(file: h5py.File, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     _set_names(file, "layer_names", list(layers))
-    # The version that wrote the published files; "tensorflow" says which way round the kernels are, whatever
-    # backend computed them. Fixed-length bytes read as bytes everywhere, which that version counts on.
+    # The version that wrote the published files. "tensorflow" states the order of kernel axes, whatever the backend.
+    # That version expects fixed-length bytes.
     file.attrs["backend"] = np.bytes_("tensorflow")
     file.attrs["keras_version"] = np.bytes_("2.2.4-tf")
     for layer, weights in layers.items():
@@ -145,7 +145,7 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
         raise _other_layout(path, file)
     weights: dict[str, h5py.Dataset] = {}
     paths = set()
-    require_heaps = cache(lambda: damage.require_ending_collections(path))
+    require_heaps = cache(lambda: damage.require_traversable_collections(path))
     for layer in _names(root, "layer_names", require_heaps):
         group = _follow(path, root, layer)
         listed = _names(group, "weight_names", require_heaps)
@@ -173,7 +173,7 @@ def _full_names(layer: str, listed: Sequence[str]) -> list[str]:
 
 
 def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
-    """Return the error for HDF5 that does not list layers, by what it holds instead."""
+    """Return the error for HDF5 without a list of layers, by its contents."""
     if {"nb_layers", "nb_params"} & set(file.attrs):
         return _keras_1(path)
     if {"count", "epoch"} <= set(file.attrs):
@@ -209,7 +209,7 @@ def _keras_1(path: Path) -> ConvRNNError:
 
 
 def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.Dataset]:
-    """Datasets that no attribute mentions; loading counts them as unexpected."""
+    """Return the datasets that no attribute lists; loading reports them as unexpected."""
     found: dict[str, h5py.Dataset] = {}
     seen: set[int] = set()
 
@@ -219,9 +219,9 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
                 f"{path} nests groups too deeply: at most {DEEPEST} levels are read. Give another file."
             )
         for text in group:
-            # h5py gives names that are not UTF-8 as they are.
+            # h5py returns names that are not UTF-8 as bytes.
             raw = text if isinstance(text, bytes) else text.encode()
-            # Of the link, not of what it leads to: of damaged data HDF5 dies when it is asked about them.
+            # The type of the link, not of its target: libhdf5 aborts when asked about some damaged targets.
             link = group.id.links.get_info(raw)
             if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
                 continue
@@ -237,7 +237,7 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
 
 
 def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """What lies at `name`, unless the way there leaves the file."""
+    """Return the item at `name`; links that leave the file are an error."""
     item = group
     for part in name.split("/"):
         link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
@@ -259,7 +259,7 @@ def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Datas
 
 
 def _array(path: Path, name: str, item: h5py.Group | h5py.Dataset) -> h5py.Dataset:
-    """The item, once it is found to be an array: of a kind that NumPy knows, of one size, and not without a shape."""
+    """Return the item if it is an array with a shape and a fixed-size NumPy dtype, else raise an error."""
     if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype is None or item.dtype.hasobject:
         raise ConvRNNError(
             f"{path} has no array for {name}: weights are arrays of numbers. Give another file."
@@ -272,7 +272,7 @@ def _has_names(item: h5py.Group, attribute: str) -> bool:
 
 
 def _names(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> list[str]:
-    """A list of names, which Keras splits over `{attribute}0`, `{attribute}1`, ... where it is long."""
+    """Read a list of names, which Keras splits into `{attribute}0`, `{attribute}1`, ... if it is long."""
     if attribute in item.attrs:
         chunks = [_list(item, attribute, require_heaps)]
     else:
@@ -283,9 +283,9 @@ def _names(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) 
 
 
 def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -> np.ndarray:
-    """An attribute, which has to be a list: an empty one of any kind, or one of text, of at most so many bytes."""
+    """Read one attribute that must be an empty list or a list of text of bounded size."""
     stored = item.attrs.get_id(attribute)
-    # Not the size in storage, which HDF5 calls an error for the empty lists that the published files have.
+    # Not the storage size, which raises an error for the empty lists of the published files.
     if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
         raise ValueError(f"the attribute {attribute} is not a list of names")
     if stored.dtype.hasobject:
@@ -298,7 +298,7 @@ def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -
 
 def _set_names(item: h5py.Group, attribute: str, names: Sequence[str]) -> None:
     if not names:
-        # An empty list of floats, as NumPy made of an empty list in the published files.
+        # The published files have an empty list of floats, NumPy's conversion of an empty list.
         item.attrs[attribute] = np.asarray([])
         return
     values = np.asarray([name.encode() for name in names])

@@ -1,4 +1,4 @@
-"""What a weights file holds, from its names and shapes alone: no network is built, no backend imported."""
+"""Identification of weights files from names and shapes, without building a network or importing a backend."""
 
 import hashlib
 import os
@@ -19,13 +19,13 @@ DATASETS = {1000: "imagenet", 565: "ecoset"}
 
 @dataclass(frozen=True)
 class Identity:
-    """What the names and shapes of weights say of their network.
+    """Network that weights belong to, by their names and shapes.
 
     Args:
         variant: A key of `VARIANTS`.
-        filters: Filters of each convolution, from the image up.
-        classes: Width of the readout.
-        n_timesteps: Time steps that batch normalisation has; 1 for the feedforward networks.
+        filters: Number of filters of each convolution, from the image up.
+        classes: Number of classes of the readout.
+        n_timesteps: Time steps of batch normalisation; 1 for feedforward networks.
     """
 
     variant: str
@@ -35,26 +35,26 @@ class Identity:
 
     @property
     def dataset(self) -> str | None:
-        """The data set with so many classes, "imagenet" or "ecoset"; None for any other number."""
+        """Data set with this number of classes, "imagenet" or "ecoset", or None."""
         return DATASETS.get(self.classes)
 
 
 @dataclass(frozen=True)
 class WeightsInfo(Identity):
-    """What a weights file holds, by its content; its name tells nothing.
+    """Identity and hash of a weights file, independent of its name.
 
     Args:
-        sha256: Of the file's bytes, hexadecimal.
+        sha256: Hash of the file, hexadecimal.
     """
 
     sha256: str
 
 
 def inspect_weights(path: PathLike) -> WeightsInfo:
-    """What a weights file holds, without building a network.
+    """Identify a weights file without building a network.
 
     Raises:
-        ConvRNNError: The file cannot be read, or holds none of the networks.
+        ConvRNNError: The file cannot be read, or belongs to none of the networks.
     """
     path = Path(path)
     with hdf5.open_weights(path) as stored:
@@ -72,7 +72,7 @@ def inspect_weights(path: PathLike) -> WeightsInfo:
 
 
 def identify(shapes: Mapping[str, Shape]) -> Identity | None:
-    """The network that weights belong to, from their names and shapes; None where they fit none."""
+    """Return the network that weights belong to, or None."""
     readout = shapes.get(f"{names.READOUT}/kernel")
     recurrent = f"{names.bottom_up(0)}/kernel" in shapes
     name = names.bottom_up if recurrent else names.conv
@@ -83,20 +83,21 @@ def identify(shapes: Mapping[str, Shape]) -> Identity | None:
         return None
     sides = tuple(kernel[0] for kernel in kernels)
     filters = tuple(kernel[3] for kernel in kernels)
-    fitting = {
+    candidates = {
         variant.name: tuple(c.filters for c in variant.convolutions())
         for variant in VARIANTS.values()
         if variant.recurrent == recurrent and tuple(c.kernel for c in variant.convolutions()) == sides
     }
-    if not fitting:
+    if not candidates:
         return None
-    # B and B-F differ in filters alone: another `width` of either is called by the first row that fits.
-    variant = next((name for name, published in fitting.items() if published == filters), next(iter(fitting)))
+    # B and B-F differ only in filters: another `width` of either is identified as the first candidate.
+    exact = (name for name, published in candidates.items() if published == filters)
+    variant = next(exact, next(iter(candidates)))
     return Identity(variant, filters, readout[1], n_timesteps(shapes) or 1)
 
 
 def n_timesteps(shapes: Mapping[str, Shape]) -> int:
-    """Time steps for which at least half of the layers have normalisation: one stray weight makes none."""
+    """Return the number of time steps that at least half of the layers normalise; stray weights do not count."""
     times = [names.split_time(name.split("/")[0])[1] for name in shapes]
     counts = Counter(time for time in times if time is not None)
     if not counts:

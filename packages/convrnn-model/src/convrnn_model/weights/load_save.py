@@ -17,14 +17,14 @@ from convrnn_model.weights.inspection import PathLike, Shape, identify, n_timest
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What `load_weights` did, weight by weight, as `{layer}/{weight}`.
+    """Result of `load_weights`, by weight name, `{layer}/{weight}`.
 
     Args:
         path: The file.
-        loaded: Weights of the network that now hold the file's values.
-        kept: Weights of the network left as they were (`readout="skip"`).
-        repeated: Those of `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
-        unused: Weights of the file for time steps that the network does not have.
+        loaded: Weights of the network set from the file.
+        kept: Weights of the network left unchanged (`readout="skip"`).
+        repeated: Weights in `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
+        unused: Weights of the file for time steps that the network lacks.
     """
 
     path: Path
@@ -41,19 +41,19 @@ def load_weights(
     readout: Literal["strict", "skip"] = "strict",
     extra_timesteps: Literal["error", "repeat-last"] = "error",
 ) -> LoadReport:
-    """Load a published weights file, or one of `save_weights`, into a network: all of it or nothing.
+    """Load a published weights file, or one written by `save_weights`, completely or not at all.
 
-    A file with more time steps than the network serves its first ones; the report says what was unused.
+    From a file with more time steps than the network, the first ones are loaded; the report lists the unused weights.
 
     Args:
         model: A network of this package.
-        path: HDF5 as the original software wrote it, weights alone or a whole model.
-        readout: "skip" leaves the network's readout as it is, whatever the file's.
-        extra_timesteps: "repeat-last" gives time steps that the file lacks its last one's normalisation.
+        path: HDF5 in the layout of the original software, weights only or a whole model.
+        readout: "skip" leaves the network's readout unchanged.
+        extra_timesteps: "repeat-last" reuses the file's last normalisation for further time steps.
 
     Raises:
-        ConvRNNError: Something is missing, unexpected, misshapen or not finite. One error names everything;
-            the network is unchanged.
+        ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite. One error lists all; the
+            network is unchanged.
     """
     _choice("readout", readout, ("strict", "skip"))
     _choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
@@ -78,8 +78,7 @@ def load_weights(
 def save_weights(model: keras.Model, path: PathLike) -> None:
     """Write a network's weights, float32, in the layout of the published files.
 
-    The file is written beside `path` and renamed when it is whole. The original code, under TensorFlow 1.13,
-    loads it by `load_weights`, as `load_weights` here does.
+    The file is written atomically. Both `load_weights` here and the original code under TensorFlow 1.13 can load it.
 
     Raises:
         ConvRNNError: The file cannot be written, or two weights would have one name.
@@ -87,7 +86,7 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
     weights = model_weights(model)
     layers: dict[str, dict[str, np.ndarray]] = {}
     for layer in _layers(model):
-        # The original's name for an input, which is numbered by session in Keras 3.
+        # The original's name of an input; Keras 3 numbers inputs by session.
         is_input = isinstance(layer, keras.layers.InputLayer)
         name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
         layers.setdefault(name, {}).update(
@@ -97,7 +96,7 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
 
 
 def model_weights(model: keras.Model) -> dict[str, Any]:
-    """Return a network's variables by `{layer}/{weight}`, in its own order; a nested model's by its own layers.
+    """Return a network's variables by `{layer}/{weight}`, in order, with nested models flattened.
 
     Raises:
         ConvRNNError: Two weights have one name, or a weight belongs to no layer.
@@ -119,7 +118,7 @@ def model_weights(model: keras.Model) -> dict[str, Any]:
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return a model's layers, each once, with those of nested and wrapped models in place of the model."""
+    """Return the layers of a model, each once, with nested and wrapped models flattened."""
     found: dict[int, keras.layers.Layer] = {}
 
     def visit(layer: Any, *, nested: bool) -> None:
@@ -142,15 +141,15 @@ def _wrapped(layer: Any) -> list[Any]:
 
 
 def as_array(variable: Any) -> np.ndarray:
-    """A variable's value, float32."""
-    # By way of a tensor, cut off from gradients: NumPy warns of how TensorFlow's variables become arrays.
+    """Return a variable's value as float32."""
+    # Through a tensor without gradient, because NumPy warns about the direct conversion of TensorFlow's variables.
     tensor = keras.ops.stop_gradient(variable.value)
     return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float32)
 
 
 @dataclass
 class _Plan:
-    """Which weight of a file goes where: names and shapes alone, decided before anything is read.
+    """Assignment of a file's weights to a network's, from names and shapes, before arrays are read.
 
     Args:
         path: The file, for messages.
@@ -163,7 +162,7 @@ class _Plan:
     stored: Mapping[str, Shape]
 
     def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
-        """For each of the network's weights the file's, or one error with everything that is wrong."""
+        """Map each of the network's weights to the file's, or raise one error that lists all problems."""
         file_steps = n_timesteps(self.stored)
         sources = {
             name: _at_most(name, file_steps - 1) if file_steps else name
@@ -195,7 +194,7 @@ class _Plan:
         return sources
 
     def unused(self) -> list[str]:
-        """The file's weights that only time steps beyond the network's would use."""
+        """Return the file's weights of time steps that the network lacks."""
         own, file = n_timesteps(self.expected), n_timesteps(self.stored)
         laterals = {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own == 1 else set()
         return [
@@ -205,7 +204,7 @@ class _Plan:
         ]
 
     def _headlines(self, too_few: int | None) -> list[str]:
-        """Say what is wrong as a whole, and the way out, in sentences without their period."""
+        """Return the general problems with their remedies, as sentences without a final period."""
         file, own = identify(self.stored), identify(self.expected)
         lines = []
         if file and own and file.variant != own.variant:
@@ -232,7 +231,7 @@ class _Plan:
 
 
 def _at_most(name: str, last: int) -> str:
-    """The name of a weight at its own time step, or at `last` if that comes first."""
+    """Return the name of a weight at its time step or at `last`, whichever is earlier."""
     layer, weight = name.split("/")
     stem, time = names.split_time(layer)
     return name if time is None or time <= last else f"{names.at(stem, last)}/{weight}"
@@ -249,7 +248,7 @@ def _misshapen(name: str, received: Shape, wanted: Shape) -> str:
 
 
 def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:
-    """The values of `wanted`, each of them finite."""
+    """Read the wanted weights, which must be finite floating-point numbers."""
     foreign = [f"{name} is {stored[name].dtype}" for name in wanted if stored[name].dtype.kind != "f"]
     if foreign:
         raise ConvRNNError(

@@ -1,4 +1,4 @@
-"""HDF5 files opened for reading on any disk, with or without locks, and errors told from damage."""
+"""Opening of HDF5 files on disks with and without locks, with system errors distinguished from corruption."""
 
 import contextlib
 import errno
@@ -12,24 +12,24 @@ from convrnn_model.errors import ConvRNNError
 from convrnn_model.weights.causes import HDF5_SIGNATURE, describe_foreign, error_number, failed
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-"""Error numbers by which a disk says that it has no locks."""
+"""Error numbers of disks that do not support locks."""
 BUSY = (errno.EAGAIN, errno.EACCES)
-"""Error numbers of a lock that another process holds, and of some disks that have no locks."""
+"""Error numbers of a lock held by another process, and of some disks without locks."""
 WEIGHTS = "a weights file"
 AGAIN = "Copy or download it again, or make it again"
-# TypeError: kinds of data that NumPy has no name for.
+# TypeError: HDF5 types without a NumPy equivalent.
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
 def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.File:
-    """Open an HDF5 file for reading; on a disk without locks, without one.
+    """Open an HDF5 file for reading, without a lock on disks that do not support locks.
 
-    Files written here appear whole, by a rename, so that a lock only guards against other programs.
+    Files of this project are written atomically, so a lock only guards against other programs.
 
     Args:
         path: The file.
-        what: What the file should be, for messages.
-        remedy: The way out where it is damaged, a sentence without its full stop.
+        what: Expected kind of file, for messages.
+        remedy: Remedy for a damaged file, a sentence without final period.
 
     Raises:
         ConvRNNError: The file does not exist, is not HDF5, cannot be read, is being written, or is damaged.
@@ -49,7 +49,7 @@ def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.F
 
 
 def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
-    """Raise ConvRNNError where a path is not a file that begins as HDF5 does."""
+    """Raise ConvRNNError unless a path is a file with the HDF5 signature."""
     if "\0" in str(path):
         raise ConvRNNError(f"cannot read {str(path)!r}: a path must have no null characters. Check the path.")
     try:
@@ -79,14 +79,14 @@ def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
 def unreadable(
     path: Path, error: BaseException, where: str = "", *, remedy: str = AGAIN, unlocked: bool = False
 ) -> ConvRNNError:
-    """Return the error for an HDF5 file that failed to open or to be read: the system's, or damage.
+    """Return the error for an HDF5 file that cannot be opened or read: a system error or corruption.
 
     Args:
         path: The file.
-        error: What h5py raised.
-        where: The place in the file, such as " in kernel".
+        error: The error raised by h5py.
+        where: Location in the file, such as " in kernel".
         remedy: As for `open_hdf5`.
-        unlocked: Whether the file was opened without a lock, so that it may be half written.
+        unlocked: Whether the file was opened without a lock and may be incomplete.
     """
     text = str(error).strip()
     if error_number(error):
@@ -108,7 +108,7 @@ def _is_about_locks(error: BaseException) -> bool:
 
 
 def _locks_work(folder: Path) -> bool:
-    """Tell a lock that somebody holds from a disk where no lock can be had, by a file that nobody else has."""
+    """Return whether the disk supports locks, tested on a new temporary file."""
     try:
         import fcntl
     except ModuleNotFoundError:
@@ -123,15 +123,15 @@ def _locks_work(folder: Path) -> bool:
 
 
 def _folder_locks_work(folder: Path) -> bool:
-    """`_locks_work` where nothing can be written: the folder itself, which no program of ours locks."""
+    """Return whether the disk supports locks, tested on the folder itself if no file can be written."""
     import fcntl
 
     with contextlib.suppress(OSError):
-        place = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(place, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
             return error.errno not in (*NO_LOCKS, *BUSY)
         finally:
-            os.close(place)
+            os.close(descriptor)
     return True

@@ -1,4 +1,4 @@
-"""The published weights: fetched once, known by what is in them, and the same ever after."""
+"""Published weights: download, cache, and verification by content and recorded hash."""
 
 import hashlib
 import os
@@ -18,21 +18,21 @@ MIRROR_VARIABLE = "CONVRNN_MIRROR"
 URL_VARIABLE = "CONVRNN_URL_{}"
 RETRIES = 2
 SILENCE = 30
-"""Seconds after which a server that sends nothing is given up."""
+"""Timeout in seconds for a server that sends nothing."""
 
 Report = Callable[[str, int, int], None]
-"""Called as `report(what, done, total)`, in bytes, while a file comes."""
+"""Progress callback, called as `report(what, done, total)` in bytes during a download."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A published weights file and what it must hold, which is all that is known of it: no checksum exists.
+    """Published weights file and its expected content; no checksums have been published.
 
     Args:
-        name: Its name here.
-        url: Where the authors put it (OSF project mz9hw).
+        name: Name in this package.
+        url: Download address (OSF project mz9hw).
         variant: A key of `VARIANTS`.
-        classes: Width of the readout.
+        classes: Number of classes of the readout.
         n_timesteps: Time steps.
     """
 
@@ -44,7 +44,7 @@ class Pretrained:
 
     @property
     def file_name(self) -> str:
-        """The file's name in the cache and on a mirror."""
+        """File name in the cache and on a mirror."""
         return f"{self.name}.h5"
 
 
@@ -52,7 +52,7 @@ PRETRAINED = {
     row.name: row
     for row in (
         Pretrained("bl_imagenet", "https://osf.io/download/7jrvm/", "bl_net", 1000, 8),
-        # Copied about as bl_imagenet.h5; its readout has ecoset's 565 classes.
+        # Often distributed as bl_imagenet.h5, but its readout has ecoset's 565 classes.
         Pretrained("bl_ecoset", "https://osf.io/download/9td5p/", "bl_net", 565, 8),
         Pretrained("b_imagenet", "https://osf.io/download/bxw65/", "b_net", 1000, 1),
     )
@@ -60,22 +60,22 @@ PRETRAINED = {
 
 
 def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | None = None) -> Path:
-    """A published weights file: from the cache, or downloaded, retried and checked by its content first.
+    """Return a published weights file from the cache, downloading it if needed.
 
-    The sha256 is written beside the file on first use and compared from then on. Environment variables:
-    `CONVRNN_CACHE` is the cache, `CONVRNN_MIRROR` the URL of a folder with the files by name
-    (`bl_imagenet.h5`), `CONVRNN_URL_BL_IMAGENET` and the like the URL of one file.
+    The content is verified before the file gets its name. The sha256 is recorded at first use and compared later.
+    Environment variables: `CONVRNN_CACHE` is the cache directory, `CONVRNN_MIRROR` the URL of a directory with the
+    files by name (`bl_imagenet.h5`), `CONVRNN_URL_BL_IMAGENET` (and so on) the URL of one file.
 
     Args:
         name: "bl_imagenet", "bl_ecoset" or "b_imagenet".
-        cache: The folder to keep files in; the user's cache folder where neither it nor the variable is given.
-        report: Called with the name, and the bytes had and in all, while the file comes.
+        cache: Cache directory; by default that of the variable, else the user's.
+        report: Progress callback, called with the name, the bytes received and the total.
 
     Returns:
-        The file's path.
+        The path of the file.
 
     Raises:
-        ConvRNNError: The file cannot be had, or is not what its name or the record says.
+        ConvRNNError: The file cannot be downloaded, or its content differs from its name or the recorded hash.
     """
     if name not in PRETRAINED:
         raise ConvRNNError(f"unknown weights {name!r}: choose one of {', '.join(PRETRAINED)}.")
@@ -89,7 +89,7 @@ def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | 
 
 
 def source_url(entry: Pretrained) -> str:
-    """Where a file comes from: its own variable, else the mirror's, else the authors' project."""
+    """Return the URL of a file: its own variable, else the mirror, else the authors' project."""
     own = os.environ.get(URL_VARIABLE.format(entry.name.upper()))
     mirror = os.environ.get(MIRROR_VARIABLE)
     return own or (f"{mirror.rstrip('/')}/{entry.file_name}" if mirror else entry.url)
@@ -107,17 +107,17 @@ def _record(path: Path) -> Path:
 
 
 def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
-    # Here, as its import brings the network libraries, which nothing else needs.
+    # Imported here, because it imports network libraries that nothing else needs.
     import pooch
 
     url = source_url(entry)
 
     def get(url: str, output: str, caller: Any) -> None:
-        bar = _Bar(entry.name, report) if report else False
+        bar = _ProgressBar(entry.name, report) if report else False
         downloader = pooch.downloaders.choose_downloader(url, progressbar=bar)
-        _limit(downloader)
+        _set_timeout(downloader)
         downloader(url, output, caller)
-        # The file still has a temporary name: what fails the check never gets its own.
+        # The file still has a temporary name, so an invalid file never gets its final one.
         _check(Path(output), entry, record=_record(path), source=f"the answer of {url}")
 
     files = pooch.create(
@@ -139,8 +139,8 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
         ) from error
 
 
-def _limit(downloader: Any) -> None:
-    """End the wait for a server that has stopped sending, which not every version and protocol of pooch ends."""
+def _set_timeout(downloader: Any) -> None:
+    """Set a timeout for servers that stop sending, which some versions and protocols of pooch lack."""
     if hasattr(downloader, "kwargs"):
         downloader.kwargs.setdefault("timeout", SILENCE)
     elif getattr(downloader, "timeout", SILENCE) is None:
@@ -148,14 +148,14 @@ def _limit(downloader: Any) -> None:
 
 
 def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
-    """Compare a file with its name's promise and the recorded hash; record the hash where there is none."""
+    """Compare a file with its expected content and the recorded hash; record the hash at first use."""
     try:
         info = inspect_weights(path)
     except ConvRNNError as error:
         raise ConvRNNError(f"{source} is not {entry.name}: {error}") from error
     filters = tuple(c.filters for c in VARIANTS[entry.variant].convolutions())
-    promised = (entry.variant, entry.classes, entry.n_timesteps, filters)
-    if (info.variant, info.classes, info.n_timesteps, info.filters) != promised:
+    expected = (entry.variant, entry.classes, entry.n_timesteps, filters)
+    if (info.variant, info.classes, info.n_timesteps, info.filters) != expected:
         raise ConvRNNError(
             f"{source} is not {entry.name}: it must be {entry.variant} with {entry.classes} classes, "
             f"{entry.n_timesteps} time steps and filters {filters}, got {info.variant} with {info.classes} classes "
@@ -163,7 +163,7 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
             f"the right file from {entry.url}."
         )
     if not record.exists():
-        _write_beside(record, f"{info.sha256}  {entry.file_name}\n")
+        _write_atomically(record, f"{info.sha256}  {entry.file_name}\n")
         return
     try:
         known = record.read_text(encoding="ascii", errors="replace").split()[:1]
@@ -177,20 +177,20 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
         )
 
 
-def _write_beside(path: Path, text: str) -> None:
-    # A name of the text's own, so that two processes that write at once do not share it.
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+def _write_atomically(path: Path, text: str) -> None:
+    # The hash in the name keeps concurrent writers of different texts apart.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
     try:
-        beside.write_text(text, encoding="ascii")
-        beside.replace(path)
+        temporary.write_text(text, encoding="ascii")
+        temporary.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise failed(f"cannot write {path}", error) from error
 
 
 @contextmanager
 def _quiet(pooch: Any) -> Iterator[None]:
-    """Keep pooch's log off the terminal: commands say what they do themselves."""
+    """Silence pooch's log; commands print their own messages."""
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("WARNING")
@@ -200,14 +200,14 @@ def _quiet(pooch: Any) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Bar:
-    """A `Report` in the shape that pooch wants of a progress bar."""
+class _ProgressBar:
+    """Adapter from `Report` to pooch's progress bar."""
 
     def __init__(self, what: str, report: Report) -> None:
         self.what, self.report, self.total, self.done = what, report, 0, 0
 
     def update(self, amount: int) -> None:
-        # pooch counts whole blocks, and so beyond the end.
+        # pooch counts whole blocks and may exceed the total.
         self.done = min(self.done + amount, self.total)
         self.report(self.what, self.done, self.total)
 
@@ -215,4 +215,4 @@ class _Bar:
         self.done = 0
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing, since no resource is open."""
