@@ -12,9 +12,11 @@ from rich.table import Table
 from convrnn_data import __version__
 from convrnn_data.base.console import progress, run
 from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.options import expand_options
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.reformatting import Reformatted, reformat
 from convrnn_data.human.stimuli import CONDITIONS
+from convrnn_data.imagenet.options import PrepareOptions
 from convrnn_data.imagenet.preparing import Prepared, prepare
 from convrnn_data.imagenet.preview import save_preview
 from convrnn_data.shards.formats import IMAGENET
@@ -32,11 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Which = StrEnum("Which", ["listed", "all"])
-Check = StrEnum("Check", ["header", "decode"])
-Engine = StrEnum("Engine", ["local", "ray", "dask"])
 Layout = StrEnum("Layout", ["folders", "shards"])
-ValidationSplit = StrEnum("ValidationSplit", ["val", "test"])
 
 Set = Annotated[Path, typer.Argument(help="A prepared set.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same bytes.")]
@@ -55,6 +53,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Say the ve
 
 
 @app.command("prepare")
+@expand_options
 def prepare_command(
     imagenet: Annotated[
         Path,
@@ -65,69 +64,10 @@ def prepare_command(
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The set's folder.", show_default=False)],
-    images: Annotated[
-        Which, typer.Option(help="The listed images, or all of the lists' synsets.")
-    ] = Which.listed,
-    image_names: Annotated[
-        Path | None, typer.Option(help="A folder of other lists, airplane.txt to truck.txt.")
-    ] = None,
-    val: Annotated[
-        float | None,
-        typer.Option(help="Share for validation.", show_default="0.1; 0 where --validation gives them"),
-    ] = None,
-    test: Annotated[float | None, typer.Option(help="Share for testing.", show_default="0")] = None,
-    validation: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="ILSVRC's validation images as a split: ILSVRC2012_img_val.tar, a folder, or class folders.",
-        ),
-    ] = None,
-    validation_labels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Their synsets: the devkit, LOC_val_solution.csv, or one synset a line.",
-            show_default="looked for beside them",
-        ),
-    ] = None,
-    validation_split: Annotated[ValidationSplit, typer.Option(help="The split they become.")] = (
-        ValidationSplit.val
-    ),
-    exclude_stimuli: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="HUMAN", help="Human stimuli whose near-duplicates are left out of the validation images."
-        ),
-    ] = None,
-    seed: Seed = 0,
-    split_file: Annotated[
-        Path | None, typer.Option(help="Follow this split.json instead of drawing a split.")
-    ] = None,
-    shard_size: Annotated[int, typer.Option(help="Most images in a shard.")] = 1000,
-    resize: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PX", help="Shrink to this shorter side, at JPEG quality 95; else bytes are kept."
-        ),
-    ] = None,
-    check: Annotated[
-        Check, typer.Option(help="Look for cut images by header and end, or decode all.")
-    ] = Check.header,
-    strict: Annotated[bool, typer.Option("--strict", help="A bad image is an error.")] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Continue without the listed images that are missing.")
-    ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="one per core")] = None,
-    engine: Annotated[Engine, typer.Option(help="Where the work is done.")] = Engine.local,
-    address: Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.")] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Only the I-th of N parts, 1 to N; then `verify OUT` completes."),
-    ] = None,
+    options: PrepareOptions,
 ) -> None:
     """Make verified shards from ImageNet, or resume a stopped run."""
-    if split_file is not None and (val is not None or test is not None):
+    if options.split_file is not None and (options.val is not None or options.test is not None):
         raise ConvRNNError(
             "--split-file sets the whole split, so --val and --test cannot be given with it. Remove --val and --test, "
             "or remove --split-file"
@@ -136,25 +76,7 @@ def prepare_command(
         prepared = prepare(
             imagenet,
             out,
-            images=images,
-            image_names=image_names,
-            val=val,
-            test=0.0 if test is None else test,
-            validation=validation,
-            validation_labels=validation_labels,
-            validation_split=validation_split,
-            exclude_stimuli=exclude_stimuli,
-            seed=seed,
-            split_file=split_file,
-            shard_size=shard_size,
-            resize=resize,
-            check=check,
-            strict=strict,
-            allow_missing=allow_missing,
-            workers=workers,
-            engine=engine,
-            address=address,
-            task=task,
+            options,
             report=report,
             notice=lambda line: print(line, file=sys.stderr, flush=True),
         )

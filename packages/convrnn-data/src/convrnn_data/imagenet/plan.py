@@ -1,40 +1,43 @@
 """Which image goes to which shard, and where in it: decided in full and hashed before any byte is copied."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.schema import Document
 from convrnn_data.categories import CATEGORIES, ImageLists
 from convrnn_data.imagenet.choosing import FIRST_WORDS, choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.imagenet.listing import ClassListing, Listing
 from convrnn_data.shards.formats import FORMAT, IMAGENET, NearDuplicates, PlanFile, origin
 from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
 
+IMAGES, CHECKS, VALIDATION_SPLITS = ("listed", "all"), ("header", "decode"), ("val", "test")
+"""Choices of `--images`, `--check` and `--validation-split`."""
+
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
 """The plan's columns, one entry for each image."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that, beside the images themselves, decides the bytes of a prepared set.
+class Settings(Document):
+    """Everything but the images that decides the bytes of a prepared set.
 
     Attributes:
         images: "listed" takes the images that the lists name, "all" every image of the lists' synsets.
         val: share of each category for validation, 0..1.
         test: share of each category for testing, 0..1.
         seed: of the split and of the order in the shards.
-        split_file: sha256 of the assignments of a split file, which then decides instead of `val` and `test`.
-        shard_size: at most so many samples in a shard.
-        check: "header" finds cut files, "decode" decodes every image.
-        resize: pixels of the shorter side that larger images are shrunk to; None leaves the bytes as they are.
-        validation: split that ILSVRC's validation images go to; None where there are none.
-        stimuli: sha256 of the human stimuli whose near-duplicates are left out; None where there are none.
+        split_file: SHA-256 of the assignments of a split file, which replaces `val` and `test`.
+        shard_size: maximum number of samples in a shard.
+        check: "header" detects truncated files, "decode" decodes every image.
+        resize: shorter side in pixels to which larger images are shrunk; None leaves the bytes as they are.
+        validation: split of ILSVRC's validation images; None without them.
+        stimuli: SHA-256 of the human stimuli whose near-duplicates are left out; None without them.
     """
 
     images: str = "listed"
@@ -49,18 +52,15 @@ class Settings:
     stimuli: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """Return the settings for files and hashes; the newest ones only where used, so that older plans stay valid."""
+        """Return the settings for files and hashes, the newest only where used, so that older plans stay valid."""
         newest = ("validation", "stimuli")
-        return {
-            name: value
-            for name, value in dataclasses.asdict(self).items()
-            if name not in newest or value is not None
-        }
+        return {name: value for name, value in self if name not in newest or value is not None}
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _check_rules(self) -> Self:
         rules = (
-            (self.images in ("listed", "all"), f"--images must be listed or all, got {self.images!r}"),
-            (self.check in ("header", "decode"), f"--check must be header or decode, got {self.check!r}"),
+            (self.images in IMAGES, f"--images must be listed or all, got {self.images!r}"),
+            (self.check in CHECKS, f"--check must be header or decode, got {self.check!r}"),
             (
                 self.val >= 0 and self.test >= 0,
                 f"--val and --test must be shares of at least 0, got {self.val} and {self.test}",
@@ -75,13 +75,14 @@ class Settings:
                 f"--resize must be at least 1 pixel, got {self.resize}",
             ),
             (
-                self.validation in (None, "val", "test"),
+                self.validation in (None, *VALIDATION_SPLITS),
                 f"--validation-split must be val or test, got {self.validation!r}",
             ),
         )
-        for right, message in rules:
-            if not right:
+        for followed, message in rules:
+            if not followed:
                 raise ConvRNNError(message)
+        return self
 
 
 class Member(NamedTuple):

@@ -6,32 +6,32 @@ import json
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.jobs import Job, Result, check_engine, parse_task, run_jobs
 from convrnn_data.base.reading import require_posix
-from convrnn_data.categories import read_lists, shipped_lists
-from convrnn_data.imagenet.copying import Outcome, ShardJob, copy_shard
+from convrnn_data.base.validation import first_problem
+from convrnn_data.categories import ImageLists, read_lists, shipped_lists
+from convrnn_data.imagenet.copying import ShardJob, copy_shard
+from convrnn_data.imagenet.listing import Listing
 from convrnn_data.imagenet.near_duplicates import hash_images, hash_stimuli, leave_out
+from convrnn_data.imagenet.options import PrepareOptions
 from convrnn_data.imagenet.plan import Plan, Settings, ShardPlan, describe, make_plan, thin_splits
 from convrnn_data.imagenet.sources import find_source, list_images
 from convrnn_data.imagenet.unpacking import Notice, Unpacker
-from convrnn_data.imagenet.validation import find_validation
+from convrnn_data.imagenet.validation import Validation, find_validation
+from convrnn_data.shards.formats import NearDuplicates
 from convrnn_data.shards.shard import is_whole
 from convrnn_data.shards.splits import format_split, read_split
 from convrnn_data.shards.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
 
 OVERHEAD = 2800
 """Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
-
-DEFAULT_VAL = 0.1
-"""Share of each category for validation, where no other images are."""
-
-Run = Callable[[Iterator[ShardJob], int], Generator[Outcome, None, None]]
-"""Does jobs, of which there are so many, on some engine."""
 
 
 @dataclass(frozen=True)
@@ -64,103 +64,113 @@ class Prepared:
 def prepare(
     imagenet: Path,
     out: Path,
+    options: PrepareOptions | None = None,
     *,
-    images: str = "listed",
-    image_names: Path | None = None,
-    val: float | None = None,
-    test: float = 0.0,
-    validation: Path | None = None,
-    validation_labels: Path | None = None,
-    validation_split: str = "val",
-    exclude_stimuli: Path | None = None,
-    seed: int = 0,
-    split_file: Path | None = None,
-    shard_size: int = 1000,
-    resize: int | None = None,
-    check: str = "header",
-    strict: bool = False,
-    allow_missing: bool = False,
-    workers: int | None = None,
-    engine: str = "local",
-    address: str | None = None,
-    task: str | None = None,
     report: Report = silent,
     notice: Notice | None = None,
+    **settings: Any,
 ) -> Prepared:
-    """Prepare a set, or go on with one: whole shards that are there are kept.
+    """Prepare a set, or resume a stopped run: complete shards are kept.
 
     Args:
-        imagenet: class folders, class tars, or one tar of either; read in place. What is compressed is unpacked first,
+        imagenet: class folders, class tars, or one tar of either; read in place. Compressed tars are unpacked first,
             into a hidden folder beside `out` that is removed at the end.
-        out: the set's folder; made if it is not there.
-        images: "listed" or "all"; see `Settings`.
-        image_names: a folder of other lists; Geirhos' by default.
-        val: share of each category of `imagenet` for validation; by default 0.1, or 0 where `validation` is used for
-            that.
-        test: share of each category of `imagenet` for testing.
-        validation: ILSVRC's validation images, as a split of their own; see `find_validation`.
-        validation_labels: their synsets; see `read_ground_truth`.
-        validation_split: the split that they become, "val" or "test".
-        exclude_stimuli: human stimuli, in any layout, whose near-duplicates among `validation` are left out.
-        seed: of split and order.
-        split_file: a `split.json` to be followed instead of `val` and `test`.
-        shard_size: at most so many samples in a shard.
-        resize: shorter side in pixels for larger images; None keeps the bytes.
-        check: "header" or "decode".
-        strict: make a bad image an error.
-        allow_missing: continue without the listed images that are missing.
-        workers: processes; one per core by default.
-        engine: "local", "ray" or "dask".
-        address: of the Ray or Dask cluster.
-        task: "I/N" does the I-th of N parts, 1 <= I <= N, and leaves completing to `verify`.
+        out: the set's folder; created if it does not exist.
+        options: options of the run.
         report: told of classes listed and shards written.
         notice: called with lines that a user should read before the work begins.
+        settings: fields of `PrepareOptions`, in place of `options`.
 
     Raises:
-        ConvRNNError: for anything wrong with the input; no shard is ever left half written.
+        ConvRNNError: the input is wrong or incomplete; shards are written whole or not at all.
     """
     require_posix("convrnn-data")
-    check_engine(engine, workers, address)
-    part = parse_task(task)
-    assigned = None if split_file is None else read_split(split_file)
-    digest = None if assigned is None else _digest(assigned)
-    if val is None:
-        val = 0.0 if validation is not None and validation_split == "val" else DEFAULT_VAL
-    given = None if validation is None else validation_split
-    settings = Settings(images, val, test, seed, digest, shard_size, check, resize, given)
+    options = _checked(options, settings)
+    check_engine(options.engine, options.workers, options.address)
+    part = parse_task(options.task)
+    assigned = None if options.split_file is None else read_split(options.split_file)
+    decided = options.settings(None if assigned is None else _digest(assigned))
     if out.exists() and not out.is_dir():
         raise ConvRNNError(f"cannot make {out}: a prepared set is a folder, got a file. Choose another name")
-    if validation is None and (validation_labels or exclude_stimuli):
-        raise ConvRNNError(
-            "--validation-labels and --exclude-stimuli need --validation. Pass --validation, or remove them"
-        )
-    lists = shipped_lists() if image_names is None else read_lists(image_names)
-
-    def run(
-        function: Callable[[Job], Result], jobs: Iterator[Job], total: int
-    ) -> Generator[Result, None, None]:
-        return run_jobs(function, jobs, total, engine=engine, workers=workers, address=address)
-
+    options.require_compatible()
     with Unpacker(out, report, notice) as unpack:
-        listing = list_images(find_source(imagenet, unpack), lists.categories, report, unpack)
-        found = counts = None
-        if validation is not None:
-            found = find_validation(validation, lists.categories, validation_labels, unpack)
-        if found is not None and exclude_stimuli is not None:
-            stimuli = hash_stimuli(exclude_stimuli, report)
-            kept, counts = leave_out(found.classes, stimuli, partial(run, hash_images), report)
-            found, settings = replace(found, classes=kept), replace(settings, stimuli=stimuli.digest)
-        others = found.classes if found else ()
+        sources = _find_sources(imagenet, options, decided, unpack, report)
         plan = make_plan(
-            listing, lists, settings, assigned=assigned, allow_missing=allow_missing, validation=others
+            sources.listing,
+            sources.lists,
+            sources.settings,
+            assigned=assigned,
+            allow_missing=options.allow_missing,
+            validation=sources.validation.classes if sources.validation else (),
         )
         if notice is not None and assigned is None:
             for line in thin_splits(plan):
                 notice(line)
-        plan = replace(plan, near_duplicates=counts)
-        prepared = _carry_out(plan, out, listing.summary, part, strict, partial(run, copy_shard), report)
-        compared = None if counts is None else counts.model_dump()
-        return replace(prepared, validation=found.summary if found else None, near_duplicates=compared)
+        plan = replace(plan, near_duplicates=sources.near_duplicates)
+        prepared = _carry_out(plan, out, sources.listing.summary, part, options, report)
+    return replace(
+        prepared,
+        validation=sources.validation.summary if sources.validation else None,
+        near_duplicates=sources.near_duplicates.model_dump() if sources.near_duplicates else None,
+    )
+
+
+def _checked(options: PrepareOptions | None, settings: dict[str, Any]) -> PrepareOptions:
+    if unknown := settings.keys() - PrepareOptions.model_fields.keys():
+        raise TypeError(f"prepare() got an unexpected keyword argument {min(unknown)!r}")
+    if options is not None:
+        if settings:
+            raise TypeError("prepare() takes either options or keyword arguments")
+        return options
+    try:
+        return PrepareOptions(**settings)
+    except ValidationError as error:
+        raise ConvRNNError(f"cannot prepare a set: {first_problem(error)}") from error
+
+
+class _Sources(NamedTuple):
+    """Images and lists that a plan is made from, and the settings completed by what was found."""
+
+    lists: ImageLists
+    listing: Listing
+    validation: Validation | None
+    near_duplicates: NearDuplicates | None
+    settings: Settings
+
+
+def _find_sources(
+    imagenet: Path, options: PrepareOptions, settings: Settings, unpack: Unpacker, report: Report
+) -> _Sources:
+    lists = shipped_lists() if options.image_names is None else read_lists(options.image_names)
+    listing = list_images(find_source(imagenet, unpack), lists.categories, report, unpack)
+    if options.validation is None:
+        return _Sources(lists, listing, None, None, settings)
+    labels = options.validation_labels
+    validation = find_validation(options.validation, lists.categories, labels, unpack)
+    if options.exclude_stimuli is None:
+        return _Sources(lists, listing, validation, None, settings)
+    stimuli = hash_stimuli(options.exclude_stimuli, report)
+    kept, counts = leave_out(validation.classes, stimuli, _runner(hash_images, options), report)
+    settings = settings.model_copy(update={"stimuli": stimuli.digest})
+    return _Sources(lists, listing, replace(validation, classes=kept), counts, settings)
+
+
+def _runner(
+    function: Callable[[Job], Result], options: PrepareOptions
+) -> Callable[[Iterator[Job], int], Generator[Result, None, None]]:
+    """Return a function that runs jobs on the chosen engine, given the jobs and their number."""
+
+    def run(jobs: Iterator[Job], total: int) -> Generator[Result, None, None]:
+        return run_jobs(
+            function,
+            jobs,
+            total,
+            engine=options.engine,
+            workers=options.workers,
+            address=options.address,
+        )
+
+    return run
 
 
 def _digest(assigned: dict[bytes, int]) -> str:
@@ -174,8 +184,7 @@ def _carry_out(
     out: Path,
     source: str,
     part: tuple[int, int] | None,
-    strict: bool,
-    run: Run,
+    options: PrepareOptions,
     report: Report,
 ) -> Prepared:
     described = describe(plan)
@@ -189,7 +198,7 @@ def _carry_out(
             begin(out, described, format_split(plan.keys, plan.splits))
             missing = [shard for shard in mine if not is_whole(out / f"{shard.name}.tar", plan.hash)]
             _refuse_full_disk(plan, missing, out)
-            _write(plan, missing, out, strict, run, report)
+            _write(plan, missing, out, options, report)
         except BaseException:
             if part is None:
                 abandon(out, described)
@@ -205,21 +214,25 @@ def _write(
     plan: Plan,
     missing: list[ShardPlan],
     out: Path,
-    strict: bool,
-    run: Run,
+    options: PrepareOptions,
     report: Report,
 ) -> None:
     place = out.absolute()  # Workers may stand in another folder.
-    check, resize = plan.settings.check, plan.settings.resize
     jobs = (
         ShardJob(
-            place / f"{shard.name}.tar", plan.hash, shard.split, plan.members(shard), check, resize, strict
+            path=place / f"{shard.name}.tar",
+            plan_hash=plan.hash,
+            split=shard.split,
+            members=plan.members(shard),
+            check=options.check,
+            resize=options.resize,
+            strict=options.strict,
         )
         for shard in missing
     )
     report("Writing shards", 0, len(missing))
     # Closed before anything is cleaned up, so that no worker writes any more.
-    with contextlib.closing(run(jobs, len(missing))) as outcomes:
+    with contextlib.closing(_runner(copy_shard, options)(jobs, len(missing))) as outcomes:
         for done, outcome in enumerate(outcomes, start=1):
             if outcome.error:
                 raise ConvRNNError(outcome.error)

@@ -1,0 +1,106 @@
+"""Options of `prepare`, for the function and the command alike."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.base.jobs import ENGINES
+from convrnn_data.base.options import Option
+from convrnn_data.imagenet.plan import CHECKS, IMAGES, VALIDATION_SPLITS, Settings
+
+DEFAULT_VAL = 0.1
+"""Share of each category for validation, unless ILSVRC's validation images serve for that."""
+
+
+class PrepareOptions(BaseModel):
+    """Options of `prepare`; the help texts describe them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: Annotated[
+        str, Option("The listed images, or all of the lists' synsets.", type=Literal[*IMAGES])
+    ] = "listed"
+    image_names: Annotated[Path | None, Option("A folder of other lists, airplane.txt to truck.txt.")] = None
+    val: Annotated[
+        float | None, Option("Share for validation.", show_default="0.1; 0 where --validation gives them")
+    ] = None
+    test: Annotated[float | None, Option("Share for testing.", show_default="0")] = None
+    validation: Annotated[
+        Path | None,
+        Option(
+            "ILSVRC's validation images as a split: ILSVRC2012_img_val.tar, a folder, or class folders.",
+            metavar="PATH",
+        ),
+    ] = None
+    validation_labels: Annotated[
+        Path | None,
+        Option(
+            "Their synsets: the devkit, LOC_val_solution.csv, or one synset a line.",
+            metavar="FILE",
+            show_default="looked for beside them",
+        ),
+    ] = None
+    validation_split: Annotated[str, Option("The split they become.", type=Literal[*VALIDATION_SPLITS])] = (
+        "val"
+    )
+    exclude_stimuli: Annotated[
+        Path | None,
+        Option("Human stimuli whose near-duplicates are left out of the validation images.", metavar="HUMAN"),
+    ] = None
+    seed: Annotated[int, Option("Another seed, another draw; the same seed, the same bytes.")] = 0
+    split_file: Annotated[Path | None, Option("Follow this split.json instead of drawing a split.")] = None
+    shard_size: Annotated[int, Option("Most images in a shard.")] = 1000
+    resize: Annotated[
+        int | None,
+        Option("Shrink to this shorter side, at JPEG quality 95; else bytes are kept.", metavar="PX"),
+    ] = None
+    check: Annotated[
+        str, Option("Look for cut images by header and end, or decode all.", type=Literal[*CHECKS])
+    ] = "header"
+    strict: Annotated[bool, Option("A bad image is an error.", flag="--strict")] = False
+    allow_missing: Annotated[
+        bool, Option("Continue without the listed images that are missing.", flag="--allow-missing")
+    ] = False
+    workers: Annotated[int | None, Option("Processes.", show_default="one per core")] = None
+    engine: Annotated[str, Option("Where the work is done.", type=Literal[*ENGINES])] = "local"
+    address: Annotated[str | None, Option("Of a Ray or Dask cluster.")] = None
+    task: Annotated[
+        str | None,
+        Option("Only the I-th of N parts, 1 to N; then `verify OUT` completes.", metavar="I/N"),
+    ] = None
+
+    def require_compatible(self) -> None:
+        """Refuse options that need others.
+
+        Raises:
+            ConvRNNError: with the way out.
+        """
+        if self.validation is None and (self.validation_labels or self.exclude_stimuli):
+            raise ConvRNNError(
+                "--validation-labels and --exclude-stimuli need --validation. Pass --validation, or remove them"
+            )
+
+    def settings(self, split_digest: str | None) -> Settings:
+        """Return the settings that decide the set's bytes.
+
+        Args:
+            split_digest: SHA-256 of the assignments in `split_file`.
+
+        Raises:
+            ConvRNNError: an option is out of range.
+        """
+        replaced = self.validation is not None and self.validation_split == "val"
+        default_val = 0.0 if replaced else DEFAULT_VAL
+        return Settings(
+            images=self.images,
+            val=default_val if self.val is None else self.val,
+            test=0.0 if self.test is None else self.test,
+            seed=self.seed,
+            split_file=split_digest,
+            shard_size=self.shard_size,
+            check=self.check,
+            resize=self.resize,
+            validation=None if self.validation is None else self.validation_split,
+        )
