@@ -1,4 +1,4 @@
-"""Files and folders are written beside their final names and renamed, so that no reader sees half of one."""
+"""Atomic writes: files and folders are written under temporary names and renamed once they are complete."""
 
 import contextlib
 import glob
@@ -12,88 +12,58 @@ from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
 
 TEMPORARY = ".tmp"
-DAY = 86_400
+"""End of every temporary name."""
+
+_DAY = 86_400
 """Seconds."""
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a whole file beside its name, then rename it."""
-    temporary = temporary_name(path)
-    with writing(path, temporary):
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-
-
-def temporary_name(path: Path) -> Path:
-    """A name beside `path`, no other process's and hidden, for the file or folder while it is being written."""
-    return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
-
-
-def remove_dead_temporaries(folder: Path) -> None:
-    """Remove, anywhere below a folder, what killed processes began; others may be writing there meanwhile.
-
-    Dead is what a process of this machine that is no more has begun, and what another machine left a day ago.
-    """
-    _remove_dead(folder.rglob(f".*{TEMPORARY}"))
-
-
-def remove_dead_temporaries_of(path: Path) -> None:
-    """The same for what was to become `path`, a file or a folder, in a folder that holds other things too."""
-    _remove_dead(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
-
-
-def _remove_dead(paths: Iterable[Path]) -> None:
-    for path in paths:
-        host, _, process = path.name.removesuffix(TEMPORARY).rpartition(".")
-        with contextlib.suppress(OSError):
-            here = host.endswith(f".{os.uname().nodename}")
-            if not _is_alive(process) if here else time.time() - path.stat().st_mtime > DAY:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _is_alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
-
-
 @contextlib.contextmanager
-def writing(path: Path, temporary: Path) -> Iterator[None]:
-    """Turn a failed write of `path` into one clear error, and remove what was begun at `temporary`."""
+def atomic_file(path: Path, *, make_folder: bool = False) -> Iterator[Path]:
+    """Provide a temporary path to write to, which becomes `path` when the block succeeds.
+
+    The data is on the disk before the file gets its name, so that a power failure cannot leave an empty or partial
+    file. If the block fails, the temporary file is removed.
+
+    Args:
+        path: the file; an existing one is replaced.
+        make_folder: whether to create missing parent folders.
+
+    Raises:
+        ConvRNNError: the file cannot be written.
+    """
+    temporary = temporary_name(path)
     try:
-        yield
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        remove_dead_temporaries_of(path)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        with contextlib.suppress(OSError):  # Some file systems can sync files but not folders.
+            _sync(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        # Only errors of writing name no file or name ours; reading errors are ConvRNNErrors already.
+        # Errors in reading other files are ConvRNNErrors already, so an OSError is about this file.
         if isinstance(error, OSError):
             reason = advice.describe(error, path.parent, "Make the folder writable", writing=True)
             raise ConvRNNError(f"cannot write {path}: {reason}. Then run the same command again") from error
         raise
 
 
-def require_new(out: Path) -> None:
-    """Raises ConvRNNError where a folder that is to be made is there already, and not empty."""
-    if out.exists() and not out.is_dir():
-        raise ConvRNNError(
-            f"cannot make {out}: it must be a new or empty folder, got a file. Choose another name"
-        )
-    if out.is_dir() and any(out.iterdir()):
-        raise ConvRNNError(
-            f"cannot make {out}: it must be a new or empty folder, got a folder with files. Choose another name"
-        )
+def write_file(path: Path, data: bytes, *, make_folder: bool = False) -> None:
+    """Write `data` to a file; see `atomic_file`."""
+    with atomic_file(path, make_folder=make_folder) as temporary:
+        temporary.write_bytes(data)
 
 
 @contextlib.contextmanager
-def written_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name at the end; on any error, nothing of it is left.
+def atomic_folder(out: Path) -> Iterator[Path]:
+    """Provide a temporary folder, which becomes `out` when the block succeeds, and is removed if the block fails.
 
     Raises:
-        ConvRNNError: `out` is there already, or cannot be written.
+        ConvRNNError: `out` exists already and is not an empty folder, or cannot be written.
     """
     require_new(out)
     missing = [parent for parent in out.absolute().parents if not parent.exists()]
@@ -114,3 +84,65 @@ def written_folder(out: Path) -> Iterator[Path]:
             reason = advice.describe(error, out.parent, "Choose another place", writing=True)
             raise ConvRNNError(f"cannot write {out}: {reason}") from error
         raise
+
+
+def require_new(out: Path) -> None:
+    """Refuse an output folder that exists and is not empty.
+
+    Raises:
+        ConvRNNError: with the way out.
+    """
+    if out.exists() and not out.is_dir():
+        raise ConvRNNError(
+            f"cannot make {out}: it must be a new or empty folder, got a file. Choose another name"
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise ConvRNNError(
+            f"cannot make {out}: it must be a new or empty folder, got a folder with files. Choose another name"
+        )
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a hidden path beside `path` that no other process uses: it contains the host name and the process id."""
+    return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
+
+
+def remove_dead_temporaries(folder: Path) -> None:
+    """Remove the temporary files and folders of dead processes anywhere below a folder.
+
+    A process of this machine is dead if its id is not in use. Temporary files of other machines are removed after a
+    day.
+    """
+    _remove_dead(folder.rglob(f".*{TEMPORARY}"))
+
+
+def remove_dead_temporaries_of(path: Path) -> None:
+    """Remove the temporary files and folders that dead processes created for `path`."""
+    _remove_dead(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
+
+
+def _remove_dead(paths: Iterable[Path]) -> None:
+    for path in paths:
+        host, _, process = path.name.removesuffix(TEMPORARY).rpartition(".")
+        with contextlib.suppress(OSError):
+            local = host.endswith(f".{os.uname().nodename}")
+            if not _is_alive(process) if local else time.time() - path.stat().st_mtime > _DAY:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:  # The process belongs to another user.
+        return True
+    return True
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,30 +1,27 @@
 """The human test set in the layout that the network's loader reads: as folders, or as shards of them."""
 
 import collections
-import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import require_new
+from convrnn_data.base.atomic import atomic_folder, require_new
 from convrnn_data.base.checksummed_json import seal
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.locking import LOCK
 from convrnn_data.base.reading import require_posix
 from convrnn_data.human.stimuli import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
 from convrnn_data.shards.formats import FORMAT, HUMAN, PlanFile
 from convrnn_data.shards.images import BadImage, Picture, make_ready
 from convrnn_data.shards.prepared_set import REJECTED
 from convrnn_data.shards.shard import Sample, write_shard
-from convrnn_data.shards.workspace import begin, complete, format_rejected, held
+from convrnn_data.shards.workspace import begin, complete, format_rejected
 
 LAYOUTS = ("folders", "shards")
 
@@ -83,7 +80,7 @@ def reformat(
     scan = scan_stimuli(old)
     _require_stimuli(scan)
     write = _write_folders if layout == "folders" else _write_shards
-    with _beside(new) as folder:
+    with atomic_folder(new) as folder:
         misfits = [(str(path.relative_to(old)), reason) for path, reason in scan.misfits]
         counts, bad = write(scan, folder, misfits, report)
     aside = tuple(str(path.relative_to(old)) for path in scan.aside)
@@ -98,37 +95,6 @@ def _require_stimuli(scan: Scan) -> None:
             f"{scan.root} holds no stimuli, got {len(scan.misfits)} other file(s), the first: {path}: {reason}. Give "
             "the folder of the stimuli"
         )
-
-
-@contextlib.contextmanager
-def _beside(new: Path) -> Iterator[Path]:
-    """A folder beside `new` that becomes it at the end, and is removed after an error."""
-    folder = new.with_name(f".{new.name}.partial")
-    with held(folder):
-        _empty(folder)  # What a killed run left.
-        try:
-            yield folder
-            (folder / LOCK).unlink(missing_ok=True)
-            os.replace(folder, new)
-        except OSError as error:
-            _remove(folder)
-            reason = advice.describe(error, new.parent, "Choose another place", writing=True)
-            raise ConvRNNError(f"cannot write {new}: {reason}") from error
-        except BaseException:
-            _remove(folder)
-            raise
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checked(scan: Scan, bad: list[tuple[str, str]], report: Report) -> Iterator[tuple[Stimulus, Picture]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
-from convrnn_data.base.atomic import written_folder
+from convrnn_data.base.atomic import atomic_folder
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.process_pool import available_cores, map_in_processes
@@ -125,7 +125,7 @@ def draw_sample(
     out = Path(out)
     stimuli = plan_stimuli(trials, seed=seed)
     pictures = [*plan_training(images_per_category, seed=seed), *stimuli]
-    with written_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / "README.txt").write_text(_README.format(seed=seed), encoding="utf-8")
         for done, (path, data) in enumerate(_drawn(pictures, workers), start=1):
             target = folder / path

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import temporary_name, write_file, writing
+from convrnn_data.base.atomic import atomic_file, write_file
 from convrnn_data.base.checksummed_json import seal, unseal_as
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.shards.formats import Samples, ShardIndex
@@ -85,17 +85,14 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
     Returns:
         The index.
     """
-    temporary = temporary_name(path)
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     rejected: list[Rejected] = []
     digest = hashlib.sha256()
-    with writing(path, temporary):
-        with open(temporary, "wb", buffering=1 << 16) as file:
-            for block in _blocks(samples, columns, rejected):
-                digest.update(block)
-                file.write(block)
-            size = file.tell()
-        os.replace(temporary, path)
+    with atomic_file(path) as temporary, open(temporary, "wb", buffering=1 << 16) as file:
+        for block in _blocks(samples, columns, rejected):
+            digest.update(block)
+            file.write(block)
+        size = file.tell()
     index = ShardIndex(
         plan=plan_hash,
         shard=f"{path.parent.name}/{path.name}",

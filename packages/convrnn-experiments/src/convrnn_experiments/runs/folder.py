@@ -20,12 +20,7 @@ import numpy as np
 
 import convrnn_model
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import (
-    remove_dead_temporaries,
-    remove_dead_temporaries_of,
-    temporary_name,
-    writing,
-)
+from convrnn_data.base.atomic import atomic_file, remove_dead_temporaries
 from convrnn_data.base.schema import misfit
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.shards.workspace import contents
@@ -245,15 +240,8 @@ def written(path: Path) -> Iterator[Path]:
     Raises:
         ConvRNNError: the folder cannot be written to, or the disk is full.
     """
-    beside = temporary_name(path)
-    with writing(path, beside):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_dead_temporaries_of(path)
+    with atomic_file(path, make_folder=True) as beside:
         yield beside
-        _put_on_disk(beside)
-        beside.replace(path)
-        with suppress(OSError):  # some file systems do this for files only
-            _put_on_disk(path.parent)
 
 
 @contextmanager
@@ -285,15 +273,6 @@ def read_hdf5(path: Path, *, what: str, remedy: str) -> Iterator[h5py.File]:
         raise ConvRNNError(str(error)) from error
     except (*READ_ERRORS, AttributeError) as error:  # a group in place of an array has no shape
         raise ConvRNNError(str(unreadable(path, error, remedy=remedy))) from error
-
-
-def _put_on_disk(path: Path) -> None:
-    """Without this, a power cut may leave a name whose bytes were never written, in place of those that it had."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def read_json(path: Path, form: Any, way_out: str) -> Any:

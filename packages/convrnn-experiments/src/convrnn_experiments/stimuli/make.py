@@ -10,7 +10,7 @@ from PIL import Image
 
 from convrnn_data import CATEGORIES, PreparedSet
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import require_new, written_folder
+from convrnn_data.base.atomic import atomic_folder, require_new
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.directories import files_below, is_dead_link
 from convrnn_data.base.random_streams import Stream, generator
@@ -123,7 +123,7 @@ def make(
     require_new(out)
     source = find_source(validation, labels)
     planned = plan(source.labels, levels, per_block, seed)
-    with written_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for done, (one, image) in enumerate(_made(source, planned, size, seed), start=1):
             target = folder / FOLDERS[one.experiment] / str(one.block) / one.name
             target.parent.mkdir(parents=True, exist_ok=True)
