@@ -38,6 +38,9 @@ CATEGORIES: tuple[str, ...] = (
 
 LABELS: dict[str, int] = {category: label for label, category in enumerate(CATEGORIES)}
 
+CHANCE = 1 / len(CATEGORIES)
+"""Probability that a random category is correct."""
+
 IMAGE_NAME = re.compile(r"(n\d{8})_(0|[1-9]\d{0,17})\.JPEG", re.ASCII)
 """An ImageNet training file name: the synset and the image's number in it."""
 

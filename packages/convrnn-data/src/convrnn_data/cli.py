@@ -14,6 +14,7 @@ from convrnn_data.base.console import progress, run
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.options import expand_options
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_data.human.reformatting import Reformatted, reformat
 from convrnn_data.human.stimuli import CONDITIONS
 from convrnn_data.imagenet.options import PrepareOptions
@@ -193,7 +194,7 @@ def _say_reformatted(done: Reformatted) -> None:
         mine = [row for row in done.counts if row[0] == condition]
         for level in sorted({row[1] for row in mine}):
             blocks = [
-                sum(row[-1] for row in mine if (row[1], row[2]) == (level, block)) for block in range(5)
+                sum(row[-1] for row in mine if (row[1], row[2]) == (level, block)) for block in range(BLOCKS)
             ]
             rows.append(
                 (
@@ -203,7 +204,7 @@ def _say_reformatted(done: Reformatted) -> None:
                     f"{len({row[3] for row in mine if row[1] == level})}/{len(CATEGORIES)}",
                 )
             )
-    _print_table(("condition", "level", *(f"block {block}" for block in range(5)), "categories"), rows)
+    _print_table(("condition", "level", *(f"block {block}" for block in range(BLOCKS)), "categories"), rows)
     for name, reason in done.misfits[:20]:
         print(f"left out: {name}: {reason}")
     if len(done.misfits) > 20:

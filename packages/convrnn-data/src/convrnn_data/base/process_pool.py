@@ -21,10 +21,10 @@ from convrnn_data.base.errors import ConvRNNError
 
 SUBMITTED = 2
 """Jobs per worker that are submitted ahead, so that the memory in use does not grow with the number of jobs."""
-GRACE = 5.0
-"""Seconds in which idle workers exit by themselves before they are killed."""
-PATIENCE = 10.0
-"""Seconds to wait for killed workers to be gone."""
+EXIT_TIMEOUT = 5.0
+"""Seconds that idle workers have to exit before they are killed."""
+KILL_TIMEOUT = 10.0
+"""Seconds to wait for killed workers to end."""
 
 _THREAD_LIMITS = (
     "OMP_NUM_THREADS",
@@ -201,16 +201,16 @@ def _end(executor: ProcessPoolExecutor, started: list[_Worker], *, kill: bool) -
     manager = getattr(executor, "_executor_manager_thread", None)
     if not kill:
         executor.shutdown(wait=False)
-        _gone(started, GRACE)
+        _gone(started, EXIT_TIMEOUT)
     for worker in started:
         # ValueError and AttributeError: it was interrupted while it started, and ends by itself.
         with contextlib.suppress(AttributeError, ValueError, OSError):
             worker.kill()
-    _gone(started, PATIENCE)
+    _gone(started, KILL_TIMEOUT)
     executor.shutdown(wait=False, cancel_futures=True)
     if manager is None:
         return
-    manager.join(PATIENCE)
+    manager.join(KILL_TIMEOUT)
     if manager.is_alive():
         # CPython before 3.11.5 waits for ever to write a job to workers that are dead (gh-94777).
         with contextlib.suppress(AttributeError, OSError):
@@ -241,7 +241,7 @@ def _cause(error: BrokenProcessPool, started: list[_Worker]) -> str:
 
 def _first_exit_code(started: list[_Worker]) -> int | None:
     """The exit code of the worker that ended first; the executor ends the others by SIGTERM."""
-    end = time.monotonic() + GRACE
+    end = time.monotonic() + EXIT_TIMEOUT
     while True:
         codes = [worker.exitcode for worker in started]
         found = next((code for code in codes if code and code != -signal.SIGTERM), None)

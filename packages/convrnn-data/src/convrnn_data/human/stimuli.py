@@ -14,6 +14,7 @@ from convrnn_data.base.directories import is_dead_link
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import names_in
 from convrnn_data.categories import CATEGORIES, LABELS
+from convrnn_data.human.experiment import BLOCK_FOLDERS, BLOCKS
 from convrnn_data.shards.prepared_set import MANIFEST, PreparedSet, SampleTable
 
 CONDITIONS: dict[str, str] = {
@@ -25,12 +26,6 @@ CONDITIONS: dict[str, str] = {
 """Regime -> its folder in the layout that the network's loader reads; the one place where both are named."""
 
 REGIMES: tuple[str, ...] = tuple(CONDITIONS)
-
-BLOCKS = ("0", "1", "2", "3", "4")
-"""Folders of the response-time blocks, the fastest first."""
-
-GRACE = 250
-"""People's responses count up to this many ms after the beep; then the trial ends without one."""
 
 TRAINING = "train"
 """Lies beside the blocks and is not test data."""
@@ -183,7 +178,7 @@ def scan_stimuli(folder: Path) -> Scan:
         layout = _in_shards
     elif any(name in CONDITIONS.values() for name in entries):
         layout = _in_conditions
-    elif any(name in BLOCKS for name in entries):
+    elif any(name in BLOCK_FOLDERS for name in entries):
         layout = _in_experiment
     else:
         layout = _in_osf
@@ -248,7 +243,7 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
         regimes.setdefault(one.experiment, set()).add(one.regime)
     said = []
     for experiment in EXPERIMENTS:
-        sizes = [counts[experiment, int(block)] for block in BLOCKS]
+        sizes = [counts[experiment, block] for block in range(BLOCKS)]
         full = max(sizes)
         whole = experiment != "color_gray" or len(regimes.get(experiment, ())) == 2
         if whole and full < largest.get(experiment, 0) <= _HOLES * full:
@@ -266,7 +261,7 @@ _DEAD = "it is a link to a file that does not exist"
 
 def _in_osf(folder: Path) -> Iterator[Found]:
     for path in (folder / name for name in names_in(folder)):
-        if path.is_dir() and any(name in BLOCKS for name in names_in(path)):
+        if path.is_dir() and any(name in BLOCK_FOLDERS for name in names_in(path)):
             yield from _in_experiment(path)
         elif is_dead_link(path):
             yield path, _DEAD
@@ -276,7 +271,7 @@ def _in_osf(folder: Path) -> Iterator[Found]:
 
 def _in_experiment(folder: Path) -> Iterator[Found]:
     for path in (folder / name for name in names_in(folder)):
-        if path.is_dir() and path.name in BLOCKS:
+        if path.is_dir() and path.name in BLOCK_FOLDERS:
             for name in names_in(path):
                 yield _stimulus(path / name, int(path.name))
         elif path.is_dir() and path.name == TRAINING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.schema import Document
@@ -39,6 +39,8 @@ class Settings(Document):
         validation: split of ILSVRC's validation images; None without them.
         stimuli: SHA-256 of the human stimuli whose near-duplicates are left out; None without them.
     """
+
+    model_config = ConfigDict(allow_inf_nan=True)  # Refused by the rules, in the words of the options.
 
     images: str = "listed"
     val: float = 0.1

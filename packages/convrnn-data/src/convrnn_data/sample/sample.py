@@ -22,8 +22,9 @@ from convrnn_data.base.process_pool import available_cores, map_in_processes
 from convrnn_data.base.random_streams import Stream
 from convrnn_data.base.reading import require_posix
 from convrnn_data.categories import shipped_lists
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_data.sample.drawing import OBJECTS, draw
-from convrnn_data.sample.simulated_observers import BLOCKS, CURVES, simulate_observer
+from convrnn_data.sample.simulated_observers import CURVES, simulate_observer
 
 SYNSETS: dict[str, tuple[str, ...]] = {
     "airplane": ("n02690373",),
@@ -167,7 +168,7 @@ def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:
     pictures = []
     for number, (experiment, curves) in enumerate(CURVES.items()):
         levels = list(curves)
-        for block in range(len(BLOCKS)):
+        for block in range(BLOCKS):
             rng = np.random.default_rng([seed, Stream.STIMULUS_PICTURE, number, block])
             for i, (category, level) in enumerate(_balanced(rng, list(OBJECTS), levels, trials)):
                 name = f"{i}_{experiment}_{level}_{category}.JPEG"
@@ -256,7 +257,7 @@ def _write_answers(
     """Write one `jatos_results_simulated_*.txt` for each experiment."""
     total = observers * len(CURVES)
     for number, experiment in enumerate(CURVES):
-        blocks: list[list[tuple[str, str, str]]] = [[] for _ in BLOCKS]
+        blocks: list[list[tuple[str, str, str]]] = [[] for _ in range(BLOCKS)]
         for picture in stimuli:
             if picture.experiment == experiment and picture.category is not None:
                 path = Path(picture.path)

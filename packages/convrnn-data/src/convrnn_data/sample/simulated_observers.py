@@ -20,10 +20,8 @@ import numpy as np
 from numpy.random import Generator
 
 from convrnn_data.base.random_streams import Stream
-from convrnn_data.human.stimuli import GRACE
-
-BLOCKS = ((0, 500), (400, 900), (600, 1100), (800, 1300), (1000, 1500))
-"""Per response-time block: the number in its `sender`, and its beep in ms after the stimulus."""
+from convrnn_data.categories import CHANCE
+from convrnn_data.human.experiment import BEEPS, BLOCKS, GRACE
 
 MISSED = (0.60, 0.50, 0.33, 0.28, 0.23)
 """Per response-time block, the mean share of trials without a response, as in the real data."""
@@ -61,7 +59,6 @@ _CARE = 0.5
 _TIME_SD, _LATE_MISSES = 50, 0.05
 """SD of response times in ms; share of misses whose timer overran the end of the trial."""
 
-_GUESS = 1 / 16
 _ALIKE = (
     ("bear", "cat", "dog", "elephant", "bird"),
     ("airplane", "bicycle", "boat", "car", "truck"),
@@ -97,11 +94,11 @@ def simulate_observer(
     order = 1 if number % 2 == 0 else -1
     rows: list[Row] = [{"sender": "Welcome", "url": {"srid": observer_name(number)}, "duration": 4000}]
     rows += _tutorial(rng, stimuli[-1], order)
-    for block in range(len(BLOCKS))[::order]:
-        screen, beep = BLOCKS[block]
+    for block in range(BLOCKS)[::order]:
+        screen, beep = list(BEEPS.items())[block]
         if (experiment, block) == ("color_gray", 1 if order == 1 else 0) and number % 4 < 3:
             rows += [{"sender": sender, "duration": 1500} for sender in ("Break", "Instructions", "Ready")]
-        rows.append({"sender": f"Screen{screen}", "duration": 2000})
+        rows.append({"sender": screen, "duration": 2000})
         missed = _moved(MISSED[block], care, _CARE)
         for index in rng.permutation(len(stimuli[block])):
             name, level, category = stimuli[block][index]
@@ -119,7 +116,7 @@ def simulate_observer(
 def answered_accuracy(experiment: str, level: str, block: int) -> float:
     """Accuracy in percent of the answered trials, such that with the missed ones, at 1/16, it is that of `CURVES`."""
     missed = MISSED[block]
-    return (CURVES[experiment][level][block] - 100 * _GUESS * missed) / (1 - missed)
+    return (CURVES[experiment][level][block] - 100 * CHANCE * missed) / (1 - missed)
 
 
 def _tutorial(rng: Generator, stimuli: Sequence[tuple[str, str, str]], order: int) -> list[Row]:
@@ -144,8 +141,8 @@ def _difficulty(name: str, block: int, seed: int) -> float:
 
 def _chance(percent: float, shift: float) -> float:
     """Move an accuracy by `shift` logits, as far as it lies above guessing among 16."""
-    known = min(0.98, max(0.002, (percent / 100 - _GUESS) / (1 - _GUESS)))
-    return _GUESS + (1 - _GUESS) * _moved(known, shift, math.hypot(_ABILITY, _EASE, _DIFFICULTY))
+    known = min(0.98, max(0.002, (percent / 100 - CHANCE) / (1 - CHANCE)))
+    return CHANCE + (1 - CHANCE) * _moved(known, shift, math.hypot(_ABILITY, _EASE, _DIFFICULTY))
 
 
 def _moved(probability: float, shift: float, sd: float) -> float:

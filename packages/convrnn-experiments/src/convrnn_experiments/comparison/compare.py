@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convrnn_data.base.random_streams import Stream, generator
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison import agreement, exits
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES, ConditionObservers
 from convrnn_experiments.comparison.exits import Exits, Match, Trials
@@ -210,7 +211,7 @@ def _row(
         contrast=sides,
         network=sides.network_accuracies(curves[0], sides.blocks),
         human=sides.human_accuracies(curves[1]),
-        difference=[student(gaps.select([block])) for block in range(contrast.BLOCKS)],
+        difference=[student(gaps.select([block])) for block in range(BLOCKS)],
         network_categories=sides.network_accuracies(categories[0], sides.labels),
         human_categories=sides.human_accuracies(categories[1]),
         estimates=_estimates(part, sides, affine, fitted, seed),

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.observers.jatos import BEEPS
+from convrnn_data.human.experiment import BEEPS
 from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
 BEEP_TIMES = np.array(list(BEEPS.values()), dtype=float)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.options import Exits as Exits
-from convrnn_experiments.statistics.contrast import BLOCKS, observer_accuracies
+from convrnn_experiments.statistics.contrast import observer_accuracies
 from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
 _GRID = 0.25

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.statistics.contrast import BLOCKS
 from convrnn_experiments.statistics.intervals import Estimate, normal_interval, proportion_interval
 from convrnn_experiments.statistics.means import membership
 

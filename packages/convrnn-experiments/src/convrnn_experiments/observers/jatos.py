@@ -14,11 +14,9 @@ from typing import Any
 
 from convrnn_data.base.errors import one_line
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.human.experiment import BEEPS
 from convrnn_data.human.stimuli import parse_name
 from convrnn_experiments.observers.answer_files import AnswerText, Record, answer_texts, json_records
-
-BEEPS = {"Screen0": 500, "Screen400": 900, "Screen600": 1100, "Screen800": 1300, "Screen1000": 1500}
-"""`sender` of the row that starts a block -> beep of the block in ms; the position is the block number."""
 
 TUTORIAL = "ScreenCategorizationTutorial"
 RESPONSE = "Stimulus & Response"

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from convrnn_data.human.stimuli import GRACE
-from convrnn_experiments.observers.jatos import BEEPS
+from convrnn_data.human.experiment import BEEPS, GRACE
 
 _CELL = ["experiment", "level", "block"]
 

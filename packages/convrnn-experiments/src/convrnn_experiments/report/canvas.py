@@ -12,7 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-CHANCE = 100 / 16
+from convrnn_data import categories
+
+CHANCE = 100 * categories.CHANCE
+"""In percent."""
 NETWORKS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Palette of Okabe and Ito (2008), distinguishable with every common form of colour blindness."""
 HUMANS = "#000000"

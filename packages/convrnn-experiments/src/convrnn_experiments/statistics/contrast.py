@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.statistics import intervals, measures
 from convrnn_experiments.statistics.correlations import correlations
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
@@ -24,8 +25,6 @@ from convrnn_experiments.statistics.sampling_error import (
     residuals_within,
     strata,
 )
-
-BLOCKS = 5
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from convrnn_data.base.directories import files_below, is_dead_link
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_data.base.reading import names_in
 from convrnn_data.categories import LABELS, shipped_lists
-from convrnn_data.human.stimuli import BLOCKS, StimulusName
+from convrnn_data.human.experiment import BLOCKS
+from convrnn_data.human.stimuli import StimulusName
 from convrnn_data.imagenet.copying import Reader
 from convrnn_data.imagenet.plan import members_of
 from convrnn_data.imagenet.validation import find_validation
@@ -175,7 +176,7 @@ def plan(labels: np.ndarray, levels: Mapping[str, Sequence[str]], per_block: int
     planned = []
     for experiment, its in levels.items():
         rng = generator(seed, Stream.STIMULUS_PLAN, list(LEVELS).index(experiment))
-        counts = balanced_counts(len(BLOCKS), len(CATEGORIES), len(its), per_block, rng)
+        counts = balanced_counts(BLOCKS, len(CATEGORIES), len(its), per_block, rng)
         decks = [_Deck(np.flatnonzero(labels == label), rng) for label in range(len(CATEGORIES))]
         for block, table in enumerate(counts):
             trials = np.argwhere(table).repeat(table[table > 0], axis=0)[rng.permutation(per_block)]
