@@ -186,7 +186,7 @@ def test_a_worker_of_a_cluster_that_is_killed(name):
     script = (
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_engine import die\n"
+        "from test_jobs import die\n"
         "from convrnn_data.base import jobs as engine\n"
         "from convrnn_data.base.errors import ConvRNNError\n"
         "if __name__ == '__main__':\n"

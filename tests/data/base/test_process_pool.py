@@ -168,7 +168,7 @@ def test_a_worker_that_cannot_be_started(monkeypatch):
 SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
-from test_processes import double, wait_for_ever
+from test_process_pool import double, wait_for_ever
 from convrnn_data.base.process_pool import map_in_processes
 {body}
 """
