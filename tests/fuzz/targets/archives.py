@@ -104,7 +104,7 @@ def _imagenet(data: bytes, folder: Path) -> None:
     path = put(folder / (sources.OFFICIAL if outer else "n02690373.tar"), data)
     listing = sources.list_images(sources.find_source(path if outer else folder), shipped_lists().categories)
     made = plan.make_plan(listing, shipped_lists(), plan.Settings(images="all", val=0.5))
-    workspace.seal(plan.describe(made))
+    workspace.seal(plan.describe(made).model_dump(exclude_unset=True))
     _read_all(made)
 
 
