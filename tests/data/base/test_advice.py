@@ -155,11 +155,11 @@ def test_short_reads_are_continued(most, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "pread", lambda fd, size, offset: pread(fd, min(size, most), offset))
     monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, most)))
     with open(path, "rb") as file:
-        assert reading.pread(file.fileno(), 150, 20) == bytes(range(20, 170))
-        assert reading.pread(file.fileno(), 500, 190) == bytes(range(190, 200))
-        assert reading.pread(file.fileno(), 5, 500) == b""
-        assert reading.read(file.fileno(), 150) == bytes(range(150))
-        assert reading.read(file.fileno(), 500) == bytes(range(150, 200))
+        assert reading.pread_fully(file.fileno(), 150, 20) == bytes(range(20, 170))
+        assert reading.pread_fully(file.fileno(), 500, 190) == bytes(range(190, 200))
+        assert reading.pread_fully(file.fileno(), 5, 500) == b""
+        assert reading.read_fully(file.fileno(), 150) == bytes(range(150))
+        assert reading.read_fully(file.fileno(), 500) == bytes(range(150, 200))
 
 
 @pytest.mark.parametrize(

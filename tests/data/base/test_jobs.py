@@ -139,14 +139,14 @@ def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(distributed.Client, "_run", run)
-    monkeypatch.setattr(jobs_module, "LOST", 0.5)
+    monkeypatch.setattr(jobs_module, "WORKER_TIMEOUT", 0.5)
     with pytest.raises(ConvRNNError, match="a Dask worker does not answer"):
         list(jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address))
 
 
 def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(jobs_module, "LOST", 0.5)
+    monkeypatch.setattr(jobs_module, "WORKER_TIMEOUT", 0.5)
     for lose, message in (
         (lose_workers, "has lost all workers"),
         (lose_scheduler, "scheduler at .* no longer answers"),
@@ -158,7 +158,7 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
                 slowly, range(1000), 1000, engine="dask", address=cluster.scheduler_address
             )
             next(jobs)
-            # How long the client tries to connect once more; to connect first it has `jobs_module.WAIT`.
+            # How long the client tries to connect once more; to connect first it has `jobs_module.CONNECT_TIMEOUT`.
             distributed.default_client()._timeout = 1
             lose(cluster)
             with pytest.raises(ConvRNNError, match=message) as caught:

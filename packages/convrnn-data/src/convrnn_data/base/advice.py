@@ -1,4 +1,4 @@
-"""Advice that fits the cause of an error: by errno for the system's errors, by magic bytes for foreign formats."""
+"""Advice that fits the cause of an error: by errno for system errors, by magic bytes for unexpected formats."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 HEAD = 4096
-"""Bytes of a file that `kind_of` needs."""
+"""Number of bytes that `kind_of` needs."""
 
 AnyPath = str | os.PathLike[str]
 
@@ -17,9 +17,8 @@ class Kind(NamedTuple):
 
     Attributes:
         name: one word, such as `gzip`.
-        words: the format as a message names it, with its article.
-        way_out: what to do with a file of that format where another format is needed; a sentence without its period,
-            `FILE` stands for the file's name.
+        words: the format as messages name it, with an article.
+        way_out: advice if another format is required; a sentence without the period, `FILE` stands for the file name.
     """
 
     name: str
@@ -27,7 +26,7 @@ class Kind(NamedTuple):
     way_out: str
 
     def __str__(self) -> str:
-        """The format as a message names it."""
+        """Return the format as messages name it."""
         return self.words
 
 
@@ -92,13 +91,13 @@ _TEXT = re.compile(rb"[\x09\x0a\x0d\x20-\x7e\x80-\xff]+")
 
 
 def kind_of(head: bytes) -> Kind | None:
-    """Name the format that a file's first bytes show.
+    """Detect the format of a file by magic bytes.
 
     Args:
         head: the first `HEAD` bytes, or all of a shorter file.
 
     Returns:
-        The format; None where the bytes are no known format's.
+        The format; None if it is unknown.
     """
     if not head:
         return _EMPTY
@@ -121,7 +120,7 @@ _PICKLED = Kind(
 
 
 def _zip(head: bytes) -> Kind:
-    """Tell the formats that are zip archives inside by the name of the first member."""
+    """Distinguish formats based on zip by the name of the first member."""
     length = int.from_bytes(head[26:28], "little")
     first = head[30 : 30 + length]
     if first.endswith(b".npy"):
@@ -147,9 +146,9 @@ def _text(head: bytes) -> Kind | None:
 
 
 def kind_of_file(path: AnyPath) -> Kind | None:
-    """Name a file's format by its first bytes; None where the format is unknown or the file cannot be read."""
+    """Detect the format of a file; None if the format is unknown or the file cannot be read."""
     try:
-        if not os.path.isfile(path):  # A pipe would wait for its writer.
+        if not os.path.isfile(path):  # Opening a pipe would block until a writer appears.
             return None
         with open(path, "rb") as file:
             return kind_of(file.read(HEAD))
@@ -158,13 +157,13 @@ def kind_of_file(path: AnyPath) -> Kind | None:
 
 
 def not_a(wanted: str, path: AnyPath, kind: Kind | None, otherwise: str) -> str:
-    """Say that a file has another format than the wanted one, and the way out.
+    """Return a message that a file does not have the required format, with advice.
 
     Args:
-        wanted: the format that is needed, with its article, such as "a tar archive".
+        wanted: the required format with an article, such as "a tar archive".
         path: the file.
         kind: the file's format, from `kind_of`.
-        otherwise: the way out where the format is unknown; a sentence without its period.
+        otherwise: advice if the format is unknown; a sentence without the period.
     """
     if kind is None:
         return f"{path} is not {wanted}. {otherwise}"
@@ -174,13 +173,13 @@ def not_a(wanted: str, path: AnyPath, kind: Kind | None, otherwise: str) -> str:
 def describe(
     error: OSError, path: AnyPath | None = None, otherwise: str = "", *, writing: bool = False
 ) -> str:
-    """Return the system's message and the way out, such as "No space left on device. Make room".
+    """Return the system's message and advice, such as "No space left on device. Make room".
 
     Args:
         error: the error.
-        path: the file; taken from the error where None.
-        otherwise: the way out where the error's cause does not decide it; a sentence without its period.
-        writing: whether the file was to be written.
+        path: the file; taken from the error if None.
+        otherwise: advice if the cause of the error does not determine it; a sentence without the period.
+        writing: whether the failed operation was a write.
     """
     what = error.strerror or str(error) or type(error).__name__
     way = way_out(error, path, otherwise, writing=writing)
@@ -190,22 +189,22 @@ def describe(
 def way_out(
     error: OSError, path: AnyPath | None = None, otherwise: str = "", *, writing: bool = False
 ) -> str:
-    """Say what helps against an error of the system.
+    """Return advice against a system error.
 
     Args:
         error: the error.
-        path: the file; taken from the error where None.
-        otherwise: the way out where the error's cause does not decide it.
-        writing: whether the file was to be written.
+        path: the file; taken from the error if None.
+        otherwise: advice if the errno does not determine it.
+        writing: whether the failed operation was a write.
 
     Returns:
-        A sentence without its period; `otherwise` where the errno has no advice of its own.
+        A sentence without the period.
     """
     if path is None and isinstance(error.filename, str | bytes):
         path = os.fsdecode(error.filename)
-    made, name = _WAYS.get(error.errno or 0), "" if path is None else os.fspath(path)
-    if made is not None and (said := made(name, writing)):
-        return said
+    advise, name = _WAYS.get(error.errno or 0), "" if path is None else os.fspath(path)
+    if advise is not None and (text := advise(name, writing)):
+        return text
     return otherwise or (_nearest(name) if error.errno == errno.ENOENT else "")
 
 
@@ -225,7 +224,7 @@ def _target(path: str) -> str:
 
 
 def _nearest(path: str) -> str:
-    """Name the nearest folder above a path that exists, where the path's own folder does not."""
+    """Name the nearest existing ancestor if the parent folder of a path does not exist."""
     folder = parent = os.path.dirname(os.path.abspath(path)) if path else ""
     while folder and not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
@@ -294,4 +293,4 @@ _WAYS: dict[int, Callable[[str, bool], str]] = {
         "Another program is using the file: end the program, and run the same command again"
     ),
 }
-"""errno -> what makes the way out, of a path and of whether it was to be written."""
+"""errno -> function that returns advice, given a path and whether the failed operation was a write."""

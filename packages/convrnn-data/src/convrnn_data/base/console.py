@@ -1,4 +1,4 @@
-"""What every command shares: exit codes, one-line errors, progress on a terminal."""
+"""Common parts of the commands: exit codes, one-line errors, progress."""
 
 import contextlib
 import signal
@@ -12,39 +12,45 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.printing import finish_printing, make_printing_safe
 from convrnn_data.base.reading import require_current_folder, require_posix
 
-# typer and rich are imported where they are used: workers import this module too, and start sooner without them.
+# typer and rich are imported lazily, so that workers, which import this module too, start faster.
 if TYPE_CHECKING:
     import typer
 
 Report = Callable[[str, int, int], None]
-"""Called as `report(what, done, total)` by functions that may take longer than two seconds."""
+"""Progress callback, called as `report(what, done, total)` by functions that may take longer than two seconds."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """The report that says nothing; the default of every library function."""
+    """Report nothing; the default of all library functions."""
 
 
-GOING_ON = "run the same command again; prepare resumes where it stopped"
+RESUME_HINT = "run the same command again; prepare resumes where it stopped"
 
 
 def run(
     app: "typer.Typer",
     name: str,
     errors: tuple[type[Exception], ...] = (ConvRNNError,),
-    going_on: str = GOING_ON,
+    resume_hint: str = RESUME_HINT,
 ) -> NoReturn:
-    """Run a command-line app and exit; `going_on` is said after an interruption.
+    """Run a command-line app and exit with its code.
 
-    The codes: 0 done, 1 an error of `errors`, 2 wrong usage, 130 interrupted (SIGINT), 143 ended (SIGTERM). Output that
-    cannot be printed changes none of them.
+    The codes are 0 (success), 1 (an error of `errors`), 2 (wrong usage), 130 (SIGINT) and 143 (SIGTERM). Output that
+    cannot be printed does not change the code.
+
+    Args:
+        app: the app.
+        name: name of the command, for messages.
+        errors: exceptions to print as one line.
+        resume_hint: printed after an interruption.
     """
     make_printing_safe()
-    code = _run(app, name, errors, going_on)
+    code = _run(app, name, errors, resume_hint)
     finish_printing()
     sys.exit(code)
 
 
-def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], going_on: str) -> int:
+def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], resume_hint: str) -> int:
     import typer
     from typer.exceptions import TyperException
 
@@ -52,9 +58,9 @@ def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], goi
         require_posix(name)
         require_current_folder()
     except ConvRNNError as error:
-        _say(name, str(error))
+        _echo_error(name, str(error))
         return 1
-    came = _interrupted_by()
+    received = _handle_signals()
     try:
         code = app(prog_name=name, standalone_mode=False)
     except TyperException as error:
@@ -63,41 +69,41 @@ def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], goi
         else:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else name
-            _say(name, f"{error.format_message()} (see `{command} --help`)")
+            _echo_error(name, f"{error.format_message()} (see `{command} --help`)")
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:
-        if came:  # Some libraries turn an interruption that falls into them into an error of their own.
+        if received:  # Some libraries convert KeyboardInterrupt into their own exceptions.
             code = 130
         elif isinstance(error, errors):
-            _say(name, str(error))
+            _echo_error(name, str(error))
             code = 1
         else:
             raise
     signal.setitimer(signal.ITIMER_REAL, 0)
-    ended = signal.SIGTERM in came
+    ended = signal.SIGTERM in received
     if code == 130:
-        _say(name, f"{'ended' if ended else 'interrupted'}; {going_on}")
+        _echo_error(name, f"{'ended' if ended else 'interrupted'}; {resume_hint}")
     return 143 if ended and code == 130 else code or 0
 
 
-def _interrupted_by() -> list[int]:
-    """Let SIGTERM, by which clusters end what has used its time, be cleaned up after as Ctrl-C is.
+def _handle_signals() -> list[int]:
+    """Convert SIGTERM, which clusters send when the time limit is reached, into KeyboardInterrupt, as for Ctrl-C.
 
-    An interruption that falls into a callback, such as one of the garbage collector, is swallowed by Python itself:
-    it comes again a moment later.
+    Python swallows an exception raised in a callback, for example of the garbage collector. A timer therefore raises
+    KeyboardInterrupt again.
 
     Returns:
-        The signals that have come; empty until one has.
+        The signals received, empty at first.
     """
-    came: list[int] = []
-    tell = sys.unraisablehook
+    received: list[int] = []
+    default_hook = sys.unraisablehook
 
     def interrupt(number: int, frame: object) -> None:
-        # A second SIGTERM ends at once; a second Ctrl-C interrupts the cleaning up.
+        # A second SIGTERM ends the process at once; a second Ctrl-C interrupts the cleanup.
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        came.append(number)
+        received.append(number)
         # Cython's destructors report through it that the interruption cut the construction of their object short.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
@@ -106,25 +112,25 @@ def _interrupted_by() -> list[int]:
         raise KeyboardInterrupt
 
     def swallowed(what: "sys.UnraisableHookArgs") -> None:
-        if not came:
-            tell(what)
+        if not received:
+            default_hook(what)
         elif issubclass(what.exc_type, KeyboardInterrupt):
             signal.signal(signal.SIGALRM, again)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
-    with contextlib.suppress(ValueError):  # not the main thread, which alone may ask for signals
+    with contextlib.suppress(ValueError):  # Only the main thread may set signal handlers.
         signal.signal(signal.SIGTERM, interrupt)
         signal.signal(signal.SIGINT, interrupt)
         sys.unraisablehook = swallowed
-    return came
+    return received
 
 
-def _say(name: str, message: str) -> None:
+def _echo_error(name: str, message: str) -> None:
     print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
 
 
 def plain_lines(pause: float = 10.0, clock: Callable[[], float] = time.monotonic) -> Report:
-    """A `Report` for logs: a line on stderr at most every `pause` seconds, so that short work says nothing."""
+    """Return a `Report` for logs: at most one line on stderr every `pause` seconds, none for short tasks."""
     last = clock()
 
     def report(what: str, done: int, total: int) -> None:
@@ -138,7 +144,7 @@ def plain_lines(pause: float = 10.0, clock: Callable[[], float] = time.monotonic
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """A `Report` for stderr: on a terminal one bar per `what`, elsewhere a plain line every ten seconds."""
+    """Provide a `Report` for stderr: a bar per `what` on a terminal, otherwise a plain line every ten seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""Files at any depth of a folder, by one rule: hidden names are left out, links are followed, errors are raised."""
+"""Recursive file listings that skip hidden names, follow links and raise errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +9,14 @@ from convrnn_data.base.reading import names_in
 
 
 def files_below(folder: Path, otherwise: str = "") -> Iterator[Path]:
-    """List the files below a folder in the order of their names; a folder that several links lead to comes once.
+    """List the files below a folder in the order of their names; a folder with several links to it is listed once.
 
     Args:
-        folder: where to begin.
-        otherwise: the way out of an error whose cause does not decide it.
+        folder: the root.
+        otherwise: advice if the cause of an error does not determine it.
 
     Yields:
-        Paths of files, and of links that lead nowhere.
+        Paths of files and of dead links.
 
     Raises:
         ConvRNNError: a folder cannot be listed.
@@ -33,7 +33,7 @@ def _below(folder: Path, otherwise: str, listed: set[Path]) -> Iterator[Path]:
     for path in (folder / name for name in names_in(folder, otherwise)):
         try:
             is_folder = path.is_dir()
-        except OSError as error:  # a folder may be listed without letting anybody look at what it lists
+        except OSError as error:  # A folder may be readable without being searchable.
             raise ConvRNNError(f"cannot list {folder}: {advice.describe(error, path, otherwise)}") from error
         if is_folder:
             folders.append(path)
@@ -44,5 +44,5 @@ def _below(folder: Path, otherwise: str, listed: set[Path]) -> Iterator[Path]:
 
 
 def is_dead_link(path: Path) -> bool:
-    """Tell whether a path is a link that leads nowhere."""
+    """Return whether a path is a link to a file that does not exist."""
     return path.is_symlink() and not path.exists()

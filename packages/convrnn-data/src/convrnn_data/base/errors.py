@@ -1,22 +1,22 @@
-"""The errors that a user can mend."""
+"""Errors that a user can fix."""
 
 LONGEST = 10_000
-"""Letters of a message; what is quoted in it may be of any length."""
+"""Maximum length of a message; quoted values may be of any length."""
 
 
 class ConvRNNError(Exception):
-    """Something is wrong with what was given: the message names it, the rule and the way out.
+    """Error in the input or the environment: the message names the subject, the rule and the way out.
 
-    Commands print it as one line and exit with 1; anything else is a bug and keeps its traceback.
+    Commands print the message as one line and exit with 1. Any other exception is a bug and shows a traceback.
     """
 
     def __str__(self) -> str:
-        """The message, in one line whatever names and values it quotes."""
+        """Return the message as one line, whatever names and values it quotes."""
         return one_line(super().__str__())
 
 
 def one_line(text: str) -> str:
-    """Text with line ends, control characters and halves of letters escaped, and cut where it is very long."""
+    """Escape line breaks, control characters and lone surrogates, and truncate very long text."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST - 1]}…"
     if text.isprintable():

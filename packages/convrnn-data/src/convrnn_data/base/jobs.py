@@ -1,4 +1,4 @@
-"""Independent jobs in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
+"""Execution of independent jobs: in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
 
 import contextlib
 import importlib.util
@@ -22,18 +22,18 @@ ENGINES = ("local", "ray", "dask")
 _PACKAGES = {"ray": "ray", "dask": "distributed"}
 
 WAVE = 4
-"""Jobs per worker that Ray is given at once."""
-WAIT = 20
-"""Seconds in which a Dask cluster has to answer, and to have a worker."""
-LOST = 60
-"""Seconds that a Dask cluster may be without workers while there are jobs."""
+"""Jobs per worker that are submitted to Ray at once."""
+CONNECT_TIMEOUT = 20
+"""Seconds within which a Dask cluster must answer and have a worker."""
+WORKER_TIMEOUT = 60
+"""Seconds that a Dask cluster may be without workers while jobs are pending."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
 def check_engine(engine: str, workers: int | None, address: str | None = None) -> None:
-    """Refuse, before anything is done, an engine that is unknown or not installed, or that has no use for an address.
+    """Fail early if an engine is unknown or not installed, or does not take an address.
 
     Raises:
         ConvRNNError: with the way out.
@@ -56,10 +56,13 @@ def check_engine(engine: str, workers: int | None, address: str | None = None) -
 
 
 def parse_task(task: str | None) -> tuple[int, int] | None:
-    """`--task I/N` as (I, N): the I-th of N parts, such as the tasks of an array; None where none was named.
+    """Parse `--task I/N`, the I-th of N parts, such as the tasks of a job array.
+
+    Returns:
+        (I, N); None if `task` is None.
 
     Raises:
-        ConvRNNError: it says something else.
+        ConvRNNError: `task` has another form.
     """
     if task is None:
         return None
@@ -78,18 +81,18 @@ def run_jobs(
     workers: int | None = None,
     address: str | None = None,
 ) -> Generator[Result, None, None]:
-    """Do every job somewhere and yield the results as they come, in any order.
+    """Run every job and yield the results in order of completion.
 
     Args:
-        function: importable on every worker; it and the jobs are sent there.
-        jobs: taken a few at a time, so that they may be made as they are needed.
-        total: how many jobs there are; no more local processes are started than that.
-        engine: "local" for processes of this machine, or "ray", "dask".
-        workers: how many at once; by default a core each, or all that the cluster has.
-        address: of a Ray or Dask cluster; else RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, else one on this machine.
+        function: must be importable on every worker.
+        jobs: consumed a few at a time, so that they can be generated lazily.
+        total: number of jobs, which limits the number of local processes.
+        engine: "local" for processes of this machine, "ray" or "dask".
+        workers: number of concurrent jobs; one per core by default, or all of the cluster.
+        address: of a Ray or Dask cluster; by default RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, or a local cluster.
 
     Raises:
-        ConvRNNError: no cluster answers, a worker of Dask's has another version, or one ended before its job did.
+        ConvRNNError: no cluster answers, a Dask worker has another version, or a worker died.
     """
     if engine == "local":
         workers = max(1, min(workers or available_cores(), total))
@@ -97,12 +100,12 @@ def run_jobs(
             yield from map(function, jobs)
             return
     if engine == "dask":
-        with _silent_client(), _dask(workers, address) as client, _losses_said(engine):
+        with _dask_logging_off(), _dask(workers, address) as client, _lost_workers_reported(engine):
             _require_package(client, function.__module__.partition(".")[0].replace("_", "-"))
             yield from _by_dask(client, function, jobs, workers if address else None)
         return
     if engine == "ray":
-        with _ray(workers, address), _losses_said(engine):
+        with _ray(workers, address), _lost_workers_reported(engine):
             yield from _by_ray(function, jobs, workers)
         return
     assert workers is not None
@@ -110,11 +113,11 @@ def run_jobs(
 
 
 @contextlib.contextmanager
-def _losses_said(engine: str) -> Iterator[None]:
-    """Turn the end of a worker, which every engine says in its own way, into one clear error."""
+def _lost_workers_reported(engine: str) -> Iterator[None]:
+    """Convert the errors with which each engine reports a lost worker into ConvRNNError."""
     try:
         yield
-    except _losses(engine) as error:
+    except _lost_worker_errors(engine) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ConvRNNError(
             f"a worker of --engine {engine} ended before it finished its job ({reason}). Finished files are kept, so "
@@ -122,7 +125,7 @@ def _losses_said(engine: str) -> Iterator[None]:
         ) from error
 
 
-def _losses(engine: str) -> tuple[type[BaseException], ...]:
+def _lost_worker_errors(engine: str) -> tuple[type[BaseException], ...]:
     if engine == "ray":
         from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
@@ -133,7 +136,7 @@ def _losses(engine: str) -> tuple[type[BaseException], ...]:
 
 
 def _by_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None) -> Iterator[Result]:
-    """A few jobs per worker at a time: joblib's Ray backend returns results only once it has all of them."""
+    """Submit a few jobs per worker at a time, since joblib's Ray backend returns all results at once."""
     import joblib
 
     calls = (joblib.delayed(function)(job) for job in jobs)
@@ -146,7 +149,7 @@ def _by_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
 
 @contextlib.contextmanager
 def _ray(workers: int | None, address: str | None) -> Iterator[None]:
-    # Else Ray writes of it to the standard output, which is the command's own.
+    # Otherwise Ray reports lost workers on standard output, which belongs to the command.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "worker died or was killed")
     import ray
     from ray.util.joblib import register_ray
@@ -157,7 +160,7 @@ def _ray(workers: int | None, address: str | None) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS")
     try:
-        _knock(address)
+        _require_listener(address)
         local: dict[str, Any] = {"include_dashboard": False, "num_cpus": workers or available_cores()}
         ray.init(
             address=address, log_to_driver=False, logging_level=logging.ERROR, **({} if address else local)
@@ -174,53 +177,54 @@ def _ray(workers: int | None, address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def _knock(address: str | None) -> None:
-    """See that something listens: Ray itself goes on trying for minutes."""
+def _require_listener(address: str | None) -> None:
+    """Fail early if nothing listens at an address: Ray itself would retry for minutes."""
     match = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address or "")
     if match:
         socket.create_connection((match[1], int(match[2])), timeout=10).close()
 
 
 def _require_package(client: Any, package: str) -> None:
-    """See that every worker has a package as this process has it: where it cannot read a job, Dask tries for ever.
+    """Check that every worker has the same version of a package: Dask would retry unreadable jobs forever.
 
     Raises:
         ConvRNNError: a worker lacks it, or has another version.
     """
     try:
         own = version(package)
-    except PackageNotFoundError:  # a function of somebody else's
+    except PackageNotFoundError:  # The function is not part of an installed package.
         return
-    for worker, found in _versions(client, package).items():
-        if found != own:
-            has = f"has {package} {found}" if isinstance(found, str) else f"lacks {package}"
+    for worker, other in _versions(client, package).items():
+        if other != own:
+            has = f"has {package} {other}" if isinstance(other, str) else f"lacks {package}"
             raise ConvRNNError(
                 f"the Dask worker {worker} {has}: every worker must have version {own}. Install {package} {own} on it"
             )
 
 
 def _versions(client: Any, package: str) -> dict[str, Any]:
-    """The package's version on each worker, or the error there, by the worker's address."""
+    """Return worker address -> version of the package, or the error raised there."""
     try:
-        # `client.run` itself would wait for ever for a worker that is there and does not answer.
-        return client.sync(client._run, version, package, on_error="return", callback_timeout=LOST)
+        # `client.run` itself would wait forever for a worker that does not answer.
+        return client.sync(client._run, version, package, on_error="return", callback_timeout=WORKER_TIMEOUT)
     except TimeoutError as error:
         raise ConvRNNError(
-            f"a Dask worker does not answer: every worker must answer within {LOST} s. Restart the cluster's workers"
+            f"a Dask worker does not answer: every worker must answer within {WORKER_TIMEOUT} s. Restart "
+            "the cluster's workers"
         ) from error
 
 
 def _by_dask(
     client: Any, function: Callable[[Job], Result], jobs: Iterable[Job], most: int | None
 ) -> Iterator[Result]:
-    """A few jobs per worker at a time, or `most` in all; joblib's own backend waits for ever where a worker dies."""
+    """Submit a few jobs per worker at a time, `most` at most; joblib's Dask backend would hang if a worker died."""
     jobs = iter(jobs)
     pending: list[Any] = []
     try:
         while True:
             allowed = most or 2 * max(1, sum(_threads(client).values()))
             free = max(0, allowed - len(pending))
-            # Not pure: a job that was done before is done again where its file is gone.
+            # Not pure: a repeated job must run again, since its file may have been removed.
             pending += [client.submit(function, job, pure=False) for job in itertools.islice(jobs, free)]
             if not pending:
                 return
@@ -228,43 +232,43 @@ def _by_dask(
             pending.remove(future)
             yield result
     finally:
-        with contextlib.suppress(OSError, CancelledError):  # the scheduler is gone
+        with contextlib.suppress(OSError, CancelledError):  # The scheduler has exited.
             client.cancel(pending)
 
 
 def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
-    """Wait for any of Dask's futures, and return it with its result; as long as the cluster has workers.
+    """Return the first finished future and its result.
 
     Raises:
-        ConvRNNError: it has had none for `LOST` seconds.
+        ConvRNNError: the cluster has had no workers for `WORKER_TIMEOUT` seconds.
     """
     from distributed import wait
 
     since = None
     while True:
         try:
-            done = wait(pending, timeout=LOST / 10, return_when="FIRST_COMPLETED").done
+            done = wait(pending, timeout=WORKER_TIMEOUT / 10, return_when="FIRST_COMPLETED").done
             future = next(future for future in pending if future in done)
-            # A result that is lost with its worker is waited for once more.
-            return future, future.result(timeout=LOST / 10)
+            # A result lost together with a worker is computed again, so wait for it again.
+            return future, future.result(timeout=WORKER_TIMEOUT / 10)
         except TimeoutError:
             if any(future.status == "error" for future in pending):
-                raise  # of the job
+                raise  # The job itself raised TimeoutError.
         except CancelledError as error:
             raise _no_scheduler(client) from error
         if _threads(client):
             since = None
         elif since is None:
             since = time.monotonic()
-        elif time.monotonic() - since > LOST:
+        elif time.monotonic() - since > WORKER_TIMEOUT:
             raise ConvRNNError(
-                f"the Dask cluster has lost all workers: none has joined within {LOST} s. Finished files are kept. "
-                "Start workers, and run the same command again to resume"
+                f"the Dask cluster has lost all workers: none has joined within {WORKER_TIMEOUT} s. Finished files are "
+                "kept. Start workers, and run the same command again to resume"
             )
 
 
 def _threads(client: Any) -> dict[str, int]:
-    """The threads of each of Dask's workers, by its address."""
+    """Return worker address -> number of threads."""
     try:
         return dict(client.nthreads())
     except (OSError, CancelledError) as error:
@@ -279,9 +283,9 @@ def _no_scheduler(client: Any) -> ConvRNNError:
 
 
 @contextlib.contextmanager
-def _silent_client() -> Iterator[None]:
-    """Keep Dask from logging the traceback of a connection that is lost, which is an error of ours."""
-    import distributed  # noqa: F401 - sets the levels of its loggers
+def _dask_logging_off() -> Iterator[None]:
+    """Suppress the traceback that Dask logs for a lost connection, which is reported as ConvRNNError."""
+    import distributed  # noqa: F401 - configures the loggers
 
     logger = logging.getLogger("distributed.client")
     level = logger.level
@@ -307,14 +311,14 @@ def _dask(workers: int | None, address: str | None) -> Iterator[Any]:
             yield client
         return
     try:
-        client = Client(address, timeout=WAIT)
+        client = Client(address, timeout=CONNECT_TIMEOUT)
     except (OSError, ValueError) as error:
         raise ConvRNNError(
             f"no Dask scheduler answers at {address}: {error}. Start the scheduler, or correct --address"
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=WAIT)
+            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
         except TimeoutError as error:
             raise ConvRNNError(
                 f"the Dask scheduler at {address} has no workers. Start one with `dask worker {address}`"

@@ -1,4 +1,4 @@
-"""One run at a time in a folder."""
+"""Lock files: one run at a time may write into a folder."""
 
 import contextlib
 import errno
@@ -16,21 +16,21 @@ LOCK = ".lock"
 
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 _HELD = (errno.EAGAIN, errno.EACCES)
-"""Error numbers of a lock that another process holds, and of some disks that have no locks."""
+"""Error numbers of a lock held by another process, and of some file systems without locks."""
 _LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold a folder while something is written into it.
+    """Hold the lock of a folder.
 
-    The system lets go of the lock when the process ends, however it ends, so a killed run blocks nothing. On a disk
-    without locks a warning is logged and nothing is held: files appear whole, by a rename, so that two runs there cost
-    time, and at worst one fails for want of a temporary file that the other removed.
+    The system releases the lock when the process ends, so a killed run blocks nothing. On a file system without locks
+    a warning is logged instead. Two runs are still safe there, since files are renamed into place: they waste time,
+    and at worst one fails because the other removed its temporary file.
 
     Args:
-        folder: it exists.
-        shared: let others that also ask for a shared lock in, as the tasks of one array do.
+        folder: an existing folder.
+        shared: whether to admit other holders of a shared lock, such as the tasks of one job array.
 
     Raises:
         ConvRNNError: another run holds the folder.
@@ -43,7 +43,7 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        # The last one out removes the file: whoever gets it exclusively is alone.
+        # The last holder removes the file: an exclusive lock succeeds only without other holders.
         with contextlib.suppress(OSError):
             if file is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +53,7 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 def _acquire(path: Path, kind: int) -> int | None:
-    """Return a descriptor that holds the lock; None where the disk has no locks."""
+    """Return a descriptor that holds the lock; None if the file system has no locks."""
     import fcntl
 
     while True:
@@ -85,13 +85,13 @@ def _acquire(path: Path, kind: int) -> int | None:
                 error.strerror,
             )
             return None
-        if _is_still(file, path):
+        if _is_current(file, path):
             return file
         os.close(file)
 
 
 def _locks_work(folder: Path) -> bool:
-    """Tell a lock that a run holds from a disk where no lock can be had, by a file that nobody else has."""
+    """Return whether a new file can be locked, which fails on a file system without locks."""
     import fcntl
 
     try:
@@ -102,8 +102,8 @@ def _locks_work(folder: Path) -> bool:
     return True
 
 
-def _is_still(file: int, path: Path) -> bool:
-    """Whether `path` is the file that was locked, and not one made after another run removed it."""
+def _is_current(file: int, path: Path) -> bool:
+    """Return whether `path` is still the locked file, not a new one created after another run removed it."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Local worker processes: one pool per call, which never outlives the call or the process that made it."""
+"""Local worker processes: one pool per call, which outlives neither the call nor the parent process."""
 
 import contextlib
 import itertools
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from convrnn_data.base.errors import ConvRNNError
 
 SUBMITTED = 2
-"""Jobs per worker that are submitted ahead, so that the memory in use does not grow with the number of jobs."""
+"""Jobs submitted ahead per worker; limited so that memory does not grow with the number of jobs."""
 EXIT_TIMEOUT = 5.0
 """Seconds that idle workers have to exit before they are killed."""
 KILL_TIMEOUT = 10.0
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 
 def available_cores() -> int:
-    """Number of processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -70,7 +70,7 @@ def map_in_processes(
     except BrokenProcessPool as error:
         lost, cause = error, _cause(error, context.started)
     finally:
-        _end(executor, context.started, kill=not finished)
+        _shut_down(executor, context.started, kill=not finished)
     if lost is not None:
         # A signal to the whole process group may reach a worker before it reaches this process.
         time.sleep(0.1)
@@ -100,7 +100,7 @@ def _results(
 
 
 class _Worker(SpawnProcess):
-    """A process that starts deaf to Ctrl-C, and without the module that the parent runs as its script."""
+    """Process that starts with SIGINT blocked and without importing the parent's script."""
 
     threads: int
     keep_main: bool
@@ -115,7 +115,7 @@ class _Worker(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    """Keeps the processes that it makes, because an executor has no public way to kill its own."""
+    """Context that records its processes, because an executor has no public way to kill them."""
 
     def __init__(self, workers: int, *, keep_main: bool) -> None:
         self._threads = max(1, available_cores() // workers)
@@ -123,7 +123,7 @@ class _Context(SpawnContext):
         self.started: list[_Worker] = []
 
     def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # type: ignore[override]
-        """Make a worker that is not started yet."""
+        """Create a worker without starting it."""
         worker = _Worker(*args, **kwargs)
         worker.threads, worker.keep_main = self._threads, self._keep_main
         self.started.append(worker)
@@ -132,10 +132,10 @@ class _Context(SpawnContext):
 
 def _executor(workers: int, context: _Context) -> ProcessPoolExecutor:
     try:
-        # First, because starting it unblocks the signals that are blocked while a worker starts.
+        # Start it first, because its start unblocks the signals that are blocked while a worker starts.
         resource_tracker.ensure_running()
         return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
-    except (OSError, NotImplementedError, ImportError) as error:  # no semaphores, or no /dev/shm
+    except (OSError, NotImplementedError, ImportError) as error:  # The system lacks semaphores or /dev/shm.
         raise ConvRNNError(
             f"cannot start local worker processes: the system refused a queue ({error}). Use --workers 1"
         ) from error
@@ -153,7 +153,7 @@ def _submit(executor: ProcessPoolExecutor, function: Callable[[Job], Result], jo
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C, which a terminal sends to the whole group, in processes started within; the parent ends them."""
+    """Block SIGINT in processes started within: a terminal sends it to the whole group, but the parent ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -163,7 +163,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _threads_limited(threads: int) -> Iterator[None]:
-    """Let the libraries in processes started within share the cores, where the user has set no number of threads."""
+    """Limit library threads in processes started within, unless the user has set a number of threads."""
     added = {name: str(threads) for name in _THREAD_LIMITS if name not in os.environ}
     os.environ.update(added)
     try:
@@ -175,7 +175,7 @@ def _threads_limited(threads: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _main_hidden() -> Iterator[None]:
-    """Keep processes started within from importing the script: an unguarded one would start workers of its own."""
+    """Prevent processes started within from importing the script: an unguarded script would start more workers."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
@@ -185,7 +185,7 @@ def _main_hidden() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Run in each worker: exit when the parent is gone, which the executor's queues do not show."""
+    """Make a worker exit when the parent dies, which the executor's queues do not reveal."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -196,33 +196,33 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _end(executor: ProcessPoolExecutor, started: list[_Worker], *, kill: bool) -> None:
-    """End every worker and the executor's thread within a bounded time."""
+def _shut_down(executor: ProcessPoolExecutor, started: list[_Worker], *, kill: bool) -> None:
+    """Stop every worker and the executor's thread within a bounded time."""
     manager = getattr(executor, "_executor_manager_thread", None)
     if not kill:
         executor.shutdown(wait=False)
-        _gone(started, EXIT_TIMEOUT)
+        _wait_for_exit(started, EXIT_TIMEOUT)
     for worker in started:
-        # ValueError and AttributeError: it was interrupted while it started, and ends by itself.
+        # ValueError and AttributeError: the start was interrupted, and the worker exits by itself.
         with contextlib.suppress(AttributeError, ValueError, OSError):
             worker.kill()
-    _gone(started, KILL_TIMEOUT)
+    _wait_for_exit(started, KILL_TIMEOUT)
     executor.shutdown(wait=False, cancel_futures=True)
     if manager is None:
         return
     manager.join(KILL_TIMEOUT)
     if manager.is_alive():
-        # CPython before 3.11.5 waits for ever to write a job to workers that are dead (gh-94777).
+        # CPython before 3.11.5 hangs while writing a job to dead workers (gh-94777).
         with contextlib.suppress(AttributeError, OSError):
             executor._call_queue._reader.close()  # type: ignore[attr-defined]
 
 
-def _gone(started: list[_Worker], seconds: float) -> None:
-    """Wait until every worker has ended, or so many seconds."""
+def _wait_for_exit(started: list[_Worker], seconds: float) -> None:
+    """Wait until every worker has exited, at most `seconds`."""
     end = time.monotonic() + seconds
     sentinels = []
     for worker in started:
-        with contextlib.suppress(ValueError, AttributeError):  # not started
+        with contextlib.suppress(ValueError, AttributeError):  # The worker was not started.
             sentinels.append(worker.sentinel)
     while sentinels and (left := end - time.monotonic()) > 0:
         ended = connection.wait(sentinels, left)
@@ -230,7 +230,7 @@ def _gone(started: list[_Worker], seconds: float) -> None:
 
 
 def _cause(error: BrokenProcessPool, started: list[_Worker]) -> str:
-    """Why the pool broke: the error that broke it, or how the first worker ended."""
+    """Describe why the pool broke: the error that broke it, or how the first worker ended."""
     if error.__cause__ is not None:
         return str(error.__cause__).strip(" \n'").splitlines()[-1]
     code = _first_exit_code(started)
@@ -240,11 +240,11 @@ def _cause(error: BrokenProcessPool, started: list[_Worker]) -> str:
 
 
 def _first_exit_code(started: list[_Worker]) -> int | None:
-    """The exit code of the worker that ended first; the executor ends the others by SIGTERM."""
+    """Return the exit code of the worker that ended first; the executor sends SIGTERM to the others."""
     end = time.monotonic() + EXIT_TIMEOUT
     while True:
         codes = [worker.exitcode for worker in started]
         found = next((code for code in codes if code and code != -signal.SIGTERM), None)
         if found or None not in codes or time.monotonic() > end:
             return found or next((code for code in codes if code), None)
-        time.sleep(0.01)  # A process closes its pipes a moment before it has an exit code.
+        time.sleep(0.01)  # A process closes its pipes slightly before its exit code is available.

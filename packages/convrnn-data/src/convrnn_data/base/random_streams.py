@@ -1,4 +1,4 @@
-"""Random streams: every use of random numbers in this project has a tag here, so that no two share their draws."""
+"""Random streams: every use of random numbers has its own tag, so that no two uses share draws."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What random numbers are drawn for. Values are part of every result: never change or reuse one."""
+    """Purpose of random numbers. Results depend on the values: never change or reuse one."""
 
     TRAINING_PICTURE = 1
     OTHER_PICTURE = 2
@@ -32,19 +32,19 @@ class Stream(IntEnum):
 
 
 def seed_sequence(seed: int, stream: Stream, *indices: int) -> np.random.SeedSequence:
-    """Return the seed of one stream, or of one of its parts.
+    """Return the seed sequence of a stream, or of one part of a stream.
 
-    The tag and the indices are a spawn key, which NumPy separates from the seed by padding. As a plain list
-    they would not be: NumPy fills up short lists with zeros, so `[seed, 2]` and `[seed, 2, 0]` draw the same.
+    The tag and the indices form a spawn key, which NumPy separates from the seed. In a plain list they would not be
+    separated: NumPy pads short lists with zeros, so `[seed, 2]` and `[seed, 2, 0]` would give the same numbers.
 
     Args:
-        seed: the user's.
-        stream: what the numbers are for.
-        indices: such as the epoch.
+        seed: seed chosen by the user.
+        stream: purpose of the numbers.
+        indices: position within the stream, such as the epoch.
     """
     return np.random.SeedSequence(seed, spawn_key=(int(stream), *indices))
 
 
 def generator(seed: int, stream: Stream, *indices: int) -> np.random.Generator:
-    """Return NumPy's generator of one stream; see `seed_sequence`."""
+    """Return the NumPy generator of a stream; see `seed_sequence`."""
     return np.random.default_rng(seed_sequence(seed, stream, *indices))

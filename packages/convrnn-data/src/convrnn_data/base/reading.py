@@ -1,4 +1,4 @@
-"""Reads that give all that was asked for: one `read` may give less, as network and FUSE file systems do."""
+"""Complete reads, where a single `read` may return fewer bytes (network and FUSE file systems), and listings."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
 
 MOST_OPEN = 256
-"""Files that one reader keeps open where the system allows more."""
+"""Maximum number of files that one reader keeps open."""
 
 
-def pread(fd: int, size: int, offset: int) -> bytes:
-    """Read `size` bytes at `offset`; fewer only where the file ends."""
+def pread_fully(fd: int, size: int, offset: int) -> bytes:
+    """Read `size` bytes at `offset`; fewer only at the end of the file."""
     data = os.pread(fd, size, offset)
     if len(data) == size or not data:
         return data
@@ -23,8 +23,8 @@ def pread(fd: int, size: int, offset: int) -> bytes:
     return b"".join(pieces)
 
 
-def read(fd: int, size: int) -> bytes:
-    """Read `size` bytes from an open file's position; fewer only where the file ends."""
+def read_fully(fd: int, size: int) -> bytes:
+    """Read `size` bytes from the current position; fewer only at the end of the file."""
     data = os.read(fd, size)
     if len(data) == size or not data:
         return data
@@ -37,7 +37,7 @@ def read(fd: int, size: int) -> bytes:
 
 
 def most_open() -> int:
-    """Return how many files one reader may keep open: a quarter of the system's limit, at most 256."""
+    """Return how many files one reader may keep open: a quarter of the system's limit, at most `MOST_OPEN`."""
     import resource  # Absent on Windows, where importing the package still works.
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -45,25 +45,25 @@ def most_open() -> int:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a name, or a folder on the way to it, is hidden: `.DS_Store`, `._n02690373_1.JPEG`, `__MACOSX/…`.
+    """Return whether a path has a hidden part, such as `.DS_Store`, `._n02690373_1.JPEG` or `__MACOSX/…`.
 
-    The one rule for folders and archives, ImageNet's and the human stimuli's. Systems and programs leave such files
-    beside images; none of them is an image.
+    Operating systems and programs leave such files beside images. The rule is the same for folders and archives, of
+    ImageNet and of the human stimuli.
     """
     parts = name.split("/")
     return any((part.startswith(".") and part not in (".", "..")) or part in _LEFT_BEHIND for part in parts)
 
 
 _LEFT_BEHIND = frozenset({"__MACOSX", "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "Desktop.ini"})
-"""What macOS's zip, Synology and Windows leave in folders."""
+"""Names that macOS, Synology and Windows leave in folders."""
 
 
 def names_in(folder: str | os.PathLike[str], otherwise: str = "") -> list[str]:
-    """List the names in a folder, sorted, hidden ones left out.
+    """List the names in a folder, sorted and without hidden ones.
 
     Args:
         folder: the folder.
-        otherwise: the way out of an error whose cause does not decide it.
+        otherwise: advice if the cause of an error does not determine it.
 
     Raises:
         ConvRNNError: the folder cannot be listed.
@@ -89,7 +89,7 @@ def require_posix(package: str) -> None:
 
 
 def require_current_folder() -> None:
-    """Refuse a current folder that was removed, in which no relative path means anything.
+    """Refuse a current folder that was removed, since relative paths cannot be resolved.
 
     Raises:
         ConvRNNError: with the way out.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.reading import most_open, pread, read
+from convrnn_data.base.reading import most_open, pread_fully, read_fully
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.imagenet.plan import Member
 from convrnn_data.shards.images import BadImage, make_ready
@@ -132,7 +132,7 @@ class Reader:
             if os.fstat(file).st_mtime_ns != member.stamp:
                 return None
         self._tars.move_to_end(member.path)
-        return pread(file, member.size, member.offset)
+        return pread_fully(file, member.size, member.offset)
 
     def _from_file(self, member: Member) -> bytes | None:
         file = self._open(member.path)
@@ -140,7 +140,7 @@ class Reader:
             if os.fstat(file).st_mtime_ns != member.stamp:
                 return None
             # One byte more than listed, so that a file that has grown shows.
-            return read(file, member.size + 1)
+            return read_fully(file, member.size + 1)
         finally:
             os.close(file)
 

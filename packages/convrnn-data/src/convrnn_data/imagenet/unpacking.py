@@ -17,7 +17,7 @@ from convrnn_data.base import advice
 from convrnn_data.base.atomic import remove_dead_temporaries_of, temporary_name
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.reading import pread
+from convrnn_data.base.reading import pread_fully
 
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
@@ -40,7 +40,7 @@ def is_compressed(path: Path, start: int = 0) -> bool:
 
 def _kind_at(path: Path, start: int) -> advice.Kind | None:
     with open(path, "rb", buffering=0) as file:
-        return advice.kind_of(pread(file.fileno(), advice.HEAD, start))
+        return advice.kind_of(pread_fully(file.fileno(), advice.HEAD, start))
 
 
 class Unpacker:

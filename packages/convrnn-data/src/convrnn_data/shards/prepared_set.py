@@ -12,7 +12,7 @@ import numpy as np
 from convrnn_data.base import advice
 from convrnn_data.base.checksummed_json import unseal, validated
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.reading import most_open, pread, require_posix
+from convrnn_data.base.reading import most_open, pread_fully, require_posix
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.shards.formats import FileEntry, Manifest, ShardIndex
 from convrnn_data.shards.shard import read_index
@@ -179,7 +179,7 @@ class SampleTable:
 
     def _read(self, shard: int, offset: int, size: int) -> bytes:
         file = self._files.get(shard)
-        data = self._read_first(shard, offset, size) if file is None else pread(file, size, offset)
+        data = self._read_first(shard, offset, size) if file is None else pread_fully(file, size, offset)
         if len(data) != size:
             raise ConvRNNError(
                 f"{self.shards[shard]} is shorter than its index says: {size:,} bytes expected at {offset:,}, "
@@ -200,7 +200,7 @@ class SampleTable:
             # Further shards are opened for each read, since the system limits open files.
             kept = len(self._files) < most_open() and self._files.setdefault(shard, file) == file
         try:
-            return pread(file, size, offset)
+            return pread_fully(file, size, offset)
         finally:
             if not kept:
                 os.close(file)

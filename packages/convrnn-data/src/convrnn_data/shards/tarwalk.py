@@ -1,6 +1,6 @@
-"""Where each file lies inside a tar, found by reading headers and seeking over the data.
+"""Fast listing of tar files: reads headers and skips the data.
 
-Several times faster than `tarfile`, and stricter: a tar that ends early, even between two files, is an error.
+Several times faster than `tarfile`, and stricter: a truncated tar is an error, even if it ends between two files.
 """
 
 import os
@@ -12,23 +12,23 @@ from typing import NamedTuple
 
 from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.reading import pread
+from convrnn_data.base.reading import pread_fully
 
 BLOCK = 512
-"""Bytes of a header; data is padded to a multiple of it."""
+"""Size of a header in bytes; data is padded to a multiple."""
 
 LONGEST_HEADER = 1 << 20
-"""Bytes of a long name or an extended header, which are read into memory; sound ones have some hundred."""
+"""Maximum size in bytes of a long name or an extended header, which are read into memory; a few hundred is usual."""
 
 _REGULAR = b"0\0007"
 _WITHOUT_DATA = b"123456"
-"""Links, devices, folders and pipes: whatever size they state, no data follow."""
+"""Links, devices, folders and pipes: no data follows, whatever size the header states."""
 
 _LINKS = (b"1", b"2")
 
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
 _EXTENDING = (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL)
-"""Their data tell of the file that comes next."""
+"""Headers whose data describes the next file."""
 
 _OCTAL = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
@@ -36,7 +36,7 @@ _DECIMAL = re.compile(rb"[0-9]{1,18}")
 
 
 class Entry(NamedTuple):
-    """One regular file of a tar: its name, and where its bytes lie in the file that holds the tar."""
+    """Regular file in a tar: name, and offset and size in the file that contains the tar."""
 
     name: str
     offset: int
@@ -44,31 +44,31 @@ class Entry(NamedTuple):
 
 
 def padded(size: int) -> int:
-    """`size` rounded up to whole blocks."""
+    """Round `size` up to whole blocks."""
     return -(-size // BLOCK) * BLOCK
 
 
 def walk(
     fd: int, path: Path, start: int = 0, end: int | None = None, *, links: list[str] | None = None
 ) -> Iterator[Entry]:
-    """Yield the regular files of the tar in bytes `start` to `end` of an open file, in their order.
+    """Yield the regular files of the tar in bytes `start` to `end` of an open file, in order.
 
     Args:
-        fd: a file descriptor open for reading; its position is neither used nor moved.
-        path: the file's name, for errors.
-        start: where the tar begins; not 0 for a tar inside a tar.
-        end: where it ends, in bytes from the file's beginning; the file's end if None.
-        links: takes the names of hard and symbolic links, which are passed over.
+        fd: file descriptor open for reading; the position is neither used nor moved.
+        path: name of the file, for errors.
+        start: offset of the tar; not 0 for a tar inside a tar.
+        end: offset of the end of the tar; the end of the file if None.
+        links: collects the names of hard and symbolic links, which are skipped.
 
     Raises:
-        ConvRNNError: a damaged header, two names for one file, a sparse file, or a tar without its end mark (two
-            empty blocks; one is accepted).
+        ConvRNNError: a damaged header, two names for one file, a sparse file, or a missing end marker (two empty
+            blocks; one is accepted).
     """
     end = os.fstat(fd).st_size if end is None else end
-    position, told = start, _Told(path)
+    position, extensions = start, _Extensions(path)
     while header := _read_header(fd, path, position, end):
         at, kind = position, header[156:157]
-        size = _size_of_data(header, kind, told, at)
+        size = _size_of_data(header, kind, extensions, at)
         data = at + BLOCK
         position = data + padded(size)
         if position > end:
@@ -77,18 +77,18 @@ def walk(
                 "Copy or download it again"
             )
         if kind in _EXTENDING:
-            told.hear(kind, pread(fd, size, data), at)
+            extensions.add(kind, pread_fully(fd, size, data), at)
             continue
-        entry = told.entry(header, kind, data, size)
+        entry = extensions.entry(header, kind, data, size)
         if entry is not None:
             yield entry
         elif links is not None and kind in _LINKS:
-            links.append(told.name(header))
-        told.forget()
+            links.append(extensions.name(header))
+        extensions.clear()
 
 
-class _Told:
-    """What headers have told of the file that comes next, beside its own header, and of all files."""
+class _Extensions:
+    """Collects what extended headers state about the next file and about all files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -97,8 +97,8 @@ class _Told:
         self._shared: dict[bytes, bytes] = {}
         self._records: dict[bytes, bytes] = {}
 
-    def hear(self, kind: bytes, data: bytes, at: int) -> None:
-        """Take in the data of a long name or an extended header at byte `at`."""
+    def add(self, kind: bytes, data: bytes, at: int) -> None:
+        """Add the data of a long name or an extended header at byte `at`."""
         if (self._name is not None and kind == _LONG_NAME) or (self._own and kind == _PAX):
             raise _ambiguous(self.path, at)
         if kind == _LONG_NAME:
@@ -113,14 +113,14 @@ class _Told:
                 )
         self._records = {**self._shared, **self._own}
 
-    def forget(self) -> None:
-        """The file that was told of has passed."""
+    def clear(self) -> None:
+        """Forget what applies to one file only."""
         if self._own:
             self._own, self._records = {}, self._shared
         self._name = None
 
     def size(self, stated: int, at: int) -> int:
-        """The size that an extended header tells, which goes before that of the file's header."""
+        """Return the size from an extended header, which overrides the `stated` one."""
         digits = self._records.get(b"size")
         if digits is None:
             return stated
@@ -129,7 +129,7 @@ class _Told:
         return int(digits)
 
     def entry(self, header: bytes, kind: bytes, data: int, size: int) -> Entry | None:
-        """The file of a header whose data begin at byte `data`; None where it is a link, a folder or a device."""
+        """Return the file of a header whose data begins at byte `data`; None for a link, a folder or a device."""
         at = data - BLOCK
         if kind == _SPARSE or any(key.startswith(b"GNU.sparse.") for key in self._records):
             raise ConvRNNError(
@@ -144,38 +144,38 @@ class _Told:
         folder = name.endswith("/")
         if not name or (folder and size):
             raise _damaged(self.path, f"a file with no name, or with the name of a folder, at byte {at:,}")
-        # Before folders had a kind of their own, a slash at the end made one.
+        # In the oldest tar format, a trailing slash marks a folder.
         return None if folder and kind == b"\0" else Entry(name, data, size)
 
     def name(self, header: bytes) -> str:
-        """The name of the file of a header, where need be from the headers before it."""
+        """Return the name of the file, which an extended header overrides."""
         if b"path" in self._records:
             return self._records[b"path"].decode("utf-8", "surrogateescape")
         return _name(header) if self._name is None else self._name
 
 
 def _read_header(fd: int, path: Path, position: int, end: int) -> bytes | None:
-    """The header at a position; None at the tar's end mark."""
-    header = pread(fd, BLOCK, position) if position + BLOCK <= end else b""
+    """Return the header at a position; None at the end marker."""
+    header = pread_fully(fd, BLOCK, position) if position + BLOCK <= end else b""
     if len(header) < BLOCK:
         if position == 0:
-            raise _foreign(path, pread(fd, end, 0))
+            raise _foreign(path, pread_fully(fd, end, 0))
         raise ConvRNNError(
             f"{path} is truncated: the tar has no end marker at byte {position:,}. Copy or download it again"
         )
     return header if header[0] or any(header) else None
 
 
-def _size_of_data(header: bytes, kind: bytes, told: _Told, at: int) -> int:
-    """How many bytes follow a header, once its checksum is found right."""
-    stated = _check(header, told.path, at)
+def _size_of_data(header: bytes, kind: bytes, extensions: _Extensions, at: int) -> int:
+    """Return the number of data bytes after a header whose checksum is correct."""
+    stated = _check(header, extensions.path, at)
     if kind in _WITHOUT_DATA:
         return 0
     if kind not in _EXTENDING:
-        return told.size(stated, at)
+        return extensions.size(stated, at)
     if stated > LONGEST_HEADER:
         raise _damaged(
-            told.path,
+            extensions.path,
             f"a name or extended header must have at most {LONGEST_HEADER:,} bytes, got {stated:,} at byte {at:,}",
         )
     return stated
@@ -193,14 +193,14 @@ def _foreign(path: Path, head: bytes) -> ConvRNNError:
 
 
 def _ambiguous(path: Path, position: int) -> ConvRNNError:
-    """No program writes these, and those that read them do not agree on the name or size."""
+    """Return the error for two names of one file, which no program writes and readers interpret differently."""
     return _damaged(path, f"two names or extended headers for one file at byte {position:,}")
 
 
 def _check(header: bytes, path: Path, position: int) -> int:
-    """The size that a header states, once its checksum is found right."""
+    """Return the size stated in a header whose checksum is correct."""
     checksum, size = _OCTAL.fullmatch(header[148:156]), _size(header[124:136])
-    # The checksum is taken with its own field read as eight blanks.
+    # The checksum is computed with its own field filled with blanks.
     if size is None or checksum is None or int(checksum[1], 8) != _sum(header) - sum(header[148:156]) + 256:
         if position == 0:
             raise _foreign(path, header)
@@ -211,13 +211,13 @@ def _check(header: bytes, path: Path, position: int) -> int:
 
 
 def _sum(header: bytes) -> int:
-    """The sum of a header's bytes, which takes most of the time if Python adds them up."""
-    # Adler's checksum begins as 1 and this sum, which is small enough to be whole where no byte is above 127.
+    """Return the sum of a header's bytes, without a slow Python loop."""
+    # The low half of Adler-32 is 1 plus the sum modulo 65521, which is not reached if no byte is above 127.
     return (zlib.adler32(header) & 0xFFFF) - 1 if header.isascii() else sum(header)
 
 
 def _size(field: bytes) -> int | None:
-    """Octal digits or, after a first byte of 128, a binary number; None for anything else, negative ones too."""
+    """Parse octal digits or, after a first byte of 128, a binary number; None for anything else."""
     if field[0] & 128:
         return int.from_bytes(field[1:], "big") if field[0] == 128 else None
     digits = _OCTAL.fullmatch(field)
@@ -232,7 +232,7 @@ def _name(header: bytes) -> str:
 
 
 def _records(data: bytes, path: Path, position: int) -> dict[bytes, bytes]:
-    """The records `length key=value` of an extended header, each of which counts itself in its length."""
+    """Parse the records `length key=value` of an extended header; the length includes itself."""
     records: dict[bytes, bytes] = {}
     at = 0
     while at < len(data) and data[at]:
