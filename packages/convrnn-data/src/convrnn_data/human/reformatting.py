@@ -18,7 +18,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import require_posix
 from convrnn_data.human.stimuli import CONDITIONS, Scan, Stimulus, incomplete_blocks, key_of, scan_stimuli
 from convrnn_data.shards.formats import FORMAT, HUMAN, PlanFile
-from convrnn_data.shards.images import BadImage, Picture, make_ready
+from convrnn_data.shards.images import BadImage, PreparedImage, make_ready
 from convrnn_data.shards.prepared_set import REJECTED
 from convrnn_data.shards.shard import Sample, write_shard
 from convrnn_data.shards.workspace import begin, complete, format_rejected
@@ -97,7 +97,9 @@ def _require_stimuli(scan: Scan) -> None:
         )
 
 
-def _checked(scan: Scan, bad: list[tuple[str, str]], report: Report) -> Iterator[tuple[Stimulus, Picture]]:
+def _checked(
+    scan: Scan, bad: list[tuple[str, str]], report: Report
+) -> Iterator[tuple[Stimulus, PreparedImage]]:
     """Read every stimulus; what is no whole picture goes to `bad`."""
     for done, stimulus in enumerate(scan.stimuli, start=1):
         try:
@@ -170,7 +172,7 @@ def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tup
     return counts, bad
 
 
-def _sample(stimulus: Stimulus, picture: Picture) -> Sample:
+def _sample(stimulus: Stimulus, picture: PreparedImage) -> Sample:
     notes = {
         "regime": stimulus.regime,
         "experiment": stimulus.experiment,

@@ -1,4 +1,4 @@
-"""Which images of a source a plan takes, by their keys, and what is missing, foreign or ambiguous."""
+"""Selection of the images of a plan by key; finds missing, foreign and ambiguous images."""
 
 import re
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ FIRST_WORDS = {
     BAD_KEY: "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _",
     WRONG_CLASS: "the name says another synset than the class it lies in",
 }
-"""Reason -> its first wording, which plan hashes are computed from: a set made under it is still the same set."""
+"""Reason -> original wording, which plan hashes are computed from, so that sets of earlier versions stay valid."""
 
 _KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
 
 
 class Chosen(NamedTuple):
-    """The wanted rows of one class, their keys, and (source, reason) of what does not fit."""
+    """Selected rows of a class, their keys, and (source, reason) of rejected images."""
 
     rows: np.ndarray
     keys: np.ndarray
@@ -32,7 +32,7 @@ class Chosen(NamedTuple):
 
 
 def choose(listing: ClassListing, lists: ImageLists, images: str) -> Chosen:
-    """Choose the images of one class: those that the lists name, or with `images` "all" every one."""
+    """Select the images of a class that the lists name, or all images if `images` is "all"."""
     synset = listing.container.synset
     rejected = [(f"{synset}/{name}", reason) for name, reason in listing.foreign]
     keys = [key_of(name) for name in listing.names.tolist()]
@@ -43,7 +43,7 @@ def choose(listing: ClassListing, lists: ImageLists, images: str) -> Chosen:
     for row, (name, key) in enumerate(zip(listing.names.tolist(), keys, strict=True)):
         if wanted is not None and key not in wanted:
             continue
-        if reason := _misfit(name, key, synset.encode()):
+        if reason := _rejection(name, key, synset.encode()):
             rejected.append((f"{synset}/{name.decode(errors='replace')}", reason))
         else:
             rows.append(row)
@@ -51,7 +51,7 @@ def choose(listing: ClassListing, lists: ImageLists, images: str) -> Chosen:
     return Chosen(np.array(rows, dtype=np.int64), taken, rejected)
 
 
-def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
+def _rejection(name: bytes, key: bytes, synset: bytes) -> str | None:
     if not _KEY.fullmatch(key):
         return BAD_KEY
     if stated_synsets(name) - {synset}:
@@ -62,7 +62,7 @@ def _misfit(name: bytes, key: bytes, synset: bytes) -> str | None:
 def refuse_clashes(
     keys: np.ndarray, classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray
 ) -> None:
-    """Refuse two files of one key: which of them is meant is ambiguous, whatever their endings and folders."""
+    """Refuse two files with the same key, whatever their extensions and folders: the key would be ambiguous."""
     order = np.argsort(keys, kind="stable")
     twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
     if not len(twice):
@@ -75,12 +75,13 @@ def refuse_clashes(
 
 
 def _path_of(classes: Sequence[ClassListing], listed: np.ndarray, rows: np.ndarray, at: int) -> str:
-    one = classes[listed[at]]
-    return f"{one.container.path}{':' if one.container.end else '/'}{one.names[rows[at]].decode(errors='replace')}"
+    listing = classes[listed[at]]
+    separator = ":" if listing.container.end else "/"
+    return f"{listing.container.path}{separator}{listing.names[rows[at]].decode(errors='replace')}"
 
 
 def refuse_empty(keys: np.ndarray, listing: Listing, images: str) -> None:
-    """Raise ConvRNNError where no image is left, with the reason."""
+    """Raise ConvRNNError if no image is selected."""
     if len(keys):
         return
     root, found = listing.source.root, len(listing.source.containers)
@@ -100,12 +101,12 @@ def refuse_empty(keys: np.ndarray, listing: Listing, images: str) -> None:
 
 
 def missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool) -> list[tuple[str, str]]:
-    """Return (source, reason) of every listed image that is not there; raise ConvRNNError unless that is allowed."""
+    """Return (source, reason) of every missing listed image; raise ConvRNNError unless missing images are allowed."""
     wanted = [f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)]
     if len(wanted) == len(keys):
         return []
-    there = set(keys.astype(str).tolist())
-    absent = [name for name in wanted if name[10:-5] not in there]
+    present = set(keys.astype(str).tolist())
+    absent = [name for name in wanted if name[10:-5] not in present]
     if not allowed:
         raise ConvRNNError(
             f"{len(absent):,} of the {len(wanted):,} listed images are not in {listing.source.root} (the first: "

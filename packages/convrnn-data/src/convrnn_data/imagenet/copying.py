@@ -1,4 +1,4 @@
-"""One shard's task: read its images from the source, make them ready, write them. Runs on any worker."""
+"""Job of one worker: reads the images of a shard from the source, prepares them and writes the shard."""
 
 import errno
 import os
@@ -18,16 +18,16 @@ from convrnn_data.shards.shard import Rejected, Sample, write_shard
 
 
 class ShardJob(NamedTuple):
-    """All that a worker needs to know to write one shard.
+    """Everything that a worker needs to write a shard.
 
     Attributes:
         path: the tar to write.
-        plan_hash: of the plan that it belongs to.
+        plan_hash: hash of the plan.
         split: the split's name.
         members: the images, in order.
         check: "header" or "decode".
         resize: shorter side in pixels, or None.
-        strict: whether a bad image is an error instead of a rejection.
+        strict: whether a bad image is an error; otherwise it is rejected.
     """
 
     path: Path
@@ -40,14 +40,14 @@ class ShardJob(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job. An error is kept as text, because not every engine passes exceptions on as they are."""
+    """Result of a job: number of images, and the error as text, since some engines change exceptions."""
 
     images: int
     error: str | None
 
 
 def copy_shard(job: ShardJob) -> Outcome:
-    """Write one shard, whole or not at all."""
+    """Write one shard atomically."""
     try:
         with Reader() as reader:
             index = write_shard(job.path, job.plan_hash, _samples(job, reader))
@@ -60,7 +60,7 @@ def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:
     for member in job.members:
         data = reader.read(member)
         try:
-            picture = make_ready(data, check=job.check, resize=job.resize)
+            image = make_ready(data, check=job.check, resize=job.resize)
         except BadImage as error:
             if job.strict:
                 raise ConvRNNError(
@@ -75,16 +75,16 @@ def _samples(job: ShardJob, reader: "Reader") -> Iterator[Sample | Rejected]:
             "split": job.split,
             "source": member.name,
         }
-        if picture.change:
-            notes["change"] = picture.change
-        yield Sample(member.key, member.label, picture.data, picture.width, picture.height, notes)
+        if image.change:
+            notes["change"] = image.change
+        yield Sample(member.key, member.label, image.data, image.width, image.height, notes)
 
 
 class Reader:
-    """Reads images from their source, and refuses those that have changed since they were listed.
+    """Reads images from the source, and refuses images that have changed since they were listed.
 
-    A shard takes its images from tars all over the source, so tars stay open: as many as the system's limit of open
-    files allows, the longest unused one is closed for the next.
+    A shard combines images from many tars, so tars stay open, up to the limit on open files; the least recently used
+    tar is closed first.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Reader:
         """Read one image.
 
         Raises:
-            ConvRNNError: its file cannot be read, or has changed since it was listed.
+            ConvRNNError: the file cannot be read, or has changed since it was listed.
         """
         try:
             data = self._from_tar(member) if member.offset else self._from_file(member)
@@ -139,7 +139,7 @@ class Reader:
         try:
             if os.fstat(file).st_mtime_ns != member.stamp:
                 return None
-            # One byte more than listed, so that a file that has grown shows.
+            # Read one byte more than listed to detect a file that has grown.
             return read_fully(file, member.size + 1)
         finally:
             os.close(file)
@@ -150,7 +150,7 @@ class Reader:
         except OSError as error:
             if error.errno != errno.EMFILE or not self._tars:
                 raise
-        # Others in this process have opened more than expected: go on with half as many.
+        # Other code in this process has used up the open files: continue with half as many.
         self._most = max(1, len(self._tars) // 2)
         self._close_down_to(self._most - 1)
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,8 +1,8 @@
 """Near-duplicates of the human stimuli among validation images, found by a perceptual hash.
 
 SATBench's stimuli are ILSVRC validation images under other names: scaled to 224x224, gray, blurred or noisy. The hash
-compares the signs of the lowest frequencies, which those changes mostly leave alone. `benchmarks/near_duplicates.py`
-measures how many it finds; the limits below are chosen by that measurement.
+consists of the signs of the lowest frequencies, which these changes mostly preserve. The limits below were chosen with
+`benchmarks/near_duplicates.py`, which measures the detection rate.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ from convrnn_data.shards.formats import NearDuplicates
 from convrnn_data.shards.images import BadImage, decode
 
 SIDE = 16
-"""Frequencies in each direction whose signs make the hash."""
+"""Number of frequencies in each direction whose signs form the hash."""
 
 BITS = SIDE * SIDE
 
 LIMIT, NOISY_LIMIT = 64, 84
-"""Bits in which an image may differ from a stimulus, and from a noisy one, to count as its near-duplicate."""
+"""Maximum number of bits in which a near-duplicate differs from a stimulus, and from a noisy stimulus."""
 
 NOISY = 0.04
-"""Noise SD above which a stimulus is noisy: the noise itself then moves bits, toward no other image in particular."""
+"""Noise SD above which a stimulus is noisy, because the noise itself changes bits."""
 
 CROPS = (1.0, 0.93, 0.875)
-"""Shares of the shorter side that a stimulus may show; the whole picture and its inner part, squashed, count too."""
+"""Shares of the shorter side that square crops cover; the whole image and its center, squashed, are views too."""
 
 VIEWS = len(CROPS) + 2
 
 REASON = "near-duplicate of the human stimulus"
-"""Begins the reason of a rejection."""
+"""Beginning of the reason of a rejection."""
 
 _CHUNK = 128
 
@@ -51,12 +51,12 @@ Box = tuple[float, float, float, float]
 
 
 class HashJob(NamedTuple):
-    """Some images of one class, to be hashed by a worker.
+    """Some images of one class, for a worker to hash.
 
     Attributes:
-        position: of the class.
+        position: position of the class.
         start: position of the first image in the class.
-        members: the images.
+        members: images.
     """
 
     position: int
@@ -68,10 +68,10 @@ class Hashed(NamedTuple):
     """The result of a job.
 
     Attributes:
-        position: of the class.
-        rows: positions in the class of the images that are whole pictures, (images,).
-        bits: their hashes, (images, views, 256) bool.
-        error: what ended the job, kept as text as in `copying.Outcome`.
+        position: position of the class.
+        rows: (images,) positions in the class of the intact images.
+        bits: (images, views, 256) bool, hashes of these images.
+        error: error as text, as in `copying.Outcome`.
     """
 
     position: int
@@ -81,18 +81,18 @@ class Hashed(NamedTuple):
 
 
 Run = Callable[[Iterator[HashJob], int], Generator[Hashed, None, None]]
-"""Does jobs, of which there are so many, on some engine."""
+"""Runs jobs on an engine, given the jobs and their number."""
 
 
 @dataclass(frozen=True)
 class StimulusHashes:
-    """The hashes of human stimuli.
+    """Hashes of the human stimuli.
 
     Attributes:
-        names: how each is called in the reason of a rejection.
+        names: names for the reasons of rejections.
         bits: (stimuli, 256) bool.
-        limits: bits in which an image may differ from each, (stimuli,).
-        digest: sha256 over the stimuli's bytes, whatever their order and names.
+        limits: (stimuli,) maximum number of differing bits.
+        digest: SHA-256 of the stimuli's content, independent of order and names.
     """
 
     names: list[str]
@@ -107,12 +107,12 @@ class StimulusHashes:
             bits: (images, views, 256) bool.
 
         Returns:
-            For each image the position of the stimulus that it is a near-duplicate of, -1 for none, (images,); of
-            several, the one furthest within its limit. For each stimulus whether an image is one of it, (stimuli,).
+            (images,) position of the matching stimulus, the one furthest within the limit if there are several, -1 if
+            there is none; and (stimuli,) bool, whether an image matches.
         """
         views = np.where(bits, np.float32(1), np.float32(-1)).reshape(-1, BITS)
         signs = np.where(self.bits, np.float32(1), np.float32(-1))
-        # Signs agree in (256 + product) / 2 places.
+        # The product of sign vectors is 256 minus twice the number of differing bits.
         differing = (BITS - views @ signs.T) / 2
         excess = (differing - self.limits).reshape(*bits.shape[:2], -1).min(axis=1)
         nearest = excess.argmin(axis=1)
@@ -121,10 +121,10 @@ class StimulusHashes:
 
 
 def hash_stimuli(folder: Path, report: Report = silent) -> StimulusHashes:
-    """Hash human stimuli, in any layout.
+    """Hash the human stimuli in a folder of any layout.
 
     Raises:
-        ConvRNNError: there are none, or one is not a whole picture.
+        ConvRNNError: the folder holds no stimuli, or a stimulus is damaged.
     """
     stimuli = scan_stimuli(folder).stimuli
     names, bits, limits, digests = [], [], [], []
@@ -153,26 +153,26 @@ def hash_stimuli(folder: Path, report: Report = silent) -> StimulusHashes:
 
 
 def limit_of(stimulus: Stimulus) -> int:
-    """Bits in which an image may differ from a stimulus to count as its near-duplicate."""
+    """Return the maximum number of bits in which a near-duplicate differs from a stimulus."""
     noisy = stimulus.experiment == "noise" and (stimulus.level_value or 0) > NOISY
     return NOISY_LIMIT if noisy else LIMIT
 
 
 def hash_picture(picture: Image.Image) -> np.ndarray:
-    """Hash a whole picture, (256,) bool."""
-    import imagehash  # imports scipy, which takes a second
+    """Hash a whole image, (256,) bool."""
+    import imagehash  # Imports scipy, which takes a second.
 
     return np.asarray(imagehash.phash(picture.convert("RGB"), hash_size=SIDE).hash).ravel()
 
 
 def hash_views(picture: Image.Image) -> np.ndarray:
-    """Hash a picture in the ways in which a square stimulus may show it, (views, 256) bool."""
+    """Hash an image in each way in which a square stimulus may show it, (views, 256) bool."""
     picture = picture.convert("RGB")
     width, height = picture.size
     boxes: list[Box] = [(0, 0, width, height), _centre(width, height, width * CROPS[-1], height * CROPS[-1])]
     sides = [min(width, height) * share for share in CROPS]
     boxes += [_centre(width, height, side, side) for side in sides]
-    # Twice the side that the hash itself scales to, so that this scaling hardly counts.
+    # Twice the size that the hash itself scales to, so that this scaling has little effect.
     size = (8 * SIDE, 8 * SIDE)
     return np.array([hash_picture(picture.resize(size, Image.Resampling.LANCZOS, box)) for box in boxes])
 
@@ -183,7 +183,7 @@ def _centre(width: int, height: int, inner_width: float, inner_height: float) ->
 
 
 def hash_images(job: HashJob) -> Hashed:
-    """Hash some images, without those that are no whole pictures, which are rejected when they are copied."""
+    """Hash some images; skip damaged images, which are rejected when they are copied."""
     rows, bits = [], []
     try:
         with Reader() as reader:
@@ -199,13 +199,13 @@ def hash_images(job: HashJob) -> Hashed:
 def leave_out(
     classes: Sequence[ClassListing], stimuli: StimulusHashes, run: Run, report: Report = silent
 ) -> tuple[tuple[ClassListing, ...], NearDuplicates]:
-    """Move images that are near-duplicates of stimuli from a class's images to what is not of it, with the reason.
+    """Move near-duplicates of stimuli to the rejected files of their class, with the reason.
 
     Args:
-        classes: with all their images.
-        stimuli: from `hash_stimuli`.
-        run: does `hash_images` for each job.
-        report: told of jobs done.
+        classes: classes with all images.
+        stimuli: result of `hash_stimuli`.
+        run: runs `hash_images` for each job.
+        report: progress callback.
 
     Returns:
         The classes, and the counts.
@@ -221,11 +221,11 @@ def leave_out(
         for done, hashed in enumerate(results, start=1):
             if hashed.error is not None:
                 raise ConvRNNError(hashed.error)
-            nearest[hashed.position][hashed.rows], its = stimuli.match(hashed.bits)
-            matched |= its
+            nearest[hashed.position][hashed.rows], newly_matched = stimuli.match(hashed.bits)
+            matched |= newly_matched
             report("Comparing with the stimuli", done, len(jobs))
-    kept = tuple(_without(one, its, stimuli) for one, its in zip(classes, nearest, strict=True))
-    left_out = sum(int((its >= 0).sum()) for its in nearest)
+    kept = tuple(_without(one, rows, stimuli) for one, rows in zip(classes, nearest, strict=True))
+    left_out = sum(int((rows >= 0).sum()) for rows in nearest)
     return kept, NearDuplicates(left_out=left_out, stimuli=len(matched), matched=int(matched.sum()))
 
 

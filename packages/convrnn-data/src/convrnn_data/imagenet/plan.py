@@ -1,4 +1,4 @@
-"""Which image goes to which shard, and where in it: decided in full and hashed before any byte is copied."""
+"""Plan of a prepared set: assigns every image to a shard and a position, and is hashed before any copying."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ IMAGES, CHECKS, VALIDATION_SPLITS = ("listed", "all"), ("header", "decode"), ("v
 """Choices of `--images`, `--check` and `--validation-split`."""
 
 COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "rows")
-"""The plan's columns, one entry for each image."""
+"""Columns of a plan, with one entry per image."""
 
 
 class Settings(Document):
@@ -88,7 +88,7 @@ class Settings(Document):
 
 
 class Member(NamedTuple):
-    """One image to be copied: what it becomes, and where its bytes lie now."""
+    """Image to copy: key and label in the set, and location in the source."""
 
     key: str
     name: str
@@ -101,7 +101,7 @@ class Member(NamedTuple):
 
 
 def members_of(listing: ClassListing) -> list[Member]:
-    """Return a class's images as they are read, before a plan gives them keys and labels."""
+    """Return the images of a class, without the keys and labels that a plan assigns."""
     container = listing.container
     columns = (listing.names, listing.offsets, listing.sizes, listing.stamps)
     members = []
@@ -113,7 +113,7 @@ def members_of(listing: ClassListing) -> list[Member]:
 
 
 class ShardPlan(NamedTuple):
-    """One shard: its name such as `train/000003`, its split, and its rows of the plan."""
+    """Shard of a plan: name such as `train/000003`, split, and range of rows."""
 
     name: str
     split: str
@@ -123,23 +123,23 @@ class ShardPlan(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole plan. All columns are in the order of the shards, and of the samples in them.
+    """Complete plan, with columns in the order of the shards and of the samples within them.
 
     Attributes:
-        settings: what the plan was made with.
+        settings: settings of the set.
         keys: (images,) fixed-width bytes.
         labels: (images,) int64.
         splits: (images,) int8, positions in `SPLITS`.
         offsets: (images,) int64, first byte in the tar; 0 for single files.
         sizes: (images,) int64, bytes.
-        stamps: (images,) int64, nanoseconds, last change of the file that holds the image.
+        stamps: (images,) int64, modification time of the file that holds the image, in nanoseconds.
         listed: (images,) position of each image's class in `classes`.
         rows: (images,) position of each image in its class.
-        classes: the source's classes.
-        shards: the shards, train first.
-        rejected: (source, reason) of what the plan leaves out.
-        hash: sha256 over settings, keys, labels, sizes and their places.
-        near_duplicates: counts of near-duplicates of human stimuli; None where nothing was compared.
+        classes: classes of the source.
+        shards: shards, train first.
+        rejected: (source, reason) of images that are left out.
+        hash: SHA-256 of settings, keys, labels, sizes and positions.
+        near_duplicates: result of the comparison with human stimuli; None without a comparison.
     """
 
     settings: Settings
@@ -158,7 +158,7 @@ class Plan:
     near_duplicates: NearDuplicates | None = None
 
     def members(self, shard: ShardPlan) -> list[Member]:
-        """The images of one shard, in order."""
+        """Return the images of one shard, in order."""
         rows = slice(shard.start, shard.stop)
         columns = (self.keys, self.listed, self.rows, self.labels, self.offsets, self.sizes, self.stamps)
         return [
@@ -175,12 +175,12 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images per split and category, empty splits left out."""
+        """Count images per split and category, without empty splits."""
         return counts(self.splits, self.labels)
 
 
 def counts(splits: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, int]]:
-    """Images per split and category, empty splits left out."""
+    """Count images per split and category, without empty splits."""
     table = np.zeros((len(SPLITS), len(CATEGORIES)), dtype=np.int64)
     np.add.at(table, (splits, labels), 1)
     named = {
@@ -199,19 +199,19 @@ def make_plan(
     allow_missing: bool = False,
     validation: Sequence[ClassListing] = (),
 ) -> Plan:
-    """Decide everything: which images, which split, which shard, in which order.
+    """Select the images, and assign them to splits and shards.
 
     Args:
-        listing: the source, with the synsets of `lists`.
-        lists: the categories' synsets and listed images.
-        settings: what decides the bytes.
-        assigned: the split of every key, from `read_split`; drawn by hash if None.
-        allow_missing: leave out what is listed but not there, instead of refusing.
-        validation: ILSVRC's validation images, all of which are wanted; they go to `settings.validation` as a whole,
-            unless `assigned` names them.
+        listing: source, with the synsets of `lists`.
+        lists: synsets of the categories, and listed images.
+        settings: settings of the set.
+        assigned: split of every key, from `read_split`; drawn by hash if None.
+        allow_missing: whether listed images may be missing.
+        validation: ILSVRC's validation images, all of which are used; they go to split `settings.validation`, unless
+            `assigned` names them.
 
     Raises:
-        ConvRNNError: nothing is left, images are missing, or two have the same key.
+        ConvRNNError: no image is left, images are missing, or two images have the same key.
     """
     classes = (*listing.classes, *validation)
     chosen = [choose(one, lists, settings.images) for one in listing.classes]
@@ -249,14 +249,14 @@ def make_plan(
 
 
 def thin_splits(plan: Plan) -> list[str]:
-    """Name what leaves categories without an image in a split, and a share that does not."""
+    """Describe splits that lack images of some categories, with a share that avoids it."""
     drawn = [origin(key.decode()) == "training" for key in plan.keys.tolist()]
     totals = np.bincount(plan.labels[drawn], minlength=len(CATEGORIES))
     lines = []
     for code, split in enumerate(SPLITS):
         share, validation = getattr(plan.settings, split, 0), plan.settings.validation == split
-        there = np.bincount(plan.labels[plan.splits == code], minlength=len(CATEGORIES))
-        without = np.flatnonzero((totals > 0) & (there == 0))
+        present = np.bincount(plan.labels[plan.splits == code], minlength=len(CATEGORIES))
+        without = np.flatnonzero((totals > 0) & (present == 0))
         if len(without) and (share or validation):
             cause = "ILSVRC's validation images give" if validation else f"--{split} {share:g} gives"
             first = without[0]
@@ -269,7 +269,7 @@ def thin_splits(plan: Plan) -> list[str]:
 
 
 def _cut(splits: np.ndarray, shard_size: int) -> tuple[ShardPlan, ...]:
-    """Cut the ordered rows into shards; within a split their sizes differ by at most one."""
+    """Divide the ordered rows into shards; sizes within a split differ by at most one."""
     shards = []
     for code, name in enumerate(SPLITS):
         start, stop = np.searchsorted(splits, [code, code + 1])
@@ -291,11 +291,11 @@ def _digest(
 ) -> str:
     worded = [(source, FIRST_WORDS.get(reason, reason)) for source, reason in rejected]
     state = hashlib.sha256(json.dumps([FORMAT, settings.described(), worded, shards]).encode())
-    # numpy pads keys to the longest; the pad depends on the keys alone, so the hash does too.
+    # NumPy pads keys to the longest, so the padding, and the hash, depend on the keys only.
     state.update(columns["keys"].tobytes())
     for name in ("labels", "splits", "sizes"):
         state.update(columns[name].astype("<i8").tobytes())
-    # Samples note the file's name: names other than ImageNet's own make other bytes, so another plan.
+    # Samples contain the file name, so names other than ImageNet's change the bytes and thus the plan.
     places = zip(columns["keys"].tolist(), columns["listed"].tolist(), columns["rows"].tolist(), strict=True)
     named = ((key, classes[at].names[row]) for key, at, row in places)
     state.update(b"".join(b"%b=%b\n" % one for one in named if one[1] != one[0] + b".JPEG"))

@@ -1,4 +1,4 @@
-"""From ImageNet to a prepared set: list, plan, copy, complete."""
+"""Preparation of a set from ImageNet: list, plan, copy, complete."""
 
 import contextlib
 import hashlib
@@ -31,22 +31,22 @@ from convrnn_data.shards.splits import format_split, read_split
 from convrnn_data.shards.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
 
 OVERHEAD = 2800
-"""Bytes that a sample takes in a shard beside its image: three headers, two small files, padding."""
+"""Bytes of a sample in a shard in addition to the image: three headers, two small files, padding."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run of `prepare` did.
+    """Result of `prepare`.
 
     Attributes:
-        path: the set.
-        source: what was found, in one line.
-        counts: images per split and category, as planned or, once complete, as they are.
-        rejected: how many were left out.
-        written: shards written by this run.
-        kept: shards that were there already.
-        complete: whether the set is; after one task of several it is not.
-        validation: the validation images that were found, in one line; None where none were asked for.
+        path: folder of the set.
+        source: summary of the source.
+        counts: images per split and category; planned counts until the set is complete.
+        rejected: number of images left out.
+        written: number of shards written by this run.
+        kept: number of shards that existed already.
+        complete: whether the set is complete; not so after one task of several.
+        validation: summary of the validation images; None without any.
         near_duplicates: counts, see `formats.NearDuplicates`; None if nothing was compared.
     """
 
@@ -217,7 +217,7 @@ def _write(
     options: PrepareOptions,
     report: Report,
 ) -> None:
-    place = out.absolute()  # Workers may stand in another folder.
+    place = out.absolute()  # Workers may have another current folder.
     jobs = (
         ShardJob(
             path=place / f"{shard.name}.tar",
@@ -231,7 +231,7 @@ def _write(
         for shard in missing
     )
     report("Writing shards", 0, len(missing))
-    # Closed before anything is cleaned up, so that no worker writes any more.
+    # Close the generator before the cleanup, so that no worker is still writing.
     with contextlib.closing(_runner(copy_shard, options)(jobs, len(missing))) as outcomes:
         for done, outcome in enumerate(outcomes, start=1):
             if outcome.error:
@@ -240,7 +240,7 @@ def _write(
 
 
 def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
-    """Say at once what could only fail hours later; shrunk images are smaller by an amount not known before."""
+    """Fail early if disk space is insufficient, unless images are shrunk, since their size is not known in advance."""
     if plan.settings.resize is not None:
         return
     needed = sum(
@@ -256,5 +256,5 @@ def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
 
 
 def _size(count: int) -> str:
-    """Bytes in words, whatever their order."""
+    """Format a number of bytes."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.3f} MB"

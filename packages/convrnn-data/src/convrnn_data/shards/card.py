@@ -1,6 +1,6 @@
-"""The dataset card of a prepared set: `README.md`, whose head tells Hugging Face's `datasets` what the data are.
+"""Dataset card of a prepared set: `README.md`, whose front matter describes the data to Hugging Face's `datasets`.
 
-Without it, `datasets.load_dataset(SET)` takes the JSON indexes beside the shards for the data.
+Without a card, `datasets.load_dataset(SET)` reads the JSON indexes instead of the shards.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ _NOTES: dict[str, tuple[tuple[str, str], ...]] = {
         ("height", "int64"),
     ),
 }
-"""Kind of set -> the entries of `{key}.json` and their types."""
+"""Kind of set -> entries of `{key}.json` and their types."""
 
 _TITLES = {
     "imagenet": "ImageNet, in the 16 categories of Geirhos et al. (2018)",
@@ -49,11 +49,11 @@ A sample has three members: `.jpg`, `.cls` (the label, 0 to 15) and `.json` (wha
 
 
 def format_card(kind: str, splits: Iterable[str]) -> bytes:
-    """Return the card's bytes, a function of the set's kind and splits alone.
+    """Return the content of the card.
 
     Args:
         kind: "imagenet" or "human".
-        splits: the folders of shards, in order.
+        splits: names of the splits, in order.
     """
     names = list(splits)
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
@@ -62,7 +62,7 @@ def format_card(kind: str, splits: Iterable[str]) -> bytes:
     lines += ["dataset_info:", "  features:", *_feature("jpg", "image"), "  - name: cls", "    dtype:"]
     lines += ["      class_label:", "        names:"]
     lines += [f"          '{label}': {category}" for label, category in enumerate(CATEGORIES)]
-    # Named in full: `datasets` infers them from the first samples only, and `change` is in few.
+    # All entries are declared, since `datasets` infers types from the first samples, and few have `change`.
     lines += [
         "  - name: json",
         "    struct:",

@@ -1,4 +1,4 @@
-"""One image: read its size from the header, check that it is whole, repair it, shrink it on request."""
+"""Preparation of one image: reads the header, detects truncation, converts to JPEG, shrinks on request."""
 
 import io
 import struct
@@ -9,23 +9,23 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 QUALITY = 95
-"""JPEG quality of every image that has to be encoded anew."""
+"""JPEG quality of re-encoded images."""
 
 MOST_PIXELS = 89_478_485
-"""Pillow's own limit (256 MB of colours); ImageNet's largest picture has a third less. Larger ones are bombs."""
+"""Pillow's limit against decompression bombs; ImageNet's largest image has a third less."""
 
 MOST_SIDE = 65_500
-"""Pixels in a row or column that the JPEG library writes."""
+"""Largest width or height that the JPEG library writes, in pixels."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""What is read, by its bytes; Pillow knows forms that run other programs."""
+"""Formats that are decoded; others are refused, since Pillow runs external programs for some."""
 
 _START, _SCAN, _END = 0xD8, 0xDA, 0xD9
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers that open a frame, and so state width, height and components; the three left out are tables."""
+"""Markers of frame headers, which contain width, height and components; the three excluded mark tables."""
 
 _KEPT_APPS = (0xE0, 0xEE)
-"""JFIF and Adobe: decoding needs both. Other application segments hold EXIF and the like."""
+"""JFIF and Adobe segments, which decoding needs. Other application segments hold metadata such as EXIF."""
 
 UNREADABLE = (
     OSError,
@@ -38,15 +38,15 @@ UNREADABLE = (
     Warning,
     Image.DecompressionBombError,
 )
-"""What Pillow raises for damaged pictures of all formats."""
+"""Exceptions that Pillow raises for damaged images."""
 
 
 class BadImage(Exception):
-    """The bytes are no whole picture; the message says why."""
+    """Reports that data is not an intact image, and why."""
 
 
 class Header(NamedTuple):
-    """What a JPEG's header says: pixels, components (1 gray, 3 colour, 4 CMYK), and where the picture begins."""
+    """Header of a JPEG: size in pixels, components (1 gray, 3 color, 4 CMYK), and offset of the image data."""
 
     width: int
     height: int
@@ -54,14 +54,14 @@ class Header(NamedTuple):
     scan: int
 
 
-class Picture(NamedTuple):
-    """An image as it goes into a shard.
+class PreparedImage(NamedTuple):
+    """Image as it is stored in a shard.
 
     Attributes:
         data: the JPEG's bytes.
         width: in pixels.
         height: in pixels.
-        change: what was done to the bytes, in words; None if they are as they came.
+        change: description of the conversion; None if the bytes are unchanged.
     """
 
     data: bytes
@@ -70,16 +70,16 @@ class Picture(NamedTuple):
     change: str | None
 
 
-def make_ready(data: bytes, *, check: str = "header", resize: int | None = None) -> Picture:
-    """Check an image, and repair or shrink it where needed.
+def make_ready(data: bytes, *, check: str = "header", resize: int | None = None) -> PreparedImage:
+    """Check an image, and convert or shrink it if necessary.
 
     Args:
-        data: the file's bytes, of any of `FORMATS`, whatever its name says.
-        check: "header" reads the header and looks for the end; "decode" decodes all of it.
-        resize: shorter side in pixels for larger images.
+        data: content of a file in any of `FORMATS`.
+        check: "header" reads the header and checks for the end marker; "decode" decodes the whole image.
+        resize: shorter side in pixels to which larger images are shrunk.
 
     Raises:
-        BadImage: the picture is cut, damaged, or none.
+        BadImage: the data is truncated, damaged, or not an image.
     """
     if not data:
         raise BadImage("the file is empty")
@@ -90,14 +90,14 @@ def make_ready(data: bytes, *, check: str = "header", resize: int | None = None)
         return _encoded(_decoded(without_exif(data)), "CMYK" if header.components == 4 else None, resize)
     if check == "decode":
         _decoded(without_exif(data))
-    return Picture(data, header.width, header.height, None)
+    return PreparedImage(data, header.width, header.height, None)
 
 
 def read_header(data: bytes) -> Header:
-    """Read a JPEG's size, and see that it has an end.
+    """Read the header of a JPEG, and check for the end marker.
 
     Raises:
-        BadImage: the segments do not follow each other, or the end is missing.
+        BadImage: the header is damaged, or the end marker is missing.
     """
     frame, scan = None, 0
     for marker, start, end in _segments(data):
@@ -112,14 +112,14 @@ def read_header(data: bytes) -> Header:
         raise BadImage(f"the JPEG must have a width, a height and 1, 3 or 4 color components, got {got}")
     if frame[0] * frame[1] > MOST_PIXELS:
         raise BadImage(f"the JPEG must have at most {MOST_PIXELS:,} pixels, got {frame[0]} x {frame[1]}")
-    # In coded picture data FF is always followed by 00 or a marker, so FF D9 is the end and nothing else.
+    # In entropy-coded data, FF is always followed by 00 or a marker, so FF D9 can only be the end marker.
     if data.rfind(b"\xff\xd9", scan) < 0:
         raise BadImage("the JPEG is truncated: it has no end marker")
     return Header(*frame, scan)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, first byte, last byte + 1) of every segment's content up to the first scan's header."""
+    """Yield (marker, start, end) of each segment's content, up to the header of the first scan."""
     position = 2
     while True:
         while data[position : position + 2] == b"\xff\xff":
@@ -139,7 +139,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def without_exif(data: bytes) -> bytes:
-    """The JPEG without EXIF and other notes, which decoding does not need and which have crashed decoders."""
+    """Remove EXIF and other metadata, which decoding does not need and which have crashed decoders."""
     kept = [data[:2]]
     for marker, start, end in _segments(data):
         if not 0xE0 <= marker <= 0xEF or marker in _KEPT_APPS:
@@ -149,10 +149,10 @@ def without_exif(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Decode a picture of any of `FORMATS`.
+    """Decode an image in any of `FORMATS`.
 
     Raises:
-        BadImage: the picture is cut, damaged, or none.
+        BadImage: the data is truncated, damaged, or not an image.
     """
     return _decoded(without_exif(data) if data[:2] == b"\xff\xd8" else data)
 
@@ -164,20 +164,20 @@ def _decoded(data: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             image.load()
     except UnidentifiedImageError as error:
-        # Pillow's own words hold an address in memory, and a set's files name the reason: they are always the same.
+        # Pillow's message contains a memory address, but the reason is written to files that must be reproducible.
         raise BadImage(f"it cannot be decoded: it must be one of {', '.join(FORMATS)}") from error
     except UNREADABLE as error:
         raise BadImage(f"it cannot be decoded: {error}") from error
     return image
 
 
-def _converted(data: bytes, resize: int | None) -> Picture:
+def _converted(data: bytes, resize: int | None) -> PreparedImage:
     image = _decoded(data)
     return _encoded(image, image.format or "unknown format", resize)
 
 
-def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Picture:
-    """Encode anew as JPEG; `was` names what it came as, if the repair is the reason."""
+def _encoded(image: Image.Image, was: str | None, resize: int | None) -> PreparedImage:
+    """Encode as JPEG; `was` names the original format if that is the reason."""
     changes = [f"{was} to JPEG"] if was else []
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
@@ -194,4 +194,4 @@ def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Picture
         )
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
-    return Picture(out.getvalue(), *image.size, f"{', '.join(changes)}, quality {QUALITY}")
+    return PreparedImage(out.getvalue(), *image.size, f"{', '.join(changes)}, quality {QUALITY}")

@@ -1,4 +1,4 @@
-"""Reading a prepared set back: keys, labels, and images by byte range, in any order, from any number of threads."""
+"""Reader for prepared sets: keys, labels and images, in any order and from any number of threads."""
 
 import os
 import threading
@@ -22,40 +22,40 @@ MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "r
 
 
 class PreparedSet:
-    """A folder that `convrnn-data prepare` (or `reformat --layout shards`) has completed.
+    """Complete prepared set, made by `convrnn-data prepare` or `reformat --layout shards`.
 
     Attributes:
         path: the folder.
-        manifest: settings, counts, and every file with its sha256.
-        plan_hash: names settings and content; the same for the same set wherever it lies.
-        splits: the names of the splits that are there, such as ("train", "val").
+        manifest: content of `manifest.json`.
+        plan_hash: identifies settings and content, wherever the set is located.
+        splits: names of the splits, such as ("train", "val").
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a set.
 
         Raises:
-            ConvRNNError: there is no set, or it is not complete.
+            ConvRNNError: the folder is not a complete set.
         """
         require_posix("convrnn-data")
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
-            raise ConvRNNError(_why_not(self.path))
+            raise ConvRNNError(_explain_missing(self.path))
         self.manifest: dict[str, Any] = unseal(manifest)
         self._checked = validated(self.manifest, Manifest, manifest)
         self.plan_hash: str = self._checked.plan
         self.splits: tuple[str, ...] = tuple(self._checked.counts)
 
     def origins(self, split: str) -> dict[str, int]:
-        """Count a split's images from each of ILSVRC's sets, "training" and "validation"."""
+        """Count the images of a split from each of ILSVRC's sets, "training" and "validation"."""
         if split in self._checked.origins:
             return {str(origin): count for origin, count in self._checked.origins[split].items()}
         return {"training": sum(self.counts.get(split, {}).values())}
 
     @property
     def near_duplicates(self) -> dict[str, int] | None:
-        """Counts of near-duplicates: images left out, stimuli, stimuli matched by one; None if not compared."""
+        """Counts of near-duplicates, see `formats.NearDuplicates`; None without a comparison."""
         counts = self._checked.near_duplicates
         return None if counts is None else counts.model_dump()
 
@@ -70,23 +70,23 @@ class PreparedSet:
         return self._checked.counts
 
     def table(self, split: str) -> "SampleTable":
-        """The samples of one split.
+        """Return the samples of one split.
 
         Raises:
-            ConvRNNError: there is no such split, or an index is missing or damaged.
+            ConvRNNError: the split does not exist, or an index is missing or damaged.
         """
         if split not in self.splits:
             raise ConvRNNError(
-                f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}{self._why(split)}"
+                f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}{self._explain_empty(split)}"
             )
         shards = [self.path / f"{name}.tar" for name in self._checked.shards if name.startswith(f"{split}/")]
         return SampleTable(shards, [read_index(shard, self.plan_hash) for shard in shards])
 
     def why_empty(self, split: str) -> str:
-        """Say why a split holds no images, and the way out."""
-        return f"{self.path} has no images in its {split!r} split{self._why(split)}"
+        """Explain why a split is empty, and how to fill it."""
+        return f"{self.path} has no images in its {split!r} split{self._explain_empty(split)}"
 
-    def _why(self, split: str) -> str:
+    def _explain_empty(self, split: str) -> str:
         settings = self._checked.settings
         if split not in SPLITS or split not in settings:
             return ""
@@ -106,7 +106,7 @@ def open_set(path: str | os.PathLike[str]) -> PreparedSet:
     return PreparedSet(path)
 
 
-def _why_not(path: Path) -> str:
+def _explain_missing(path: Path) -> str:
     if not path.exists():
         return (
             f"{path} does not exist. Check the path, or make a prepared set there with `convrnn-data prepare IMAGENET "
@@ -122,7 +122,7 @@ def _why_not(path: Path) -> str:
 
 
 class SampleTable:
-    """The samples of one split, as columns, in the order of the shards (which is shuffled).
+    """Samples of one split as columns, in the (shuffled) order of the shards.
 
     Attributes:
         keys: (samples,) str.
@@ -130,13 +130,13 @@ class SampleTable:
         widths: (samples,) int32, pixels.
         heights: (samples,) int32, pixels.
         shard_ids: (samples,) int64, positions in `shards`.
-        offsets: (samples,) int64, of the JPEG's first byte in its shard.
+        offsets: (samples,) int64, first byte of each JPEG in the shard.
         sizes: (samples,) int64, bytes.
         shards: the tars.
     """
 
     def __init__(self, shards: list[Path], indexes: list[ShardIndex]) -> None:
-        """Join the indexes of some shards."""
+        """Join the indexes of shards."""
         self.shards = shards
         self.keys = _column(indexes, "keys", np.str_)
         self.labels = _column(indexes, "labels", np.int64)
@@ -152,7 +152,7 @@ class SampleTable:
         return len(self.keys)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Open files and locks stay behind when a table is sent to another process."""
+        """Exclude open files and locks, which another process cannot use."""
         return {name: value for name, value in vars(self).items() if name not in ("_files", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -168,8 +168,8 @@ class SampleTable:
             The JPEGs' bytes, in the order of `indices`.
 
         Raises:
-            ConvRNNError: a shard is gone, or shorter than its index says.
-            IndexError: a position is outside the table.
+            ConvRNNError: a shard is missing or truncated.
+            IndexError: a position is out of range.
         """
         at = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64)
         rows = zip(
@@ -188,7 +188,7 @@ class SampleTable:
         return data
 
     def _read_first(self, shard: int, offset: int, size: int) -> bytes:
-        """Read from a shard that is not open yet, and keep it open if there is room."""
+        """Read from a shard that is not open yet, and keep it open if the limit on open files allows."""
         try:
             file = os.open(self.shards[shard], os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -197,7 +197,7 @@ class SampleTable:
                 f"cannot read {self.shards[shard]}: {advice.describe(error, self.shards[shard], otherwise)}"
             ) from error
         with self._lock:
-            # Further shards are opened for each read, since the system limits open files.
+            # Beyond the limit on open files, shards are opened for each read.
             kept = len(self._files) < most_open() and self._files.setdefault(shard, file) == file
         try:
             return pread_fully(file, size, offset)
@@ -206,7 +206,7 @@ class SampleTable:
                 os.close(file)
 
     def close(self) -> None:
-        """Close the shards; the next read opens them again."""
+        """Close the shards; reading opens them again."""
         with self._lock:
             files, self._files = list(self._files.values()), {}
         for file in files:
@@ -218,7 +218,7 @@ class SampleTable:
 
     @cached_property
     def nbytes(self) -> int:
-        """All images together, in bytes."""
+        """Total size of the images in bytes."""
         return int(self.sizes.sum())
 
 

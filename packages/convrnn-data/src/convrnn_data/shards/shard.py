@@ -1,7 +1,7 @@
-"""One shard: a USTAR tar of samples and the index beside it.
+"""Shards: USTAR tars of samples, each with an index.
 
-A sample is three files with the same key, `{key}.jpg`, `{key}.cls` and `{key}.json`. The tar is written beside its
-name, hashed on the way, and renamed; then its index is, whose presence says that the shard is whole.
+A sample consists of `{key}.jpg`, `{key}.cls` and `{key}.json`. The index is written after the tar: if the index exists,
+the shard is complete.
 """
 
 import hashlib
@@ -19,21 +19,21 @@ from convrnn_data.shards.formats import Samples, ShardIndex
 from convrnn_data.shards.tarwalk import BLOCK, padded
 
 RECORD = 20 * BLOCK
-"""tar files are filled up to a multiple of this, as `tar` itself does."""
+"""Tar files are padded to a multiple of this size, as `tar` does."""
 
 COLUMNS = tuple(Samples.model_fields)
 
 
 class Sample(NamedTuple):
-    """What goes into a shard under one key.
+    """Content of a shard under one key.
 
     Attributes:
-        key: without dots, unique in the set.
+        key: unique in the set, without dots.
         label: 0..15.
         jpeg: the image's bytes.
         width: in pixels.
         height: in pixels.
-        notes: the rest of `{key}.json`.
+        notes: further entries of `{key}.json`.
     """
 
     key: str
@@ -45,19 +45,19 @@ class Sample(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """What was to be in a shard and is not."""
+    """Image that was left out of a shard, with the reason."""
 
     source: str
     reason: str
 
 
 def ustar_header(name: str, size: int) -> bytes:
-    """The header of a regular file: mode 644, owner 0 without a name, modified at 0, and no extensions.
+    """Return the header of a regular file: mode 644, owner 0, modification time 0, no extensions.
 
-    Written by hand, because with only name and size to vary it takes a fraction of `tarfile`'s time.
+    Only name and size vary, so this is much faster than `tarfile`.
 
     Raises:
-        ConvRNNError: the name is longer than 100 bytes, the most that a plain USTAR header holds.
+        ConvRNNError: the name is longer than 100 bytes, the limit of a plain USTAR header.
     """
     encoded, digits = name.encode("ascii"), b"%011o" % size
     if len(encoded) > 100:
@@ -75,12 +75,12 @@ _BARE_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 
 def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]) -> ShardIndex:
-    """Write `path` (a .tar) and its index, both or, after any error, neither.
+    """Write a shard and then its index, each atomically.
 
     Args:
-        path: the tar's final name; its folder exists.
-        plan_hash: of the plan that the shard belongs to.
-        samples: what goes in, in order, and what was rejected on the way.
+        path: the tar, in an existing folder.
+        plan_hash: hash of the plan that the shard belongs to.
+        samples: samples in order, and rejected images.
 
     Returns:
         The index.
@@ -109,7 +109,7 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
 def _blocks(
     samples: Iterable[Sample | Rejected], columns: dict[str, list[Any]], rejected: list[Rejected]
 ) -> Iterator[bytes]:
-    """Yield the tar's bytes piece by piece, large pieces uncopied, and fill the columns and the rejected."""
+    """Yield the tar's bytes in pieces, without copying images, and fill `columns` and `rejected`."""
     position, pending = 0, b""
     for sample in samples:
         if isinstance(sample, Rejected):
@@ -137,16 +137,16 @@ def _small(name: str, data: bytes) -> bytes:
 
 
 def index_path(shard: Path) -> Path:
-    """The index of a shard lies beside it: `000000.tar`, `000000.json`."""
+    """Return the path of a shard's index: `000000.json` for `000000.tar`."""
     return shard.with_suffix(".json")
 
 
 def read_index(shard: Path, plan_hash: str | None = None) -> ShardIndex:
-    """Read a shard's index and check its form.
+    """Read and check a shard's index.
 
     Args:
         shard: the tar.
-        plan_hash: of the plan that the shard must belong to, where that is known.
+        plan_hash: hash of the plan that the shard must belong to; None accepts any plan.
 
     Raises:
         ConvRNNError: the index is missing, damaged, or of another plan.
@@ -161,7 +161,7 @@ def read_index(shard: Path, plan_hash: str | None = None) -> ShardIndex:
 
 
 def is_whole(shard: Path, plan_hash: str) -> bool:
-    """Whether a shard was finished under this plan: index there and sound, tar there and of the right length."""
+    """Return whether a shard of this plan is complete: the index is valid, and the tar has the right size."""
     try:
         return shard.stat().st_size == read_index(shard, plan_hash).bytes
     except (OSError, ConvRNNError):
@@ -169,7 +169,7 @@ def is_whole(shard: Path, plan_hash: str) -> bool:
 
 
 def damage(shard: Path, index: ShardIndex) -> str | None:
-    """Read all of a shard; what is wrong with it, or None."""
+    """Read a whole shard, and describe its damage; None if it is intact."""
     try:
         with open(shard, "rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -1,7 +1,7 @@
-"""Which image goes to train, val or test: a pure function of the keys and a seed.
+"""Assignment of images to train, val and test, as a pure function of keys and seed.
 
-Within each category the images are ranked by a hash of their key and the seed, and the first go to val, the next
-to test. So the split depends on no order, no machine and no other category.
+Within each category the images are ranked by a hash of key and seed; the first go to val, the next to test. The split
+is therefore independent of order, machine and the other categories.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _WAY_OUT = (
 
 
 def ranks(keys: Sequence[bytes], purpose: str, seed: int) -> np.ndarray:
-    """A reproducible random number for every key: (keys,) uint64, another one for each purpose and seed."""
+    """Return a reproducible random number for each key, (keys,) uint64, different for each purpose and seed."""
     prefix = hashlib.blake2b(f"{purpose}/{seed}/".encode(), digest_size=8)
     digests = bytearray()
     for key in keys:
@@ -51,7 +51,7 @@ def smallest_share(counts: Iterable[int]) -> float | None:
         counts: images of each category.
 
     Returns:
-        The share; None where there is none, as with a category of a single image.
+        The share; None if there is none, for example if a category has a single image.
     """
     totals = list(counts)
     for hundredths in range(1, 100):
@@ -61,7 +61,7 @@ def smallest_share(counts: Iterable[int]) -> float | None:
 
 
 def advise_share(split: str, counts: Iterable[int]) -> str:
-    """Say which share gives every category an image in a split."""
+    """Return advice on a share that gives every category an image in a split."""
     totals = [count for count in counts if count]
     share = smallest_share(totals)
     if share is not None:
@@ -74,43 +74,43 @@ def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, see
     """Split images, category by category.
 
     Args:
-        keys: (images,) fixed-width bytes, each once.
+        keys: (images,) fixed-width bytes, unique.
         labels: (images,) category of each.
-        val: the share of every category that goes to val, 0..1; rounded to whole images, halves up.
-        test: the share that goes to test.
-        seed: another seed gives another split.
+        val: share of every category for val, 0..1; rounded to whole images, halves up.
+        test: share of every category for test.
+        seed: different seeds give different splits.
 
     Returns:
         (images,) int8, positions in `SPLITS`.
     """
     splits = np.zeros(len(keys), dtype=np.int8)
-    # Equal hashes are next to impossible; the key decides between them, so that the order never does.
+    # Keys break ties between equal hashes, however unlikely, so that the order of the input has no effect.
     order = np.lexsort((keys, ranks(keys.tolist(), "split", seed)))
     for label in np.unique(labels):
-        mine = order[labels[order] == label]
-        first = share_of(len(mine), val)
-        second = min(first + share_of(len(mine), test), len(mine))
-        splits[mine[:first]] = 1
-        splits[mine[first:second]] = 2
+        members = order[labels[order] == label]
+        first = share_of(len(members), val)
+        second = min(first + share_of(len(members), test), len(members))
+        splits[members[:first]] = 1
+        splits[members[first:second]] = 2
     return splits
 
 
 def follow(
     assigned: dict[bytes, int], keys: np.ndarray, default: np.ndarray, allow_missing: bool
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Split images as a split file says.
+    """Split images according to a split file.
 
     Args:
         assigned: from `read_split`.
-        keys: (images,) fixed-width bytes, each once.
-        default: positions in `SPLITS` of images that the file does not name, -1 where it must, (images,).
-        allow_missing: report images that only the file has, instead of refusing.
+        keys: (images,) fixed-width bytes, unique.
+        default: (images,) positions in `SPLITS` of images that the file does not name; -1 if the file must name them.
+        allow_missing: whether the file may name images that do not exist.
 
     Returns:
-        (images,) int8, positions in `SPLITS`; and (key, reason) of each image that only the file has.
+        (images,) int8, positions in `SPLITS`; and (key, reason) of each image that only the file names.
 
     Raises:
-        ConvRNNError: the file and the images do not fit.
+        ConvRNNError: the file and the images do not match.
     """
     pairs = zip(keys.tolist(), default.tolist(), strict=True)
     splits = np.array([assigned.get(key, code) for key, code in pairs], dtype=np.int8)
@@ -131,9 +131,9 @@ def follow(
 
 
 def format_split(keys: np.ndarray, splits: np.ndarray) -> bytes:
-    """The bytes of `split.json`: per split its keys, sorted, and how many of them each of ILSVRC's sets has."""
+    """Return the content of `split.json`: sorted keys of each split, and counts from each of ILSVRC's sets."""
     named = {name: np.sort(keys[splits == code]).astype(str).tolist() for code, name in enumerate(SPLITS)}
-    sources = {name: origins(its) for name, its in named.items() if its}
+    sources = {name: origins(members) for name, members in named.items() if members}
     return seal({"format": FORMAT, "origins": sources, **named}, indent=0)
 
 
@@ -141,7 +141,7 @@ def read_split(path: Path) -> dict[bytes, int]:
     """Read a split file: key -> position in `SPLITS`.
 
     Raises:
-        ConvRNNError: the file is none, holds positions instead of keys, or names a key twice.
+        ConvRNNError: the file is not a split file, holds positions instead of keys, or assigns a key twice.
     """
     try:
         content = json.loads(path.read_bytes())

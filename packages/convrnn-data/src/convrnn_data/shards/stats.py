@@ -1,4 +1,4 @@
-"""Counts of a prepared set, as a table and as a picture."""
+"""Image counts of a prepared set, as a table and as a bar chart."""
 
 import io
 from pathlib import Path
@@ -11,13 +11,13 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.shards.prepared_set import PreparedSet
 
 COLOURS = ("#3b6ea5", "#e08f2c", "#5a9e5a", "#b0506e")
-"""One per split, in the order of the manifest; told apart also by lightness."""
+"""One color per split, in the order of the manifest; they also differ in lightness."""
 
 ROW, BAR, LEFT, RIGHT, TOP, WIDTH = 44, 9, 130, 90, 70, 900
 
 
 def table(prepared: PreparedSet) -> list[tuple[str, ...]]:
-    """Rows of text: a heading, one row per category, and the sums."""
+    """Return rows of text: a heading, one row per category, and the totals."""
     counts, splits = _counts(prepared), prepared.splits
     rows = [("category", *splits, "all")]
     for label, category in enumerate(CATEGORIES):
@@ -29,18 +29,17 @@ def table(prepared: PreparedSet) -> list[tuple[str, ...]]:
 
 
 def _counts(prepared: PreparedSet) -> dict[str, list[int]]:
-    """Split -> images of each category, by label."""
+    """Return split -> number of images by label."""
     return {split: list(row.values()) for split, row in prepared.counts.items()}
 
 
 def save_picture(prepared: PreparedSet, path: Path) -> None:
-    """Draw the counts as bars, per category and split, into a PNG.
+    """Draw a bar chart of the counts per category and split into a PNG.
 
-    Their length is the square root of the count, since dogs outnumber knives by 191 to 1; the number stands
-    beside the bar.
+    Bars have the length of the square root of the count, since dogs outnumber knives by 191 to 1.
 
     Raises:
-        ConvRNNError: `path` cannot be written or is no PNG.
+        ConvRNNError: `path` cannot be written, or does not end in .png.
     """
     counts = _counts(prepared)
     image = Image.new("RGB", (WIDTH, TOP + ROW * len(CATEGORIES) + 20), "white")
@@ -64,10 +63,10 @@ def save_picture(prepared: PreparedSet, path: Path) -> None:
 
 
 def check_png(path: Path) -> None:
-    """Refuse, before anything is drawn, a picture that could not be written.
+    """Fail early if a PNG cannot be written to a path.
 
     Raises:
-        ConvRNNError: the name is not that of a PNG, or the folder is not there.
+        ConvRNNError: the name does not end in .png, or the folder does not exist.
     """
     if path.suffix.lower() != ".png":
         raise ConvRNNError(
@@ -82,7 +81,7 @@ def check_png(path: Path) -> None:
 
 
 def save_png(image: Image.Image, path: Path) -> None:
-    """Write a PNG beside its name and rename it."""
+    """Write a PNG atomically."""
     check_png(path)
     out = io.BytesIO()
     image.save(out, "PNG")

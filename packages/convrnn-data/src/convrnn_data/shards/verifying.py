@@ -1,4 +1,4 @@
-"""Is a prepared set as it was written? Every byte is read, and everything that is wrong is named."""
+"""Verification of prepared sets: reads every byte and reports every damaged, missing or foreign file."""
 
 import hashlib
 import os
@@ -24,13 +24,13 @@ from convrnn_data.shards.workspace import complete, held
 
 @dataclass(frozen=True)
 class Verified:
-    """What `verify` found.
+    """Result of `verify`.
 
     Attributes:
-        files: how many files the set has, its manifest included.
-        bytes: their length in all.
-        problems: what is wrong, one line each; empty if all is well.
-        completed: whether this call wrote the manifest, as after the tasks of an array.
+        files: number of files, including the manifest.
+        bytes: total size.
+        problems: one line for each problem; empty if the set is intact.
+        completed: whether this call completed a set made by the tasks of a job array.
     """
 
     files: int
@@ -40,10 +40,10 @@ class Verified:
 
 
 def verify(path: Path, *, report: Report = silent) -> Verified:
-    """Read all of a set and compare it with its hashes; complete it if all its shards are there.
+    """Read a whole set and compare it with the recorded hashes; complete the set if all shards exist.
 
     Raises:
-        ConvRNNError: there is no set, or its manifest cannot be trusted.
+        ConvRNNError: the folder is not a set, or the manifest is damaged.
     """
     require_posix("convrnn-data")
     completed = False
@@ -56,7 +56,7 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
         completed = True
     files = PreparedSet(path).files
     problems = _foreign(path, {*files, MANIFEST})
-    # What was hashed a moment ago to complete the set need not be hashed again.
+    # Completing the set has just hashed every file.
     if not completed:
         problems += _each(_check_file, [(path / name, expected) for name, expected in files.items()], report)
     size = sum(entry.bytes for entry in files.values()) + (path / MANIFEST).stat().st_size
@@ -64,7 +64,7 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
 
 
 def _each(check: Any, jobs: list[Any], report: Report) -> list[str]:
-    """The problems of all jobs, in their order; hashing runs on all cores, as it lets go of the interpreter."""
+    """Return the problems of all jobs, in order; threads suffice, since hashing releases the GIL."""
     problems = []
     with ThreadPoolExecutor(available_cores()) as pool:
         for done, problem in enumerate(pool.map(check, jobs), start=1):
@@ -93,9 +93,11 @@ def _check_file(job: tuple[Path, FileEntry]) -> str | None:
 
 
 def _foreign(path: Path, known: Iterable[str]) -> list[str]:
-    # Sets of earlier versions have no card, and people and Hugging Face add one.
-    there = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
-    return [f"{path / name} does not belong to the set" for name in sorted(there - set(known) - {LOCK, CARD})]
+    # Sets of earlier versions have no card, and users or Hugging Face may have added one.
+    existing = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
+    return [
+        f"{path / name} does not belong to the set" for name in sorted(existing - set(known) - {LOCK, CARD})
+    ]
 
 
 def _unfinished(path: Path, report: Report) -> list[str]:

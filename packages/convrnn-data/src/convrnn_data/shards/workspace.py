@@ -1,4 +1,4 @@
-"""The folder of a prepared set while it is being made: beginning, going on, completing, leaving nothing behind."""
+"""Folder of a prepared set that is being made: start, resume, complete, clean up."""
 
 import contextlib
 import csv
@@ -32,7 +32,7 @@ from convrnn_data.shards.shard import index_path, is_whole, read_index
 
 
 def contents(folder: Path) -> list[str]:
-    """What lies in a folder, hidden lock and temporary files of ours left out."""
+    """List the names in a folder, except for lock and temporary files."""
     return sorted(name for name in os.listdir(folder) if name != LOCK and not _is_temporary(name))
 
 
@@ -41,16 +41,16 @@ def _is_temporary(name: str) -> bool:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed runs began and did not finish. Only under an exclusive lock."""
-    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
-        for name in os.listdir(place):
+    """Remove temporary files of killed runs. Requires an exclusive lock."""
+    for parent in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        for name in os.listdir(parent):
             if _is_temporary(name):
-                (place / name).unlink(missing_ok=True)
+                (parent / name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def held(out: Path, *, shared: bool = False) -> Iterator[None]:
-    """Make `out` and hold it; after an error remove every folder that was made and is still empty."""
+    """Create and lock `out`; after an error, remove the created folders that are still empty."""
     made = _make(out)
     try:
         with locked(out, shared=shared):
@@ -84,10 +84,10 @@ def _make(out: Path) -> list[Path]:
 
 
 def is_complete(out: Path, plan: PlanFile) -> bool:
-    """Whether the set of this very plan is complete already.
+    """Return whether the set of this plan is complete already.
 
     Raises:
-        ConvRNNError: the folder holds something else.
+        ConvRNNError: the folder holds another set or other files.
     """
     complete = (out / MANIFEST).is_file()
     if complete or (out / PLAN).is_file():
@@ -99,7 +99,7 @@ def is_complete(out: Path, plan: PlanFile) -> bool:
                 "remove this one, or use the settings of the set"
             )
         if complete and all(is_whole(out / f"{name}.tar", plan.plan) for name in plan.shards):
-            (out / PLAN).unlink(missing_ok=True)  # A run killed between its last two steps leaves it.
+            (out / PLAN).unlink(missing_ok=True)  # Left by a run that was killed between the last two steps.
             return True
     elif contents(out):
         raise ConvRNNError(
@@ -110,7 +110,7 @@ def is_complete(out: Path, plan: PlanFile) -> bool:
 
 
 def begin(out: Path, plan: PlanFile, split: bytes) -> None:
-    """Write the plan down, and make the splits' folders."""
+    """Write the plan and the split, and create the splits' folders."""
     write_file(out / PLAN, seal(plan.model_dump(exclude_unset=True), indent=1))
     write_file(out / SPLIT, split)
     for name in plan.shards:
@@ -118,7 +118,7 @@ def begin(out: Path, plan: PlanFile, split: bytes) -> None:
 
 
 def abandon(out: Path, plan: PlanFile) -> None:
-    """After an error: remove what was begun, and if no shard is whole yet the plan too, so that nothing is left."""
+    """Clean up after an error: remove temporary files and, if no shard is complete, the whole set."""
     with contextlib.suppress(OSError):
         remove_temporaries(out)
     if (out / MANIFEST).is_file() or any(index_path(out / f"{name}.tar").exists() for name in plan.shards):
@@ -140,11 +140,11 @@ def _read(path: Path) -> bytes:
 
 
 def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
-    """Write `rejected.csv`, the card and, last of all, `manifest.json`. Needs an exclusive lock and all shards.
+    """Write `rejected.csv`, the card and finally `manifest.json`. Requires an exclusive lock and all shards.
 
     Args:
         out: the set.
-        also: further files of the set, beside those that every set has.
+        also: further files of the set.
 
     Returns:
         The manifest.
@@ -178,14 +178,14 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
 
 
 def _provenance(plan: PlanFile, indexes: dict[str, ShardIndex]) -> dict[str, Any]:
-    """Which of ILSVRC's sets each split comes from, and whether it was compared with the human stimuli."""
+    """Return the entries on the images' origins and on the comparison with the human stimuli, only for ImageNet."""
     if plan.kind != IMAGENET:
         return {}
     keys: dict[str, list[str]] = {}
     for name, index in indexes.items():
         keys.setdefault(name.partition("/")[0], []).extend(index.samples.keys)
     return {
-        "origins": {split: origins(its) for split, its in keys.items()},
+        "origins": {split: origins(names) for split, names in keys.items()},
         "near_duplicates": plan.near_duplicates,
     }
 
@@ -200,7 +200,7 @@ def _counts(indexes: dict[str, ShardIndex]) -> dict[str, dict[str, int]]:
 
 
 def format_rejected(rejected: Iterable[Iterable[str]]) -> bytes:
-    """`rejected.csv`: what was left out and why, sorted."""
+    """Return the content of `rejected.csv`: sources and reasons, sorted."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("source", "reason"))
