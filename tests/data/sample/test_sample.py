@@ -11,6 +11,7 @@ from PIL import Image
 from convrnn_data.sample import sample
 from convrnn_data.sample import simulated_observers
 from convrnn_data.categories import CATEGORIES, shipped_lists
+from convrnn_data.human.experiment import BEEPS, GRACE
 from convrnn_data.sample.drawing import OBJECTS, draw
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.sample.sample import FOLDERS, Picture, draw_sample, plan_stimuli, plan_training, render
@@ -203,7 +204,7 @@ def test_simulated_answers_have_the_rows_of_the_protocol(drawn, experiment):
                 _, _, level, category = GRAMMAR.fullmatch(row["filename"]).groups()
                 assert (row["mode"], row["category"], row["order"]) == (level, category, 1 - 2 * number)
                 assert row["correct"] == (row.get("response") == category)
-                last = simulated_observers.BLOCKS[block][1] + 250
+                last = list(BEEPS.values())[block] + GRACE
                 if "response" in row:
                     assert 0 < row["duration"] <= last
                 else:
