@@ -14,7 +14,7 @@ from convrnn_data.categories import CATEGORIES, shipped_lists
 from convrnn_data.human.experiment import BEEPS, GRACE
 from convrnn_data.sample.drawing import OBJECTS, draw
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.sample.sample import FOLDERS, Picture, draw_sample, plan_stimuli, plan_training, render
+from convrnn_data.sample.sample import FOLDERS, ImageSpec, draw_sample, plan_stimuli, plan_training, render
 
 SMALL = {"images_per_category": 2, "trials": 16, "observers": 2}
 GRAMMAR = re.compile(r"(\d+)_(color_gray|noise|blur)_(c|g|0|0\.04|0\.16|3|9)_([a-z]+)\.JPEG")
@@ -119,7 +119,7 @@ def test_levels_and_categories_are_balanced_in_every_block(trials):
 
 
 def stimulus(experiment, level, index=0):
-    picture = Picture("x", (0, 9, index), "elephant", experiment, level)
+    picture = ImageSpec("x", (0, 9, index), "elephant", experiment, level)
     return np.asarray(Image.open(io.BytesIO(render(picture)))) / 255
 
 

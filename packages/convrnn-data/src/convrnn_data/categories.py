@@ -1,6 +1,6 @@
-"""The 16 categories in label order, the synsets of each, and the images that Geirhos' lists name.
+"""The 16 categories in label order, with their synsets and the images on Geirhos' lists.
 
-The lists are those of 16-class ImageNet (Geirhos et al. 2018, CC BY 4.0), shipped as `listed_images.txt.xz`.
+The lists are those of 16-class ImageNet (Geirhos et al. 2018, CC BY 4.0), included as `listed_images.txt.xz`.
 """
 
 import lzma
@@ -34,7 +34,7 @@ CATEGORIES: tuple[str, ...] = (
     "oven",
     "truck",
 )
-"""Alphabetical; the position is the label."""
+"""Alphabetical; positions are labels."""
 
 LABELS: dict[str, int] = {category: label for label, category in enumerate(CATEGORIES)}
 
@@ -42,7 +42,7 @@ CHANCE = 1 / len(CATEGORIES)
 """Probability that a random category is correct."""
 
 IMAGE_NAME = re.compile(r"(n\d{8})_(0|[1-9]\d{0,17})\.JPEG", re.ASCII)
-"""An ImageNet training file name: the synset and the image's number in it."""
+"""ImageNet training file name: synset and number of the image."""
 
 SHIPPED = "listed_images.txt.xz"
 
@@ -55,11 +55,11 @@ ATTRIBUTION = (
 
 @dataclass(frozen=True)
 class ImageLists:
-    """Which synsets belong to which category, and which images of them are listed.
+    """Synsets of the categories, and listed images of the synsets.
 
     Attributes:
         categories: synset -> category, sorted by synset.
-        numbers: synset -> the listed images' numbers, ascending, each (images,) int64.
+        numbers: synset -> numbers of the listed images, (images,) int64, ascending.
     """
 
     categories: dict[str, str]
@@ -67,30 +67,30 @@ class ImageLists:
 
     @property
     def total(self) -> int:
-        """The number of listed images."""
+        """Number of listed images."""
         return sum(len(numbers) for numbers in self.numbers.values())
 
     def label(self, synset: str) -> int:
-        """The label, 0..15, of a synset of these lists."""
+        """Return the label of a synset."""
         return LABELS[self.categories[synset]]
 
     def names(self, synset: str) -> list[str]:
-        """The listed file names of a synset, by ascending number."""
+        """Return the listed file names of a synset, by ascending number."""
         return [f"{synset}_{number}.JPEG" for number in self.numbers[synset].tolist()]
 
 
 @cache
 def shipped_lists() -> ImageLists:
-    """Geirhos' lists as this package carries them: 213,555 images of 202 synsets."""
+    """Return Geirhos' lists, which are included in the package: 213,555 images of 202 synsets."""
     data = resources.files("convrnn_data").joinpath(SHIPPED).read_bytes()
     return unpack(lzma.decompress(data).decode("ascii"))
 
 
 def read_lists(folder: Path) -> ImageLists:
-    """Read other lists of the same form: one `{category}.txt` per category, one file name per line.
+    """Read image lists: one `{category}.txt` per category, one file name per line.
 
     Raises:
-        ConvRNNError: a list is missing or empty, a line is no ImageNet file name, an image is listed twice, or
+        ConvRNNError: a list is missing or empty, a line is not an ImageNet file name, an image is listed twice, or
             a synset is in two categories.
     """
     categories: dict[str, str] = {}
@@ -144,7 +144,7 @@ def _lists(categories: dict[str, str], numbers: dict[str, list[int]]) -> ImageLi
 
 
 def pack(lists: ImageLists) -> str:
-    """The lists in the compact form that is shipped (before compression)."""
+    """Encode lists in the compact format that is included in the package (before compression)."""
     lines: list[str] = [*ATTRIBUTION]
     for synset, numbers in lists.numbers.items():
         steps = np.diff(numbers, prepend=0)
@@ -153,7 +153,7 @@ def pack(lists: ImageLists) -> str:
 
 
 def unpack(text: str) -> ImageLists:
-    """The lists out of their compact form; the inverse of `pack`."""
+    """Decode lists from the compact format; the inverse of `pack`."""
     categories, numbers = {}, {}
     for line in _without_comments(text.splitlines()):
         category, synset, *steps = line.split()

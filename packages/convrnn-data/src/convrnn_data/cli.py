@@ -1,4 +1,4 @@
-"""The command `convrnn-data`: parse, call, show."""
+"""Command `convrnn-data`."""
 
 import sys
 from enum import StrEnum
@@ -81,10 +81,10 @@ def prepare_command(
             report=report,
             notice=lambda line: print(line, file=sys.stderr, flush=True),
         )
-    _say_prepared(prepared)
+    _print_prepared(prepared)
 
 
-def _say_prepared(prepared: Prepared) -> None:
+def _print_prepared(prepared: Prepared) -> None:
     print(f"Found {prepared.source}.")
     if prepared.validation is not None:
         print(f"Found {prepared.validation}.")
@@ -185,23 +185,24 @@ def reformat_command(
     """Put the human stimuli into the layout that the network's loader reads."""
     with progress() as report:
         done = reformat(old, new, layout, report=report)
-    _say_reformatted(done)
+    _print_reformatted(done)
 
 
-def _say_reformatted(done: Reformatted) -> None:
+def _print_reformatted(done: Reformatted) -> None:
     rows = []
     for condition in CONDITIONS.values():
-        mine = [row for row in done.counts if row[0] == condition]
-        for level in sorted({row[1] for row in mine}):
+        selected = [row for row in done.counts if row[0] == condition]
+        for level in sorted({row[1] for row in selected}):
             blocks = [
-                sum(row[-1] for row in mine if (row[1], row[2]) == (level, block)) for block in range(BLOCKS)
+                sum(row[-1] for row in selected if (row[1], row[2]) == (level, block))
+                for block in range(BLOCKS)
             ]
             rows.append(
                 (
                     condition,
                     level,
                     *map(str, blocks),
-                    f"{len({row[3] for row in mine if row[1] == level})}/{len(CATEGORIES)}",
+                    f"{len({row[3] for row in selected if row[1] == level})}/{len(CATEGORIES)}",
                 )
             )
     _print_table(("condition", "level", *(f"block {block}" for block in range(BLOCKS)), "categories"), rows)

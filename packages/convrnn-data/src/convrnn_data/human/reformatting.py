@@ -1,4 +1,4 @@
-"""The human test set in the layout that the network's loader reads: as folders, or as shards of them."""
+"""Conversion of the human test set to the layout that the network's loader reads, as folders or shards."""
 
 import collections
 import csv
@@ -32,14 +32,14 @@ SHARD_SIZE = 1000
 
 @dataclass(frozen=True)
 class Reformatted:
-    """What `reformat` did.
+    """Result of `reformat`.
 
     Attributes:
-        path: the new layout.
+        path: new folder.
         counts: (condition, level, block, category, images), sorted.
-        misfits: (file, reason) of what was left out; also in `rejected.csv`.
-        aside: what lay beside and is no test data.
-        incomplete: response-time blocks that lack images, of `human.incomplete_blocks`.
+        misfits: (file, reason) of files left out, also in `rejected.csv`.
+        aside: entries that are not test data.
+        incomplete: response-time blocks that lack images, from `stimuli.incomplete_blocks`.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class Reformatted:
 
     @property
     def images(self) -> int:
-        """How many stimuli there are."""
+        """Number of stimuli."""
         return sum(row[-1] for row in self.counts)
 
 
@@ -64,13 +64,13 @@ def reformat(
     """Copy the human test set into `{condition}/{category}/{stem}_exit{block}.JPEG`, or into shards of it.
 
     Args:
-        old: the OSF layout, one experiment's folder, or a set that was reformatted before.
-        new: made by this, whole or not at all.
+        old: folder in the OSF layout, of one experiment, or of an earlier conversion.
+        new: output folder, written atomically.
         layout: "folders" or "shards".
-        report: told of every image.
+        report: progress callback.
 
     Raises:
-        ConvRNNError: nothing fits, two stimuli would get the same name, or `new` is there already.
+        ConvRNNError: there are no stimuli, two stimuli have the same name, or `new` exists already.
     """
     require_posix("convrnn-data")
     old, new = Path(old), Path(new)
@@ -100,7 +100,7 @@ def _require_stimuli(scan: Scan) -> None:
 def _checked(
     scan: Scan, bad: list[tuple[str, str]], report: Report
 ) -> Iterator[tuple[Stimulus, PreparedImage]]:
-    """Read every stimulus; what is no whole picture goes to `bad`."""
+    """Read and prepare every stimulus; append damaged ones to `bad`."""
     for done, stimulus in enumerate(scan.stimuli, start=1):
         try:
             data = stimulus.read()
@@ -115,8 +115,8 @@ def _checked(
 
 
 def _named(scan: Scan, stimulus: Stimulus) -> str:
-    place = str(stimulus.path.relative_to(scan.root))
-    return place if stimulus.size is None else f"{place}: {stimulus.parsed}"
+    relative = str(stimulus.path.relative_to(scan.root))
+    return relative if stimulus.size is None else f"{relative}: {stimulus.parsed}"
 
 
 Counts = tuple[tuple[str, str, int, str, int], ...]
@@ -126,10 +126,10 @@ Bad = list[tuple[str, str]]
 def _write_folders(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tuple[Counts, Bad]:
     bad: Bad = []
     written = []
-    for stimulus, picture in _checked(scan, bad, report):
+    for stimulus, image in _checked(scan, bad, report):
         path = folder / CONDITIONS[stimulus.regime] / stimulus.category / str(stimulus.parsed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.data)
+        path.write_bytes(image.data)
         written.append(stimulus)
     counts = _counts(written)
     (folder / COUNTS).write_bytes(_format_counts(counts))
@@ -138,12 +138,12 @@ def _write_folders(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tu
 
 
 def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tuple[Counts, Bad]:
-    """A prepared set whose splits are the conditions."""
+    """Write a prepared set with the conditions as splits."""
     bad: Bad = []
     samples: dict[str, list[Sample]] = {}
     written = []
-    for stimulus, picture in _checked(scan, bad, report):
-        samples.setdefault(CONDITIONS[stimulus.regime], []).append(_sample(stimulus, picture))
+    for stimulus, image in _checked(scan, bad, report):
+        samples.setdefault(CONDITIONS[stimulus.regime], []).append(_sample(stimulus, image))
         written.append(stimulus)
     counts = _counts(written)
     shards = {
@@ -172,7 +172,7 @@ def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tup
     return counts, bad
 
 
-def _sample(stimulus: Stimulus, picture: PreparedImage) -> Sample:
+def _sample(stimulus: Stimulus, image: PreparedImage) -> Sample:
     notes = {
         "regime": stimulus.regime,
         "experiment": stimulus.experiment,
@@ -182,9 +182,9 @@ def _sample(stimulus: Stimulus, picture: PreparedImage) -> Sample:
         "category": stimulus.category,
         "source": stimulus.name,
     }
-    if picture.change:
-        notes["change"] = picture.change
-    return Sample(key_of(stimulus.parsed), stimulus.label, picture.data, picture.width, picture.height, notes)
+    if image.change:
+        notes["change"] = image.change
+    return Sample(key_of(stimulus.parsed), stimulus.label, image.data, image.width, image.height, notes)
 
 
 def _counts(stimuli: list[Stimulus]) -> Counts:

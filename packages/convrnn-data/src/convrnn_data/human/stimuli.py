@@ -1,4 +1,4 @@
-"""The human test set: what its file names say, and the two layouts in which it is found."""
+"""Human test set: grammar of file names, and listing in each layout."""
 
 import contextlib
 import os
@@ -15,6 +15,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import names_in
 from convrnn_data.categories import CATEGORIES, LABELS
 from convrnn_data.human.experiment import BLOCK_FOLDERS, BLOCKS
+from convrnn_data.shards.formats import HUMAN
 from convrnn_data.shards.prepared_set import MANIFEST, PreparedSet, SampleTable
 
 CONDITIONS: dict[str, str] = {
@@ -23,12 +24,12 @@ CONDITIONS: dict[str, str] = {
     "noise": "noise_grayscale",
     "blur": "blur_color",
 }
-"""Regime -> its folder in the layout that the network's loader reads; the one place where both are named."""
+"""Regime -> folder in the layout that the network's loader reads."""
 
 REGIMES: tuple[str, ...] = tuple(CONDITIONS)
 
 TRAINING = "train"
-"""Lies beside the blocks and is not test data."""
+"""Folder next to the blocks that does not hold test data."""
 
 EXPERIMENTS = ("color_gray", "noise", "blur")
 
@@ -44,7 +45,7 @@ _NAME = re.compile(
 
 
 class StimulusName(NamedTuple):
-    """What a stimulus's file name says: `{index}_{experiment}_{level}_{category}[_exit{block}].JPEG`."""
+    """Parsed file name of a stimulus: `{index}_{experiment}_{level}_{category}[_exit{block}].JPEG`."""
 
     number: str
     experiment: str
@@ -54,21 +55,21 @@ class StimulusName(NamedTuple):
 
     @property
     def regime(self) -> str:
-        """The regime, one of `REGIMES`."""
+        """Regime, one of `REGIMES`."""
         return {"c": "color", "g": "grayscale"}.get(self.level, self.experiment)
 
     @property
     def stem(self) -> str:
-        """The name without block and ending."""
+        """Name without block and extension."""
         return f"{self.number}_{self.experiment}_{self.level}_{self.category}"
 
     def __str__(self) -> str:
-        """The file name."""
+        """Return the file name."""
         return f"{self.stem}.JPEG" if self.block is None else f"{self.stem}_exit{self.block}.JPEG"
 
 
 def parse_name(name: str) -> StimulusName | None:
-    """Read a stimulus's file name; None if it is not one. The category comes from its field and from nowhere else."""
+    """Parse the file name of a stimulus; None if it does not follow the grammar."""
     match = _NAME.fullmatch(name)
     if match is None or (match["experiment"] == "color_gray") != (match["level"] in ("c", "g")):
         return None
@@ -84,21 +85,21 @@ def parse_name(name: str) -> StimulusName | None:
 
 @dataclass(frozen=True)
 class Stimulus:
-    """One image that people were shown.
+    """Image that human observers were shown.
 
     Attributes:
-        path: the file that holds it: the image itself, or a shard.
-        name: its file name as people saw it, without the block: the same in every layout.
-        index: the number that the name begins with.
+        path: file that holds the image: the image itself, or a shard.
+        name: file name without the block, the same in every layout.
+        index: number at the beginning of the name.
         experiment: "color_gray", "noise" or "blur".
-        level: as in the name: c or g; noise SD in 0..1; blur SD in pixels.
-        level_value: the level as a number; None for c and g.
+        level: level in the name: c or g; noise SD in 0..1; blur SD in pixels.
+        level_value: level as a number; None for c and g.
         category: one of `CATEGORIES`.
         label: 0..15.
-        block: 0, the fastest response times, to 4.
+        block: response-time block, from 0, the fastest.
         regime: "color", "grayscale", "noise" or "blur".
-        offset: first byte of the image in `path`; 0 unless that is a shard.
-        size: bytes of the image; None if it is the whole file.
+        offset: first byte of the image in `path`; 0 unless `path` is a shard.
+        size: size of the image in bytes; None if it is the whole file.
     """
 
     path: Path
@@ -115,27 +116,27 @@ class Stimulus:
     size: int | None = None
 
     def read(self) -> bytes:
-        """The image's bytes."""
+        """Read the content of the image."""
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             return file.read() if self.size is None else file.read(self.size)
 
     @property
     def parsed(self) -> StimulusName:
-        """The parts of its name, block included."""
+        """Parsed name, including the block."""
         return StimulusName(
             self.name.partition("_")[0], self.experiment, self.level, self.category, self.block
         )
 
 
 class Scan(NamedTuple):
-    """What lies in a folder of stimuli.
+    """Content of a folder of stimuli.
 
     Attributes:
         root: the folder.
-        stimuli: in order of regime, block, index and name; the same order in every layout.
-        misfits: (path, reason) of files that should be stimuli and are not.
-        aside: what lies beside and is no test data: training folders, answers, other files.
+        stimuli: stimuli by regime, block, index and name; the same order in every layout.
+        misfits: (path, reason) of files among the stimuli that are not stimuli.
+        aside: other entries: training folders, answers, other files.
     """
 
     root: Path
@@ -145,10 +146,10 @@ class Scan(NamedTuple):
 
 
 def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
-    """List the human test set, in whichever layout it lies.
+    """List the human test set in a folder of any layout.
 
     Raises:
-        ConvRNNError: no layout is recognised, or a file among the stimuli is none; the message names it.
+        ConvRNNError: no layout is recognised, or a file among the stimuli is not a stimulus.
     """
     scan = scan_stimuli(Path(folder))
     if scan.misfits:
@@ -161,13 +162,12 @@ def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
 
 
 def scan_stimuli(folder: Path) -> Scan:
-    """Look at a folder: its stimuli, what does not fit, and what lies beside.
+    """List the stimuli, the misfits and the other entries of a folder.
 
     Raises:
-        ConvRNNError: no layout is recognised, there is no stimulus in it, a folder cannot be listed, or two stimuli of
-            one block have the same name.
+        ConvRNNError: no layout is recognised, a folder cannot be listed, or two stimuli of a block have the same name.
     """
-    with contextlib.suppress(PermissionError):  # then listing says so
+    with contextlib.suppress(PermissionError):  # Listing reports the error.
         if not folder.is_dir():
             state = "is not a directory" if folder.exists() else "does not exist"
             raise ConvRNNError(
@@ -184,7 +184,7 @@ def scan_stimuli(folder: Path) -> Scan:
         layout = _in_osf
     try:
         found = [*layout(folder)]
-    except OSError as error:  # a folder may be listed and yet not let anybody look at what it lists
+    except OSError as error:  # A folder may be readable without being searchable.
         place = error.filename or folder
         raise ConvRNNError(
             f"cannot list {place}: {advice.describe(error, place, 'Every folder and stimulus must be readable')}"
@@ -202,7 +202,7 @@ def scan_stimuli(folder: Path) -> Scan:
 
 
 Found = Stimulus | tuple[Path, str] | Path
-"""A stimulus, a misfit with its reason, or something that lies beside."""
+"""A stimulus, a misfit with the reason, or another entry."""
 
 
 def _order(stimulus: Stimulus) -> tuple[int, int, int, str, str]:
@@ -221,15 +221,15 @@ def _refuse_duplicates(stimuli: Iterable[Stimulus]) -> None:
 
 
 _HOLES = 2.5
-"""Numbers of file names count as positions in a block where the largest is at most so many times a block's images."""
+"""File names number the images of a block if the largest number is at most this many times the number of images."""
 
 
 def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
     """Name the response-time blocks that lack images.
 
-    A block is complete if it has as many images as the largest of its experiment, and, where file names number the
-    images of a block from 0, as the largest number says. An experiment of which one condition alone is present, such as
-    color without grayscale, has holes in its numbers that mean nothing.
+    A complete block has as many images as the largest block of the experiment and, if file names number the images of a
+    block from 0, as the largest number implies. Numbers are ignored if only one condition of an experiment is present,
+    such as color without grayscale.
 
     Returns:
         Sentences such as "blur, block 0: 20 of 40 images".
@@ -241,19 +241,19 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
         counts[one.experiment, one.block] += 1
         largest[one.experiment] = max(largest.get(one.experiment, 0), one.index + 1)
         regimes.setdefault(one.experiment, set()).add(one.regime)
-    said = []
+    incomplete = []
     for experiment in EXPERIMENTS:
         sizes = [counts[experiment, block] for block in range(BLOCKS)]
         full = max(sizes)
         whole = experiment != "color_gray" or len(regimes.get(experiment, ())) == 2
         if whole and full < largest.get(experiment, 0) <= _HOLES * full:
             full = largest[experiment]
-        said += [
+        incomplete += [
             f"{experiment}, block {block}: {size} of {full} images"
             for block, size in enumerate(sizes)
             if size < full
         ]
-    return said
+    return incomplete
 
 
 _DEAD = "it is a link to a file that does not exist"
@@ -297,7 +297,7 @@ def _in_conditions(folder: Path) -> Iterator[Found]:
 
 
 def _stimulus(path: Path, block: int | None) -> Found:
-    """The stimulus of a file in block folder `block`, or, if that is None, in the layout of conditions."""
+    """Return the stimulus of a file in folder `block` or, if `block` is None, in the layout of conditions."""
     parsed = parse_name(path.name)
     if is_dead_link(path):
         return path, _DEAD
@@ -306,15 +306,15 @@ def _stimulus(path: Path, block: int | None) -> Found:
     if block is not None:
         if parsed.block is not None:
             return path, f"its name must not give a block in a block folder, got _exit{parsed.block}"
-        return _made(path, parsed._replace(block=block))
+        return _build(path, parsed._replace(block=block))
     if parsed.block is None:
         return path, "its name must end in a block, _exit0 to _exit4"
     if (path.parent.name, path.parent.parent.name) != (parsed.category, CONDITIONS[parsed.regime]):
         return path, f"by its name, it must be in {CONDITIONS[parsed.regime]}/{parsed.category}"
-    return _made(path, parsed)
+    return _build(path, parsed)
 
 
-def _made(path: Path, parsed: StimulusName, offset: int = 0, size: int | None = None) -> Stimulus:
+def _build(path: Path, parsed: StimulusName, offset: int = 0, size: int | None = None) -> Stimulus:
     level = None if parsed.experiment == "color_gray" else float(parsed.level)
     assert parsed.block is not None
     return Stimulus(
@@ -334,13 +334,13 @@ def _made(path: Path, parsed: StimulusName, offset: int = 0, size: int | None = 
 
 
 def key_of(parsed: StimulusName) -> str:
-    """The key of a stimulus in a shard: keys have no dots, so that of the level becomes a hyphen."""
+    """Return the key of a stimulus in a shard: the dot of the level becomes a hyphen, since keys have no dots."""
     return str(parsed).removesuffix(".JPEG").replace(".", "-")
 
 
 def _in_shards(folder: Path) -> Iterator[Found]:
     prepared = PreparedSet(folder)
-    if prepared.manifest["kind"] != "human":
+    if prepared.manifest["kind"] != HUMAN:
         raise ConvRNNError(
             f"{folder} is a prepared set of ImageNet: the human test set must hold {LAYOUTS}. Give the folder of the "
             "stimuli"
@@ -356,4 +356,4 @@ def _in_table(table: SampleTable) -> Iterator[Found]:
         if parsed is None or parsed.block is None:
             yield table.shards[shard], f"its keys must be names of stimuli, got {key}"
         else:
-            yield _made(table.shards[shard], parsed, offset, size)
+            yield _build(table.shards[shard], parsed, offset, size)

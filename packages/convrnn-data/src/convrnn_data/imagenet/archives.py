@@ -1,4 +1,4 @@
-"""ImageNet in one tar: a tar of class tars, as ImageNet's site has it, or a tar of class folders, as people make it."""
+"""ImageNet in a single tar: the official tar of class tars, or a tar of class folders."""
 
 import os
 import re
@@ -30,23 +30,23 @@ OFFICIAL = "ILSVRC2012_img_train.tar"
 TAR_OF_TARS, TAR_OF_FOLDERS = "tar of tars", "tar of class folders"
 
 CLASS_TAR = re.compile(r"(n[0-9]{8})\.(?:tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz))")
-"""The name of a class's tar, compressed or not."""
+"""Name of a class tar, compressed or not."""
 
 IMAGES_FOLDER = "images"
-"""Stands between class and images in Tiny-ImageNet's layout."""
+"""Folder between class and images in Tiny-ImageNet's layout."""
 
 TRAINING = "train"
 
 
 def source_in_tar(path: Path, unpack: Unpacker | None) -> Source:
-    """Find ImageNet in one file.
+    """Detect ImageNet in a file.
 
     Args:
         path: the file.
-        unpack: unpacks the file where it is compressed.
+        unpack: unpacks a compressed file.
 
     Raises:
-        ConvRNNError: the file is not ImageNet's.
+        ConvRNNError: the file is not an ImageNet tar.
         OSError: the file cannot be read.
     """
     tar = path
@@ -84,10 +84,10 @@ def _way_out(names: list[str]) -> str:
 
 
 def unpacker(unpack: Unpacker | None, path: Path) -> Unpacker:
-    """Return `unpack`.
+    """Return `unpack`, which is required for a compressed file.
 
     Raises:
-        ConvRNNError: it is None.
+        ConvRNNError: `unpack` is None.
     """
     if unpack is None:
         raise ConvRNNError(
@@ -113,33 +113,33 @@ def _inner_tars(path: Path) -> tuple[Container, ...]:
     return tuple(sorted(containers, key=lambda container: container.synset))
 
 
-class _Place(NamedTuple):
-    """Where a member of a tar of class folders belongs: the folder of all classes, the class, the file's name."""
+class _Location(NamedTuple):
+    """Location of an image in a tar of class folders: folder above the classes, class, and file name."""
 
     above: str
     synset: str
     name: str
 
 
-def _in_class_folder(entry: Entry) -> _Place | None:
+def _in_class_folder(entry: Entry) -> _Location | None:
     parts = [part for part in entry.name.split("/") if part not in ("", ".")]
     if len(parts) >= 3 and parts[-2] == IMAGES_FOLDER and WNID.fullmatch(parts[-3]):
-        return _Place("/".join(parts[:-3]), parts[-3], parts[-1])
+        return _Location("/".join(parts[:-3]), parts[-3], parts[-1])
     if len(parts) >= 2 and WNID.fullmatch(parts[-2]):
-        return _Place("/".join(parts[:-2]), parts[-2], parts[-1])
+        return _Location("/".join(parts[:-2]), parts[-2], parts[-1])
     return None
 
 
 def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report = silent) -> Listing:
-    """List a tar of class folders, in one pass over its headers.
+    """List a tar of class folders in one pass over the headers.
 
     Args:
-        source: of the kind `TAR_OF_FOLDERS`.
-        wanted: the synsets to list; of others images are counted.
-        report: called with the MB gone through.
+        source: source of kind `TAR_OF_FOLDERS`.
+        wanted: synsets to list; images of other synsets are only counted.
+        report: progress callback, in MB.
 
     Raises:
-        ConvRNNError: the tar is damaged, or holds several folders of classes and none of them is called train.
+        ConvRNNError: the tar is damaged, or holds several folders of classes of which none is named train.
     """
     path = source.root
     size = path.stat().st_size
@@ -151,15 +151,15 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
         for number, entry in enumerate(walk(file.fileno(), path, links=links)):
             if number % 1000 == 0:
                 report("Listing images (MB)", entry.offset // 1_000_000, size // 1_000_000)
-            place = None if is_hidden(entry.name) else _in_class_folder(entry)
-            if place is None:
+            location = None if is_hidden(entry.name) else _in_class_folder(entry)
+            if location is None:
                 continue
-            if place.synset in wanted:
-                of_class = rows.setdefault(place.above, {}).setdefault(place.synset, [])
-                of_class.append(Row(place.name, entry.offset, entry.size, stamp))
-            if is_image(place.name):
-                by_class = counts.setdefault(place.above, {})
-                by_class[place.synset] = by_class.get(place.synset, 0) + 1
+            if location.synset in wanted:
+                of_class = rows.setdefault(location.above, {}).setdefault(location.synset, [])
+                of_class.append(Row(location.name, entry.offset, entry.size, stamp))
+            if is_image(location.name):
+                by_class = counts.setdefault(location.above, {})
+                by_class[location.synset] = by_class.get(location.synset, 0) + 1
     _refuse_links(path, links)
     above = _chosen(path, list(counts))
     containers = tuple(Container(synset, path, 0, size) for synset in sorted(counts[above]))
@@ -173,7 +173,7 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
 
 
 def _chosen(path: Path, above: list[str]) -> str:
-    """Choose the folder of classes: the only one, or the only one called train."""
+    """Return the folder of classes: the only one, or the only one named train."""
     training = [folder for folder in above if PurePosixPath(folder).name == TRAINING]
     chosen = above if len(above) == 1 else training
     if len(chosen) != 1:
@@ -188,15 +188,15 @@ def _chosen(path: Path, above: list[str]) -> str:
 def list_class_tar(
     container: Container, wanted: bool, unpack: Unpacker | None
 ) -> tuple[ClassListing | None, int]:
-    """List the tar of one class, unpacked first where it is compressed.
+    """List the tar of one class; a compressed tar is unpacked first.
 
     Args:
         container: the tar.
-        wanted: whether to list its images, or to count them only.
-        unpack: unpacks it where it is compressed.
+        wanted: whether to list the images, or only to count them.
+        unpack: unpacks a compressed tar.
 
     Returns:
-        The listing, None if it is not wanted; and the number of images.
+        The listing, None unless it is wanted; and the number of images.
 
     Raises:
         ConvRNNError: the tar cannot be read, or is damaged.
@@ -236,7 +236,7 @@ def _members(container: Container) -> list[Row]:
 
 
 def _refuse_links(path: Path, links: list[str]) -> None:
-    """Raise ConvRNNError where an image in a tar is a link: its bytes are another member's, or outside the tar."""
+    """Raise ConvRNNError if an image in a tar is a link, since the data is stored elsewhere."""
     images = [name for name in links if is_image(name) and not is_hidden(name)]
     if images:
         raise ConvRNNError(

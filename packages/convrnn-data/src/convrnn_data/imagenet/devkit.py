@@ -1,4 +1,4 @@
-"""Reads the devkit's `meta.mat` in a process of its own, since scipy's reader can crash or hang on a damaged file."""
+"""Reader for the devkit's `meta.mat`, in a separate process, since SciPy can crash or hang on a damaged file."""
 
 import io
 import json
@@ -7,31 +7,31 @@ import subprocess
 import sys
 
 SECONDS = 60
-"""Time that reading may take; a sound file takes a second, most of it imports."""
+"""Time limit for reading; an intact file takes a second, most of it for imports."""
 
 MEMORY = 1 << 32
-"""Bytes of memory that reading may take."""
+"""Memory limit for reading, in bytes."""
 
 CLASSES = 1000
-"""ILSVRC2012_IDs from 1 to this are classes; the devkit gives higher ones to their ancestors."""
+"""ILSVRC2012_IDs from 1 to this number are classes; higher ones are their ancestors."""
 
 
 class UnreadableError(Exception):
-    """The file is damaged, or not the devkit's."""
+    """Reports that a file is damaged, or not from the devkit."""
 
 
 def read_synsets(meta: bytes) -> dict[int, str]:
-    """Read the devkit's order of synsets: ILSVRC2012_ID -> synset.
+    """Read the devkit's numbering of synsets: ILSVRC2012_ID -> synset.
 
     Args:
-        meta: the bytes of `meta.mat`.
+        meta: content of `meta.mat`.
 
     Raises:
-        UnreadableError: the reader failed; the message says how, in a few words.
+        UnreadableError: the reader failed.
     """
     command = [sys.executable, "-P", "-c", f"from {__name__} import main; main()"]
     try:
-        # A thread for each core would take memory, and nothing here is computed.
+        # Threads would only take memory, since nothing is computed.
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         done = subprocess.run(
             command, input=meta, capture_output=True, timeout=SECONDS, env=environment, check=False
@@ -45,7 +45,7 @@ def read_synsets(meta: bytes) -> dict[int, str]:
 
 
 def main() -> None:
-    """Read `meta.mat` from the standard input and write ILSVRC2012_ID -> synset as JSON; any error ends the process."""
+    """Read `meta.mat` from standard input and write ILSVRC2012_ID -> synset as JSON; any error ends the process."""
     import resource  # POSIX only
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

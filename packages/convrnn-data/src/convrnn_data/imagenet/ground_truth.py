@@ -1,4 +1,4 @@
-"""Which synset each of ILSVRC's validation images shows, in the forms in which that is published."""
+"""Labels of ILSVRC's validation images, in each published format."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.imagenet.devkit import UnreadableError, read_synsets
 
 GROUND_TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
-"""The two files of the devkit that together name a synset for each image."""
+"""Files of the devkit that together assign a synset to each image."""
 
 USUAL = (
     "ILSVRC2012_devkit_t12.tar.gz",
@@ -21,12 +21,12 @@ USUAL = (
     "LOC_val_solution.csv",
     "imagenet_2012_validation_synset_labels.txt",
 )
-"""Names under which the labels are distributed; looked for beside the images."""
+"""Usual names of label files, which are searched for next to the images."""
 
 FORMS = "ILSVRC2012_devkit_t12 (.tar.gz or folder), LOC_val_solution.csv, or text with one synset a line"
 
 LARGEST = 1 << 24
-"""Bytes of a file of labels; the largest in use, Kaggle's CSV, has 3 MB."""
+"""Maximum size of a label file in bytes; the largest in use, Kaggle's CSV, has 3 MB."""
 
 _WNID = re.compile(r"n\d{8}", re.ASCII)
 _ROW = re.compile(r'"?(?:[^,\s"]*/)?ILSVRC2012_val_(\d{8})(?:\.\w+)?"?[,\s]\s*"?(n\d{8})\b.*', re.ASCII)
@@ -36,11 +36,11 @@ def read_ground_truth(path: Path) -> dict[int, str]:
     """Read labels: number in the image's name, from 1 -> synset.
 
     Args:
-        path: the devkit, as downloaded or unpacked; its ground truth with `meta.mat` beside it; a CSV or text of
-            image names and synsets, such as Kaggle's; or text with one synset a line, in the order of the images.
+        path: the devkit, packed or unpacked; the ground truth in a folder with `meta.mat`; a CSV or text of image names
+            and synsets, such as Kaggle's; or text with one synset per line, in the order of the images.
 
     Raises:
-        ConvRNNError: the file cannot be read, or has another form.
+        ConvRNNError: the file cannot be read, or has another format.
     """
     if path.is_dir():
         return _devkit(path, lambda name: _in_folder(path, name))
@@ -85,7 +85,7 @@ def _synset(path: Path, number: int, line: str) -> str:
 
 
 def _from_rows(path: Path, lines: list[str]) -> dict[int, str]:
-    """Read a table whose first two columns are image name and synset, with or without a heading."""
+    """Parse a table whose first two columns are image name and synset, with or without a header."""
     labels: dict[int, str] = {}
     for number, line in enumerate(lines, start=1):
         match = _ROW.fullmatch(line)

@@ -1,4 +1,4 @@
-"""The classes and images of an ImageNet source, and the rules for their names."""
+"""Classes and images of an ImageNet source, and rules for file names."""
 
 import collections
 import os
@@ -14,31 +14,31 @@ import numpy as np
 from convrnn_data.base.errors import ConvRNNError
 
 SYNSETS, IMAGES = 1000, 1_281_167
-"""Classes and images of ImageNet's whole training set."""
+"""Numbers of classes and images in ImageNet's training set."""
 
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
-"""Endings of image names, in lower case; any case is read."""
+"""Extensions of images, compared in lower case."""
 
 NOT_AN_IMAGE = "not the name of an image (.JPEG, .jpg, .png, .webp)"
 
 LONGEST_NAME = 255
-"""Letters of a file name, as on any disk. Names are kept as wide as the widest: one could fill the memory."""
+"""Maximum length of a file name. Columns of names are as wide as the longest, which could fill the memory."""
 
 WNID = re.compile(r"n[0-9]{8}")
 
 _WITH_WNID = re.compile(rb"(.+)_(n[0-9]{8})")
-"""The Hugging Face copy ends every name with the class: `n01514859_10021_n01514859.JPEG`."""
+"""Names in the Hugging Face copy end with the class: `n01514859_10021_n01514859.JPEG`."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """One class of a source: a folder, a tar, or the part of a larger tar that holds it.
+    """Location of one class: a folder, a tar, or a part of a larger tar.
 
     Attributes:
-        synset: the class's wnid.
-        path: the folder or the tar.
-        start: where the class's tar begins in `path`, in bytes; 0 for a folder.
-        end: where it ends, exclusive; 0 for a folder.
+        synset: wnid of the class.
+        path: folder or tar.
+        start: first byte of the class tar in `path`; 0 for a folder.
+        end: end of the class tar, exclusive; 0 for a folder.
     """
 
     synset: str
@@ -48,18 +48,18 @@ class Container:
 
     @cached_property
     def absolute(self) -> str:
-        """The path as any process finds it, whatever its current folder."""
+        """Absolute path, valid in processes with another current folder."""
         return os.path.abspath(self.path)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A place where ImageNet was found, before its images are listed.
+    """ImageNet source whose images have not been listed yet.
 
     Attributes:
-        kind: the form, in words.
-        root: the folder or the archive.
-        containers: the classes; empty for a tar of class folders, whose classes are known once it is listed.
+        kind: layout, in words.
+        root: folder or archive.
+        containers: classes; empty for a tar of class folders, whose classes are known after listing.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Source:
 
 
 class Row(NamedTuple):
-    """One file of a class: its name, first byte in the tar (0 for folders), bytes, and time of change in ns."""
+    """File of a class: name, first byte in the tar (0 for folders), size, and modification time in ns."""
 
     name: str
     offset: int
@@ -78,15 +78,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassListing:
-    """The images of one class, in the order of their names.
+    """Images of one class, in the order of their names.
 
     Attributes:
-        container: their folder or tar.
-        names: file names, (images,) fixed-width bytes.
-        offsets: first byte in the container's tar, (images,) int64; 0 for folders.
-        sizes: bytes, (images,) int64.
-        stamps: time of last change of the file that holds each image, nanoseconds, (images,) int64.
-        foreign: files that are not images: (name, reason).
+        container: location of the class.
+        names: (images,) fixed-width bytes, file names.
+        offsets: (images,) int64, first byte in the tar; 0 for folders.
+        sizes: (images,) int64, bytes.
+        stamps: (images,) int64, modification time of the file that holds the image, in nanoseconds.
+        foreign: (name, reason) of files that are not images.
     """
 
     container: Container
@@ -99,7 +99,7 @@ class ClassListing:
 
 @dataclass(frozen=True)
 class Listing:
-    """The wanted classes of a source, image by image, and how many images the source holds in all."""
+    """Images of the wanted classes of a source, and the total number of images in the source."""
 
     source: Source
     classes: tuple[ClassListing, ...]
@@ -107,7 +107,7 @@ class Listing:
 
     @property
     def summary(self) -> str:
-        """The source's form and size, in one line."""
+        """Layout and size of the source, in one line."""
         synsets = len(self.source.containers)
         whole = (synsets, self.images) == (SYNSETS, IMAGES)
         part = (
@@ -117,19 +117,19 @@ class Listing:
 
 
 def is_image(name: str) -> bool:
-    """Tell whether a file name is an image's, by its ending."""
+    """Return whether a file name has an extension of images."""
     return len(name) <= LONGEST_NAME and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def key_of(name: bytes) -> bytes:
-    """Return the key of an image: its name without ending, and without the class that the Hugging Face copy adds."""
+    """Return the key of an image: the name without extension, and without the class added by the Hugging Face copy."""
     stem = name.rpartition(b".")[0]
     match = _WITH_WNID.fullmatch(stem)
     return match[1] if match else stem
 
 
 def stated_synsets(name: bytes) -> set[bytes]:
-    """Return the classes that an image's name states, at its beginning and its end; empty if it states none."""
+    """Return the classes stated at the beginning and at the end of an image's name."""
     stem = name.rpartition(b".")[0]
     match = _WITH_WNID.fullmatch(stem)
     stated = {match[2]} if match else set()
@@ -137,10 +137,10 @@ def stated_synsets(name: bytes) -> set[bytes]:
 
 
 def class_listing(container: Container, rows: Iterable[Row]) -> ClassListing:
-    """Sort the files of a class into images and others.
+    """Separate the files of a class into images and others.
 
     Raises:
-        ConvRNNError: two files have the same name, as in a tar only.
+        ConvRNNError: two files have the same name, which is possible in a tar.
     """
     ordered = sorted(rows)
     images = [row for row in ordered if is_image(row.name)]
@@ -153,7 +153,7 @@ def class_listing(container: Container, rows: Iterable[Row]) -> ClassListing:
 
 
 def require_unique(names: list[str], path: Path) -> None:
-    """Raise ConvRNNError where a name occurs twice in `path`."""
+    """Raise ConvRNNError if a name occurs twice in `path`."""
     if len(set(names)) != len(names):
         twice = collections.Counter(names).most_common(1)[0][0]
         raise ConvRNNError(f"{path} holds {twice!r} twice: every name must be unique. Remove one of the two")

@@ -1,4 +1,4 @@
-"""A contact sheet: what is in a set, to be seen at a glance."""
+"""Contact sheet of a prepared set or of the human stimuli."""
 
 import io
 from pathlib import Path
@@ -10,43 +10,44 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import REGIMES, Stimulus, list_stimuli
+from convrnn_data.shards.formats import IMAGENET
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, PreparedSet
 from convrnn_data.shards.stats import check_png, save_png
 
 CELL, GAP, LEFT, TOP, BETWEEN = 112, 4, 110, 64, 18
-"""Pixels: a picture, the room between two, the names' column, the heading, the room between groups."""
+"""Sizes in pixels: image, gap between images, column of names, heading, gap between groups."""
 
 COLUMNS = 8
-"""Pictures in a row of a prepared set, all splits together; each split has at least two."""
+"""Images per row of a prepared set, over all splits; each split has at least two."""
 
 
 class Tile(NamedTuple):
-    """One picture of the sheet and the word in its corner."""
+    """Image of the sheet, and the note in its corner."""
 
     jpeg: bytes
     note: str
 
 
 class Group(NamedTuple):
-    """Some columns of the sheet: a heading, and for every category its pictures."""
+    """Columns of the sheet: a heading, and the images of each category."""
 
     heading: str
     tiles: list[list[Tile]]
 
 
 def save_preview(path: Path, picture: Path) -> None:
-    """Draw a set's contact sheet into a PNG.
+    """Draw a contact sheet into a PNG.
 
     Args:
-        path: a prepared set (columns by split), or the human stimuli in any layout (columns by regime, levels noted).
+        path: a prepared set (columns by split), or the human stimuli in any layout (columns by regime, with levels).
         picture: the PNG.
 
     Raises:
-        ConvRNNError: `path` is neither, or `picture` cannot be written.
+        ConvRNNError: `path` is neither of them, or `picture` cannot be written.
     """
     check_png(picture)
     if (path / PLAN).is_file() or (
-        (path / MANIFEST).is_file() and PreparedSet(path).manifest["kind"] == "imagenet"
+        (path / MANIFEST).is_file() and PreparedSet(path).manifest["kind"] == IMAGENET
     ):
         title, groups = "A prepared set", _of_set(PreparedSet(path))
     else:
@@ -78,19 +79,19 @@ def _of_set(prepared: PreparedSet) -> list[Group]:
 
 def _of_stimuli(stimuli: list[Stimulus]) -> list[Group]:
     regimes = [regime for regime in REGIMES if any(one.regime == regime for one in stimuli)]
-    wanted = 3  # As many as there are levels.
+    wanted = 3  # The number of levels.
     groups = []
     for regime in regimes:
-        mine = [one for one in stimuli if one.regime == regime]
+        of_regime = [stimulus for stimulus in stimuli if stimulus.regime == regime]
         tiles = [
-            _spread([one for one in mine if one.category == category], wanted) for category in CATEGORIES
+            _spread([one for one in of_regime if one.category == category], wanted) for category in CATEGORIES
         ]
-        groups.append(Group(f"{regime} ({len(mine):,})", tiles))
+        groups.append(Group(f"{regime} ({len(of_regime):,})", tiles))
     return groups
 
 
 def _spread(stimuli: list[Stimulus], wanted: int) -> list[Tile]:
-    """As many as wanted, spread over the levels."""
+    """Select stimuli that are spread over the levels."""
     ordered = sorted(stimuli, key=lambda one: (one.level_value or 0, one.block, one.index))
     places = {round(part * (len(ordered) - 1) / (wanted - 1)) for part in range(wanted)} if ordered else set()
     return [Tile(ordered[place].read(), _note(ordered[place])) for place in sorted(places)]

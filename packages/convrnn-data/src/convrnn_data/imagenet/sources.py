@@ -1,4 +1,4 @@
-"""ImageNet as people have it on disk: class folders, class tars, or one tar of either; read in place where possible."""
+"""Detection and listing of ImageNet on disk: class folders, class tars, or one tar of either."""
 
 import os
 import stat
@@ -51,33 +51,33 @@ FORMS = (
     f"<wnid>/*.JPEG, <wnid>/images/*.JPEG, <wnid>.tar, {OFFICIAL} or a tar of <wnid>/ folders, compressed or not, "
     "directly or in train/ or ILSVRC/Data/CLS-LOC/train/ (a <wnid> is a name such as n02690373)"
 )
-"""The layouts that are looked for in a folder, in words."""
+"""Supported layouts, in words."""
 
 _ABOVE = ("train", "ILSVRC2012_img_train", "ILSVRC", "Data", "CLS-LOC")
-"""Folders that stand above the classes: Kaggle's copy has ILSVRC/Data/CLS-LOC/train."""
+"""Folders above the classes: Kaggle's copy has ILSVRC/Data/CLS-LOC/train."""
 
 _ONE_TAR = tuple(
     f"{name}.{ending}"
     for name in ("ILSVRC2012_img_train", "train")
     for ending in ("tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
 )
-"""Tars of all classes that are found in their folder."""
+"""Names of tars of all classes that are detected if the folder of the tar is given."""
 
 THREADS = 8
-"""Classes listed at once: on a network disk listing waits for answers, not for the processor."""
+"""Number of classes listed concurrently: listing on a network disk is bound by latency."""
 
 _OF_IMAGENET = f"Give ImageNet as {FORMS}"
 
 
 def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
-    """Look at a path and find ImageNet in it.
+    """Detect ImageNet at a path.
 
     Args:
         root: a folder or an archive.
-        unpack: unpacks an archive that is compressed as a whole; without, it is refused.
+        unpack: unpacks a compressed archive, which is refused if this is None.
 
     Raises:
-        ConvRNNError: nothing there, or nothing that is ImageNet; the message says what was looked for.
+        ConvRNNError: the path does not exist or is not ImageNet; the message lists the supported layouts.
     """
     try:
         mode = os.stat(root).st_mode
@@ -93,7 +93,7 @@ def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
 def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
     names = names_in(root, _OF_IMAGENET)
     classes = [name for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
-    # Beside classes only train/ goes first: any other folder of these names may be somebody's own.
+    # Next to classes only train/ takes precedence: other folders of these names may be unrelated.
     for name in (_ABOVE[:1] if classes else _ABOVE) if depth else ():
         if name in names and stat.S_ISDIR(_mode(root / name)):
             return _in_folder(root / name, unpack, depth - 1)
@@ -106,7 +106,7 @@ def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
 
 
 def _mode(path: Path) -> int:
-    """The mode of what a path leads to; a dead link is an error that names it."""
+    """Return the mode of a path; a dead link is an error."""
     try:
         return os.stat(path).st_mode
     except OSError as error:
@@ -145,7 +145,7 @@ _NAMED_FIRST = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd",
 
 
 def _nothing_found(root: Path, names: list[str]) -> str:
-    """Say what a folder must hold and what it holds; archives and tables of images are named with the way out."""
+    """Return the message for a folder that is not ImageNet, with advice for archives and tables of images."""
     start = f"{root} is not ImageNet: it must hold {FORMS}, got "
     if not names:
         return f"{start}an empty folder. Give the folder that holds the classes"
@@ -168,18 +168,18 @@ def list_images(
     """List the images of the wanted synsets, and count those of all others.
 
     Args:
-        source: where to look, from `find_source`.
-        wanted: the synsets to list.
-        report: told of every class.
-        unpack: unpacks class tars that are compressed; without, they are refused.
+        source: result of `find_source`.
+        wanted: synsets to list.
+        report: progress callback.
+        unpack: unpacks compressed class tars, which are refused if this is None.
 
     Raises:
-        ConvRNNError: something cannot be read, or a tar is damaged.
+        ConvRNNError: a file or folder cannot be read, or a tar is damaged.
     """
     if source.kind.startswith(TAR_OF_FOLDERS):
         return list_folders_in_tar(source, wanted, report)
 
-    def one(container: Container) -> tuple[ClassListing | None, int]:
+    def list_class(container: Container) -> tuple[ClassListing | None, int]:
         if container.end:
             return list_class_tar(container, container.synset in wanted, unpack)
         return _list_class_folder(container, container.synset in wanted)
@@ -187,7 +187,7 @@ def list_images(
     classes, images = [], 0
     pool = ThreadPoolExecutor(THREADS)
     try:
-        for done, (listed, count) in enumerate(pool.map(one, source.containers), start=1):
+        for done, (listed, count) in enumerate(pool.map(list_class, source.containers), start=1):
             images += count
             classes += [listed] if listed else []
             report("Listing classes", done, len(source.containers))
@@ -224,12 +224,12 @@ def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
     for name in names:
         path = os.path.join(folder, name)
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except OSError as error:
             otherwise = "Every image must be readable"
             raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, otherwise)}") from error
-        if is_image(name) and not stat.S_ISREG(found.st_mode):
+        if is_image(name) and not stat.S_ISREG(status.st_mode):
             raise ConvRNNError(
                 f"{path} is named like an image but is not a regular file. Remove or rename it"
             )
-        yield Row(name, 0, found.st_size, found.st_mtime_ns)
+        yield Row(name, 0, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Compressed tars, unpacked once into a temporary folder: images are read by their place, which compression hides."""
+"""Unpacking of compressed tars into a temporary folder, since images are read by byte offset."""
 
 import bz2
 import gzip
@@ -22,14 +22,14 @@ from convrnn_data.base.reading import pread_fully
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
 CHUNK = 1 << 20
-"""Bytes unpacked at once."""
+"""Chunk size in bytes."""
 
 Notice = Callable[[str], None]
-"""Called with one line that a user should read before a long step."""
+"""Callback for a line that a user should read before a long step."""
 
 
 def is_compressed(path: Path, start: int = 0) -> bool:
-    """Tell whether the bytes at `start` begin a compressed archive of a kind that is read.
+    """Return whether a compressed archive of a supported format begins at byte `start`.
 
     Raises:
         OSError: the file cannot be read.
@@ -44,32 +44,32 @@ def _kind_at(path: Path, start: int) -> advice.Kind | None:
 
 
 class Unpacker:
-    """Unpacks compressed tars into a hidden folder beside a prepared set, and removes that folder at the end."""
+    """Unpacks compressed tars into a hidden folder next to a prepared set, and removes the folder at the end."""
 
     def __init__(self, out: Path, report: Report = silent, notice: Notice | None = None) -> None:
-        """Plan a folder; it is made when the first archive is unpacked.
+        """Set up; the folder is created when the first archive is unpacked.
 
         Args:
-            out: the prepared set's folder, whose disk all workers see.
-            report: called with the bytes unpacked, in MB.
+            out: folder of the prepared set, on a disk that all workers share.
+            report: progress callback, in MB.
             notice: called once, before the first archive is unpacked.
         """
-        place = out.absolute()
-        self._name = place.with_name(f"{place.name}.unpacked")
+        absolute = out.absolute()
+        self._name = absolute.with_name(f"{absolute.name}.unpacked")
         self._folder = temporary_name(self._name)
         self._made: list[Path] = []
         self._report, self._notice = report, notice
         self._lock, self._stopped = threading.Lock(), threading.Event()
 
     def __enter__(self) -> Self:
-        """Remove what killed runs left."""
+        """Remove the folders of killed runs."""
         remove_dead_temporaries_of(self._name)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove all that was unpacked, and the folders made for it that are empty."""
+        """Remove the unpacked tars, and created parent folders that are empty."""
         self._stopped.set()
         shutil.rmtree(self._folder, ignore_errors=True)
         for folder in self._made:
@@ -84,7 +84,7 @@ class Unpacker:
         return self._folder.is_dir()
 
     def stop(self) -> None:
-        """Let unpacking in other threads end within a chunk."""
+        """Make other threads stop unpacking after the current chunk."""
         self._stopped.set()
 
     def unpack(self, path: Path, name: str, start: int = 0, end: int | None = None) -> Path:
@@ -92,15 +92,15 @@ class Unpacker:
 
         Args:
             path: the file.
-            name: of the unpacked tar; each once.
-            start: where the archive begins.
-            end: where it ends, exclusive; the file's end if None.
+            name: unique name for the unpacked tar.
+            start: first byte of the archive.
+            end: end of the archive, exclusive; the end of the file if None.
 
         Returns:
             The unpacked tar.
 
         Raises:
-            ConvRNNError: the archive is cut or damaged, or the disk is full.
+            ConvRNNError: the archive is truncated or damaged, or the disk is full.
         """
         try:
             size = (path.stat().st_size if end is None else end) - start
@@ -116,7 +116,7 @@ class Unpacker:
             ) from error
         except OSError as error:
             otherwise = "Unpack the archive yourself and give the tar or the folder"
-            if error.errno is None:  # What bz2 says of damage.
+            if error.errno is None:  # bz2 reports damage without an errno.
                 raise ConvRNNError(f"{path} is damaged: {error}. Copy or download it again") from error
             raise ConvRNNError(
                 f"cannot unpack {path}: {advice.describe(error, otherwise=otherwise)}"
@@ -144,7 +144,7 @@ class Unpacker:
                 chunk = unpacked.read(CHUNK)
 
     def _begin(self, path: Path, size: int) -> None:
-        """Make the folder, and tell what unpacking costs; refuse a disk without room."""
+        """Create the folder, give notice of the cost, and fail early if disk space is insufficient."""
         with self._lock:
             if not self._folder.is_dir():
                 missing = [parent for parent in self._folder.parents if not parent.exists()]
@@ -156,7 +156,7 @@ class Unpacker:
                         f"{self._folder.parent} first, takes about its size there, and is removed at the end. This "
                         f"costs minutes for every 10 GB, in every run; to spare that, unpack it yourself"
                     )
-        # Images do not compress: the tar is about as large as the archive.
+        # Images hardly compress, so the tar is about as large as the archive.
         free = shutil.disk_usage(self._folder).free
         if size > free:
             raise ConvRNNError(
@@ -166,7 +166,7 @@ class Unpacker:
 
 
 class _Part(io.RawIOBase):
-    """A file's next `size` bytes, as a file of its own; counts what was read."""
+    """File object for the next `size` bytes of a file, which counts the bytes read."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._size, self.done = file, size, 0
@@ -188,5 +188,5 @@ class _Part(io.RawIOBase):
 
 
 def unpacked_name(path: Path) -> str:
-    """Return the name of a compressed tar once it is unpacked: `train.tar.gz` and `train.tgz` become `train.tar`."""
+    """Return the name of an unpacked tar: `train.tar` for `train.tar.gz` and `train.tgz`."""
     return f"{os.path.basename(path).partition('.')[0] or 'archive'}.tar"

@@ -1,6 +1,6 @@
-"""ILSVRC's validation images: the archive, a folder of its images, or class folders of them, read in place.
+"""Listing of ILSVRC's validation images: the archive, a folder of images, or class folders.
 
-The pretrained networks were trained on ILSVRC's training images and have not seen these.
+The pretrained networks were trained on ILSVRC's training images, not on these.
 """
 
 import collections
@@ -25,19 +25,19 @@ from convrnn_data.shards.tarwalk import walk
 ARCHIVE = "ILSVRC2012_img_val.tar"
 
 IMAGES = 50_000
-"""What all of ILSVRC's validation set holds."""
+"""Number of images in ILSVRC's validation set."""
 
 FORMS = f"{ARCHIVE}, a folder of its images, or <wnid>/ILSVRC2012_val_*.JPEG"
 
 _BELOW = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
-"""Where the images are in folders that hold more: torchvision's, Kaggle's, and the one inside Kaggle's."""
+"""Subfolders with the images in the layouts of torchvision and Kaggle."""
 
 
 _STEM = re.compile(r"ILSVRC2012_val_(\d{8})(?:_(n\d{8}))?", re.ASCII)
 
 
-class Found(NamedTuple):
-    """A file among the validation images, and the folder that it is in."""
+class File(NamedTuple):
+    """File among the validation images, and the folder that contains it."""
 
     folder: str
     name: str
@@ -52,11 +52,11 @@ class Validation:
     """ILSVRC's validation images of the wanted synsets.
 
     Attributes:
-        kind: what was found, in words.
-        classes: the wanted images, one entry for each synset that has any.
-        wanted: images of the wanted synsets as they were found.
-        images: images of all synsets.
-        labels: where the synsets were read; None where folders or names give them.
+        kind: layout, in words.
+        classes: images of the wanted synsets, one entry per synset with images.
+        wanted: number of images of the wanted synsets.
+        images: number of images of all synsets.
+        labels: file with the synsets; None if folders or names give them.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class Validation:
 
     @property
     def summary(self) -> str:
-        """What was found, in one line."""
+        """Layout and size, in one line."""
         part = (
             "all of ILSVRC's validation set"
             if self.images == IMAGES
@@ -83,13 +83,13 @@ def find_validation(
     """List ILSVRC's validation images of the wanted synsets.
 
     Args:
-        path: the archive, a folder of its images, class folders of them, or a folder that holds one of these.
-        wanted: the synsets.
-        labels: see `read_ground_truth`; looked for beside the images where none is given.
-        unpack: unpacks a compressed archive; without, it is refused.
+        path: archive, folder of images, class folders, or a folder that holds one of these.
+        wanted: synsets to list.
+        labels: see `read_ground_truth`; searched for next to the images by default.
+        unpack: unpacks a compressed archive, which is refused if this is None.
 
     Raises:
-        ConvRNNError: there are no such images, they cannot be read, or their synsets are not known.
+        ConvRNNError: there are no images, they cannot be read, or their synsets are unknown.
     """
     root = _root(path)
     try:
@@ -125,23 +125,23 @@ def find_validation(
 
 
 def _root(path: Path) -> Path:
-    """The archive or folder that the images are in."""
+    """Return the archive or folder that contains the images."""
     for inner in (path / ARCHIVE, *(path / name for name in _BELOW)):
         if inner.exists():
             return inner
     return path
 
 
-def _in_archive(path: Path) -> Iterator[Found]:
+def _in_archive(path: Path) -> Iterator[File]:
     with open(path, "rb") as file:
         stamp = os.fstat(file.fileno()).st_mtime_ns
         for entry in walk(file.fileno(), path):
             folder, _, name = entry.name.rpartition("/")
             if not is_hidden(entry.name):
-                yield Found(folder.rpartition("/")[2], name, path, entry.offset, entry.size, stamp)
+                yield File(folder.rpartition("/")[2], name, path, entry.offset, entry.size, stamp)
 
 
-def _in_folder(root: Path) -> Iterator[Found]:
+def _in_folder(root: Path) -> Iterator[File]:
     for entry in _scan(root):
         if WNID.fullmatch(entry.name):
             yield from (_file(inner, entry.name) for inner in _scan(Path(entry.path)))
@@ -153,12 +153,12 @@ def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:
     return sorted((one for one in os.scandir(folder) if not is_hidden(one.name)), key=lambda one: one.name)
 
 
-def _file(entry: os.DirEntry[str], folder: str) -> Found:
+def _file(entry: os.DirEntry[str], folder: str) -> File:
     stat = os.stat(entry.path)
-    return Found(folder, entry.name, Path(entry.path).parent, 0, stat.st_size, stat.st_mtime_ns)
+    return File(folder, entry.name, Path(entry.path).parent, 0, stat.st_size, stat.st_mtime_ns)
 
 
-def _refuse_repeated(images: list[Found], root: Path) -> None:
+def _refuse_repeated(images: list[File], root: Path) -> None:
     name, times = collections.Counter(one.name for one in images).most_common(1)[0]
     if times > 1:
         raise ConvRNNError(
@@ -170,28 +170,27 @@ def _stem(name: str) -> re.Match[str] | None:
     return _STEM.fullmatch(name.rpartition(".")[0])
 
 
-def _own_synset(one: Found) -> str | None:
-    """The synset that an image's folder or name gives; only Hugging Face's names do."""
+def _own_synset(one: File) -> str | None:
+    """Return the synset stated by an image's folder or, in Hugging Face's copy, by the name."""
     match = _stem(one.name)
     return one.folder if WNID.fullmatch(one.folder) else match[2] if match else None
 
 
 def _usual_labels(path: Path, root: Path) -> Path:
-    places = dict.fromkeys((path, path.parent, root.parent))
-    for place in places:
+    for folder in dict.fromkeys((path, path.parent, root.parent)):
         for name in USUAL:
-            if place.is_dir() and (place / name).exists():
-                return place / name
+            if folder.is_dir() and (folder / name).exists():
+                return folder / name
     raise ConvRNNError(
         f"cannot find the labels of the validation images {path}: none of the usual files is beside them. Pass "
         f"--validation-labels: {LABEL_FORMS}"
     )
 
 
-def _synsets(images: list[Found], root: Path, labels: Path | None) -> dict[tuple[str, Path], list[Found]]:
-    """Group images by synset and the folder or archive that they are in."""
+def _synsets(images: list[File], root: Path, labels: Path | None) -> dict[tuple[str, Path], list[File]]:
+    """Group images by synset and by the folder or archive that contains them."""
     listed = {} if labels is None else read_ground_truth(labels)
-    synsets: dict[tuple[str, Path], list[Found]] = {}
+    synsets: dict[tuple[str, Path], list[File]] = {}
     for one in images:
         own, number = _own_synset(one), int(one.name[15:23])
         synset = listed.get(number, own)
@@ -209,7 +208,7 @@ def _synsets(images: list[Found], root: Path, labels: Path | None) -> dict[tuple
     return synsets
 
 
-def _listing(synset: str, images: list[Found], root: Path) -> ClassListing:
+def _listing(synset: str, images: list[File], root: Path) -> ClassListing:
     images = sorted(images, key=lambda one: one.name)
     path = images[0].path
     end = root.stat().st_size if root.is_file() else 0

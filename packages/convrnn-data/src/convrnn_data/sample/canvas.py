@@ -1,4 +1,4 @@
-"""A pen that draws through an affine map, and colours that stand out: what `drawing.py` draws with."""
+"""Drawing primitives: a pen with an affine map, and colors that stand out from the background."""
 
 import colorsys
 import math
@@ -13,15 +13,15 @@ Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
 _MIN_CONTRAST = 0.3
-"""Least difference in luma between object and background: at contrast 0.2 it is still a noise SD of 0.06."""
+"""Minimum luma difference between object and background, which is a noise SD of 0.06 at contrast 0.2."""
 
 
 class Pen:
     """Draws shapes given in the unit square onto an image, through an affine map.
 
     Args:
-        image: An RGB image, drawn on in place.
-        matrix: `(2, 3)`, from unit coordinates to pixels.
+        image: RGB image, modified in place.
+        matrix: (2, 3), maps unit coordinates to pixels.
     """
 
     def __init__(self, image: Image.Image, matrix: np.ndarray) -> None:
@@ -42,7 +42,7 @@ class Pen:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], fill)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour, tilt: float = 0.0) -> None:
-        """Fill an ellipse about `(x, y)`, turned by `tilt` degrees."""
+        """Fill an ellipse around `(x, y)`, rotated by `tilt` degrees."""
         self.polygon(_oval(x, y, rx, ry, tilt), fill)
 
     def blob(self, points: Sequence[Point], fill: Colour) -> None:
@@ -75,7 +75,7 @@ def _oval(x: float, y: float, rx: float, ry: float, tilt: float = 0.0) -> np.nda
 
 
 def smooth(points: np.ndarray, steps: int = 6) -> np.ndarray:
-    """The closed Catmull-Rom curve through points, (points, 2): `steps` points from each to the next."""
+    """Return a closed Catmull-Rom curve through points, (points, 2), with `steps` points per segment."""
     before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
     later = np.roll(points, -2, axis=0)
     t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
@@ -88,7 +88,7 @@ def smooth(points: np.ndarray, steps: int = 6) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Paint:
-    """The colours of one object: `ink` stands out from `body`, `line` from the background."""
+    """Colors of an object: `ink` stands out from `body`, `line` from the background."""
 
     body: Colour
     shade: Colour
@@ -98,24 +98,24 @@ class Paint:
 
 
 def luma(colour: Colour) -> float:
-    """Rec. 601 luma in [0, 1]."""
+    """Return the Rec. 601 luma in [0, 1]."""
     return (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour `share` of the way from `a` to `b`."""
+    """Interpolate between two colors."""
     red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 
 def random_colour(rng: Generator, saturation: float = 0.8) -> Colour:
-    """Any hue, saturation up to `saturation`, value from a quarter to one."""
+    """Draw a random color of any hue, with saturation up to `saturation` and value from 0.15 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), saturation * rng.random(), rng.uniform(0.15, 1))
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def random_paint(rng: Generator, background: Colour) -> Paint:
-    """Colours for an object that has to stand out from `background`."""
+    """Draw random colors for an object that stands out from `background`."""
     body, away = random_colour(rng), luma(background)
     while abs(luma(body) - away) < _MIN_CONTRAST:
         body = random_colour(rng)

@@ -1,8 +1,8 @@
-"""Pictures of the 16 categories, drawn: the objects of the sample and the scenes around them.
+"""Drawings of the 16 categories: the objects of the sample, with backgrounds and clutter.
 
-Every object is a few polygons in the unit square, y downwards, facing right. A `Pen` carries them through one affine
-map (size, turn, stretch, flip, place), so that a new pose costs nothing in sharpness. What makes a category is in its
-outline and its parts, never in its colour alone: the pictures have to survive gray, noise and blur.
+Every object consists of polygons in the unit square, with y downwards, facing right. A `Pen` applies an affine map
+(size, rotation, stretch, flip, position), so that every pose is sharp. Categories differ in outline and parts, not only
+in color, since the images must remain recognizable in gray, with noise and blurred.
 """
 
 import math
@@ -315,16 +315,16 @@ OBJECTS: dict[str, Callable[[Pen, Paint, Generator], None]] = {
     "oven": _oven,
     "truck": _truck,
 }
-"""Category -> its drawing, in label order."""
+"""Category -> function that draws an object, in label order."""
 
 
 def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.Image:
-    """Draw one picture: a background, things lying about, and the category's object in some pose.
+    """Draw an image: a background, clutter, and an object in a random pose.
 
     Args:
-        rng: All that is random comes from here.
-        category: A key of `OBJECTS`, or None for a scene without an object.
-        size: Width and height in pixels.
+        rng: random generator.
+        category: a key of `OBJECTS`, or None for a scene without an object.
+        size: width and height in pixels.
 
     Returns:
         An RGB image.
@@ -341,7 +341,7 @@ def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.I
 
 
 def _pose(rng: Generator, wide: int, high: int) -> np.ndarray:
-    """A map of the unit square onto 50 to 98 % of the image's short side, wholly or nearly inside it."""
+    """Draw a random map of the unit square to 50 to 98 % of the image's shorter side, mostly inside the image."""
     side = rng.uniform(0.5, 0.98) * min(wide, high)
     turn, stretch = math.radians(rng.normal(0, 18)), math.exp(rng.normal(0, 0.12))
     flip = -1.0 if rng.random() < 0.5 else 1.0
@@ -353,7 +353,7 @@ def _pose(rng: Generator, wide: int, high: int) -> np.ndarray:
 
 
 def _backdrop(rng: Generator, size: tuple[int, int], colour: Colour) -> Image.Image:
-    """A gradient with a texture: soft clouds, fine grain, or stripes; its mean stays near `colour`."""
+    """Draw a gradient with a texture (clouds, grain, stripes or none) and a mean near `colour`."""
     wide, high = size
     fall = np.linspace(-1, 1, 16)
     slope = rng.uniform(-18, 18, 3)
@@ -374,7 +374,7 @@ def _backdrop(rng: Generator, size: tuple[int, int], colour: Colour) -> Image.Im
 
 
 def _clutter(rng: Generator, image: Image.Image, background: Colour, count: int, largest: float) -> None:
-    """Draw blobs, sticks and tiles that belong to no category, nearer to the background than the object is."""
+    """Draw blobs, sticks and tiles of no category, with less contrast than the object."""
     wide, high = image.size
     pen = Pen(image, np.array([[wide, 0.0, 0.0], [0.0, wide, 0.0]]))
     for _ in range(count):

@@ -1,7 +1,7 @@
-"""The drawn sample: a tiny ImageNet, human stimuli and simulated observers, for trying everything with no download.
+"""Synthetic sample: a tiny ImageNet, human stimuli and simulated observers, to try everything without a download.
 
-Nothing in it is ImageNet's or anybody's: the pictures are drawn (`drawing.py`) and the observers simulated
-(`simulated.py`). Only the layout, the file grammar and the synset ids are the real ones.
+Images are drawn (`drawing.py`) and observers simulated (`simulated_observers.py`). Only the layout, the grammar of file
+names and the synset ids are real.
 """
 
 import contextlib
@@ -44,13 +44,13 @@ SYNSETS: dict[str, tuple[str, ...]] = {
     "oven": ("n04111531",),
     "truck": ("n03417042", "n03796401", "n04467665"),
 }
-"""Category -> the synsets of ImageNet that the sample uses, at most three of those on Geirhos' lists (CC BY 4.0)."""
+"""Category -> at most three synsets of ImageNet, from Geirhos' lists (CC BY 4.0)."""
 
 OTHER_SYNSETS = ("n01440764", "n01443537", "n03445777", "n07747607")
-"""Synsets of ImageNet outside the 16 categories, for `prepare` to leave out: tench, goldfish, golf ball, orange."""
+"""Synsets outside the 16 categories, which `prepare` leaves out: tench, goldfish, golf ball, orange."""
 
 FOLDERS = {"color_gray": "ColorGraySplit", "noise": "NoiseSplit_gray_contrast0.2", "blur": "BlurSplit_color"}
-"""Experiment -> its folder of stimuli, as on OSF."""
+"""Experiment -> folder of stimuli, as on OSF."""
 
 STIMULUS_SIZE = 224
 CONTRAST = 0.2
@@ -67,15 +67,15 @@ Figures made from it say nothing about people or about networks trained on photo
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One file to draw: everything about it follows from `stream` and what is named here.
+class ImageSpec:
+    """Specification of an image to draw, which determines every pixel.
 
     Attributes:
-        path: Where it goes, relative to the sample.
-        stream: What seeds its generator: (seed, role, index, ...).
-        category: What it shows; None for none of the 16.
-        experiment: The experiment whose stimulus it is; empty for a training image.
-        level: The experiment's level, as in the file name.
+        path: path relative to the sample.
+        stream: seed of the random generator: (seed, role, index, ...).
+        category: category of the object; None for none of the 16.
+        experiment: experiment of a stimulus; empty for a training image.
+        level: level of the experiment, as in the file name.
     """
 
     path: str
@@ -97,20 +97,19 @@ def draw_sample(
 ) -> None:
     """Write a drawn ImageNet, drawn human stimuli and simulated observers into the folder `out`.
 
-    The same seed and numbers give the same bytes, whatever the number of workers. The sample appears as a whole:
-    it is written beside `out` and renamed, and an interruption leaves nothing.
+    The same arguments give the same bytes, whatever the number of workers. The folder is written atomically.
 
     Args:
-        out: A new or empty folder.
-        seed: Of everything that is random.
-        images_per_category: Training images of each category.
-        trials: Stimuli in each response-time block of each experiment; 210 in the real experiments.
-        observers: Simulated observers of each experiment.
-        workers: Processes that draw; all cores where not given.
-        report: Called with what is being done, how much is done, and of how much.
+        out: a new or empty folder.
+        seed: seed of all random numbers.
+        images_per_category: training images of each category.
+        trials: stimuli in each response-time block of each experiment; 210 in the real experiments.
+        observers: simulated observers of each experiment.
+        workers: number of processes; one per core by default.
+        report: progress callback.
 
     Raises:
-        ConvRNNError: If a number is out of range, `out` is a file or holds something, or cannot be written.
+        ConvRNNError: a number is out of range, or `out` is not a new or empty folder, or cannot be written.
     """
     require_posix("convrnn-data")
     smallest = {"seed": 0, "images_per_category": 1, "trials": 1, "observers": 0}
@@ -137,20 +136,20 @@ def draw_sample(
         _write_answers(folder / "human", stimuli, observers, seed, report)
 
 
-def plan_training(images_per_category: int, *, seed: int) -> list[Picture]:
-    """The training images: `images_per_category` of each category over its synsets, and some of no category."""
+def plan_training(images_per_category: int, *, seed: int) -> list[ImageSpec]:
+    """Specify training images of each category, distributed over the synsets, and some of no category."""
     pictures = []
     for number, (category, synsets) in enumerate(SYNSETS.items()):
         for i, path in enumerate(_training_paths(synsets, images_per_category)):
-            pictures.append(Picture(path, (seed, Stream.TRAINING_PICTURE, number, i), category))
+            pictures.append(ImageSpec(path, (seed, Stream.TRAINING_PICTURE, number, i), category))
     others = max(len(OTHER_SYNSETS), images_per_category // 4)
     for i, path in enumerate(_training_paths(OTHER_SYNSETS, others)):
-        pictures.append(Picture(path, (seed, Stream.OTHER_PICTURE, i), None))
+        pictures.append(ImageSpec(path, (seed, Stream.OTHER_PICTURE, i), None))
     return pictures
 
 
 def _training_paths(synsets: Sequence[str], count: int) -> list[str]:
-    """`count` file names, the synsets in turn: listed names as far as there are, so that `prepare` takes them."""
+    """Return `count` file names for synsets in turn; listed names first, since `prepare` selects those."""
     listed = shipped_lists().numbers
     numbers = {synset: listed[synset].tolist() if synset in listed else [] for synset in synsets}
     paths = []
@@ -163,8 +162,8 @@ def _training_paths(synsets: Sequence[str], count: int) -> list[str]:
     return paths
 
 
-def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:
-    """The human stimuli: in every block of every experiment, categories and levels as balanced as `trials` allows."""
+def plan_stimuli(trials: int, *, seed: int) -> list[ImageSpec]:
+    """Specify the human stimuli, with categories and levels balanced in every block of every experiment."""
     pictures = []
     for number, (experiment, curves) in enumerate(CURVES.items()):
         levels = list(curves)
@@ -174,22 +173,22 @@ def plan_stimuli(trials: int, *, seed: int) -> list[Picture]:
                 name = f"{i}_{experiment}_{level}_{category}.JPEG"
                 path = f"human/{FOLDERS[experiment]}/{block}/{name}"
                 stream = (seed, Stream.STIMULUS_PICTURE, number, block, i)
-                pictures.append(Picture(path, stream, category, experiment, level))
+                pictures.append(ImageSpec(path, stream, category, experiment, level))
     return pictures
 
 
 def _balanced(rng: Generator, categories: list[str], levels: list[str], count: int) -> list[tuple[str, str]]:
-    """`count` pairs in random order: counts of categories differ by at most one, and so do those of levels."""
+    """Return `count` pairs in random order; counts of categories, and of levels, differ by at most one."""
     categories = [categories[i] for i in rng.permutation(len(categories))]
     levels = [levels[i] for i in rng.permutation(len(levels))]
-    # Both lists go round side by side; once they are back at a pair, one is shifted, so that all pairs come up.
+    # Both lists are cycled in parallel; after a full period, one is shifted so that all pairs occur.
     period = math.lcm(len(categories), len(levels))
     pairs = [(categories[i % len(categories)], levels[(i + i // period) % len(levels)]) for i in range(count)]
     return [pairs[i] for i in rng.permutation(count)]
 
 
-def render(picture: Picture) -> bytes:
-    """Draw one picture and encode it as JPEG."""
+def render(picture: ImageSpec) -> bytes:
+    """Draw an image and encode it as JPEG."""
     rng = np.random.default_rng(picture.stream)
     if picture.experiment:
         image = draw(rng, picture.category, (STIMULUS_SIZE, STIMULUS_SIZE))
@@ -210,7 +209,7 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def perturb_stimulus(rng: Generator, image: Image.Image, experiment: str, level: str) -> Image.Image:
-    """Make a human test stimulus of an RGB image, by the definitions of the human experiments.
+    """Perturb an RGB image as in the human experiments.
 
     Colour/gray: level `c` unchanged, `g` luma on three channels. Blur: a Gaussian, the level its SD in pixels. Noise:
     gray, mean 0.5, contrast 0.2 about it, and Gaussian noise whose SD is the level, truncated at 2 SD by redrawing.
@@ -233,14 +232,14 @@ def _truncated_normal(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-def _render_all(pictures: Sequence[Picture]) -> list[tuple[str, bytes]]:
+def _render_all(pictures: Sequence[ImageSpec]) -> list[tuple[str, bytes]]:
     return [(picture.path, render(picture)) for picture in pictures]
 
 
-def _drawn(pictures: Sequence[Picture], workers: int | None) -> Iterator[tuple[str, bytes]]:
-    """Draw on several processes. They only draw: the bytes are written here, so that none writes after an error."""
+def _drawn(pictures: Sequence[ImageSpec], workers: int | None) -> Iterator[tuple[str, bytes]]:
+    """Draw in several processes; files are written by the caller, so that nothing is written after an error."""
     batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    # Starting processes takes a second or two, in which one process draws several hundred pictures.
+    # In the time that starting processes takes, one process draws several hundred images.
     jobs = workers or (1 if len(pictures) < 400 else available_cores())
     if jobs == 1:
         for batch in batches:
@@ -252,7 +251,7 @@ def _drawn(pictures: Sequence[Picture], workers: int | None) -> Iterator[tuple[s
 
 
 def _write_answers(
-    human: Path, stimuli: Sequence[Picture], observers: int, seed: int, report: Report
+    human: Path, stimuli: Sequence[ImageSpec], observers: int, seed: int, report: Report
 ) -> None:
     """Write one `jatos_results_simulated_*.txt` for each experiment."""
     total = observers * len(CURVES)

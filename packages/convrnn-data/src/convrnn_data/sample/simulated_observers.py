@@ -1,13 +1,13 @@
-"""Simulated observers: answers in the form of the human experiments' files, with curves like people's.
+"""Simulated observers: answer files in the format of the human experiments, with human-like accuracy curves.
 
-Nobody gave these answers. They exist so that everything which reads, scores and draws human data can be tried without
-a download; every observer's id starts with `simulated-`.
+The answers are synthetic, so that all code that reads, scores and plots human data can be tried without a download.
+Every observer's id starts with `simulated-`.
 
 Accuracy follows SATBench's published figure (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; digitised, +-2 percentage
-points) for each level and response-time block, with a missed trial scored 1/16, the expectation of the figure's
-convention. Misses are as frequent as in the real data. The probability of a correct answer is shifted by how able the
-observer is, how easy the category and how easy the image, so that observers agree with one another beyond chance, and
-hard images are both slower and more often wrong.
+points) for each level and response-time block, with a missed trial scored 1/16, the expected value under the figure's
+convention. Misses are as frequent as in the real data. The probability of a correct answer depends on the ability of
+the observer, the category and the image, so that observers agree beyond chance, and difficult images are slower and
+more often wrong.
 """
 
 import json
@@ -24,10 +24,10 @@ from convrnn_data.categories import CHANCE
 from convrnn_data.human.experiment import BEEPS, BLOCKS, GRACE
 
 MISSED = (0.60, 0.50, 0.33, 0.28, 0.23)
-"""Per response-time block, the mean share of trials without a response, as in the real data."""
+"""Mean share of missed trials in each response-time block, as in the real data."""
 
 MEAN_TIMES = (634, 970, 1140, 1311, 1481)
-"""Per response-time block, the mean response time in ms; in the real data, those of the color experiment."""
+"""Mean response time in each response-time block, in ms, as in the real color experiment."""
 
 TUTORIAL_TRIALS = 50
 
@@ -54,10 +54,10 @@ _ABILITY, _EASE, _DIFFICULTY = 0.35, 0.4, 0.8
 """SDs, in logits, of observers, categories and images."""
 
 _CARE = 0.5
-"""SD, in logits, of observers' shares of missed trials."""
+"""SD between observers of the share of missed trials, in logits."""
 
 _TIME_SD, _LATE_MISSES = 50, 0.05
-"""SD of response times in ms; share of misses whose timer overran the end of the trial."""
+"""SD of response times in ms; share of missed trials that ended late."""
 
 _ALIKE = (
     ("bear", "cat", "dog", "elephant", "bird"),
@@ -69,23 +69,23 @@ Row = dict[str, Any]
 
 
 def observer_name(number: int) -> str:
-    """The id of the simulated observer `number`, counted from 0: `simulated-01`."""
+    """Return the id of observer `number`, from 0: `simulated-01`."""
     return f"simulated-{number + 1:02d}"
 
 
 def simulate_observer(
     experiment: str, number: int, stimuli: Sequence[Sequence[tuple[str, str, str]]], *, seed: int = 0
 ) -> str:
-    """Answer one experiment as one observer would.
+    """Simulate the answers of one observer in one experiment.
 
     Args:
-        experiment: A key of `CURVES`.
-        number: The observer's number, from 0; odd ones start with the slowest block.
-        stimuli: Per block, the stimuli as (file name, level, category).
-        seed: The same seed gives the same line.
+        experiment: a key of `CURVES`.
+        number: number of the observer, from 0; odd ones start with the slowest block.
+        stimuli: (file name, level, category) of each stimulus in each block.
+        seed: seed of all random numbers.
 
     Returns:
-        One line of a `jatos_results_*.txt`: a JSON array of rows, as lab.js writes them.
+        A line of a `jatos_results_*.txt`: a JSON array of rows, as lab.js writes them.
     """
     rng = np.random.default_rng([seed, Stream.OBSERVER, *experiment.encode(), number])
     ability, care = rng.normal(0, _ABILITY), rng.normal(0, _CARE)
@@ -99,7 +99,7 @@ def simulate_observer(
         if (experiment, block) == ("color_gray", 1 if order == 1 else 0) and number % 4 < 3:
             rows += [{"sender": sender, "duration": 1500} for sender in ("Break", "Instructions", "Ready")]
         rows.append({"sender": screen, "duration": 2000})
-        missed = _moved(MISSED[block], care, _CARE)
+        missed = _shifted(MISSED[block], care, _CARE)
         for index in rng.permutation(len(stimuli[block])):
             name, level, category = stimuli[block][index]
             hard = _difficulty(name, block, seed)
@@ -114,13 +114,13 @@ def simulate_observer(
 
 
 def answered_accuracy(experiment: str, level: str, block: int) -> float:
-    """Accuracy in percent of the answered trials, such that with the missed ones, at 1/16, it is that of `CURVES`."""
+    """Return the percentage correct among answered trials that gives `CURVES` if missed trials score 1/16."""
     missed = MISSED[block]
     return (CURVES[experiment][level][block] - 100 * CHANCE * missed) / (1 - missed)
 
 
 def _tutorial(rng: Generator, stimuli: Sequence[tuple[str, str, str]], order: int) -> list[Row]:
-    """The tutorial's rows. Images are shown again where there are too few."""
+    """Return the rows of the tutorial, which repeats images if there are too few."""
     rows: list[Row] = [{"sender": "ScreenCategorizationTutorial", "duration": 3000}]
     for name, level, category in islice(cycle(stimuli), TUTORIAL_TRIALS):
         known: str = category if rng.random() < 0.95 else _confusion(rng, category)
@@ -133,37 +133,37 @@ def _categories() -> list[str]:
 
 
 def _difficulty(name: str, block: int, seed: int) -> float:
-    """How hard this image is for everyone, in logits; the same for all observers."""
+    """Return the difficulty of an image in logits, the same for all observers."""
     return float(
         np.random.default_rng([seed, Stream.IMAGE_DIFFICULTY, block, *name.encode()]).normal(0, _DIFFICULTY)
     )
 
 
 def _chance(percent: float, shift: float) -> float:
-    """Move an accuracy by `shift` logits, as far as it lies above guessing among 16."""
-    known = min(0.98, max(0.002, (percent / 100 - CHANCE) / (1 - CHANCE)))
-    return CHANCE + (1 - CHANCE) * _moved(known, shift, math.hypot(_ABILITY, _EASE, _DIFFICULTY))
+    """Shift an accuracy by `shift` logits, after correction for chance."""
+    corrected = min(0.98, max(0.002, (percent / 100 - CHANCE) / (1 - CHANCE)))
+    return CHANCE + (1 - CHANCE) * _shifted(corrected, shift, math.hypot(_ABILITY, _EASE, _DIFFICULTY))
 
 
-def _moved(probability: float, shift: float, sd: float) -> float:
-    """Move a probability by logits. Over normal shifts of that SD, the mean is the probability again."""
-    # The mean over normal shifts lies nearer to a half than the middle does: stretched so that it comes out right.
+def _shifted(probability: float, shift: float, sd: float) -> float:
+    """Shift a probability by logits, such that the mean over normal shifts with this SD is the probability itself."""
+    # Averaging over shifts pulls the mean toward 0.5, so the logit is scaled up first.
     spread = math.sqrt(1 + math.pi / 8 * sd**2)
     return 1 / (1 + math.exp(-(spread * math.log(probability / (1 - probability)) + shift)))
 
 
 def _time(rng: Generator, mean: float, last: float) -> float:
-    """A response time in ms, before the trial ends; people aim near the beep."""
+    """Draw a response time in ms, at most `last`."""
     return min(last, max(150.0, float(rng.normal(mean, _TIME_SD))))
 
 
 def _timeout(rng: Generator, last: float) -> float:
-    """The recorded duration of a missed trial: its end, which a timer sometimes overruns by up to a frame."""
+    """Draw the recorded duration of a missed trial, which sometimes ends late by up to a frame."""
     return last + (float(rng.uniform(0.1, 17)) if rng.random() < _LATE_MISSES else 0.0)
 
 
 def _confusion(rng: Generator, category: str) -> str:
-    """A wrong answer, three times in five from the same group: animals, vehicles, things."""
+    """Draw a wrong answer, with probability 0.6 from the same group: animals, vehicles or objects."""
     group = next(group for group in _ALIKE if category in group)
     pool = list(group) if rng.random() < 0.6 else _categories()
     return str(rng.choice([name for name in pool if name != category]))
@@ -172,7 +172,7 @@ def _confusion(rng: Generator, category: str) -> str:
 def _trial(
     name: str, level: str, category: str, answer: str | None, duration: float, order: int
 ) -> list[Row]:
-    """The three rows of one trial; a missed one has no `response`."""
+    """Return the three rows of a trial; a missed trial has no `response`."""
     response: Row = {"sender": "Stimulus & Response", "category": category, "mode": level, "filename": name}
     response |= {"order": order, "correct": answer == category, "duration": round(duration, 1)}
     response["ended_on"] = "timeout" if answer is None else "response"
