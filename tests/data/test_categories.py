@@ -72,11 +72,19 @@ def test_other_lists_of_the_same_form_are_read(lists_folder):
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("dog.txt", "dog1.JPEG\n", "line 1: a line must be an ImageNet training file name .*, got 'dog1.JPEG'"),
+        (
+            "dog.txt",
+            "dog1.JPEG\n",
+            "line 1: a line must be an ImageNet training file name .*, got 'dog1.JPEG'",
+        ),
         ("dog.txt", "n00000010_9223372036854775808.JPEG\n", "must be an ImageNet training file name"),
         ("dog.txt", "n00000001_7.JPEG\n", "must be in one list, got n00000001 in bear.txt and dog.txt"),
         ("dog.txt", "", "is empty"),
-        ("dog.txt", "n00000010_7.JPEG\nn00000010_7.JPEG\n", "dog.txt lists 1 image.s. of n00000010 twice: every image must be listed once"),
+        (
+            "dog.txt",
+            "n00000010_7.JPEG\nn00000010_7.JPEG\n",
+            "dog.txt lists 1 image.s. of n00000010 twice: every image must be listed once",
+        ),
     ],
 )
 def test_wrong_lists_are_refused(lists_folder, file, text, said):

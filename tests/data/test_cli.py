@@ -9,7 +9,6 @@ from PIL import Image
 
 import convrnn_data
 from convrnn_data.cli import main
-from convrnn_data.base.console import plain_lines
 
 pytestmark = pytest.mark.together
 
@@ -100,9 +99,21 @@ WRONG = [
     ("prepare other set", 1, "is not ImageNet: .* got a, b"),
     ("prepare outside set", 1, "none of the 1 classes in outside belongs to one of the 16 categories"),
     ("prepare bare set --images all", 1, "hold no image"),
-    ("prepare FOLDERS note.txt --images all", 1, "cannot make note.txt: a prepared set is a folder, got a file"),
-    ("prepare FOLDERS note.txt/set --images all", 1, "cannot make note.txt/set: note.txt is a file, not a folder"),
-    ("prepare FOLDERS other --images all", 1, "cannot make other: it must be a new or empty folder, or .* got a folder with a"),
+    (
+        "prepare FOLDERS note.txt --images all",
+        1,
+        "cannot make note.txt: a prepared set is a folder, got a file",
+    ),
+    (
+        "prepare FOLDERS note.txt/set --images all",
+        1,
+        "cannot make note.txt/set: note.txt is a file, not a folder",
+    ),
+    (
+        "prepare FOLDERS other --images all",
+        1,
+        "cannot make other: it must be a new or empty folder, or .* got a folder with a",
+    ),
     ("prepare FOLDERS set", 1, "of the 213,555 listed images are not in .* --allow-missing"),
     ("prepare FOLDERS set --images some", 2, "Invalid value for '--images'"),
     ("prepare FOLDERS set --imagse all", 2, "No such option: --imagse"),
@@ -112,10 +123,18 @@ WRONG = [
         "--shard-size must be at least 1 image, got -5",
     ),
     ("prepare FOLDERS set --images all --shard-size many", 2, "Invalid value for '--shard-size'"),
-    ("prepare FOLDERS set --images all --val 0.7 --test 0.6", 1, "must leave images to train on, with a sum under 1, got 0.7 and 0.6"),
+    (
+        "prepare FOLDERS set --images all --val 0.7 --test 0.6",
+        1,
+        "must leave images to train on, with a sum under 1, got 0.7 and 0.6",
+    ),
     ("prepare FOLDERS set --images all --val -1", 1, "must be shares of at least 0, got -1.0 and"),
     ("prepare FOLDERS set --images all --val nan", 1, "must be shares of at least 0, got nan and"),
-    ("prepare FOLDERS set --images all --task 5/4", 1, "--task must be I/N with I from 1 to N, such as 3/8, got '5/4'"),
+    (
+        "prepare FOLDERS set --images all --task 5/4",
+        1,
+        "--task must be I/N with I from 1 to N, such as 3/8, got '5/4'",
+    ),
     ("prepare FOLDERS set --images all --task one", 1, "such as 3/8, got 'one'"),
     ("prepare FOLDERS set --images all --workers 0", 1, "--workers must be at least 1, got 0"),
     ("prepare FOLDERS set --images all --resize 0", 1, "--resize must be at least 1 pixel, got 0"),
@@ -170,11 +189,3 @@ def test_importing_needs_no_tensorflow_and_no_keras():
     script = "import sys, convrnn_data.cli; print({'tensorflow', 'keras', 'ray', 'distributed'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-
-
-def test_logs_get_a_line_now_and_then(capsys):
-    times = iter([0.0, 3.0, 11.0, 11.0, 12.0, 21.5, 21.5])
-    report = plain_lines(clock=lambda: next(times))
-    for done in range(4):
-        report("Writing shards", done * 1000, 4000)
-    assert capsys.readouterr().err == "Writing shards: 1,000 of 4,000\nWriting shards: 3,000 of 4,000\n"

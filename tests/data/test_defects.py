@@ -13,8 +13,8 @@ import pytest
 
 import convrnn_data
 from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, open_set, prepare, reformat
-from convrnn_data.imagenet import sources as sources_module
 from convrnn_data.human.stimuli import CONDITIONS
+from convrnn_data.imagenet import sources as sources_module
 from convrnn_data.shards.splits import read_split
 
 ALL = {"images": "all", "workers": 1}

@@ -6,7 +6,6 @@ import gzip
 import io
 import lzma
 import os
-import resource
 import shutil
 import tarfile
 import zipfile
@@ -16,12 +15,14 @@ import pytest
 
 from convrnn_data import CATEGORIES, ConvRNNError, prepare
 from convrnn_data.categories import shipped_lists
-from convrnn_data.imagenet.copying import Reader
-from convrnn_data.imagenet.plan import Member
 from convrnn_data.imagenet.sources import find_source
 
 ALL = {"images": "all", "val": 0.3, "workers": 1}
+
+
 APPLE = b"\0\5\26\7\0\2\0\0Mac OS X"
+
+
 COMPRESS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
@@ -159,7 +160,9 @@ def class_tars(ending, pack):
     def make(folders, root):
         (root / "._n02690373.tar").write_bytes(APPLE)
         for name, rows in classes(folders).items():
-            (root / f"{name}{ending}").write_bytes(pack(tar([(f"{name}/{image}", data) for image, data in rows])))
+            (root / f"{name}{ending}").write_bytes(
+                pack(tar([(f"{name}/{image}", data) for image, data in rows]))
+            )
         return root
 
     return make
@@ -281,7 +284,9 @@ def test_two_files_of_one_key_are_an_error_that_names_both(name, images, own_fol
     listed = next(path for path in sorted(folder.iterdir()) if path.stem == "n02690373_1")
     shutil.copy(listed, folder / name)
     with pytest.raises(ConvRNNError) as error:
-        prepare(own_folders, tmp_path / "set", workers=1, images=images, allow_missing=True, image_names=lists)
+        prepare(
+            own_folders, tmp_path / "set", workers=1, images=images, allow_missing=True, image_names=lists
+        )
     assert str(listed) in str(error.value)
     assert str(folder / name) in str(error.value)
 
@@ -291,7 +296,10 @@ def test_a_name_that_states_another_class_is_left_out(own_folders, tmp_path):
     (folder / "n02690373_8.JPEG").rename(folder / "n02690373_8_n02085782.JPEG")
     prepare(own_folders, tmp_path / "set", **ALL)
     assert rejected(tmp_path / "set") == [
-        ("n02690373/n02690373_8_n02085782.JPEG", "the synset in the name differs from the synset of the class")
+        (
+            "n02690373/n02690373_8_n02085782.JPEG",
+            "the synset in the name differs from the synset of the class",
+        )
     ]
 
 
@@ -314,12 +322,24 @@ def text(path):
         ("n02123394", text, "n02123394 is neither a class folder nor a class tar: got a text file"),
         ("n02123394", pipe, "n02123394 is neither a class folder nor a class tar: got something else"),
         ("n02123394.tar", dead, "is a link to /nowhere, which does not exist"),
-        ("n02123394.tar", Path.mkdir, "n02123394.tar is neither a class folder nor a class tar: got a folder"),
-        ("n02123394", lambda path: path.symlink_to(path.name), "Too many levels of symbolic links.*leads back to itself"),
+        (
+            "n02123394.tar",
+            Path.mkdir,
+            "n02123394.tar is neither a class folder nor a class tar: got a folder",
+        ),
+        (
+            "n02123394",
+            lambda path: path.symlink_to(path.name),
+            "Too many levels of symbolic links.*leads back to itself",
+        ),
         ("n02690373/n02690373_500.JPEG", dead, "n02690373_500.JPEG: No such file.* is a link to /nowhere"),
         ("n02690373/n02690373_500.JPEG", Path.mkdir, "is named like an image but is not a regular file"),
         ("n02690373/n02690373_500.JPEG", pipe, "is named like an image but is not a regular file"),
-        ("n02690373/images", lambda path: shutil.copytree(path.parent, path), "holds images, such as .*, and a folder"),
+        (
+            "n02690373/images",
+            lambda path: shutil.copytree(path.parent, path),
+            "holds images, such as .*, and a folder",
+        ),
     ],
 )
 def test_an_entry_that_is_no_class_and_no_image_is_an_error(name, make, says, own_folders, tmp_path):
@@ -338,7 +358,10 @@ def zipped():
 
 FOREIGN = {
     "train.zip": (zipped(), "a zip archive. Unpack it with `unzip"),
-    "train-00000-of-00294.parquet": (b"PAR1" + bytes(800) + b"PAR1", "a Parquet file.*Export the images to class"),
+    "train-00000-of-00294.parquet": (
+        b"PAR1" + bytes(800) + b"PAR1",
+        "a Parquet file.*Export the images to class",
+    ),
     "imagenet-train.arrow": (b"ARROW1\0\0" + bytes(800), "an Arrow file"),
     "login.tar": (b"<!DOCTYPE html><html><title>Login</title></html>" * 40, r"a web page \(HTML\)"),
     "pointer.tar": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
@@ -369,50 +392,12 @@ def test_archives_in_a_folder_are_named_too(name, tmp_path):
         find_source(tmp_path / "data")
 
 
-def test_a_shard_of_a_webdataset_is_named(tmp_path):
-    (tmp_path / "shard.tar").write_bytes(tar([("n02690373_1.jpg", b"x"), ("n02690373_1.cls", b"0")]))
-    with pytest.raises(ConvRNNError, match="looks like a webdataset shard: give the ImageNet"):
-        find_source(tmp_path / "shard.tar")
-
-
-def test_two_folders_of_classes_in_a_tar_are_ambiguous(class_folders, tmp_path):
-    files = [(f"{above}/n02690373/n02690373_1.JPEG", b"x") for above in ("a", "b")]
-    (tmp_path / "x.tar").write_bytes(tar(files))
-    with pytest.raises(ConvRNNError, match="holds 2 folders of classes .'a', 'b'.: exactly one of them"):
-        prepare(tmp_path / "x.tar", tmp_path / "set", **ALL)
-
-
 def test_a_compressed_tar_is_refused_where_the_disk_has_no_room(class_folders, tmp_path, monkeypatch):
     path = inner_gz(class_folders, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(ConvRNNError, match=r"cannot unpack .*0\.0 GB left.*Make room"):
         prepare(path, tmp_path / "out" / "set", **ALL)
     assert sorted(os.listdir(tmp_path)) == ["ILSVRC2012_img_train.tar"]
-
-
-@pytest.mark.parametrize("most", [16, 4])
-def test_few_open_files_are_enough(most, class_tars, tmp_path, reference, digests, monkeypatch):
-    """More class tars than may be open: they are closed and opened again."""
-    monkeypatch.setattr("convrnn_data.imagenet.copying.most_open", lambda: most)
-    prepare(class_tars, tmp_path / "set", **ALL)
-    assert digests(tmp_path / "set") == reference
-
-
-def test_a_reader_closes_its_files_when_the_system_has_no_more(tmp_path):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    paths = [tmp_path / f"{number}.tar" for number in range(40)]
-    for number, path in enumerate(paths):
-        path.write_bytes(bytes(10) + bytes([number]))
-    used = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 20
-    with Reader() as reader:
-        assert reader._most > len(paths)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, hard))
-        try:
-            for number, path in enumerate([*paths, *reversed(paths)]):
-                member = Member("k", "n", "s", 0, str(path), 10, 1, path.stat().st_mtime_ns)
-                assert reader.read(member) == bytes([min(number, 79 - number)])
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
@@ -437,22 +422,3 @@ def test_what_a_killed_run_unpacked_is_removed_by_the_next(class_folders, tmp_pa
     (dead / "n02690373.tar").write_bytes(b"x")
     prepare(class_folders, tmp_path / "set", **ALL)
     assert os.listdir(tmp_path) == ["set"]
-
-
-@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
-@pytest.mark.parametrize("name", ["n02690373_2.JPEG", "n" * 120 + ".JPEG"])
-@pytest.mark.parametrize("whole", [True, False])
-def test_images_that_are_links_in_a_tar_are_an_error(kind, name, whole, tmp_path, make_jpeg):
-    """A tar of linked files holds the bytes once, or not at all: such images must not be lost unsaid."""
-    path = tmp_path / ("imagenet.tar" if whole else "n02690373.tar")
-    above = "train/n02690373/" if whole else ""
-    with tarfile.open(path, "w") as archive:
-        entry = tarfile.TarInfo(f"{above}n02690373_1.JPEG")
-        entry.size = len(make_jpeg(1))
-        archive.addfile(entry, io.BytesIO(make_jpeg(1)))
-        for linked in (f"{above}._x.JPEG", f"{above}notes", f"{above}{name}"):
-            link = tarfile.TarInfo(linked)
-            link.type, link.linkname = kind, f"{above}n02690373_1.JPEG"
-            archive.addfile(link)
-    with pytest.raises(ConvRNNError, match=rf"holds 1 image\(s\) as links: .*{name}.*--dereference"):
-        prepare(path if whole else tmp_path, tmp_path / "set", **ALL)

@@ -46,13 +46,16 @@ def test_tasks_that_are_none(task):
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("dask", "distributed")])
 def test_an_engine_that_is_not_installed(name, package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConvRNNError, match=rf"needs the package {package}, which is not installed. Run `pip install 'convrnn-data\[{name}\]'`"):
+    with pytest.raises(
+        ConvRNNError,
+        match=rf"needs the package {package}, which is not installed. Run `pip install 'convrnn-data\[{name}\]'`",
+    ):
         jobs_module.check_engine(name, None)
 
 
 def test_an_address_that_no_engine_would_use():
     with pytest.raises(
-        ConvRNNError, match="--address cannot be used with --engine local, .* got 'head:6379'"
+        ConvRNNError, match=r"--address cannot be used with --engine local, .* got 'head:6379'"
     ):
         jobs_module.check_engine("local", None, "head:6379")
     jobs_module.check_engine("local", None)
@@ -109,9 +112,11 @@ def test_a_scheduler_without_workers(dask_address, monkeypatch):
     wait = distributed.Client.wait_for_workers
     # Connecting keeps all the time that it may need on a busy machine.
     monkeypatch.setattr(
-        distributed.Client, "wait_for_workers", lambda client, count, timeout: wait(client, count, timeout=0.1)
+        distributed.Client,
+        "wait_for_workers",
+        lambda client, count, timeout: wait(client, count, timeout=0.1),
     )
-    with pytest.raises(ConvRNNError, match="has no workers. Start one with `dask worker"):
+    with pytest.raises(ConvRNNError, match=r"has no workers. Start one with `dask worker"):
         list(jobs_module.run_jobs(double, range(3), 3, engine="dask", address=dask_address(0)))
 
 
@@ -127,7 +132,10 @@ def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch
 
     monkeypatch.setattr(distributed.Client, "_run", run)
     jobs = jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address)
-    with pytest.raises(ConvRNNError, match=f"the Dask worker tcp://there:1 {why}: every worker must have version .* Install convrnn-data"):
+    with pytest.raises(
+        ConvRNNError,
+        match=f"the Dask worker tcp://there:1 {why}: every worker must have version .* Install convrnn-data",
+    ):
         list(jobs)
 
 

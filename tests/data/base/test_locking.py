@@ -16,7 +16,7 @@ from convrnn_data.base.locking import LOCK, locked
 def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     with (
         locked(tmp_path),
-        pytest.raises(ConvRNNError, match="another run is writing into .* Wait"),
+        pytest.raises(ConvRNNError, match=r"another run is writing into .* Wait"),
         locked(tmp_path),
     ):
         pass
@@ -30,7 +30,11 @@ def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("shared", [False, True])
 def test_disks_without_locks_are_written_and_said(
-    number: int, shared: bool, tmp_path: Path, no_locks: Callable[[int], None], caplog: pytest.LogCaptureFixture
+    number: int,
+    shared: bool,
+    tmp_path: Path,
+    no_locks: Callable[[int], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     no_locks(number)
     with caplog.at_level(logging.WARNING), locked(tmp_path, shared=shared):

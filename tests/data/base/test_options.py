@@ -60,9 +60,7 @@ def test_defaults_come_from_the_fields():
 def test_each_field_is_an_option():
     values = ("--seed", "3", "--share", "1", "--which", "b", "--size", "7", "--names", "x,y")
     (settings, executor, force, _), _ = run("here", *values, "--workers", "2", "--force")
-    assert settings == Settings(
-        source=Path("here"), seed=3, share=1.0, kind="b", size=7, names=("x", "y")
-    )
+    assert settings == Settings(source=Path("here"), seed=3, share=1.0, kind="b", size=7, names=("x", "y"))
     assert (executor, force) == (Executor(2), True)
 
 

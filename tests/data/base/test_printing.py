@@ -29,10 +29,15 @@ def work(out: Path, lines: int = 20_000):
     with open(out, "w", encoding="utf-8") as file:
         print(file.fileno() > 2, file=file)
 """
-HEADS = [RUN, pytest.param(MODEL, marks=pytest.mark.skipif(not find_spec("convrnn_model"), reason="one package alone"))]
+HEADS = [
+    RUN,
+    pytest.param(MODEL, marks=pytest.mark.skipif(not find_spec("convrnn_model"), reason="one package alone")),
+]
 
 
-def run(head: str, *arguments: str, redirect: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    head: str, *arguments: str, redirect: str = "", **variables: str
+) -> subprocess.CompletedProcess[bytes]:
     command = f'set -o pipefail; "$0" -c "$1" "${{@:2}}" {redirect}'
     return subprocess.run(
         ["bash", "-c", command, sys.executable, APP + head, *arguments],

@@ -160,7 +160,8 @@ def test_a_worker_that_cannot_be_started(monkeypatch):
 
     monkeypatch.setattr(process_pool.SpawnProcess, "start", none)
     with pytest.raises(
-        ConvRNNError, match="cannot start a local worker process: Resource temporarily unavailable. Lower --workers"
+        ConvRNNError,
+        match=r"cannot start a local worker process: Resource temporarily unavailable. Lower --workers",
     ):
         list(map_in_processes(double, range(3), 2))
 

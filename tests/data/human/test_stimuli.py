@@ -1,4 +1,3 @@
-import collections
 import csv
 import os
 import shutil
@@ -7,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, open_set, reformat, verify
+from convrnn_data import CATEGORIES, ConvRNNError, list_stimuli, reformat
 from convrnn_data.human.stimuli import CONDITIONS, StimulusName, incomplete_blocks, parse_name, scan_stimuli
 
 LEVELS = {"color_gray": ["c", "g"], "noise": ["0", "0.04", "0.16"], "blur": ["0", "3", "9"]}
+
 
 GRAMMATICAL = st.one_of(
     st.builds(
@@ -109,41 +109,6 @@ def test_every_layout_lists_the_same_in_the_same_order(stimuli, tmp_path):
     assert rows[0] == rows[1] == rows[2] == rows[3]
 
 
-def test_folders_are_exactly_as_the_loader_reads_them(stimuli, tmp_path):
-    done = reformat(stimuli, tmp_path / "new")
-    expected = {
-        f"{CONDITIONS[one.regime]}/{one.category}/{one.path.stem}_exit{one.block}.JPEG": one.path.read_bytes()
-        for one in list_stimuli(stimuli)
-    }
-    found = {str(p.relative_to(tmp_path / "new")): p.read_bytes() for p in (tmp_path / "new").rglob("*.JPEG")}
-    assert found == expected
-    assert done.images == 90
-    with open(tmp_path / "new" / "counts.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    stored = {
-        (row["condition"], row["level"], int(row["block"]), row["category"]): int(row["images"])
-        for row in rows
-    }
-    assert stored == collections.Counter(
-        (CONDITIONS[one.regime], one.level, one.block, one.category) for one in list_stimuli(stimuli)
-    )
-    assert tuple((*place, images) for place, images in stored.items()) == done.counts
-
-
-def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path, through_webdataset):
-    reformat(stimuli, tmp_path / "new", "shards")
-    assert verify(tmp_path / "new").problems == ()
-    opened = open_set(tmp_path / "new")
-    assert set(opened.splits) == set(CONDITIONS.values())
-    table = opened.table("noise_grayscale")
-    assert all("." not in key for key in table.keys.tolist())
-    assert len(table) == 30
-    samples = through_webdataset(tmp_path / "new", "noise_grayscale")
-    assert [sample["__key__"] for sample in samples] == table.keys.tolist()
-    assert [sample["jpg"] for sample in samples] == table.read(range(30))
-    assert [int(sample["cls"]) for sample in samples] == table.labels.tolist()
-
-
 @pytest.fixture
 def own(stimuli, tmp_path):
     return shutil.copytree(stimuli, tmp_path / "old")
@@ -160,9 +125,7 @@ def own(stimuli, tmp_path):
 )
 def test_files_that_do_not_fit_are_named(own, tmp_path, name, reason):
     (own / name).write_bytes(b"x")
-    with pytest.raises(
-        ConvRNNError, match=f"1 file.s. in {own} are not stimuli, the first: {own / name}"
-    ):
+    with pytest.raises(ConvRNNError, match=f"1 file.s. in {own} are not stimuli, the first: {own / name}"):
         list_stimuli(own)
     done = reformat(own, tmp_path / "new")
     assert [misfit for misfit, _ in done.misfits] == [name]
@@ -178,7 +141,9 @@ def test_a_cut_stimulus_is_listed(own, tmp_path):
     for layout in ("folders", "shards"):
         done = reformat(own, tmp_path / layout, layout)
         assert done.images == 89
-        assert done.misfits == ((str(victim.relative_to(own)), "the JPEG is truncated: it has no end marker"),)
+        assert done.misfits == (
+            (str(victim.relative_to(own)), "the JPEG is truncated: it has no end marker"),
+        )
 
 
 def test_a_stimulus_in_the_wrong_folder_is_named(stimuli, tmp_path):
@@ -208,7 +173,9 @@ def test_a_name_that_occurs_twice_in_a_block_is_an_error(own, tmp_path, copy):
         second.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(first, second)
     for refused in (list_stimuli, lambda folder: reformat(folder, tmp_path / "new")):
-        with pytest.raises(ConvRNNError, match="a name may occur once in a response-time block, got ") as error:
+        with pytest.raises(
+            ConvRNNError, match="a name may occur once in a response-time block, got "
+        ) as error:
             refused(own)
         for path in (first, second) if copy != "experiment" and copy != "link" else (second.parents[1],):
             assert str(path) in str(error.value)
@@ -257,7 +224,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error(own, tmp_path, place, monkey
         return listdir(path)
 
     monkeypatch.setattr(os, "listdir", refuse)
-    with pytest.raises(ConvRNNError, match="cannot list .*Permission denied") as error:
+    with pytest.raises(ConvRNNError, match=r"cannot list .*Permission denied") as error:
         list_stimuli(own)
     assert str(own / place) in str(error.value)
     with pytest.raises(ConvRNNError, match="cannot list "):
@@ -269,7 +236,9 @@ def test_a_dead_link_is_named(own, place):
     if (own / place).is_dir():
         shutil.rmtree(own / place)
     (own / place).symlink_to("/nowhere")
-    with pytest.raises(ConvRNNError, match=r"are not stimuli, the first: \S+: it is a link to a file that does not exist"):
+    with pytest.raises(
+        ConvRNNError, match=r"are not stimuli, the first: \S+: it is a link to a file that does not exist"
+    ):
         list_stimuli(own)
 
 
@@ -282,7 +251,10 @@ def test_a_complete_set_has_no_incomplete_block(stimuli, tmp_path):
 @pytest.mark.parametrize(
     ("lost", "named"),
     [
-        (lambda one: one.experiment == "blur" and one.block == 2 and one.index < 2, ["blur, block 2: 4 of 6 images"]),
+        (
+            lambda one: one.experiment == "blur" and one.block == 2 and one.index < 2,
+            ["blur, block 2: 4 of 6 images"],
+        ),
         (lambda one: one.experiment == "noise" and one.block == 4, ["noise, block 4: 0 of 6 images"]),
         # Half of each block is lost: their numbers tell.
         (
@@ -300,25 +272,6 @@ def test_incomplete_blocks_are_named(own, tmp_path, lost, named):
             one.path.unlink()
     assert incomplete_blocks(list_stimuli(own)) == named
     assert reformat(own, tmp_path / "new").incomplete == tuple(named)
-
-
-def test_what_is_there_is_not_overwritten(stimuli, tmp_path):
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "mine").write_text("x")
-    with pytest.raises(ConvRNNError, match="cannot make .*: it must be a new or empty folder, got a folder with files"):
-        reformat(stimuli, tmp_path / "new")
-    assert (tmp_path / "new" / "mine").read_text() == "x"
-
-
-def test_a_failed_reformat_leaves_nothing(stimuli, tmp_path, monkeypatch):
-    def fail(counts):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("convrnn_data.human.reformatting._format_counts", fail)
-    for layout in ("folders", "shards"):
-        with pytest.raises(ConvRNNError, match="No space left on device. Make room"):
-            reformat(stimuli, tmp_path / "deep" / "new", layout)
-        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("what", ["empty", "file", "nothing", "other"])

@@ -11,16 +11,15 @@ from typer.testing import CliRunner
 
 from convrnn_data import ConvRNNError, list_stimuli, open_set, prepare, reformat
 from convrnn_data.cli import app
-from convrnn_data.shards.images import decode
 from convrnn_data.imagenet.near_duplicates import (
     BITS,
     LIMIT,
     NOISY_LIMIT,
     StimulusHashes,
     hash_picture,
-    hash_stimuli,
     hash_views,
 )
+from convrnn_data.shards.images import decode
 
 ALL = {"images": "all", "workers": 1}
 SIDE = 224
@@ -169,7 +168,10 @@ def test_a_damaged_stimulus_and_no_stimulus_are_one_clear_error(class_folders, v
     broken = shutil.copytree(human, tmp_path / "human")
     path = list_stimuli(broken)[0].path
     path.write_bytes(b"\xff\xd8 cut")
-    for stimuli, says in ((broken, "cannot compare the images with stimulus .*: the JPEG's header is damaged"), (validation, "is not the human test set")):
+    for stimuli, says in (
+        (broken, "cannot compare the images with stimulus .*: the JPEG's header is damaged"),
+        (validation, "is not the human test set"),
+    ):
         with pytest.raises(ConvRNNError, match=says):
             prepare(class_folders, tmp_path / "set", validation=validation, exclude_stimuli=stimuli, **ALL)
         assert not (tmp_path / "set").exists()

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 from pathlib import Path
 
@@ -9,59 +8,10 @@ from hypothesis import strategies as st
 
 from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
-from convrnn_data.imagenet import choosing
-from convrnn_data.imagenet.choosing import FIRST_WORDS
 from convrnn_data.imagenet.plan import Settings, describe, make_plan
-from convrnn_data.shards.formats import differences
 from convrnn_data.imagenet.sources import ClassListing, Container, Listing, Source, find_source, list_images
-from convrnn_data.shards.splits import SPLITS, assign, format_split, read_split, share_of, smallest_share
-
-KEYS = st.lists(st.integers(0, 10**6), min_size=1, max_size=80, unique=True)
-
-
-def keyed(numbers):
-    keys = np.array([f"n{number % 7:08d}_{number}" for number in numbers], dtype=bytes)
-    return keys, np.array([number % 3 for number in numbers])
-
-
-def by_key(keys, splits):
-    return dict(zip(keys.tolist(), splits.tolist(), strict=True))
-
-
-@given(KEYS, st.randoms(use_true_random=False), st.integers(0, 5), st.floats(0, 0.5), st.floats(0, 0.4))
-def test_the_split_ignores_order(numbers, random, seed, val, test):
-    shuffled = random.sample(numbers, len(numbers))
-    one, other = keyed(numbers), keyed(shuffled)
-    first = assign(*one, val=val, test=test, seed=seed)
-    second = assign(*other, val=val, test=test, seed=seed)
-    assert by_key(one[0], first) == by_key(other[0], second)
-
-
-@given(KEYS, st.integers(0, 5))
-def test_the_split_of_a_category_ignores_the_others(numbers, seed):
-    keys, labels = keyed(numbers)
-    together = by_key(keys, assign(keys, labels, val=0.2, test=0.1, seed=seed))
-    for label in np.unique(labels):
-        mine = labels == label
-        alone = by_key(keys[mine], assign(keys[mine], labels[mine], val=0.2, test=0.1, seed=seed))
-        assert alone.items() <= together.items()
-
-
-@given(KEYS, st.floats(0, 0.5), st.floats(0, 0.4))
-def test_the_split_is_stratified_to_the_image(numbers, val, test):
-    keys, labels = keyed(numbers)
-    splits = assign(keys, labels, val=val, test=test, seed=0)
-    for label in np.unique(labels):
-        counts = np.bincount(splits[labels == label], minlength=3)
-        total = counts.sum()
-        assert abs(counts[1] - total * val) <= 0.5
-        assert abs(counts[2] - total * test) <= 1  # half for itself, half for what rounding gave to val
-
-
-def test_another_seed_is_another_split():
-    keys, labels = keyed(range(300))
-    splits = [assign(keys, labels, val=0.5, test=0, seed=seed) for seed in (0, 1)]
-    assert 0.3 < np.mean(splits[0] == splits[1]) < 0.7
+from convrnn_data.shards.formats import differences
+from convrnn_data.shards.splits import SPLITS, format_split, read_split
 
 
 def listing_of(sizes, order=1):
@@ -155,22 +105,6 @@ def test_a_changed_image_changes_the_hash(own_folders):
     assert differences(describe(plans[0]), describe(plans[1])) == "the images have changed"
 
 
-def test_listed_takes_the_listed_and_counts_the_missing(class_folders):
-    lists = shipped_lists()
-    listing = list_images(find_source(class_folders), lists.categories)
-    there = {
-        f"{one.container.synset}/{name.decode()}" for one in listing.classes for name in one.names.tolist()
-    }
-    listed = {f"{synset}/{name}" for synset in lists.categories for name in lists.names(synset)}
-    with pytest.raises(
-        ConvRNNError, match=f"{len(listed - there):,} of the 213,555 listed images are not in"
-    ):
-        make_plan(listing, lists, Settings())
-    plan = make_plan(listing, lists, Settings(), allow_missing=True)
-    assert {f"{key.split('_')[0]}/{key}.JPEG" for _, keys in named(plan) for key in keys} == there & listed
-    assert {source for source, _ in plan.rejected} == listed - there
-
-
 def test_a_split_file_is_followed(tmp_path):
     listing, lists = listing_of((10, 10)), shipped_lists()
     plan = make_plan(listing, lists, Settings(images="all", val=0.3, test=0.2, seed=4))
@@ -195,42 +129,3 @@ def test_a_split_file_must_name_every_image(tmp_path):
         allow_missing=True,
     )
     assert plan.rejected == (("n02690373_77", "in the split file, but not in the source"),)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["n02690373_1.2.JPEG", "n02690373 1.JPEG", "n02085782_5.JPEG", ".JPEG", "n" * 91 + ".JPEG", "ü.JPEG"],
-)
-def test_names_that_make_no_key_are_rejected(name, monkeypatch):
-    column = np.array([1], dtype=np.int64)
-    bad = ClassListing(Container("n02690373", Path("a")), np.array([name.encode()]), column, column, column)
-    listing = listing_of((1, 1))
-    listing = dataclasses.replace(listing, classes=(*listing.classes[1:], bad))
-    plan = make_plan(listing, shipped_lists(), Settings(images="all"))
-    assert [source for source, _ in plan.rejected] == [f"n02690373/{name}"]
-    assert plan.keys.tolist() == [b"n02085782_1"]
-    # The hash is that of the reason's first wording.
-    for new, first in FIRST_WORDS.items():
-        constant = next(key for key, value in vars(choosing).items() if value == new)
-        monkeypatch.setattr(choosing, constant, first)
-    reworded = make_plan(listing, shipped_lists(), Settings(images="all"))
-    assert reworded.rejected != plan.rejected
-    assert reworded.hash == plan.hash
-
-
-def test_two_images_with_one_key_are_refused(own_folders, make_jpeg):
-    (own_folders / "train" / "n02690373" / "n02690373_1.jpg").write_bytes(make_jpeg(1))
-    listing = list_images(find_source(own_folders), shipped_lists().categories)
-    with pytest.raises(ConvRNNError, match=r"got n02690373_1 from .*/n02690373_1\.JPEG and .*/n02690373_1\.jpg"):
-        make_plan(listing, shipped_lists(), Settings(images="all"))
-
-
-@pytest.mark.parametrize(
-    ("counts", "share"),
-    [([4] * 16, 0.13), ([4, 100], 0.13), ([2, 1000], 0.25), ([1000], 0.01), ([3], 0.17), ([1, 50], None), ([], 0.01)],
-)
-def test_the_smallest_share_gives_every_category_an_image(counts, share):
-    assert smallest_share(counts) == share
-    if share is not None:
-        assert all(1 <= share_of(count, share) < count for count in counts)
-        assert share == 0.01 or any(share_of(count, share - 0.01) < 1 for count in counts)

@@ -1,4 +1,4 @@
-"""ILSVRC's validation images as a split: every form of images and labels, and what a set says of where they are from."""
+"""ILSVRC's validation images as a split: every layout, and what a set records about their origin."""
 
 import csv
 import gzip
@@ -16,13 +16,20 @@ from typer.testing import CliRunner
 from convrnn_data import ConvRNNError, open_set, prepare, verify
 from convrnn_data.categories import shipped_lists
 from convrnn_data.cli import app
-from convrnn_data.imagenet.ground_truth import read_ground_truth
 from convrnn_data.imagenet.validation import find_validation
 
 WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
+
+
 OUTSIDE = "n01440764"
+
+
 SYNSETS = [(*WANTED, OUTSIDE)[number % 5] for number in range(20)]
+
+
 LABELS = dict(enumerate(SYNSETS, start=1))
+
+
 ALL = {"images": "all", "workers": 1}
 
 
@@ -56,42 +63,19 @@ def lines(tmp_path_factory):
     return path
 
 
-def devkit(folder):
-    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
-    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
-    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
-    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
-    folder.mkdir(parents=True)
-    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
-    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
-    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
-
-
-@pytest.fixture(params=["text", "ids", "folder", "tar.gz", "csv", "words"])
-def labels(request, tmp_path, lines):
-    if request.param == "text":
-        return lines
-    if request.param == "csv":
-        rows = [f"{name_of(n)[:-5]},{synset} 85 1 499 272 {synset} 1 2 3 4" for n, synset in LABELS.items()]
-        (tmp_path / "solution.csv").write_text("\n".join(["ImageId,PredictionString", *reversed(rows)]) + "\n")
-        return tmp_path / "solution.csv"
-    if request.param == "words":
-        (tmp_path / "val.txt").write_text("".join(f"{name_of(n)} {synset}\n" for n, synset in LABELS.items()))
-        return tmp_path / "val.txt"
-    kit = tmp_path / "ILSVRC2012_devkit_t12"
-    devkit(kit / "data")
-    if request.param == "tar.gz":
-        with tarfile.open(tmp_path / "devkit.tar.gz", "w:gz") as tar:
-            tar.add(kit, kit.name)
-        return tmp_path / "devkit.tar.gz"
-    return kit if request.param == "folder" else kit / "data" / "ILSVRC2012_validation_ground_truth.txt"
-
-
-def test_every_form_of_labels_says_the_same(labels):
-    assert read_ground_truth(labels) == LABELS
-
-
-@pytest.fixture(params=["archive", "archive's folder", "flat", "val", "kaggle", "class folders", "class tar", "suffix", "tar.gz"])
+@pytest.fixture(
+    params=[
+        "archive",
+        "archive's folder",
+        "flat",
+        "val",
+        "kaggle",
+        "class folders",
+        "class tar",
+        "suffix",
+        "tar.gz",
+    ]
+)
 def images(request, tmp_path, photographs, archive):
     """The same images in every form; those that give synsets by themselves are given no labels."""
     if request.param.startswith("archive"):
@@ -247,71 +231,6 @@ def write(path, text):
     return path
 
 
-def kit_of(folder, meta, truth="1\n"):
-    write(folder / "meta.mat", meta)
-    return write(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
-
-
-BAD_LABELS = {
-    "missing": (lambda root: root / "none.txt", "No such file"),
-    "binary": (lambda root: write(root / "l", b"\xff\xfe\x00"), "must be UTF-8 text"),
-    "empty": (lambda root: write(root / "l", ""), "must name images such as .*, got none"),
-    "Caffe's numbers after names": (lambda root: write(root / "l", f"{name_of(1)} 65\n"), "must name images such as .*, got none"),
-    "a line of another form": (
-        lambda root: write(root / "l", f"{name_of(1)},n02690373\nnothing\n"),
-        "line 2 must name an image and its synset, got 'nothing'",
-    ),
-    "two synsets for an image": (
-        lambda root: write(root / "l", f"{name_of(1)},n02690373\n{name_of(1)},n02132136\n"),
-        "image 00000001 must have one synset, got n02690373 and n02132136",
-    ),
-    "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
-    "no meta.mat": (lambda root: write(root / "l", "1\n2\n"), r"No such file or directory. Put the devkit's meta\.mat beside"),
-    "another meta.mat": (lambda root: kit_of(root, b"no matlab file"), r"meta\.mat is damaged, or not the devkit's"),
-    "a damaged archive": (lambda root: write(root / "l.tar.gz", b"\x1f\x8b\x08\x00damaged"), "is damaged"),
-    "another archive": (lambda root: _archive(root), "the archive must hold ILSVRC2012_validation_ground_truth.txt"),
-    "an empty folder": (lambda root: root, "No such file"),
-}
-
-
-def _archive(root):
-    write(root / "readme", "x")
-    with tarfile.open(root / "other.tar.gz", "w:gz") as tar:
-        tar.add(root / "readme", "readme")
-    return root / "other.tar.gz"
-
-
-@pytest.mark.parametrize("case", BAD_LABELS)
-def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
-    make, says = BAD_LABELS[case]
-    with pytest.raises(ConvRNNError, match=says) as caught:
-        read_ground_truth(make(tmp_path))
-    assert ("Give ILSVRC2012_devkit_t12" in str(caught.value)) == (case != "no meta.mat")
-
-
-@pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])
-def test_a_damaged_file_that_scipy_crashes_or_hangs_on_is_one_clear_error(changed, tmp_path, monkeypatch):
-    """Both were found by fuzzing; with SciPy 1.17 the first ends the process, and the second takes minutes."""
-    monkeypatch.setattr("convrnn_data.imagenet.devkit.SECONDS", 3)
-    synsets = ("n02690374", "n02690373", "n02690388", "n00001740")
-    rows = [(number, synset, "word") for number, synset in zip((1, 2, 3, 1001), synsets, strict=True)]
-    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")]
-    scipy.io.savemat(tmp_path / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
-    meta = bytearray((tmp_path / "meta.mat").read_bytes())
-    for place, value in changed.items():
-        meta[place] = value
-    with pytest.raises(ConvRNNError, match=r"meta\.mat is damaged, or not the devkit's"):
-        read_ground_truth(kit_of(tmp_path / "kit", bytes(meta)))
-
-
-def test_an_id_without_synset_is_named(tmp_path):
-    devkit(tmp_path / "data")
-    truth = tmp_path / "data/ILSVRC2012_validation_ground_truth.txt"
-    truth.write_text("1\n7\n")
-    with pytest.raises(ConvRNNError, match=r"line 2 must be an ILSVRC2012_ID listed in meta\.mat, got '7'"):
-        read_ground_truth(truth)
-
-
 BAD_IMAGES = {
     "nothing there": (lambda root, _: root / "none", "No such file"),
     "an empty folder": (lambda root, _: root, "holds no ILSVRC validation images.*got nothing"),
@@ -323,7 +242,7 @@ BAD_IMAGES = {
         "no validation images of the 16 categories, got 1 of other classes",
     ),
     "one image twice": (
-        lambda root, _: [write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED][0],
+        lambda root, _: next(write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED),
         "holds ILSVRC2012_val_00000001.JPEG 4 times: each",
     ),
     "folder and labels differ": (
@@ -350,13 +269,15 @@ def test_images_of_another_form_are_one_clear_error(case, tmp_path, archive, lin
 
 
 def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
-    with pytest.raises(ConvRNNError, match=r"cannot find the labels .* beside them\. Pass --validation-labels"):
+    with pytest.raises(
+        ConvRNNError, match=r"cannot find the labels .* beside them\. Pass --validation-labels"
+    ):
         prepare(class_folders, tmp_path / "set", validation=archive, **ALL)
 
 
 @pytest.mark.parametrize("option", ["validation_labels", "exclude_stimuli"])
 def test_options_that_need_validation_images_say_so(option, class_folders, tmp_path):
-    with pytest.raises(ConvRNNError, match="need --validation. Pass --validation, or remove"):
+    with pytest.raises(ConvRNNError, match=r"need --validation. Pass --validation, or remove"):
         prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
 
 
@@ -377,6 +298,19 @@ def test_the_command_says_what_was_found_and_what_is_not_known(archive, lines, c
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
-    assert said[1].startswith("Found validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's")
+    assert said[1].startswith(
+        "Found validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's"
+    )
     assert said[2].startswith("Not checked against the human stimuli")
     assert re.search(r"114 train, 16 val", said[-1])
+
+
+def devkit(folder):
+    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
+    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
+    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
+    folder.mkdir(parents=True)
+    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
+    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
+    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)

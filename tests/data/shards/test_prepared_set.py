@@ -85,7 +85,10 @@ def test_a_shard_shorter_than_its_index_is_an_error(path, tmp_path):
 
 
 def test_what_is_no_set_is_refused(path, tmp_path, class_folders):
-    with pytest.raises(ConvRNNError, match="does not exist. Check the path, or make a prepared set there with `convrnn-data prepare"):
+    with pytest.raises(
+        ConvRNNError,
+        match=r"does not exist. Check the path, or make a prepared set there with `convrnn-data prepare",
+    ):
         PreparedSet(tmp_path / "none")
     with pytest.raises(ConvRNNError, match=r"is not a prepared set: it has no manifest\.json"):
         PreparedSet(tmp_path)

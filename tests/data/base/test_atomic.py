@@ -1,0 +1,89 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convrnn_data.base.atomic import (
+    atomic_file,
+    atomic_folder,
+    remove_dead_temporaries_of,
+    temporary_name,
+    write_file,
+)
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.sample.sample import draw_sample
+
+
+def dead_name(path: Path) -> Path:
+    """The temporary name of a process that is no more."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return path.with_name(f"{temporary_name(path).name.rsplit('.', 2)[0]}.{ended.pid}.tmp")
+
+
+def test_what_killed_processes_began_is_removed_for_one_file_alone(tmp_path: Path) -> None:
+    dead, other = dead_name(tmp_path / "table[1].csv"), dead_name(tmp_path / "table.csv")
+    alive = temporary_name(tmp_path / "table[1].csv")
+    for path in (dead, other, alive):
+        path.touch()
+    remove_dead_temporaries_of(tmp_path / "table[1].csv")
+    assert sorted(tmp_path.iterdir()) == sorted([other, alive])
+
+
+def test_a_sample_takes_the_place_of_what_a_killed_one_began(tmp_path: Path) -> None:
+    begun = dead_name(tmp_path / "sample") / "imagenet"
+    begun.mkdir(parents=True)
+    (begun / "half.JPEG").touch()
+    draw_sample(tmp_path / "sample", images_per_category=1, trials=16, observers=1)
+    assert list(tmp_path.iterdir()) == [tmp_path / "sample"]
+
+
+def test_a_file_appears_when_the_block_succeeds(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "x.txt"
+    with atomic_file(path, make_folder=True) as temporary:
+        temporary.write_bytes(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    assert os.listdir(path.parent) == ["x.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_keeps_the_old_file(error: BaseException, tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    write_file(path, b"old")
+    expected = ConvRNNError if isinstance(error, OSError) else KeyboardInterrupt
+
+    def fail(temporary: Path) -> None:
+        temporary.write_bytes(b"new")
+        raise error
+
+    with pytest.raises(expected), atomic_file(path) as temporary:
+        fail(temporary)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_data_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda file: calls.append("sync"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("rename"), replace(*names)))
+    write_file(tmp_path / "x", b"data")
+    assert calls == ["sync", "rename", "sync"]
+
+
+def test_a_folder_appears_when_the_block_succeeds(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "a" / "out") as folder:
+        (folder / "x").write_bytes(b"x")
+        assert not (tmp_path / "a" / "out").exists()
+    assert os.listdir(tmp_path / "a") == ["out"]
+    with (
+        pytest.raises(ConvRNNError, match="it must be a new or empty folder"),
+        atomic_folder(tmp_path / "a" / "out"),
+    ):
+        pass
+    with pytest.raises(ValueError, match="stop"), atomic_folder(tmp_path / "b" / "out"):
+        raise ValueError("stop")
+    assert os.listdir(tmp_path) == ["a"]

@@ -1,0 +1,135 @@
+import tarfile
+
+import numpy as np
+import pytest
+import scipy.io
+
+from convrnn_data import ConvRNNError
+from convrnn_data.imagenet.ground_truth import read_ground_truth
+
+WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
+
+
+OUTSIDE = "n01440764"
+
+
+SYNSETS = [(*WANTED, OUTSIDE)[number % 5] for number in range(20)]
+
+
+LABELS = dict(enumerate(SYNSETS, start=1))
+
+
+def name_of(number):
+    return f"ILSVRC2012_val_{number:08d}.JPEG"
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    path = tmp_path_factory.mktemp("labels") / "synsets.txt"
+    path.write_text("\n".join(SYNSETS) + "\n")
+    return path
+
+
+def devkit(folder):
+    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
+    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
+    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
+    folder.mkdir(parents=True)
+    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
+    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
+    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
+
+
+@pytest.fixture(params=["text", "ids", "folder", "tar.gz", "csv", "words"])
+def labels(request, tmp_path, lines):
+    if request.param == "text":
+        return lines
+    if request.param == "csv":
+        rows = [f"{name_of(n)[:-5]},{synset} 85 1 499 272 {synset} 1 2 3 4" for n, synset in LABELS.items()]
+        (tmp_path / "solution.csv").write_text(
+            "\n".join(["ImageId,PredictionString", *reversed(rows)]) + "\n"
+        )
+        return tmp_path / "solution.csv"
+    if request.param == "words":
+        (tmp_path / "val.txt").write_text("".join(f"{name_of(n)} {synset}\n" for n, synset in LABELS.items()))
+        return tmp_path / "val.txt"
+    kit = tmp_path / "ILSVRC2012_devkit_t12"
+    devkit(kit / "data")
+    if request.param == "tar.gz":
+        with tarfile.open(tmp_path / "devkit.tar.gz", "w:gz") as tar:
+            tar.add(kit, kit.name)
+        return tmp_path / "devkit.tar.gz"
+    return kit if request.param == "folder" else kit / "data" / "ILSVRC2012_validation_ground_truth.txt"
+
+
+def test_every_form_of_labels_says_the_same(labels):
+    assert read_ground_truth(labels) == LABELS
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def kit_of(folder, meta, truth="1\n"):
+    write(folder / "meta.mat", meta)
+    return write(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
+
+
+BAD_LABELS = {
+    "missing": (lambda root: root / "none.txt", "No such file"),
+    "binary": (lambda root: write(root / "l", b"\xff\xfe\x00"), "must be UTF-8 text"),
+    "empty": (lambda root: write(root / "l", ""), "must name images such as .*, got none"),
+    "Caffe's numbers after names": (
+        lambda root: write(root / "l", f"{name_of(1)} 65\n"),
+        "must name images such as .*, got none",
+    ),
+    "a line of another form": (
+        lambda root: write(root / "l", f"{name_of(1)},n02690373\nnothing\n"),
+        "line 2 must name an image and its synset, got 'nothing'",
+    ),
+    "two synsets for an image": (
+        lambda root: write(root / "l", f"{name_of(1)},n02690373\n{name_of(1)},n02132136\n"),
+        "image 00000001 must have one synset, got n02690373 and n02132136",
+    ),
+    "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
+    "no meta.mat": (
+        lambda root: write(root / "l", "1\n2\n"),
+        r"No such file or directory. Put the devkit's meta\.mat beside",
+    ),
+    "another meta.mat": (
+        lambda root: kit_of(root, b"no matlab file"),
+        r"meta\.mat is damaged, or not the devkit's",
+    ),
+    "a damaged archive": (lambda root: write(root / "l.tar.gz", b"\x1f\x8b\x08\x00damaged"), "is damaged"),
+    "another archive": (
+        lambda root: _archive(root),
+        "the archive must hold ILSVRC2012_validation_ground_truth.txt",
+    ),
+    "an empty folder": (lambda root: root, "No such file"),
+}
+
+
+def _archive(root):
+    write(root / "readme", "x")
+    with tarfile.open(root / "other.tar.gz", "w:gz") as tar:
+        tar.add(root / "readme", "readme")
+    return root / "other.tar.gz"
+
+
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
+    make, says = BAD_LABELS[case]
+    with pytest.raises(ConvRNNError, match=says) as caught:
+        read_ground_truth(make(tmp_path))
+    assert ("Give ILSVRC2012_devkit_t12" in str(caught.value)) == (case != "no meta.mat")
+
+
+def test_an_id_without_synset_is_named(tmp_path):
+    devkit(tmp_path / "data")
+    truth = tmp_path / "data/ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("1\n7\n")
+    with pytest.raises(ConvRNNError, match=r"line 2 must be an ILSVRC2012_ID listed in meta\.mat, got '7'"):
+        read_ground_truth(truth)

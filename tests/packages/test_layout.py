@@ -1,0 +1,38 @@
+"""Layout of the tests: every module has a test file of its own, in folders that mirror the package."""
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+WITHOUT_OWN_TESTS = ("__init__", "cli", "errors")
+"""Modules that other tests cover."""
+
+MIRRORED = ("data",)
+"""Packages whose tests mirror the package."""
+
+NOT_YET_MIRRORED = ("model", "experiments")
+
+
+def modules(package: str) -> list[Path]:
+    source = REPOSITORY / f"packages/convrnn-{package}/src/convrnn_{package}"
+    paths = (path.relative_to(source) for path in sorted(source.rglob("*.py")))
+    return [path for path in paths if path.stem not in WITHOUT_OWN_TESTS]
+
+
+def missing(package: str) -> set[str]:
+    tests = REPOSITORY / "tests" / package
+    return {
+        str(path) for path in modules(package) if not (tests / path.parent / f"test_{path.name}").is_file()
+    }
+
+
+@pytest.mark.parametrize("package", MIRRORED)
+def test_every_module_has_a_test_file(package):
+    assert missing(package) == set()
+
+
+def test_every_package_is_listed():
+    packages = {path.name.removeprefix("convrnn-") for path in (REPOSITORY / "packages").iterdir()}
+    assert packages == {*MIRRORED, *NOT_YET_MIRRORED}
