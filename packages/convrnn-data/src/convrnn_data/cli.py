@@ -38,7 +38,7 @@ app = typer.Typer(
 Layout = StrEnum("Layout", ["folders", "shards"])
 
 Set = Annotated[Path, typer.Argument(help="A prepared set.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Another seed, another draw; the same seed, the same bytes.")]
+Seed = Annotated[int, typer.Option(help="Random seed; the same seed gives the same bytes.")]
 
 
 def main() -> NoReturn:
@@ -47,7 +47,7 @@ def main() -> NoReturn:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False) -> None:
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         print(__version__)
         raise typer.Exit
@@ -60,14 +60,16 @@ def prepare_command(
         Path,
         typer.Argument(
             metavar="IMAGENET",
-            help="Class folders, class tars, or one tar of either, also within Kaggle's folders; read in place.",
+            help="Class folders, class tars, or a tar of either, also in Kaggle's layout; read in place.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The set's folder.", show_default=False)],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder of the prepared set.", show_default=False)
+    ],
     options: PrepareOptions,
 ) -> None:
-    """Make verified shards from ImageNet, or resume a stopped run."""
+    """Prepare verified shards from ImageNet, or resume a stopped run."""
     if options.split_file is not None and (options.val is not None or options.test is not None):
         raise ConvRNNError(
             "--split-file sets the whole split, so --val and --test cannot be given with it. Remove --val and --test, "
@@ -92,13 +94,13 @@ def _print_prepared(prepared: Prepared) -> None:
     sums = {split: sum(row.values()) for split, row in prepared.counts.items()}
     images = ", ".join(f"{count:,} {split}" for split, count in sums.items())
     if not prepared.complete:
-        print(f"This task is done: {prepared.written} shards written, {prepared.kept} were there.")
-        print(f"When all tasks are, `{NAME} verify {prepared.path}` completes the set.")
+        print(f"This task is done: {prepared.written} shards written, {prepared.kept} existed.")
+        print(f"When all tasks are done, `{NAME} verify {prepared.path}` completes the set.")
         return
     if prepared.rejected:
         print(f"{prepared.rejected:,} left out, listed with the reason in {prepared.path / REJECTED}.")
     done = (
-        f"{prepared.written} shards written, {prepared.kept} were there"
+        f"{prepared.written} shards written, {prepared.kept} existed"
         if prepared.written
         else "complete already, nothing to do"
     )
@@ -119,7 +121,7 @@ def _compared(counts: dict[str, int] | None) -> str:
 
 @app.command("verify")
 def verify_command(path: Set) -> None:
-    """Read every byte and name what is damaged, missing or foreign; complete a set whose tasks are done."""
+    """Verify every byte, list damaged, missing and foreign files, and complete a set made by tasks."""
     with progress() as report:
         found = verify(path, report=report)
     for problem in found.problems:
@@ -144,7 +146,9 @@ def _way_out_of_damage(path: Path) -> str:
 @app.command("stats")
 def stats_command(
     path: Set,
-    picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the counts there too.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Also draw a bar chart of the counts.")
+    ] = None,
 ) -> None:
     """Count images per category and split."""
     prepared = PreparedSet(path)
@@ -167,7 +171,7 @@ def _print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 @app.command("preview")
 def preview_command(
     path: Annotated[Path, typer.Argument(help="A prepared set, or the human stimuli.", show_default=False)],
-    picture: Annotated[Path, typer.Argument(metavar="PNG", help="The picture to draw.", show_default=False)],
+    picture: Annotated[Path, typer.Argument(metavar="PNG", help="The image to write.", show_default=False)],
 ) -> None:
     """Draw a contact sheet: a row per category, columns per split or, for human stimuli, per regime."""
     save_preview(path, picture)
@@ -177,12 +181,12 @@ def preview_command(
 @app.command("reformat")
 def reformat_command(
     old: Annotated[
-        Path, typer.Argument(metavar="OLD", help="The human test set as on OSF.", show_default=False)
+        Path, typer.Argument(metavar="OLD", help="The human test set, as on OSF.", show_default=False)
     ],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="Made by this command.", show_default=False)],
-    layout: Annotated[Layout, typer.Option(help="Folders of images, or shards of them.")] = Layout.folders,
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Folder to create.", show_default=False)],
+    layout: Annotated[Layout, typer.Option(help="Folders of images, or shards.")] = Layout.folders,
 ) -> None:
-    """Put the human stimuli into the layout that the network's loader reads."""
+    """Convert the human stimuli to the layout that the network's loader reads."""
     with progress() as report:
         done = reformat(old, new, layout, report=report)
     _print_reformatted(done)
@@ -211,7 +215,7 @@ def _print_reformatted(done: Reformatted) -> None:
     if len(done.misfits) > 20:
         print(f"left out: {len(done.misfits) - 20} more, see {done.path / REJECTED}")
     for name in done.aside:
-        print(f"not copied, being no stimulus: {name}")
+        print(f"not copied, since it is not a stimulus: {name}")
     for block in done.incomplete:
         print(f"incomplete: {block}")
     print(
@@ -221,10 +225,10 @@ def _print_reformatted(done: Reformatted) -> None:
 
 @app.command("sample")
 def sample_command(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Made by this command.", show_default=False)],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to create.", show_default=False)],
     seed: Seed = 0,
-    images_per_category: Annotated[int, typer.Option(min=1, help="Drawn images of each category.")] = 100,
-    trials: Annotated[int, typer.Option(min=1, help="Human test images in a block.")] = 210,
+    images_per_category: Annotated[int, typer.Option(min=1, help="Training images per category.")] = 100,
+    trials: Annotated[int, typer.Option(min=1, help="Human test images per block.")] = 210,
     observers: Annotated[int, typer.Option(min=1, help="Simulated observers.")] = 8,
 ) -> None:
     """Draw a tiny ImageNet and human test set, to try everything without a download."""

@@ -20,11 +20,11 @@ class PrepareOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     images: Annotated[
-        str, Option("The listed images, or all of the lists' synsets.", type=Literal[*IMAGES])
+        str, Option("Images: those on the lists, or all of the listed synsets.", type=Literal[*IMAGES])
     ] = "listed"
-    image_names: Annotated[Path | None, Option("A folder of other lists, airplane.txt to truck.txt.")] = None
+    image_names: Annotated[Path | None, Option("Folder of other lists, airplane.txt to truck.txt.")] = None
     val: Annotated[
-        float | None, Option("Share for validation.", show_default="0.1; 0 where --validation gives them")
+        float | None, Option("Share for validation.", show_default="0.1, or 0 with --validation")
     ] = None
     test: Annotated[float | None, Option("Share for testing.", show_default="0")] = None
     validation: Annotated[
@@ -37,38 +37,41 @@ class PrepareOptions(BaseModel):
     validation_labels: Annotated[
         Path | None,
         Option(
-            "Their synsets: the devkit, LOC_val_solution.csv, or one synset a line.",
+            "Labels of the validation images: the devkit, LOC_val_solution.csv, or one synset per line.",
             metavar="FILE",
-            show_default="looked for beside them",
+            show_default="searched next to the images",
         ),
     ] = None
-    validation_split: Annotated[str, Option("The split they become.", type=Literal[*VALIDATION_SPLITS])] = (
-        "val"
-    )
+    validation_split: Annotated[
+        str, Option("Split of the validation images.", type=Literal[*VALIDATION_SPLITS])
+    ] = "val"
     exclude_stimuli: Annotated[
         Path | None,
         Option("Human stimuli whose near-duplicates are left out of the validation images.", metavar="HUMAN"),
     ] = None
-    seed: Annotated[int, Option("Another seed, another draw; the same seed, the same bytes.")] = 0
-    split_file: Annotated[Path | None, Option("Follow this split.json instead of drawing a split.")] = None
-    shard_size: Annotated[int, Option("Most images in a shard.")] = 1000
+    seed: Annotated[int, Option("Random seed; the same seed gives the same bytes.")] = 0
+    split_file: Annotated[Path | None, Option("Use this split.json instead of a random split.")] = None
+    shard_size: Annotated[int, Option("Maximum number of images in a shard.")] = 1000
     resize: Annotated[
         int | None,
-        Option("Shrink to this shorter side, at JPEG quality 95; else bytes are kept.", metavar="PX"),
+        Option("Shrink larger images to this shorter side, at JPEG quality 95.", metavar="PX"),
     ] = None
     check: Annotated[
-        str, Option("Look for cut images by header and end, or decode all.", type=Literal[*CHECKS])
+        str,
+        Option(
+            "Detect truncated images by header and end marker, or decode every image.", type=Literal[*CHECKS]
+        ),
     ] = "header"
-    strict: Annotated[bool, Option("A bad image is an error.", flag="--strict")] = False
+    strict: Annotated[bool, Option("Treat a bad image as an error.", flag="--strict")] = False
     allow_missing: Annotated[
-        bool, Option("Continue without the listed images that are missing.", flag="--allow-missing")
+        bool, Option("Continue without missing listed images.", flag="--allow-missing")
     ] = False
-    workers: Annotated[int | None, Option("Processes.", show_default="one per core")] = None
-    engine: Annotated[str, Option("Where the work is done.", type=Literal[*ENGINES])] = "local"
-    address: Annotated[str | None, Option("Of a Ray or Dask cluster.")] = None
+    workers: Annotated[int | None, Option("Number of processes.", show_default="one per core")] = None
+    engine: Annotated[str, Option("Where to run.", type=Literal[*ENGINES])] = "local"
+    address: Annotated[str | None, Option("Address of a Ray or Dask cluster.")] = None
     task: Annotated[
         str | None,
-        Option("Only the I-th of N parts, 1 to N; then `verify OUT` completes.", metavar="I/N"),
+        Option("Only part I of N, from 1; `verify OUT` then completes the set.", metavar="I/N"),
     ] = None
 
     def require_compatible(self) -> None:
