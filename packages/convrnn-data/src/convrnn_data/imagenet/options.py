@@ -24,7 +24,7 @@ class PrepareOptions(BaseModel):
     ] = "listed"
     image_names: Annotated[Path | None, Option("Folder of other lists, airplane.txt to truck.txt.")] = None
     val: Annotated[
-        float | None, Option("Share for validation.", show_default="0.1, or 0 with --validation")
+        float | None, Option("Share for validation.", show_default="0.1, or 0 if --validation provides them")
     ] = None
     test: Annotated[float | None, Option("Share for testing.", show_default="0")] = None
     validation: Annotated[
