@@ -123,15 +123,15 @@ def _compared(counts: dict[str, int] | None) -> str:
 def verify_command(path: Set) -> None:
     """Verify every byte, list damaged, missing and foreign files, and complete a set made by tasks."""
     with progress() as report:
-        found = verify(path, report=report)
-    for problem in found.problems:
+        result = verify(path, report=report)
+    for problem in result.problems:
         print(problem)
-    if found.problems:
+    if result.problems:
         raise ConvRNNError(
-            f"{path} has {len(found.problems)} problem(s), listed above. {_way_out_of_damage(path)}"
+            f"{path} has {len(result.problems)} problem(s), listed above. {_way_out_of_damage(path)}"
         )
-    completed = "; completed" if found.completed else ""
-    print(f"{path}: {found.files:,} files, {found.bytes:,} bytes, all as written{completed}.")
+    completed = "; completed" if result.completed else ""
+    print(f"{path}: {result.files:,} files, {result.bytes:,} bytes, all as written{completed}.")
 
 
 def _way_out_of_damage(path: Path) -> str:

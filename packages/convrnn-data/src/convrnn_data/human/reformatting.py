@@ -152,7 +152,7 @@ def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tup
         for number, start in enumerate(range(0, len(rows), SHARD_SIZE))
     }
     content = [
-        [name, [(one.key, hashlib.sha256(one.jpeg).hexdigest()) for one in rows]]
+        [name, [(sample.key, hashlib.sha256(sample.jpeg).hexdigest()) for sample in rows]]
         for name, rows in shards.items()
     ]
     plan = PlanFile(
@@ -163,7 +163,10 @@ def _write_shards(scan: Scan, folder: Path, misfits: Bad, report: Report) -> tup
         shards={name: len(rows) for name, rows in shards.items()},
         rejected=[list(entry) for entry in misfits + bad],
     )
-    split = {"format": FORMAT, **{name: sorted(one.key for one in rows) for name, rows in samples.items()}}
+    split = {
+        "format": FORMAT,
+        **{name: sorted(sample.key for sample in rows) for name, rows in samples.items()},
+    }
     begin(folder, plan, seal(split, indent=0))
     for name, rows in shards.items():
         write_shard(folder / f"{name}.tar", plan.plan, rows)
@@ -189,7 +192,8 @@ def _sample(stimulus: Stimulus, image: PreparedImage) -> Sample:
 
 def _counts(stimuli: list[Stimulus]) -> Counts:
     rows = collections.Counter(
-        (CONDITIONS[one.regime], one.level, one.block, one.category) for one in stimuli
+        (CONDITIONS[stimulus.regime], stimulus.level, stimulus.block, stimulus.category)
+        for stimulus in stimuli
     )
     return tuple((*row, count) for row, count in sorted(rows.items()))
 

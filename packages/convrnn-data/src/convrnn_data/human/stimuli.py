@@ -189,9 +189,9 @@ def scan_stimuli(folder: Path) -> Scan:
         raise ConvRNNError(
             f"cannot list {place}: {advice.describe(error, place, 'Every folder and stimulus must be readable')}"
         ) from error
-    stimuli = [one for one in found if isinstance(one, Stimulus)]
-    misfits = [one for one in found if isinstance(one, tuple)]
-    aside = [one for one in found if isinstance(one, Path)]
+    stimuli = [entry for entry in found if isinstance(entry, Stimulus)]
+    misfits = [entry for entry in found if isinstance(entry, tuple)]
+    aside = [entry for entry in found if isinstance(entry, Path)]
     if not stimuli and not misfits:
         listed = ", ".join(entries[:4]) + (", …" if len(entries) > 4 else "") or "an empty folder"
         raise ConvRNNError(
@@ -237,10 +237,10 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
     counts: Counter[tuple[str, int]] = Counter()
     largest: dict[str, int] = {}
     regimes: dict[str, set[str]] = {}
-    for one in stimuli:
-        counts[one.experiment, one.block] += 1
-        largest[one.experiment] = max(largest.get(one.experiment, 0), one.index + 1)
-        regimes.setdefault(one.experiment, set()).add(one.regime)
+    for stimulus in stimuli:
+        counts[stimulus.experiment, stimulus.block] += 1
+        largest[stimulus.experiment] = max(largest.get(stimulus.experiment, 0), stimulus.index + 1)
+        regimes.setdefault(stimulus.experiment, set()).add(stimulus.regime)
     incomplete = []
     for experiment in EXPERIMENTS:
         sizes = [counts[experiment, block] for block in range(BLOCKS)]

@@ -89,7 +89,7 @@ def refuse_empty(keys: np.ndarray, listing: Listing, images: str) -> None:
         raise ConvRNNError(
             f"none of the {found} classes in {root} belongs to one of the 16 categories. Give ImageNet's training set"
         )
-    if images == "listed" and any(len(one.names) for one in listing.classes):
+    if images == "listed" and any(len(of_class.names) for of_class in listing.classes):
         raise ConvRNNError(
             f"none of the images in {root} is on the image lists. Pass --images all to take every image of the listed "
             "synsets"

@@ -213,8 +213,8 @@ def leave_out(
     Raises:
         ConvRNNError: an image cannot be read.
     """
-    jobs = [job for position, one in enumerate(classes) for job in _jobs(position, one)]
-    nearest = [np.full(len(one.names), -1) for one in classes]
+    jobs = [job for position, listing in enumerate(classes) for job in _jobs(position, listing)]
+    nearest = [np.full(len(listing.names), -1) for listing in classes]
     matched = np.zeros(len(stimuli.names), dtype=bool)
     report("Comparing with the stimuli", 0, len(jobs))
     with contextlib.closing(run(iter(jobs), len(jobs))) as results:
@@ -224,7 +224,7 @@ def leave_out(
             nearest[hashed.position][hashed.rows], newly_matched = stimuli.match(hashed.bits)
             matched |= newly_matched
             report("Comparing with the stimuli", done, len(jobs))
-    kept = tuple(_without(one, rows, stimuli) for one, rows in zip(classes, nearest, strict=True))
+    kept = tuple(_without(listing, rows, stimuli) for listing, rows in zip(classes, nearest, strict=True))
     left_out = sum(int((rows >= 0).sum()) for rows in nearest)
     return kept, NearDuplicates(left_out=left_out, stimuli=len(matched), matched=int(matched.sum()))
 

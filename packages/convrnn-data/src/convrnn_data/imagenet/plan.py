@@ -214,18 +214,18 @@ def make_plan(
         ConvRNNError: no image is left, images are missing, or two images have the same key.
     """
     classes = (*listing.classes, *validation)
-    chosen = [choose(one, lists, settings.images) for one in listing.classes]
-    chosen += [choose(one, lists, "all") for one in validation]
-    rejected = [entry for one in chosen for entry in one.rejected]
-    listed = np.repeat(np.arange(len(chosen)), [len(one.rows) for one in chosen])
-    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one.rows for one in chosen)])
-    keys = np.concatenate([np.zeros(0, dtype="S1"), *(one.keys for one in chosen)])
+    chosen = [choose(of_class, lists, settings.images) for of_class in listing.classes]
+    chosen += [choose(of_class, lists, "all") for of_class in validation]
+    rejected = [entry for selection in chosen for entry in selection.rejected]
+    listed = np.repeat(np.arange(len(chosen)), [len(selection.rows) for selection in chosen])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(selection.rows for selection in chosen)])
+    keys = np.concatenate([np.zeros(0, dtype="S1"), *(selection.keys for selection in chosen)])
     drawn = listed < len(listing.classes)
     refuse_clashes(keys, classes, listed, rows)
     refuse_empty(keys[drawn], listing, settings.images)
     if settings.images == "listed":
         rejected += missing(listing, lists, keys[drawn], allow_missing)
-    labels = np.array([lists.label(one.container.synset) for one in classes])[listed]
+    labels = np.array([lists.label(of_class.container.synset) for of_class in classes])[listed]
     splits = np.full(len(keys), -1, dtype=np.int8)
     splits[~drawn] = SPLITS.index(settings.validation or SPLITS[0])
     if assigned is None:
@@ -236,7 +236,9 @@ def make_plan(
         splits, absent = follow(assigned, keys, splits, allow_missing)
         rejected += absent
     offsets, sizes, stamps = (
-        np.concatenate([getattr(one, name)[taken.rows] for one, taken in zip(classes, chosen, strict=True)])
+        np.concatenate(
+            [getattr(of_class, name)[taken.rows] for of_class, taken in zip(classes, chosen, strict=True)]
+        )
         for name in ("offsets", "sizes", "stamps")
     )
     order = np.lexsort((keys, ranks(keys.tolist(), "shard", settings.seed), splits))

@@ -188,7 +188,7 @@ def _carry_out(
     report: Report,
 ) -> Prepared:
     described = describe(plan)
-    mine = plan.shards if part is None else plan.shards[part[0] - 1 :: part[1]]
+    assigned = plan.shards if part is None else plan.shards[part[0] - 1 :: part[1]]
     with held(out, shared=part is not None):
         if is_complete(out, described):
             return Prepared(out, source, plan.counts, len(plan.rejected), 0, len(plan.shards), True)
@@ -196,14 +196,14 @@ def _carry_out(
             if part is None:
                 remove_temporaries(out)
             begin(out, described, format_split(plan.keys, plan.splits))
-            missing = [shard for shard in mine if not is_whole(out / f"{shard.name}.tar", plan.hash)]
+            missing = [shard for shard in assigned if not is_whole(out / f"{shard.name}.tar", plan.hash)]
             _refuse_full_disk(plan, missing, out)
             _write(plan, missing, out, options, report)
         except BaseException:
             if part is None:
                 abandon(out, described)
             raise
-        kept = len(mine) - len(missing)
+        kept = len(assigned) - len(missing)
         if part is not None:
             return Prepared(out, source, plan.counts, len(plan.rejected), len(missing), kept, False)
         manifest = complete(out)

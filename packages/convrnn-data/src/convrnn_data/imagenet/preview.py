@@ -78,13 +78,14 @@ def _of_set(prepared: PreparedSet) -> list[Group]:
 
 
 def _of_stimuli(stimuli: list[Stimulus]) -> list[Group]:
-    regimes = [regime for regime in REGIMES if any(one.regime == regime for one in stimuli)]
+    regimes = [regime for regime in REGIMES if any(stimulus.regime == regime for stimulus in stimuli)]
     wanted = 3  # The number of levels.
     groups = []
     for regime in regimes:
         of_regime = [stimulus for stimulus in stimuli if stimulus.regime == regime]
         tiles = [
-            _spread([one for one in of_regime if one.category == category], wanted) for category in CATEGORIES
+            _spread([stimulus for stimulus in of_regime if stimulus.category == category], wanted)
+            for category in CATEGORIES
         ]
         groups.append(Group(f"{regime} ({len(of_regime):,})", tiles))
     return groups
@@ -92,7 +93,9 @@ def _of_stimuli(stimuli: list[Stimulus]) -> list[Group]:
 
 def _spread(stimuli: list[Stimulus], wanted: int) -> list[Tile]:
     """Select stimuli that are spread over the levels."""
-    ordered = sorted(stimuli, key=lambda one: (one.level_value or 0, one.block, one.index))
+    ordered = sorted(
+        stimuli, key=lambda stimulus: (stimulus.level_value or 0, stimulus.block, stimulus.index)
+    )
     places = {round(part * (len(ordered) - 1) / (wanted - 1)) for part in range(wanted)} if ordered else set()
     return [Tile(ordered[place].read(), _note(ordered[place])) for place in sorted(places)]
 

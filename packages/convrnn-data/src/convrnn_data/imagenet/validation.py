@@ -101,14 +101,14 @@ def find_validation(
         raise ConvRNNError(
             f"cannot read validation images {path}: {advice.describe(error, path, otherwise)}"
         ) from error
-    images = [one for one in found if is_image(one.name) and _stem(one.name)]
+    images = [file for file in found if is_image(file.name) and _stem(file.name)]
     if not images:
-        names = ", ".join(one.name for one in found[:3]) or "nothing"
+        names = ", ".join(file.name for file in found[:3]) or "nothing"
         raise ConvRNNError(
             f"{path} holds no ILSVRC validation images such as ILSVRC2012_val_00000001.JPEG, got {names}. Give {FORMS}"
         )
     _refuse_repeated(images, root)
-    labelled = all(_own_synset(one) for one in images)
+    labelled = all(_own_synset(file) for file in images)
     if labels is None and not labelled:
         labels = _usual_labels(path, root)
     synsets = _synsets(images, root, labels)
@@ -121,7 +121,7 @@ def find_validation(
             "whole ILSVRC validation set"
         )
     kind = "validation archive" if root.is_file() else f"{'labelled ' if labelled else ''}validation images"
-    return Validation(kind, classes, sum(len(one.names) for one in classes), len(images), labels)
+    return Validation(kind, classes, sum(len(listing.names) for listing in classes), len(images), labels)
 
 
 def _root(path: Path) -> Path:
@@ -150,7 +150,9 @@ def _in_folder(root: Path) -> Iterator[File]:
 
 
 def _scan(folder: Path) -> Iterable[os.DirEntry[str]]:
-    return sorted((one for one in os.scandir(folder) if not is_hidden(one.name)), key=lambda one: one.name)
+    return sorted(
+        (entry for entry in os.scandir(folder) if not is_hidden(entry.name)), key=lambda entry: entry.name
+    )
 
 
 def _file(entry: os.DirEntry[str], folder: str) -> File:
@@ -159,7 +161,7 @@ def _file(entry: os.DirEntry[str], folder: str) -> File:
 
 
 def _refuse_repeated(images: list[File], root: Path) -> None:
-    name, times = collections.Counter(one.name for one in images).most_common(1)[0]
+    name, times = collections.Counter(file.name for file in images).most_common(1)[0]
     if times > 1:
         raise ConvRNNError(
             f"{root} holds {name} {times} times: each validation image must occur once. Remove the others"
@@ -170,10 +172,10 @@ def _stem(name: str) -> re.Match[str] | None:
     return _STEM.fullmatch(name.rpartition(".")[0])
 
 
-def _own_synset(one: File) -> str | None:
+def _own_synset(file: File) -> str | None:
     """Return the synset stated by an image's folder or, in Hugging Face's copy, by the name."""
-    match = _stem(one.name)
-    return one.folder if WNID.fullmatch(one.folder) else match[2] if match else None
+    match = _stem(file.name)
+    return file.folder if WNID.fullmatch(file.folder) else match[2] if match else None
 
 
 def _usual_labels(path: Path, root: Path) -> Path:
@@ -191,28 +193,28 @@ def _synsets(images: list[File], root: Path, labels: Path | None) -> dict[tuple[
     """Group images by synset and by the folder or archive that contains them."""
     listed = {} if labels is None else read_ground_truth(labels)
     synsets: dict[tuple[str, Path], list[File]] = {}
-    for one in images:
-        own, number = _own_synset(one), int(one.name[15:23])
+    for file in images:
+        own, number = _own_synset(file), int(file.name[15:23])
         synset = listed.get(number, own)
         if synset is None:
             raise ConvRNNError(
-                f"{labels} has no label for {one.name} in {root}: it has {len(listed):,} labels, the highest for image "
-                f"{max(listed, default=0):08d}. Give the labels of these images"
+                f"{labels} has no label for {file.name} in {root}: it has {len(listed):,} labels, the highest for "
+                f"image {max(listed, default=0):08d}. Give the labels of these images"
             )
         if own and synset != own:
             raise ConvRNNError(
-                f"{one.name} in {root} must have one synset, got {own} by its folder or name and {synset} by {labels}. "
-                "Give the labels of these images"
+                f"{file.name} in {root} must have one synset, got {own} by its folder or name and {synset} by "
+                f"{labels}. Give the labels of these images"
             )
-        synsets.setdefault((synset, one.path), []).append(one)
+        synsets.setdefault((synset, file.path), []).append(file)
     return synsets
 
 
 def _listing(synset: str, images: list[File], root: Path) -> ClassListing:
-    images = sorted(images, key=lambda one: one.name)
+    images = sorted(images, key=lambda entry: entry.name)
     path = images[0].path
     end = root.stat().st_size if root.is_file() else 0
-    names = np.array([one.name.encode() for one in images], dtype=bytes)
-    columns = np.array([(one.offset, one.size, one.stamp) for one in images], dtype=np.int64)
+    names = np.array([file.name.encode() for file in images], dtype=bytes)
+    columns = np.array([(file.offset, file.size, file.stamp) for file in images], dtype=np.int64)
     offsets, sizes, stamps = columns.T.copy()
     return ClassListing(Container(synset, path, 0, end), names, offsets, sizes, stamps)
