@@ -15,7 +15,7 @@ pytestmark = pytest.mark.together
 
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder; its exit code, output and errors."""
+    """Return a function that runs the command in an empty folder and returns exit code, output and errors."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -30,7 +30,7 @@ def command(monkeypatch, capsys, tmp_path):
     return run
 
 
-def test_what_is_public_is_named():
+def test_the_public_names_are_listed():
     assert sorted(convrnn_data.__all__) == sorted(
         name
         for name, value in vars(convrnn_data).items()
@@ -38,7 +38,7 @@ def test_what_is_public_is_named():
     )
 
 
-def test_the_road_from_a_drawn_sample(command):
+def test_all_commands_work_on_a_drawn_sample(command):
     assert (
         command("sample", "drawn", "--images-per-category", "2", "--trials", "16", "--observers", "1")[0] == 0
     )
@@ -79,7 +79,7 @@ def test_a_split_file_from_one_set_serves_another(command, class_folders, class_
     assert Path("one/val/000000.tar").read_bytes() == Path("two/val/000000.tar").read_bytes()
 
 
-def test_tasks_say_how_to_complete(command, class_folders):
+def test_tasks_print_how_to_complete_the_set(command, class_folders):
     _, out, _ = command("prepare", class_folders, "set", "--images", "all", "--task", "1/1")
     assert "`convrnn-data verify set` completes the set" in out
     code, out, err = command("verify", "set")
@@ -169,7 +169,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("line", "code", "said"), WRONG, ids=[line for line, _, _ in WRONG])
-def test_wrong_input_is_one_clear_line_and_leaves_nothing_behind(
+def test_wrong_input_gives_one_line_and_leaves_nothing_behind(
     line, code, said, command, class_folders, digests
 ):
     for folder in ("empty", "other/a", "other/b", "outside/n02128757", "bare/n02690373"):
@@ -185,7 +185,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing_behind(
     assert sorted(Path().rglob("*")) == before
 
 
-def test_importing_needs_no_tensorflow_and_no_keras():
+def test_importing_does_not_need_tensorflow_or_keras():
     script = "import sys, convrnn_data.cli; print({'tensorflow', 'keras', 'ray', 'distributed'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

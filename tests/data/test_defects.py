@@ -1,4 +1,4 @@
-"""Five defects of the published data scripts: each shown not to happen here."""
+"""Regression tests for five defects of the published data scripts."""
 
 import builtins
 import dis

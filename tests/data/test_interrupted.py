@@ -1,4 +1,4 @@
-"""Commands that are interrupted, wherever the interruption falls, end in one line and the code that says so."""
+"""Failed runs of prepare end with one line, and leave the plan to other tasks."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every layout in which people have ImageNet gives the same set; what is none of them is named for what it is."""
+"""Every layout of ImageNet gives the same set; other inputs are identified in the error."""
 
 import bz2
 import csv
@@ -34,7 +34,7 @@ def reference(class_folders, tmp_path_factory, digests):
 
 
 def tar(files, mode="w", **more):
-    """A tar of (name, bytes), with a hidden file and a folder entry beside them."""
+    """Return a tar of (name, bytes) with an additional hidden file and folder."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode, **more) as archive:
         for name, data in files:
@@ -229,7 +229,7 @@ def rename(ending, suffix=""):
 
 @pytest.fixture(scope="module")
 def lists(class_folders, tmp_path_factory):
-    """Lists of half of the images there, and of two that are not there."""
+    """Provide lists of half of the existing images, and of two missing ones."""
     folder = tmp_path_factory.mktemp("lists")
     names = {category: [] for category in CATEGORIES}
     for synset, files in classes(class_folders).items():
@@ -243,7 +243,7 @@ def lists(class_folders, tmp_path_factory):
 
 @pytest.mark.parametrize("ending", [".jpg", ".JPG", ".jpeg", ".Jpeg", ".png", ".PNG", ".webp", ".WebP"])
 def test_listed_images_are_known_by_their_key(ending, own_folders, lists, tmp_path):
-    """Half of the files have another ending; the same images are missing as before."""
+    """Half of the files have another extension; the same images are missing."""
     settings = {"workers": 1, "allow_missing": True, "image_names": lists}
     prepare(own_folders, tmp_path / "reference", **settings)
     rename(ending)(own_folders, slice(None, None, 2))
@@ -342,7 +342,7 @@ def text(path):
         ),
     ],
 )
-def test_an_entry_that_is_no_class_and_no_image_is_an_error(name, make, says, own_folders, tmp_path):
+def test_entries_that_are_neither_classes_nor_images_are_errors(name, make, says, own_folders, tmp_path):
     make(own_folders / "train" / name)
     with pytest.raises(ConvRNNError, match=says):
         prepare(own_folders, tmp_path / "set", **ALL)
@@ -392,7 +392,7 @@ def test_archives_in_a_folder_are_named_too(name, tmp_path):
         find_source(tmp_path / "data")
 
 
-def test_a_compressed_tar_is_refused_where_the_disk_has_no_room(class_folders, tmp_path, monkeypatch):
+def test_a_compressed_tar_is_refused_if_disk_space_is_insufficient(class_folders, tmp_path, monkeypatch):
     path = inner_gz(class_folders, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(ConvRNNError, match=r"cannot unpack .*0\.0 GB left.*Make room"):

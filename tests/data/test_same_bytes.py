@@ -1,4 +1,4 @@
-"""The same input gives the same bytes, however it lies, whoever does the work, and whatever interrupts it."""
+"""The same input gives the same bytes in every layout, on every engine and after every interruption."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ COMMAND = [str(Path(sys.executable).with_name("convrnn-data")), "prepare"]
 
 @pytest.fixture(scope="module")
 def undisturbed(class_folders, tmp_path_factory, digests):
-    """The bytes to be met: class folders, one worker, no interruption."""
+    """Provide the expected bytes: class folders, one worker, no interruption."""
     out = tmp_path_factory.mktemp("reference") / "set"
     prepared = prepare(class_folders, out, workers=1, **SETTINGS)
     assert (prepared.written, prepared.complete) == (12, True)
@@ -30,7 +30,7 @@ def undisturbed(class_folders, tmp_path_factory, digests):
 
 
 @pytest.mark.parametrize("form", ["class_tars", "tar_of_tars"])
-def test_however_the_source_lies(form, request, tmp_path, undisturbed, digests):
+def test_every_layout_of_the_source_gives_the_same_bytes(form, request, tmp_path, undisturbed, digests):
     prepare(request.getfixturevalue(form), tmp_path / "set", workers=1, **SETTINGS)
     assert digests(tmp_path / "set") == undisturbed
 
@@ -54,11 +54,11 @@ def test_the_tasks_of_an_array_and_a_last_verify(tar_of_tars, tmp_path, undistur
 
 
 FILE_OPERATIONS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
-"""What Python tells audit hooks of, and what a kill may fall before."""
+"""Audit events before which a process is killed."""
 
 
 def killed(source, out, number):
-    """Prepare in a child that kills itself before so many file operations are done; whether it came to that."""
+    """Prepare in a child process that kills itself before an operation; return whether it was reached."""
     child = os.fork()
     if child == 0:
         try:
@@ -126,7 +126,7 @@ def test_the_command_with_two_workers_killed_twenty_times(
 
 
 def workers_of(group):
-    """The processes of a group that are no zombies."""
+    """Return the processes of a group that are not zombies."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

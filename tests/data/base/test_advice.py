@@ -15,8 +15,6 @@ from convrnn_data import ConvRNNError
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import write_file
 
-"""Makes `import fcntl` fail, as on Windows."""
-
 
 def zipped(*names):
     out = io.BytesIO()
@@ -79,7 +77,7 @@ def test_formats_are_known_by_their_first_bytes(name, tmp_path):
     assert "FILE" not in message.replace(str(path), "")
 
 
-def test_a_legacy_pytorch_checkpoint_is_told_from_other_pickles():
+def test_legacy_pytorch_checkpoints_differ_from_other_pickles():
     magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
     assert advice.kind_of(magic + pickle.dumps({}, protocol=2)).name == "pytorch"
 
@@ -120,7 +118,7 @@ def test_an_errno_without_advice_of_its_own_takes_the_callers():
     assert advice.describe(OSError()) == "OSError"
 
 
-def test_permissions_say_what_was_asked_for():
+def test_the_advice_names_the_missing_permission():
     error = OSError(errno.EACCES, "Permission denied")
     assert "read permission, or grant it (`chmod u+r /x`)" in advice.way_out(error, "/x")
     assert "chmod u+w" in advice.way_out(error, "/x", writing=True)

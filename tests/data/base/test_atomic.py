@@ -17,13 +17,13 @@ from convrnn_data.sample.sample import draw_sample
 
 
 def dead_name(path: Path) -> Path:
-    """The temporary name of a process that is no more."""
+    """Return the temporary name that a dead process would have used."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return path.with_name(f"{temporary_name(path).name.rsplit('.', 2)[0]}.{ended.pid}.tmp")
 
 
-def test_what_killed_processes_began_is_removed_for_one_file_alone(tmp_path: Path) -> None:
+def test_temporary_files_of_dead_processes_are_removed_for_one_file_only(tmp_path: Path) -> None:
     dead, other = dead_name(tmp_path / "table[1].csv"), dead_name(tmp_path / "table.csv")
     alive = temporary_name(tmp_path / "table[1].csv")
     for path in (dead, other, alive):
@@ -32,7 +32,7 @@ def test_what_killed_processes_began_is_removed_for_one_file_alone(tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == sorted([other, alive])
 
 
-def test_a_sample_takes_the_place_of_what_a_killed_one_began(tmp_path: Path) -> None:
+def test_a_sample_replaces_the_temporary_folder_of_a_dead_process(tmp_path: Path) -> None:
     begun = dead_name(tmp_path / "sample") / "imagenet"
     begun.mkdir(parents=True)
     (begun / "half.JPEG").touch()

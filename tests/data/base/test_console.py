@@ -88,12 +88,12 @@ def test_an_interruption_is_never_lost(work: str, name: str, code: int, word: st
     assert done.stderr == f"it: error: {word}; run the same command again; prepare resumes where it stopped\n"
 
 
-def test_what_was_done_before_the_interruption_came_through_is_done() -> None:
+def test_an_interruption_after_the_end_has_no_effect() -> None:
     done = run(AT_THE_END, "SIGTERM")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_error_of_a_library_that_nobody_interrupted_is_shown() -> None:
+def test_errors_of_libraries_show_a_traceback() -> None:
     done = run("    raise ValueError('no such matrix')", "")
     assert done.returncode == 1
     assert "Traceback" in done.stderr

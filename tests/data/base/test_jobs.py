@@ -38,7 +38,7 @@ def test_tasks(task, parsed):
 
 
 @pytest.mark.parametrize("task", ["", "0/3", "4/3", "1", "1/0", "-1/3", "1/3/5", "a/b"])
-def test_tasks_that_are_none(task):
+def test_invalid_tasks_are_refused(task):
     with pytest.raises(ConvRNNError, match="I/N"):
         jobs_module.parse_task(task)
 
@@ -53,7 +53,7 @@ def test_an_engine_that_is_not_installed(name, package, monkeypatch):
         jobs_module.check_engine(name, None)
 
 
-def test_an_address_that_no_engine_would_use():
+def test_an_address_for_the_local_engine_is_refused():
     with pytest.raises(
         ConvRNNError, match=r"--address cannot be used with --engine local, .* got 'head:6379'"
     ):

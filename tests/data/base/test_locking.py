@@ -1,4 +1,4 @@
-"""One run at a time in a folder, on disks with and without locks."""
+"""Lock files on disks with and without locks."""
 
 import errno
 import fcntl
@@ -29,7 +29,7 @@ def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     "number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EAGAIN, errno.EACCES, errno.EINVAL]
 )
 @pytest.mark.parametrize("shared", [False, True])
-def test_disks_without_locks_are_written_and_said(
+def test_disks_without_locks_are_written_with_a_warning(
     number: int,
     shared: bool,
     tmp_path: Path,

@@ -91,7 +91,7 @@ def test_outputs_that_cannot_be_written(
         assert out.read_text() == "True\n"
 
 
-def test_errors_are_said_in_any_encoding(tmp_path: Path) -> None:
+def test_errors_are_printed_in_any_encoding(tmp_path: Path) -> None:
     head = "from convrnn_data import cli\ncli.main()\n"
     done = run(head, "verify", str(tmp_path / "日本"), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 1

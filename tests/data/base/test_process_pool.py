@@ -1,4 +1,4 @@
-"""Local worker processes: results, order, bounded memory, and an end to every way in which a worker or parent dies."""
+"""Local worker processes: results, order, bounded memory, and the death of workers and parents."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from convrnn_data.base.process_pool import map_in_processes
 pytestmark = pytest.mark.together
 
 GENEROUS = 600
-"""Seconds; only a process that never ends takes so long."""
+"""Timeout in seconds, reached only by a process that never ends."""
 
 
 def double(number):
@@ -43,7 +43,7 @@ def refuse(number):
 
 
 def wait_for_ever(folder):
-    """Show that the job runs, by a file named by the process."""
+    """Create a file named after the process, to show that the job runs."""
     (Path(folder) / str(os.getpid())).touch()
     while True:
         time.sleep(GENEROUS)
@@ -54,7 +54,7 @@ def limits(number):
 
 
 class NeverReturns:
-    """A result that can be sent and cannot be read."""
+    """Result that can be pickled but not unpickled."""
 
     def __reduce__(self):
         return int, ("no number",)
@@ -98,7 +98,7 @@ def test_an_exception_of_a_job_comes_through():
         (unreadable, 0, "invalid literal for int"),
     ],
 )
-def test_a_worker_that_dies_is_one_clear_line(function, job, cause):
+def test_a_dead_worker_is_a_one_line_error(function, job, cause):
     with pytest.raises(ConvRNNError, match="ended before it finished its job") as caught:
         list(map_in_processes(function, [job] * 4, 2))
     assert cause in str(caught.value)
@@ -106,7 +106,7 @@ def test_a_worker_that_dies_is_one_clear_line(function, job, cause):
 
 
 def test_large_jobs_that_wait_when_a_worker_dies():
-    """What waits to be written is larger than a pipe holds."""
+    """The pending data exceeds the capacity of a pipe."""
     jobs = [(signal.SIGKILL, bytes(1 << 20)) for _ in range(8)]
     with pytest.raises(ConvRNNError, match="killed by SIGKILL"):
         list(map_in_processes(kill_by_first, jobs, 2))
@@ -182,7 +182,7 @@ def script(body, tmp_path):
 
 
 def test_an_unguarded_script(tmp_path):
-    """Workers do not run the script once more."""
+    """Workers do not run the script again."""
     words = script("print(list(map_in_processes(double, range(4), 2, ordered=True)))", tmp_path)
     done = subprocess.run(words, capture_output=True, text=True, timeout=GENEROUS, check=False)
     assert (done.stdout, done.stderr) == ("[0, 2, 4, 6]\n", "")
@@ -208,7 +208,7 @@ def test_workers_end_with_their_parent(number, tmp_path):
 
 
 def begun(folder, count):
-    """The processes that have shown themselves in a folder, once there are so many."""
+    """Wait for a number of processes to create their files in a folder, and return the process ids."""
     end = time.monotonic() + GENEROUS
     while time.monotonic() < end:
         if len(found := [int(path.name) for path in folder.iterdir()]) == count:
@@ -229,7 +229,7 @@ def alive_for_long(numbers):
 
 
 def runs(number):
-    """Whether a process is there and no zombie, which waits for a parent that is gone."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

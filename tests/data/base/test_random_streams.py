@@ -1,4 +1,4 @@
-"""Random streams: every tag draws its own numbers, and so does every index within it."""
+"""Every tag and every index of a random stream draws its own numbers."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def test_equal_streams_draw_equal_numbers() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-def test_tags_of_the_drawn_sample_are_told_apart_in_lists_too() -> None:
-    """The sample's seeds are lists, which NumPy fills up with zeros; the tag stands second in each."""
+def test_tags_of_the_drawn_sample_also_differ_in_lists() -> None:
+    """The sample's seeds are lists, which NumPy pads with zeros; the tag is the second entry."""
     drawn = {tuple(np.random.SeedSequence([0, stream]).generate_state(4)) for stream in Stream}
     assert len(drawn) == len(Stream)

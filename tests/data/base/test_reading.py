@@ -38,7 +38,7 @@ def test_short_reads_are_continued(most, tmp_path, monkeypatch):
         ("a..b", False),
     ],
 )
-def test_one_rule_says_what_is_hidden(name, hidden):
+def test_hidden_names_are_recognized(name, hidden):
     assert reading.is_hidden(name) == hidden
 
 
@@ -57,7 +57,7 @@ def in_process(code, tmp_path, *more):
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["stats", "set"], ["prepare", "a", "b"]])
-def test_a_current_folder_that_is_gone_is_one_line(arguments, tmp_path):
+def test_a_removed_current_folder_is_a_one_line_error(arguments, tmp_path):
     code = (
         "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
         "from convrnn_data.cli import main; main()"
@@ -69,10 +69,11 @@ def test_a_current_folder_that_is_gone_is_one_line(arguments, tmp_path):
 
 
 WINDOWS = "import sys; sys.modules['fcntl'] = None\n"
+"""Makes `import fcntl` fail, as on Windows."""
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["stats", "set"], ["sample", "out"]])
-def test_without_posix_commands_say_so_in_one_line(arguments, tmp_path):
+def test_commands_fail_with_one_line_without_posix(arguments, tmp_path):
     status, out, err = in_process(WINDOWS + "from convrnn_data.cli import main; main()", tmp_path, *arguments)
     assert (status, out) == (1, "")
     assert err.startswith("convrnn-data: error: convrnn-data needs a POSIX system (Linux or macOS), got ")
@@ -81,7 +82,7 @@ def test_without_posix_commands_say_so_in_one_line(arguments, tmp_path):
 
 
 @pytest.mark.parametrize("call", ["reformat('osf', 'new')", "open_set('set')", "prepare(Path(), Path('x'))"])
-def test_without_posix_the_package_imports_and_its_functions_say_so(call, tmp_path):
+def test_the_package_imports_and_its_functions_fail_without_posix(call, tmp_path):
     code = (
         "import convrnn_data\n"
         "from pathlib import Path\n"

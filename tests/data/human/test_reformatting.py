@@ -42,7 +42,7 @@ def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path, through_webdata
     assert [int(sample["cls"]) for sample in samples] == table.labels.tolist()
 
 
-def test_what_is_there_is_not_overwritten(stimuli, tmp_path):
+def test_existing_files_are_not_overwritten(stimuli, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "mine").write_text("x")
     with pytest.raises(

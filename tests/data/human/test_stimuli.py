@@ -26,7 +26,7 @@ GRAMMATICAL = st.one_of(
 
 
 @given(GRAMMATICAL)
-def test_the_grammar_goes_round(name):
+def test_names_are_parsed_as_they_are_written(name):
     assert parse_name(str(name)) == name
 
 
@@ -58,7 +58,7 @@ def test_published_names_are_read(name, fields):
         "",
     ],
 )
-def test_other_names_are_none(name):
+def test_other_names_are_not_parsed(name):
     assert parse_name(name) is None
 
 
@@ -157,7 +157,7 @@ def test_a_stimulus_in_the_wrong_folder_is_named(stimuli, tmp_path):
 
 @pytest.mark.parametrize("copy", ["experiment", "block", "other ending", "link"])
 def test_a_name_that_occurs_twice_in_a_block_is_an_error(own, tmp_path, copy):
-    """A copied folder would count its images twice, in evaluation and in comparison."""
+    """A copied folder would count images twice in evaluation and comparison."""
     first = next((own / "BlurSplit_color" / "0").glob("*.JPEG"))
     second = {
         "experiment": own / "BlurSplit_color 2" / "0" / first.name,
@@ -183,7 +183,7 @@ def test_a_name_that_occurs_twice_in_a_block_is_an_error(own, tmp_path, copy):
 
 
 def test_the_same_name_in_another_block_is_another_stimulus(own):
-    """As in the real set, where every block has an image 0."""
+    """In the real set, every block has an image 0."""
     path = next((own / "BlurSplit_color" / "0").glob("*.JPEG"))
     target = own / "BlurSplit_color" / "1" / path.name
     before = len(list_stimuli(own))
@@ -214,7 +214,7 @@ def test_hidden_files_are_left_out_everywhere(own, tmp_path, layout):
 
 @pytest.mark.parametrize("place", ["lost+found", "BlurSplit_color/3", "NoiseSplit_gray_contrast0.2"])
 def test_a_folder_that_cannot_be_listed_is_an_error(own, tmp_path, place, monkeypatch):
-    """Root may list every folder, so the refusal is made here."""
+    """Root may list every folder, so the error is simulated."""
     (own / place).mkdir(exist_ok=True)
     listdir = os.listdir
 
@@ -242,7 +242,7 @@ def test_a_dead_link_is_named(own, place):
         list_stimuli(own)
 
 
-def test_a_complete_set_has_no_incomplete_block(stimuli, tmp_path):
+def test_a_complete_set_has_complete_blocks(stimuli, tmp_path):
     for layout in ("folders", "shards"):
         assert reformat(stimuli, tmp_path / layout, layout).incomplete == ()
         assert incomplete_blocks(list_stimuli(tmp_path / layout)) == []
@@ -275,7 +275,7 @@ def test_incomplete_blocks_are_named(own, tmp_path, lost, named):
 
 
 @pytest.mark.parametrize("what", ["empty", "file", "nothing", "other"])
-def test_what_is_no_test_set_is_refused(what, tmp_path, class_folders):
+def test_other_folders_are_refused(what, tmp_path, class_folders):
     folder = {"empty": tmp_path, "file": tmp_path / "f", "nothing": tmp_path / "n", "other": class_folders}[
         what
     ]

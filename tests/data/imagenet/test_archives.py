@@ -35,7 +35,7 @@ ALL = {"images": "all", "val": 0.3, "workers": 1}
 
 
 def tar(files, mode="w", **more):
-    """A tar of (name, bytes), with a hidden file and a folder entry beside them."""
+    """Return a tar of (name, bytes) with an additional hidden file and folder."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode, **more) as archive:
         for name, data in files:
@@ -62,7 +62,7 @@ def test_two_folders_of_classes_in_a_tar_are_ambiguous(class_folders, tmp_path):
 @pytest.mark.parametrize("name", ["n02690373_2.JPEG", "n" * 120 + ".JPEG"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_images_that_are_links_in_a_tar_are_an_error(kind, name, whole, tmp_path, make_jpeg):
-    """A tar of linked files holds the bytes once, or not at all: such images must not be lost unsaid."""
+    """A tar of linked files holds the data once or not at all, so images would be lost silently."""
     path = tmp_path / ("imagenet.tar" if whole else "n02690373.tar")
     above = "train/n02690373/" if whole else ""
     with tarfile.open(path, "w") as archive:

@@ -13,7 +13,7 @@ from convrnn_data.imagenet.sources import ClassListing, Container, Listing, Sour
 
 
 def listing_of(sizes, order=1):
-    """A listing of two classes with so many images, in ascending or descending order."""
+    """Return a listing of two classes of these sizes, in ascending or descending order."""
     classes = []
     for synset, count in zip(("n02690373", "n02085782"), sizes, strict=True):
         numbers = list(range(1, count + 1))[::order]
@@ -47,7 +47,7 @@ def test_listed_takes_the_listed_and_counts_the_missing(class_folders):
     "name",
     ["n02690373_1.2.JPEG", "n02690373 1.JPEG", "n02085782_5.JPEG", ".JPEG", "n" * 91 + ".JPEG", "ü.JPEG"],
 )
-def test_names_that_make_no_key_are_rejected(name, monkeypatch):
+def test_names_that_are_not_keys_are_rejected(name, monkeypatch):
     column = np.array([1], dtype=np.int64)
     bad = ClassListing(Container("n02690373", Path("a")), np.array([name.encode()]), column, column, column)
     listing = listing_of((1, 1))

@@ -25,13 +25,13 @@ def reference(class_folders, tmp_path_factory, digests):
 
 @pytest.mark.parametrize("most", [16, 4])
 def test_few_open_files_are_enough(most, class_tars, tmp_path, reference, digests, monkeypatch):
-    """More class tars than may be open: they are closed and opened again."""
+    """With more class tars than open files, tars are closed and reopened."""
     monkeypatch.setattr("convrnn_data.imagenet.copying.most_open", lambda: most)
     prepare(class_tars, tmp_path / "set", **ALL)
     assert digests(tmp_path / "set") == reference
 
 
-def test_a_reader_closes_its_files_when_the_system_has_no_more(tmp_path):
+def test_a_reader_closes_files_when_the_system_runs_out(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     paths = [tmp_path / f"{number}.tar" for number in range(40)]
     for number, path in enumerate(paths):
@@ -55,7 +55,7 @@ def rejected(out):
 
 @pytest.fixture
 def odd(own_folders, make_jpeg):
-    """Folders with every oddity: PNG and CMYK under JPEG's name, cut, empty, garbage, a note, a hidden file."""
+    """Provide class folders with PNG and CMYK named JPEG, truncated, empty, invalid, other and hidden files."""
     folder = own_folders / "train" / "n02690373"
     (folder / "n02690373_101.JPEG").write_bytes(make_jpeg(1, form="PNG"))
     (folder / "n02690373_102.JPEG").write_bytes(make_jpeg(2, mode="CMYK"))

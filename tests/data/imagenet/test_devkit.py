@@ -18,8 +18,8 @@ def kit_of(folder, meta, truth="1\n"):
 
 
 @pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])
-def test_a_damaged_file_that_scipy_crashes_or_hangs_on_is_one_clear_error(changed, tmp_path, monkeypatch):
-    """Both were found by fuzzing; with SciPy 1.17 the first ends the process, and the second takes minutes."""
+def test_a_damaged_file_that_crashes_or_hangs_scipy_is_an_error(changed, tmp_path, monkeypatch):
+    """Found by fuzzing: with SciPy 1.17 the first crashes the process, and the second takes minutes."""
     monkeypatch.setattr("convrnn_data.imagenet.devkit.SECONDS", 3)
     synsets = ("n02690374", "n02690373", "n02690388", "n00001740")
     rows = [(number, synset, "word") for number, synset in zip((1, 2, 3, 1001), synsets, strict=True)]

@@ -31,7 +31,7 @@ def lines(tmp_path_factory):
 
 
 def devkit(folder):
-    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
+    """Write the devkit's two files, with unordered IDs and ancestors above 1000."""
     ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
     kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
     rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
@@ -63,7 +63,7 @@ def labels(request, tmp_path, lines):
     return kit if request.param == "folder" else kit / "data" / "ILSVRC2012_validation_ground_truth.txt"
 
 
-def test_every_form_of_labels_says_the_same(labels):
+def test_every_format_of_labels_is_read_alike(labels):
     assert read_ground_truth(labels) == LABELS
 
 
@@ -120,7 +120,7 @@ def _archive(root):
 
 
 @pytest.mark.parametrize("case", BAD_LABELS)
-def test_labels_of_another_form_are_one_clear_error(case, tmp_path):
+def test_other_labels_are_refused(case, tmp_path):
     make, says = BAD_LABELS[case]
     with pytest.raises(ConvRNNError, match=says) as caught:
         read_ground_truth(make(tmp_path))

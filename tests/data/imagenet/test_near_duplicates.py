@@ -1,4 +1,4 @@
-"""Near-duplicates of the human stimuli: found in each of the forms in which a stimulus shows an image."""
+"""Near-duplicates of the human stimuli are found in every form of a stimulus."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ SIDE = 224
 
 
 def picture(seed):
-    """A picture whose spectrum falls off as that of photographs does."""
+    """Return an image with the spectrum of a photograph."""
     rng = np.random.default_rng(seed)
     size = (240, 360)
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in size), indexing="ij")) + 1 / 360
@@ -79,7 +79,7 @@ def photographs():
 
 @pytest.fixture(scope="module")
 def human(photographs, tmp_path_factory):
-    """Stimuli as on OSF, one at each level, made of the first seven pictures, in turns squashed and cropped."""
+    """Write stimuli as on OSF, one per level, from the first seven images, alternately squashed and cropped."""
     root = tmp_path_factory.mktemp("human")
     for folder in FOLDERS.values():
         for block in range(5):
@@ -93,7 +93,7 @@ def human(photographs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validation(photographs, tmp_path_factory):
-    """Class folders of all pictures, dogs."""
+    """Provide a class folder of all images."""
     folder = tmp_path_factory.mktemp("validation") / "n02085782"
     folder.mkdir()
     for number, image in enumerate(photographs, start=1):
@@ -164,7 +164,7 @@ def test_a_damaged_validation_image_is_compared_with_nothing(
     assert "is truncated within its header" in (tmp_path / "set/rejected.csv").read_text()
 
 
-def test_a_damaged_stimulus_and_no_stimulus_are_one_clear_error(class_folders, validation, human, tmp_path):
+def test_damaged_and_missing_stimuli_are_errors(class_folders, validation, human, tmp_path):
     broken = shutil.copytree(human, tmp_path / "human")
     path = list_stimuli(broken)[0].path
     path.write_bytes(b"\xff\xd8 cut")

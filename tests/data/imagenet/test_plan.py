@@ -15,7 +15,7 @@ from convrnn_data.shards.splits import SPLITS, format_split, read_split
 
 
 def listing_of(sizes, order=1):
-    """A listing of two classes with so many images, in ascending or descending order."""
+    """Return a listing of two classes of these sizes, in ascending or descending order."""
     classes = []
     for synset, count in zip(("n02690373", "n02085782"), sizes, strict=True):
         numbers = list(range(1, count + 1))[::order]
@@ -86,8 +86,8 @@ def test_each_setting_that_changes_bytes_changes_the_hash_and_is_named(name):
     assert said == f"{name} must be {getattr(base, name)}, got {OTHERS[name]}"
 
 
-def test_sets_made_before_validation_images_could_be_given_are_gone_on_with():
-    """Their plans have neither of the settings, and keep their hash."""
+def test_sets_made_before_validation_images_were_supported_are_resumed():
+    """Older plans lack both settings and keep their hashes."""
     plan = make_plan(listing_of((20, 20)), shipped_lists(), Settings(images="all"))
     assert plan.hash == "33a808ae9524c9a0c886913a5d500990e8b25adae7ad0fa68d01aaad8385919d"
 

@@ -34,7 +34,7 @@ def test_the_real_photographs(shared, tmp_path, through_webdataset):
         assert "change" not in notes
 
 
-def test_the_set_says_nothing_of_this_machine(class_folders, tmp_path):
+def test_the_set_does_not_depend_on_the_machine(class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", **ALL)
     for path in (tmp_path / "set").rglob("*.json"):
         text = path.read_text()
@@ -74,8 +74,8 @@ def test_allow_missing_lists_what_is_missing(class_folders, tmp_path):
     assert {reason for _, reason in rejected(tmp_path / "set")} == {"listed, but not in the source"}
 
 
-def test_a_full_disk_is_one_clear_error(class_folders, tmp_path):
-    """The system's limit on the size of a file stands for the disk's end: both make write() fail halfway."""
+def test_a_full_disk_is_an_error(class_folders, tmp_path):
+    """The limit on file size stands in for a full disk: both make write() fail halfway."""
     script = (
         "import sys; from pathlib import Path; from convrnn_data import prepare\n"
         f"prepare(Path({str(class_folders)!r}), Path(sys.argv[1]), **{ALL!r})"
@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_clear_error(class_folders, tmp_path):
     assert not (tmp_path / "set").exists()
 
 
-def test_no_space_left_keeps_whole_shards_and_goes_on(class_folders, tmp_path, monkeypatch, digests):
+def test_a_full_disk_keeps_complete_shards_for_the_next_run(class_folders, tmp_path, monkeypatch, digests):
     prepare(class_folders, tmp_path / "reference", shard_size=20, **ALL)
     out, replace = tmp_path / "set", os.replace
 
@@ -112,7 +112,7 @@ def test_no_space_left_keeps_whole_shards_and_goes_on(class_folders, tmp_path, m
     assert digests(out) == digests(tmp_path / "reference")
 
 
-def test_too_little_space_is_said_before_anything_is_written(class_folders, tmp_path, monkeypatch):
+def test_insufficient_disk_space_is_an_early_error(class_folders, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("convrnn_data.imagenet.preparing.shutil.disk_usage", lambda path: usage)
     with pytest.raises(ConvRNNError, match=r"needs 0\.\d{3} MB more, and the disk has 0\.001 MB left"):
@@ -121,7 +121,7 @@ def test_too_little_space_is_said_before_anything_is_written(class_folders, tmp_
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_folder_is_one_clear_error(class_folders, tmp_path):
+def test_an_unwritable_folder_is_an_error(class_folders, tmp_path):
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(ConvRNNError, match=r"cannot make .*set: Permission denied"):

@@ -26,11 +26,11 @@ def test_the_official_tar_is_found_in_its_folder(tar_of_tars):
     assert find_source(tar_of_tars.parent).kind == "tar of tars"
 
 
-def test_class_folders_need_no_train_above_them(class_folders):
+def test_class_folders_are_found_without_a_train_folder(class_folders):
     assert find_source(class_folders / "train").kind == "class folders"
 
 
-def test_images_lie_where_the_listing_says(tar_of_tars, class_folders):
+def test_images_are_where_the_listing_says(tar_of_tars, class_folders):
     listing = list_images(find_source(tar_of_tars), WANTED)
     with open(tar_of_tars, "rb") as file:
         for one in listing.classes:
@@ -48,7 +48,7 @@ def test_half_an_extraction_is_refused(class_tars, tmp_path):
 
 
 def test_a_pipe_among_images_is_not_opened(own_folders):
-    """Opening one waits until somebody writes into it."""
+    """Opening a pipe would block until something is written to it."""
     os.mkfifo(own_folders / "train" / "n02690373" / "n02690373_1.png")
     with pytest.raises(
         ConvRNNError, match=r"n02690373_1\.png is named like an image but is not a regular file"
@@ -56,7 +56,7 @@ def test_a_pipe_among_images_is_not_opened(own_folders):
         list_images(find_source(own_folders), WANTED)
 
 
-def test_a_file_that_is_no_image_is_foreign(own_folders):
+def test_other_files_are_foreign(own_folders):
     (own_folders / "train" / "n02690373" / "notes.txt").write_text("x")
     listing = list_images(find_source(own_folders), WANTED)
     assert [one.foreign for one in listing.classes if one.foreign] == [

@@ -77,7 +77,7 @@ def lines(tmp_path_factory):
     ]
 )
 def images(request, tmp_path, photographs, archive):
-    """The same images in every form; those that give synsets by themselves are given no labels."""
+    """Provide the images in every layout, with labels unless the layout includes the synsets."""
     if request.param.startswith("archive"):
         return (archive if request.param == "archive" else archive.parent), False
     root = tmp_path / "images"
@@ -155,7 +155,7 @@ def test_training_images_are_then_not_split_unless_asked(class_folders, tmp_path
     assert prepared.origins("test") == {"validation": 16}
 
 
-def test_a_set_says_where_its_splits_come_from(class_folders, tmp_path, common):
+def test_a_set_records_the_origin_of_its_splits(class_folders, tmp_path, common):
     prepare(class_folders, tmp_path / "set", **common)
     prepared = open_set(tmp_path / "set")
     assert prepared.manifest["origins"] == {"train": {"training": 114}, "val": {"validation": 16}}
@@ -167,7 +167,7 @@ def test_a_set_says_where_its_splits_come_from(class_folders, tmp_path, common):
 
 
 def test_a_set_of_an_older_version_is_read(class_folders, tmp_path):
-    """Its manifest has no origins; all of its images are training images."""
+    """Older manifests have no origins; all images are training images."""
     from convrnn_data.base.checksummed_json import seal
 
     prepare(class_folders, tmp_path / "set", val=0.5, **ALL)
@@ -257,7 +257,7 @@ BAD_IMAGES = {
 
 
 @pytest.mark.parametrize("case", BAD_IMAGES)
-def test_images_of_another_form_are_one_clear_error(case, tmp_path, archive, lines, class_folders):
+def test_other_images_are_refused(case, tmp_path, archive, lines, class_folders):
     make, says = BAD_IMAGES[case]
     root = tmp_path / "images"
     root.mkdir()
@@ -276,7 +276,7 @@ def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["validation_labels", "exclude_stimuli"])
-def test_options_that_need_validation_images_say_so(option, class_folders, tmp_path):
+def test_options_that_need_validation_images_are_refused_without(option, class_folders, tmp_path):
     with pytest.raises(ConvRNNError, match=r"need --validation. Pass --validation, or remove"):
         prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
 
@@ -292,7 +292,7 @@ def test_categories_without_a_validation_image_are_counted_with_the_way_out(clas
     assert len(said) == 1
 
 
-def test_the_command_says_what_was_found_and_what_is_not_known(archive, lines, class_folders, tmp_path):
+def test_the_command_prints_what_was_found_and_what_is_unknown(archive, lines, class_folders, tmp_path):
     command = ["prepare", str(class_folders), str(tmp_path / "set"), "--images", "all", "--workers", "1"]
     command += ["--validation", str(archive), "--validation-labels", str(lines)]
     done = CliRunner().invoke(app, command)
@@ -306,7 +306,7 @@ def test_the_command_says_what_was_found_and_what_is_not_known(archive, lines, c
 
 
 def devkit(folder):
-    """The devkit's two files, with IDs that are in no order, and ancestors above 1000."""
+    """Write the devkit's two files, with unordered IDs and ancestors above 1000."""
     ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
     kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
     rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]

@@ -7,7 +7,7 @@ from convrnn_data.sample.drawing import draw
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_an_object_is_large_and_stands_out_in_gray(category):
-    """The object is what two drawings on one background differ in: here against no object at all."""
+    """The object is the difference between drawings with and without it on the same background."""
     for index in range(3):
         with_it = draw(np.random.default_rng([5, index]), category, (160, 120)).convert("L")
         without = draw(np.random.default_rng([5, index]), None, (160, 120)).convert("L")

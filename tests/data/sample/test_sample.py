@@ -49,12 +49,12 @@ def test_another_seed_other_bytes_under_the_same_layout(drawn, tmp_path):
     assert all(mine[name] != others[name] for name in answers)
 
 
-def test_no_two_pictures_are_the_same():
+def test_all_images_differ():
     pictures = [*plan_training(2, seed=0), *plan_stimuli(16, seed=0)]
     assert len({p.stream for p in pictures}) == len({p.path for p in pictures}) == len(pictures)
 
 
-def test_training_images_lie_as_imagenets_do(drawn):
+def test_training_images_have_the_layout_of_imagenet(drawn):
     lists = shipped_lists()
     seen: Counter[str] = Counter()
     for path in (drawn / "imagenet" / "train").rglob("*"):

@@ -62,7 +62,7 @@ def test_simulated_answers_have_the_rows_of_the_protocol(drawn, experiment):
 
 
 def simulated_blocks(experiment, level, observers):
-    """Response rows of each observer and block, 208 trials each, and the tutorials'."""
+    """Return the response rows of each observer and block, with 208 trials, and of the tutorials."""
     stimuli = [
         [(f"{i}_{experiment}_{level}_{name}.JPEG", level, name) for i, name in enumerate(CATEGORIES * 13)]
         for _ in range(5)
@@ -83,7 +83,7 @@ def noiseless():
     return simulated_blocks("noise", "0", 24)
 
 
-def test_simulated_people_follow_the_curves_where_a_miss_scores_chance(noiseless):
+def test_simulated_observers_follow_the_curves_if_a_miss_scores_chance(noiseless):
     scores = [
         [np.mean([row["correct"] if "response" in row else 1 / 16 for row in trials]) for trials in blocks]
         for blocks in noiseless[0]
@@ -91,7 +91,7 @@ def test_simulated_people_follow_the_curves_where_a_miss_scores_chance(noiseless
     assert 100 * np.mean(scores, axis=0) == pytest.approx(simulated_observers.CURVES["noise"]["0"], abs=4)
 
 
-def test_simulated_people_miss_as_often_as_people_and_differ(noiseless):
+def test_simulated_observers_miss_as_often_as_humans_and_differ(noiseless):
     missed = np.array(
         [[np.mean(["response" not in row for row in trials]) for trials in blocks] for blocks in noiseless[0]]
     )
@@ -101,7 +101,7 @@ def test_simulated_people_miss_as_often_as_people_and_differ(noiseless):
     assert np.corrcoef(missed[:, 0], missed[:, 4])[0, 1] > 0.7
 
 
-def test_simulated_people_are_as_fast_as_people(noiseless):
+def test_simulated_observers_are_as_fast_as_humans(noiseless):
     times = [
         np.mean([row["duration"] for blocks in noiseless[0] for row in blocks[block] if "response" in row])
         for block in range(5)
@@ -109,7 +109,7 @@ def test_simulated_people_are_as_fast_as_people(noiseless):
     assert times == pytest.approx([634, 970, 1140, 1311, 1481], abs=6)
 
 
-def test_the_tutorial_has_fifty_trials_however_few_stimuli_there_are(noiseless, drawn):
+def test_the_tutorial_has_fifty_trials_for_any_number_of_stimuli(noiseless, drawn):
     assert {len(trials) for trials in noiseless[1]} == {50}
     for rows in rows_of(drawn / "human" / "jatos_results_simulated_blur.txt"):
         senders = [row["sender"] for row in rows]

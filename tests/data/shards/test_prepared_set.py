@@ -84,7 +84,7 @@ def test_a_shard_shorter_than_its_index_is_an_error(path, tmp_path):
         table.read(np.flatnonzero(table.shard_ids == 1)[:1])
 
 
-def test_what_is_no_set_is_refused(path, tmp_path, class_folders):
+def test_other_paths_are_refused(path, tmp_path, class_folders):
     with pytest.raises(
         ConvRNNError,
         match=r"does not exist. Check the path, or make a prepared set there with `convrnn-data prepare",

@@ -61,7 +61,7 @@ def test_prepare_names_shares_that_leave_categories_without_an_image(four_each, 
         (0, "no images in its 'val' split: it was prepared with --val 0"),
     ],
 )
-def test_an_empty_split_says_why_and_which_share_fills_it(share, says, class_folders, tmp_path):
+def test_an_empty_split_is_explained_with_a_share_that_fills_it(share, says, class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", images="all", workers=1, val=share, image_names=None)
     opened = open_set(tmp_path / "set")
     said = opened.why_empty("val")
@@ -73,7 +73,7 @@ def test_an_empty_split_says_why_and_which_share_fills_it(share, says, class_fol
         opened.table("val")
 
 
-def test_an_empty_split_of_a_split_file_says_so(class_folders, tmp_path):
+def test_an_empty_split_of_a_split_file_is_explained(class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", images="all", workers=1, val=0)
     split = json.loads((tmp_path / "set" / "split.json").read_text())
     (tmp_path / "own.json").write_text(json.dumps({"train": split["train"]}))
@@ -81,7 +81,7 @@ def test_an_empty_split_of_a_split_file_says_so(class_folders, tmp_path):
     assert "its split file names no images of 'val'" in open_set(tmp_path / "other").why_empty("val")
 
 
-def test_where_no_share_helps_that_is_said(own_folders, tmp_path):
+def test_the_advice_is_other_if_no_share_helps(own_folders, tmp_path):
     for path in sorted((own_folders / "train" / "n02690373").iterdir())[1:]:
         path.unlink()
     (notice,) = prepared(own_folders, tmp_path / "set", val=0.1)

@@ -47,7 +47,7 @@ FILES = (
 )
 
 
-def test_sets_of_earlier_versions_may_have_a_card_or_none(whole, tmp_path):
+def test_sets_of_earlier_versions_may_lack_a_card(whole, tmp_path):
     old = Path(shutil.copytree(whole, tmp_path / "old"))
     manifest = unseal(old / "manifest.json")
     del manifest["files"]["README.md"]
@@ -117,7 +117,7 @@ def test_two_swapped_shards_are_named(own):
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut"])
-def test_verify_completes_no_set_that_is_damaged(class_folders, tmp_path, damage):
+def test_verify_does_not_complete_a_damaged_set(class_folders, tmp_path, damage):
     out = tmp_path / "set"
     prepare(class_folders, out, images="all", task="1/1", workers=1)
     path = out / "train" / "000000.tar"

@@ -56,7 +56,7 @@ def test_tasks_share_a_folder_but_not_with_a_whole_run(class_folders, tmp_path):
             prepare(class_folders, out, **ALL)
 
 
-def test_a_name_taken_by_a_file_is_one_clear_error(class_folders, tmp_path):
+def test_a_file_with_the_name_of_the_set_is_an_error(class_folders, tmp_path):
     (tmp_path / "file").write_text("x")
     for out in (tmp_path / "file", tmp_path / "file" / "set"):
         with pytest.raises(
