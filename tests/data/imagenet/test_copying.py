@@ -13,7 +13,7 @@ from convrnn_data.imagenet.copying import Reader
 from convrnn_data.imagenet.plan import Member
 from convrnn_data.shards.images import make_ready
 
-ALL = {"images": "all", "val": 0.3, "workers": 1}
+ALL = {"images": "all", "val": 0, "workers": 1}
 
 
 @pytest.fixture(scope="module")

@@ -242,7 +242,7 @@ BAD_IMAGES = {
         "no validation images of the 16 categories, got 1 of other classes",
     ),
     "one image twice": (
-        lambda root, _: next(write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED),
+        lambda root, _: [write(root / synset / name_of(1), b"x").parents[1] for synset in WANTED].pop(),
         "holds ILSVRC2012_val_00000001.JPEG 4 times: each",
     ),
     "folder and labels differ": (

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.sample import simulated_observers
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers import jatos
 from convrnn_experiments.observers import table as observer_table
 from convrnn_experiments.observers.exclusions import EXCLUSIONS, exclude
 from convrnn_experiments.observers.table import (
@@ -114,10 +113,6 @@ def test_simulated_observers_come_back_whole(write, tmp_path):
         if not trial.missed:
             assert (trial.response, trial.response_time) == (row["response"], row["duration"])
     assert is_simulated(table)
-    assert (
-        tuple((int(s.removeprefix("Screen")), beep) for s, beep in jatos.BEEPS.items())
-        == simulated_observers.BLOCKS
-    )
     scored = read_observers(tmp_path)
     assert len(scored) == 2 * 3 * 5 * 22
     assert scored.attrs["left_out"] == {"practice": 300, "out_of_time": 0}
