@@ -1,9 +1,10 @@
-"""What the benchmarks share: options, a drawn set, timing in turns, the machine in words, results and pictures."""
+"""Shared code of the benchmarks: options, a drawn set, interleaved timing, machine description, results, charts."""
 
 import argparse
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -27,19 +28,19 @@ PACKAGES = (
     "cykooz-resizer",
 )
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Okabe and Ito's, which colour-blind people tell apart; neighbours differ in lightness too."""
+"""Palette of Okabe and Ito, distinguishable with colour blindness; neighbours also differ in lightness."""
 
 
 def drawn_images_parser(
     about: str, out: str, *, images: int, width: float = 0.125
 ) -> argparse.ArgumentParser:
-    """Options of what runs a network on drawn images: --width, --image-size, --images-per-category and --out.
+    """Make a parser of the options --width, --image-size, --images-per-category and --out.
 
     Args:
-        about: a module's docstring, whose first line is shown.
-        out: name of the file of results.
-        images: of each category.
-        width: of the network, where none is given.
+        about: Docstring of the benchmark; the first line is the description.
+        out: File name of the results.
+        images: Default number per category.
+        width: Default width of the network.
     """
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument(
@@ -51,15 +52,25 @@ def drawn_images_parser(
     return parser
 
 
+def run_benchmark(
+    options: argparse.Namespace, measure: Callable[[argparse.Namespace, Path], Mapping[str, Any]]
+) -> None:
+    """Measure in a temporary folder, then print and write the results."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(options, Path(folder))
+    show(results)
+    write(options.out, results)
+
+
 def drawn_set(folder: Path, images_per_category: int) -> PreparedSet:
-    """A prepared set of drawn images, a quarter of them held out, made in a folder."""
+    """Prepare a set of drawn images in a folder, with a quarter held out."""
     draw_sample(folder / "sample", images_per_category=images_per_category, trials=16, observers=1)
     prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
     return PreparedSet(folder / "set")
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
+    """Measure the wall time of a call in seconds."""
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
@@ -68,12 +79,12 @@ def timed(function: Callable[[], object]) -> float:
 def in_turn(
     functions: Mapping[str, Callable[[], object]], rounds: int, *, warm: int = 1
 ) -> dict[str, list[float]]:
-    """Wall seconds of each call, each function once a round, so that what slows the machine down slows all.
+    """Measure the wall time of functions in interleaved rounds, so that a slow machine slows all of them.
 
     Args:
-        functions: by name; each round begins with another one.
-        rounds: how many measurements of each.
-        warm: calls of each before the first measurement, for tracing, caches and allocation.
+        functions: By name; each round starts with a different one.
+        rounds: Number of measurements of each.
+        warm: Warm-up calls of each, for tracing, caches and allocation.
     """
     names = list(functions)
     for name in names * warm:
@@ -87,30 +98,30 @@ def in_turn(
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
-    """Median, least and most, to so many significant digits."""
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: float(f"{value:.{digits}g}") for name, value in found.items()}
+    """Summarise as median, least and most, rounded to significant digits."""
+    summary = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: float(f"{value:.{digits}g}") for name, value in summary.items()}
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> dict[str, float]:
-    """`spread` of above / below, round by round: neighbours in time see the same machine."""
-    return spread([one / other for one, other in zip(above, below, strict=True)])
+    """Summarise the ratios of each round, whose measurements are adjacent in time."""
+    return spread([numerator / denominator for numerator, denominator in zip(above, below, strict=True)])
 
 
 def per_second(count: int, seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    """`spread` of how many of `count` things were done a second, by name."""
-    return {name: spread([count / one for one in values]) for name, values in seconds.items()}
+    """Summarise the rate at which `count` items were processed, by name."""
+    return {name: spread([count / duration for duration in values]) for name, values in seconds.items()}
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has held so far."""
-    # Not getrusage's: a process begins with the peak of the one that started it, though it holds nothing yet.
+    """Peak memory of this process."""
+    # Unlike VmHWM, the peak of getrusage is inherited from the parent process.
     lines = Path("/proc/self/status").read_text().splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
 
 
 def machine() -> dict[str, Any]:
-    """Processor, memory, system and versions: what a figure holds for."""
+    """Describe processor, memory, system and versions."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -137,38 +148,38 @@ def _processor() -> str:
 
 
 def show(results: Mapping[str, Any]) -> None:
-    """Print results, one a line; what `spread` found as `median (least .. most)`."""
+    """Print one result per line, and summaries as `median (least .. most)`."""
     for name, value in _lines(results):
         print(f"{name:44} {value}")
 
 
 def _lines(results: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    found = []
+    lines = []
     for name, value in results.items():
         if isinstance(value, Mapping) and set(value) == {"median", "least", "most"}:
-            found.append((above + name, "{median:g} ({least:g} .. {most:g})".format(**value)))
+            lines.append((above + name, "{median:g} ({least:g} .. {most:g})".format(**value)))
         elif isinstance(value, Mapping):
-            found += _lines(value, f"{above}{name}, ")
+            lines += _lines(value, f"{above}{name}, ")
         else:
-            found.append((above + name, str(value)))
-    return found
+            lines.append((above + name, str(value)))
+    return lines
 
 
 def write(path: Path, results: Mapping[str, Any]) -> None:
-    """Write results as JSON, with the machine; beside its name first, then renamed."""
+    """Write results as JSON with the machine description, atomically."""
     write_json(path, {**results, "machine": machine()})
 
 
 def bars(
     path: Path, groups: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str, title: str = ""
 ) -> None:
-    """A picture of medians as bars, with least and most as whiskers.
+    """Draw medians as bars, with least and most as whiskers.
 
     Args:
-        path: its ending (.png, .svg) is the format.
-        groups: what was measured -> who did it -> the values of all rounds; one colour for each who.
-        unit: of the values.
-        title: above the picture.
+        path: The suffix (.png, .svg) is the format.
+        groups: Quantity -> competitor -> values of all rounds; a colour per competitor.
+        unit: Of the values.
+        title: Above the chart.
     """
     from matplotlib.figure import Figure
 
@@ -176,20 +187,20 @@ def bars(
     height = 0.8 / len(names)
     figure = Figure(figsize=(7.0, 1.0 + 0.32 * len(names) * len(groups)), layout="constrained")
     axes = figure.subplots()
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for row, group in enumerate(groups.values()):
             if name not in group:
                 continue
             low, middle, high = min(group[name]), statistics.median(group[name]), max(group[name])
-            at = row + (place - (len(names) - 1) / 2) * height
-            axes.barh(at, middle, height * 0.92, color=COLOURS[place % len(COLOURS)])
+            at = row + (index - (len(names) - 1) / 2) * height
+            axes.barh(at, middle, height * 0.92, color=COLOURS[index % len(COLOURS)])
             axes.errorbar(middle, at, xerr=[[middle - low], [high - middle]], color="black", lw=1, capsize=2)
             axes.annotate(
                 f"{name}: {middle:.3g}", (high, at), (4, 0), textcoords="offset points", va="center", size=8
             )
     axes.set_yticks(range(len(groups)), list(groups))
     axes.invert_yaxis()
-    axes.margins(x=0.25)  # for the words behind the bars
+    axes.margins(x=0.25)  # space for the labels
     axes.set_xlabel(unit)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

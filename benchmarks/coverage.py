@@ -1,8 +1,8 @@
-"""How often the comparison's 95 % confidence intervals hold the truth, by simulating the whole design.
+"""Coverage of the 95 % confidence intervals of the comparison, by simulating the whole design.
 
-Each experiment draws new images and new observers from populations whose accuracies are known, has two networks and
-the observers answer, and computes the intervals of `convrnn_experiments.statistics.contrast`. Observers miss trials
-as often as in the published data, and a miss scores 1/16.
+Each experiment draws images and observers from populations with known accuracies, simulates the answers of two
+networks and of the observers, and computes the intervals of `convrnn_experiments.statistics.contrast`. Observers miss
+trials as often as in the published data, and a miss scores 1/16.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from convrnn_experiments.statistics.measures import CLASSES, category_correlatio
 BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
 MISSES = np.array([0.60, 0.50, 0.33, 0.28, 0.23])
 ANSWERED = np.array([0.30, 0.45, 0.62, 0.70, 0.72])
-"""Mean accuracy of the trials that are answered."""
+"""Mean accuracy of the answered trials by block."""
 CATEGORY_SD, IMAGE_SD, OBSERVER_SD, MISS_SD = 0.13, 0.18, 0.09, 0.10
 NETWORK_SD = 0.15
 QUADRATURE = 100_000
@@ -40,14 +40,14 @@ QUADRATURE = 100_000
 
 @dataclass(frozen=True)
 class Design:
-    """One cell of the simulation.
+    """Simulated design.
 
     Attributes:
-        observers: how many there are.
-        images: in each response-time block.
-        r: true category correlation of the first network, nearly; the second's is lower by 0.3.
-        rmse: true SAT-curve RMSE of the first network, in points; the second's is larger by 4.
-        shared: correlation of image difficulty between networks and people.
+        observers: Number of observers.
+        images: Number of images in each response-time block.
+        r: Approximate true category correlation of the first network; that of the second is 0.3 lower.
+        rmse: True SAT-curve RMSE of the first network, in points; that of the second is 4 larger.
+        shared: Correlation of image difficulty between networks and humans.
     """
 
     observers: int
@@ -112,7 +112,7 @@ class World:
         }
 
     def draw(self, rng: np.random.Generator) -> list[Contrast]:
-        """One experiment: a contrast for each of the two networks."""
+        """Simulate one experiment: a contrast for each of the two networks."""
         design = self.design
         blocks = np.repeat(np.arange(BLOCKS), design.images)
         labels = self.labels.ravel()
@@ -140,7 +140,7 @@ class World:
         shared = self.design.shared
         latent = shared * difficulty + np.sqrt(1 - shared**2) * own
         mean = network[:, labels].T
-        # Symmetric about the mean, so that the mean stays the truth.
+        # Symmetric about the mean, which therefore remains the true value.
         probability = mean + 0.9 * np.minimum(mean, 1 - mean) * np.sign(latent)[:, None]
         exits = rng.random(probability.shape) < probability
         matched = exits[np.arange(len(labels)), blocks].astype(float)
@@ -152,7 +152,7 @@ def _probability(values: np.ndarray) -> np.ndarray:
 
 
 def _profiles(rng: np.random.Generator, wanted: tuple[float, float]) -> list[np.ndarray]:
-    """People's standardised profile, and two that correlate with it as wanted."""
+    """Draw a standardised profile, and two others with given correlations to it."""
     axes = np.linalg.qr(np.column_stack([np.ones(CLASSES), rng.normal(size=(CLASSES, 3))]))[0][:, 1:].T
     people, *others = axes * np.sqrt(CLASSES)
     mixed = [r * people + np.sqrt(1 - r**2) * other for r, other in zip(wanted, others, strict=True)]
@@ -160,14 +160,14 @@ def _profiles(rng: np.random.Generator, wanted: tuple[float, float]) -> list[np.
 
 
 def _network(curve: np.ndarray, profile: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(blocks, categories) accuracies whose mean in each block is the curve, within 0.01 to 0.99."""
+    """Accuracies between 0.01 and 0.99 whose mean in each block is the curve, (blocks, categories)."""
     effects = profile - (weights @ profile)[:, None]
     room = np.minimum(curve - 0.01, 0.99 - curve) / np.abs(effects).max(axis=1)
     return curve[:, None] + effects * np.minimum(room, 1)[:, None]
 
 
 def estimates(one: Contrast, other: Contrast, truth: dict[str, Any]) -> list[tuple[str, Estimate, float]]:
-    """Every estimate of an experiment with its true value."""
+    """Compute the estimates of an experiment, each with the true value."""
     found: list[tuple[str, Estimate, float]] = []
     network, people = one.curves
     pairs = zip(one.network_accuracies(network, one.blocks), truth["networks"][0], strict=True)
@@ -202,7 +202,7 @@ def estimates(one: Contrast, other: Contrast, truth: dict[str, Any]) -> list[tup
 
 
 def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]]:
-    """A row for each estimate: how often its interval holds the truth, its bias and its interval's width."""
+    """Simulate a design; a row per estimate with coverage, bias and width of the interval."""
     world = World(design)
     seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for experiment in range(experiments):
@@ -239,7 +239,7 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """A Markdown table: over the designs, how often each estimate's interval holds the truth, and its bias."""
+    """Format coverage and bias of each estimate over the designs as a Markdown table."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["estimate"]].append(row)
@@ -260,7 +260,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Simulate every design and write the table."""
+    """Simulate all designs and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

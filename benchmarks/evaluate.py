@@ -1,14 +1,13 @@
-"""Evaluation: images a second, and what it costs beside the network's own forward passes.
+"""Throughput of evaluation, and overhead relative to the forward passes of the network.
 
-The network alone answers arrays in memory in batches of the same size; what evaluation takes beyond that is reading,
-decoding, scoring, bootstrapping and writing.
+The network alone predicts from arrays in memory, in batches of the same size. The overhead of evaluation is reading,
+decoding, scoring, interval estimation and writing.
 
     python benchmarks/evaluate.py --width 0.25
 """
 
 import argparse
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
+from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, run_benchmark
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation import predict
 from convrnn_experiments.evaluation import trials as trial_sets
@@ -29,11 +28,7 @@ from convrnn_model import save_weights
 def main() -> None:
     parser = drawn_images_parser(__doc__, "evaluate.json", images=8)
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        results = measure(options, Path(folder))
-    show(results)
-    write(options.out, results)
+    run_benchmark(parser.parse_args(), measure)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -52,7 +47,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 
 def finished_run(options: argparse.Namespace, folder: Path) -> tuple[run_folder.Run, trial_sets.Trials]:
-    """A run whose weights are as they were drawn, and the training split of a drawn set, to evaluate it on."""
+    """Make a run with random weights, and the training split of a drawn set to evaluate it on."""
     data = drawn_set(folder, options.images_per_category)
     size = options.image_size
     config = Config(
@@ -70,7 +65,7 @@ def finished_run(options: argparse.Namespace, folder: Path) -> tuple[run_folder.
 
 
 def alone(run: run_folder.Run, count: int) -> Callable[[], None]:
-    """The run's network on so many pictures in memory."""
+    """Predict from images in memory with the network of the run."""
     config = run.config()
     model = build_network(config)
     shape = (predict.BATCH, config.image_size, config.image_size, 3)

@@ -1,7 +1,7 @@
-"""Kept features: images a second, and what they cost beside the network's own forward passes.
+"""Throughput of feature extraction, and overhead relative to the forward passes of the network.
 
-The network alone answers the same batches of arrays in memory; what features take beyond that is reading, decoding,
-perturbing and writing. A second network of half the time steps says whether fewer steps cost less.
+The network alone predicts from arrays in memory, in the same batches. The overhead of extraction is reading, decoding,
+perturbing and writing. A second network with half the time steps shows whether fewer steps cost less.
 
     python benchmarks/features.py --width 0.25
 """
@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, show, write
+from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, run_benchmark
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.features import extractor as extractor_module
@@ -28,11 +28,7 @@ from convrnn_experiments.runs.config import Config
 def main() -> None:
     parser = drawn_images_parser(__doc__, "features.json", images=4)
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        results = measure(options, Path(folder))
-    show(results)
-    write(options.out, results)
+    run_benchmark(parser.parse_args(), measure)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -65,7 +61,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 
 def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
-    """Features of the training split, computed anew in each call, and the pooled network on arrays in memory."""
+    """Extract features of the training split, anew in each call, and run the pooled network on arrays in memory."""
     network = run_network.build_network(config)
     extractor = extractor_module.Extractor(network, config, data)
     model, _ = extractor_module.pooled_model(network, config)

@@ -1,20 +1,20 @@
-"""Batches of pictures from a prepared set, against `keras.utils.image_dataset_from_directory` on the same files.
+"""Throughput of image batches from a prepared set, against `keras.utils.image_dataset_from_directory`.
 
-Both give the same square: the whole shorter side, from the middle, at the same size, 32 to a batch. Keras' function
-reads a folder per category in file order, decodes whole pictures and resizes without antialiasing; it maps with
-AUTOTUNE and prefetches as it ships. Since a resize without antialiasing is
-less work, Keras is measured three ways:
+Both loaders read the same files and return the same central square, covering the shorter side, in batches of 32. The
+Keras loader reads a folder per category in file order, decodes whole images and resizes without antialiasing; it maps
+with AUTOTUNE and prefetches by default. A resize without antialiasing is less work, so Keras is measured in three
+configurations:
 
-    keras, antialiased   its loader with its own backend's antialias=True: the same quality as ours
-    keras, area          interpolation="area", the one of its settings that averages what it leaves out
-    keras, as it ships   bilinear between four pixels, with the aliasing that this brings
+    keras, antialiased   with antialias=True of the backend: the same quality as ours
+    keras, area          with interpolation="area", the only setting of the loader that averages pixels
+    keras, as it ships   bilinear between four pixels, with aliasing
 
-Ours crops at stimulus size and resizes on the device, as training does in the colour regime, in measurements with and
-without a random crop and flip; `at the network's size` leaves that out, and is what one scale instead of two costs.
-The stages say what perturbing and resizing take under every regime. Beside images per second stands
-processor time per image, which others on the same machine disturb less, and what each stage of ours takes of it in
-one thread; bare decoding is the limit of any loader of these files. Give photographs in ImageNet's layout
-(train/<wnid>/*.JPEG); without, pictures are drawn, which are easier to decode.
+Our loader crops at stimulus size and resizes on the device, as training does in the colour regime, with and without a
+random crop and flip; `at the network's size` omits the second scale and so measures its cost. The stages give the cost
+of perturbing and resizing under every regime. Processor time per image, which other jobs disturb less, is given with
+images per second, and so is the time of each of our stages in one thread; decoding alone is the limit of any loader of
+these files. Give photographs in ImageNet's layout (train/<wnid>/*.JPEG); otherwise images are drawn, which are easier
+to decode.
 
     python benchmarks/input.py --images /path/to/imagenet --count 2000
 """
@@ -55,7 +55,7 @@ from convrnn_experiments.images.perturbations import Perturb
 from convrnn_experiments.runs.config import default_resize
 
 BATCH = 32
-STAGED = 250  # images that the stages are measured on, at most
+STAGED = 250  # largest number of images for the stages
 
 
 def main() -> None:
@@ -100,14 +100,14 @@ def main() -> None:
 
 
 def per_image(count: int, seconds: list[float]) -> dict[str, float]:
-    """`spread` of microseconds for each of `count` images."""
+    """Summarise microseconds per image, for `count` images."""
     return spread([1e6 * one / count for one in seconds])
 
 
 def measure(
     options: argparse.Namespace, folder: Path
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, dict[str, float]], int]:
-    """Seconds of an epoch of each, processor seconds too, what the stages take, and how many images an epoch has."""
+    """Measure wall and processor seconds of an epoch of each loader, the stages, and the number of images."""
     source = options.images
     if source is None:
         draw_sample(folder / "sample", images_per_category=6, trials=16, observers=1)
@@ -160,13 +160,13 @@ def measure(
 
 
 def on_device(regime: Regime, size: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """From pictures to the network's input, compiled as training does."""
+    """Compile the step from images to the input of the network, as training does."""
     layer = Perturb(CONDITIONS[regime], size=size)
     return tf.function(lambda images: layer(images))
 
 
 def device_stages(shown: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Processor microseconds per image of perturbing and resizing, and of perturbing at the network's size."""
+    """Measure processor microseconds per image of perturbing and resizing, and of perturbing at network size."""
     found = {}
     for regime, side in itertools.product(Regime, (shown, size)):
         images = tf.constant(np.random.default_rng(0).integers(0, 256, (BATCH, side, side, 3), np.uint8))
@@ -176,19 +176,21 @@ def device_stages(shown: int, size: int, rounds: int) -> dict[str, dict[str, flo
             for _ in range(8):
                 function(images)
             spent.append((time.process_time() - began) / 8)
-        found[f"{regime}, {side} to {size} px"] = per_image(BATCH, spent[1:])  # the first one traces
+        found[f"{regime}, {side} to {size} px"] = per_image(
+            BATCH, spent[1:]
+        )  # without the first call, which traces
     return found
 
 
 def spending(function: Callable[[], int], spent: list[float]) -> None:
-    """Call a function and note the processor seconds of all threads."""
+    """Call a function and record the processor seconds of all threads."""
     began = time.process_time()
     function()
     spent.append(time.process_time() - began)
 
 
 def stages(pictures: Pictures, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
-    """Processor microseconds per image of each stage, in one thread."""
+    """Measure processor microseconds per image of each stage, in one thread."""
     rows = list(range(min(len(pictures), STAGED)))
     files, sizes = pictures.read(rows), decode_sizes(pictures, frame).tolist()
     whole = [decoding.decode(file, size) for file, size in zip(files, sizes, strict=False)]
@@ -215,7 +217,7 @@ def stages(pictures: Pictures, frame: Frame, rounds: int) -> dict[str, dict[str,
 
 
 def repeat_images(source: Path, train: Path, count: int) -> None:
-    """The images of the 16 categories, as many as asked for: each copied once, then linked under other numbers."""
+    """Collect `count` images of the 16 categories: each is copied once, then linked under further numbers."""
     found = sorted(
         path for synset in shipped_lists().categories for path in (source / "train" / synset).glob("*.JPEG")
     )
@@ -234,7 +236,7 @@ def repeat_images(source: Path, train: Path, count: int) -> None:
 
 @contextmanager
 def antialiased() -> Iterator[None]:
-    """Let Keras' loaders made within resize with antialiasing, which their arguments cannot ask for."""
+    """Make Keras loaders created in this context resize with antialiasing, for which they have no argument."""
     from keras.src.backend.tensorflow import image
 
     plain = image.resize
@@ -246,7 +248,7 @@ def antialiased() -> Iterator[None]:
 
 
 def seen(dataset: tf.data.Dataset, function: Callable[[tf.Tensor], tf.Tensor] = lambda images: images) -> int:
-    """How many images a dataset gives, all of them read and passed through a function."""
+    """Read all images of a dataset, pass them through a function, and count them."""
     return sum(len(function(batch[0])) for batch in dataset)
 
 

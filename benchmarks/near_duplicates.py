@@ -1,11 +1,11 @@
-"""How many human stimuli the perceptual hash finds among the images that they were made of, and how many others.
+"""Hits and false alarms of the perceptual hash that finds the source images of human stimuli.
 
     python benchmarks/near_duplicates.py PHOTOGRAPHS      a folder of photographs, at any depth
 
-A stimulus is made of every photograph, by each way of making a square and at each level of the human experiments. It
-is found where the photograph it was made of is within the limit that `convrnn-data prepare --exclude-stimuli` applies.
-A false alarm is another photograph within the limit; mirrored photographs count as others, and so do quarters, whose
-plain skies and walls are harder to tell apart than whole pictures.
+Stimuli are made from every photograph, by each method of making a square and at each level of the human experiments.
+A hit is a source photograph within the limit that `convrnn-data prepare --exclude-stimuli` applies. A false alarm is
+another photograph within the limit. Mirrored photographs count as other photographs, and so do quarters, whose plain
+skies and walls are harder to distinguish than whole images.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from convrnn_experiments.images.perturbations import perturb
 
 SIDE, QUALITY, BATCH = 224, 95, 36
 STIMULI = 3 * 5 * 210
-"""Stimuli of the human experiments, over which false alarms are summed."""
+"""Number of stimuli in the human experiments, over which false alarms are summed."""
 
 
 def crop(x: float, y: float, share: float) -> Callable[[Image.Image], Image.Image]:
@@ -101,7 +101,7 @@ def limit(level: str) -> int:
 
 
 def stimuli(squares: list[Image.Image], level: str) -> np.ndarray:
-    """Hashes of stimuli made of squares, (squares, 256) bool."""
+    """Hash the stimuli made from squares, (squares, 256) bool."""
     regime, strength = LEVELS[level]
     generator = keras.random.SeedGenerator(0)
     bits = []
@@ -115,14 +115,14 @@ def stimuli(squares: list[Image.Image], level: str) -> np.ndarray:
 
 
 def stored(pixels: np.ndarray) -> Image.Image:
-    """A picture as it is read back from a JPEG; `pixels` are in [0, 1]."""
+    """Encode `pixels` in [0, 1] as a JPEG and decode it."""
     out = io.BytesIO()
     Image.fromarray(np.rint(255 * pixels).clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=QUALITY)
     return Image.open(out)
 
 
 def found(photographs: list[Image.Image]) -> dict[str, dict[str, dict[str, int]]]:
-    """Square -> level -> stimuli found, and the most bits in which one differs from its photograph."""
+    """Count hits, and the largest number of differing bits, by square and level."""
     views = np.array([hash_views(image) for image in photographs])
     table: dict[str, dict[str, dict[str, int]]] = {}
     for square, make in SQUARES.items():
@@ -140,7 +140,7 @@ QUARTERS = [(left, top, right, bottom) for left, right in HALVES for top, bottom
 
 
 def variants(image: Image.Image, boxes: list[tuple[float, float, float, float]]) -> list[Image.Image]:
-    """Parts of a photograph, each also mirrored, upside down and both."""
+    """Cut a photograph into parts, each also mirrored, upside down, and both."""
     width, height = image.size
     scale = np.array([width, height, width, height])
     parts = [image.crop((scale * box).astype(int).tolist()) for box in boxes]
@@ -149,7 +149,7 @@ def variants(image: Image.Image, boxes: list[tuple[float, float, float, float]])
 
 
 def false_alarms(pictures: list[list[Image.Image]]) -> dict[str, dict[str, float]]:
-    """Level -> pairs of different photographs within the limit, of how many, and what that makes for an image."""
+    """Count pairs of different photographs within the limit, all pairs, and false alarms per image, by level."""
     source = np.repeat(np.arange(len(pictures)), [len(its) for its in pictures])
     flat = [image for its in pictures for image in its]
     views = np.where([hash_views(image) for image in flat], np.float32(1), np.float32(-1))

@@ -1,11 +1,11 @@
-"""BL's forward pass by every method of convolution, in turn, with what it moves and multiplies.
+"""Time, memory traffic and operations of BL's forward pass, by convolution method.
 
     direct   Keras' own convolution
-    fft      `convolution="auto"`: Fourier transforms where they win on this processor, direct elsewhere
+    fft      `convolution="auto"`: Fourier transforms where they are faster on this processor, direct otherwise
 
-One process, one session, the same weights and images; medians and spread over rounds. TensorFlow takes oneDNN by
-itself only on processors with AVX-512; here it is asked for, for both methods, as the `convrnn` command does
-(`--onednn 0` leaves it out). Peak memory is read in a process of its own for each method.
+Methods alternate in one process, with the same weights and images; results are medians and spreads over rounds.
+TensorFlow enables oneDNN by default only on processors with AVX-512; here it is enabled for both methods, as the
+`convrnn` command does (`--onednn 0` disables it). Peak memory is measured in a separate process per method.
 
     python benchmarks/network.py --image-size 128 --batch-size 8
     KERAS_BACKEND=jax python benchmarks/network.py
@@ -68,7 +68,7 @@ def report(options: argparse.Namespace) -> None:
 def measure(
     options: argparse.Namespace, side: int, batch: int
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """Seconds an image by method, their ratio, the answers' difference, operations and peak memory."""
+    """Measure seconds per image by method, their ratio, the difference of the outputs, operations and peak memory."""
     import numpy as np
 
     from common import in_turn, ratio, spread
@@ -108,7 +108,7 @@ def network(options: argparse.Namespace, side: int, method: str) -> Any:
 
 
 def peak(options: argparse.Namespace, side: int, batch: int, method: str) -> float:
-    """MiB of a process that does nothing but answer two batches."""
+    """Measure the peak memory in MiB of a process that predicts two batches."""
     words = [sys.executable, __file__, "--memory-of", method, "--image-size", side, "--batch-size", batch]
     words += ["--width", options.width, "--timesteps", options.timesteps, "--onednn", options.onednn]
     done = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True)

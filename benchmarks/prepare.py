@@ -1,9 +1,9 @@
-"""How fast a set is written, against `tar`; how cheaply it is read, against webdataset; how long planning takes.
+"""Speed of writing a prepared set against `tar`, of reading it against webdataset, and of planning.
 
     python benchmarks/prepare.py                  all three, with 2 GB of images and 1.28 million members
     python benchmarks/prepare.py --gigabytes 0.2 --members 100000
 
-Everything lies in a temporary folder (--folder chooses where) and is removed at the end.
+Files are written to a temporary folder (in --folder) and removed at the end.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from convrnn_data.imagenet.sources import IMAGES, SYNSETS, find_source, list_ima
 from convrnn_data.shards.shard import BLOCK, RECORD, ustar_header
 
 KILOBYTES = 92
-"""The usual size of an image, which speeds depend on."""
+"""Typical size of an image, on which speeds depend."""
 
 JPEG = bytes.fromhex(
     "ffd8ffe000104a46494600010100000100010000ffc0001108014d01f403011100021100031100ffda000c03010002000300003f00"
 )
-"""The header of a 500x333 JPEG; random bytes without FF stand for the picture, since nothing here decodes it."""
+"""Header of a 500x333 JPEG; random bytes without FF replace the image data, which is never decoded here."""
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def writing_and_reading(folder: Path, gigabytes: float, workers: int, rounds: in
     size = sum(path.stat().st_size for path in (folder / "train").rglob("*.JPEG"))
     subprocess.run(
         f"sync; cat {folder}/train/*/* > /dev/null", shell=True, check=True
-    )  # Into the cache, and quiet.
+    )  # Fill the page cache.
     print(
         f"{count:,} images, {size / 1e9:.2f} GB, {workers} workers, warm cache; wall seconds of {rounds} rounds each"
     )
@@ -90,7 +90,7 @@ def writing_and_reading(folder: Path, gigabytes: float, workers: int, rounds: in
 
 
 def make_images(train: Path, count: int) -> int:
-    """Files of class folders, with sizes like ImageNet's."""
+    """Write files in class folders, with sizes as in ImageNet."""
     random = np.random.default_rng(0)
     synsets = sorted(shipped_lists().categories)[:64]
     for number in range(count):
@@ -109,7 +109,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 def reading(out: Path, rounds: int) -> None:
-    """CPU microseconds per sample: shuffled batches by byte range, against webdataset from first to last."""
+    """Measure CPU microseconds per sample of shuffled batches by byte range, and of webdataset in order."""
     import webdataset
 
     table = open_set(out).table("train")
@@ -169,13 +169,13 @@ def one_class(synset: str, count: int) -> Iterator[bytes]:
 
 
 def synsets() -> list[str]:
-    """The 202 of the categories, and others up to a thousand."""
+    """List the 202 synsets of the categories, and others up to a thousand."""
     wanted = list(shipped_lists().categories)
     return sorted(wanted + [f"n{number:08d}" for number in range(SYNSETS - len(wanted))])
 
 
 def measure_plan(path: Path, all_synsets: bool) -> None:
-    """In a process of its own, so that its peak of memory is that of planning."""
+    """Measure planning in a separate process, whose peak memory is that of planning."""
     lists = shipped_lists()
     if all_synsets:
         names = synsets()

@@ -1,12 +1,11 @@
-"""How time and memory grow with images, workers, nodes and width: the points behind docs/scaling.md.
+"""Growth of time and memory with images, workers, nodes and width: the data of docs/scaling.md.
 
     python benchmarks/scaling.py                                 docs/scaling.json and docs/images/scaling.png
-    python benchmarks/scaling.py --only network --widths 0.125   one kind, or one point; the others stay as they are
+    python benchmarks/scaling.py --only network --widths 0.125   one kind, or one point; other points are kept
 
-Every point is measured several times, in processes of its own (the network: in one), so that its peak of memory is its
-own; the median is given with the least and the most. Processor seconds are given beside wall seconds, since they change
-less on a machine that others use too; those of Ray's nodes cannot be counted from here. The two nodes are of this
-machine.
+Every point is measured several times, in a separate process each (the network: in one process), so that peak memory is
+that of the point; results are median, least and most. Processor seconds are given with wall seconds, since they vary
+less on a shared machine; those of Ray's nodes cannot be measured from here. Both nodes are on this machine.
 """
 
 import argparse
@@ -25,11 +24,11 @@ from common import COLOURS, spread, write
 from prepare import make_images
 
 SIDE = 128
-"""Pixels of the network's input."""
+"""Side of the network's input in pixels."""
 FEATURES_WIDTH = 0.125
 NODES = "ray, two nodes"
 SHARD = 100
-"""Images of a prepared shard: small, so that every worker gets several."""
+"""Images per prepared shard, few enough that every worker gets several shards."""
 FEATURES_SHARD = 16
 
 
@@ -57,7 +56,7 @@ def main() -> None:
             print(kind, json.dumps(point), flush=True)
             kept = [one for one in results[kind] if [one[k] for k in key] != [point[k] for k in key]]
             results[kind] = sorted([*kept, point], key=lambda one: [one[k] for k in key])
-            # After every point, so that nothing is lost when the rest is stopped.
+            # Write after every point, so that an interruption loses only the current one.
             write(options.out, {**results, "network_commit": network_commit()})
     draw(results, options.picture)
 
@@ -66,7 +65,7 @@ KEYS = {"prepare": ("where", "images"), "features": ("where", "images"), "networ
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The points that are there; none in the form of another version."""
+    """Read the existing points; none if they are in the format of another version."""
     there = json.loads(path.read_text()) if path.is_file() else {}
     return {
         kind: [point for point in there.get(kind, []) if "repeats" in point and set(key) <= set(point)]
@@ -75,7 +74,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def network_commit() -> str:
-    """The last commit that changed the networks, whose speed this is; empty outside a checkout."""
+    """Find the last commit that changed the networks; empty outside a checkout."""
     package = str(Path(__file__).resolve().parent.parent / "packages/convrnn-model/src")
     asked = ["git", "-C", package, "log", "-1", "--format=%h", "--", "."]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
@@ -100,7 +99,7 @@ def points(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dic
 
 
 def repeated(repeats: int, *words: object) -> dict[str, Any]:
-    """One point: what stays the same as it is, what is measured as median, least and most."""
+    """Summarise measurements of a point: constants unchanged, measured values as median, least and most."""
     found = [measured(*words) for _ in range(repeats)]
     values = {
         name: spread([one[name] for one in found]) if isinstance(value, float) else value
@@ -110,18 +109,18 @@ def repeated(repeats: int, *words: object) -> dict[str, Any]:
 
 
 def measured(*words: object) -> dict[str, Any]:
-    """One measurement, in a process of its own."""
+    """Make one measurement in a separate process."""
     command = [sys.executable, __file__, "--point", *map(str, words)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def make_set(folder: Path, count: int) -> None:
-    """Drawn photographs as a prepared set with so many for training, and weights to freeze."""
+    """Prepare a set of drawn photographs with a given number for training, and weights to freeze."""
     from convrnn_data import prepare
     from convrnn_data.sample.sample import draw_sample
 
-    # A quarter of each category's images is held out.
+    # A quarter of the images of each category is held out.
     draw_sample(folder / "sample", images_per_category=count // 12, trials=16, observers=1)
     prepare(
         folder / "sample/imagenet",
@@ -139,7 +138,7 @@ def make_set(folder: Path, count: int) -> None:
 
 
 def measure_prepare(source: str, where: str) -> dict[str, Any]:
-    """Seconds and the most memory of preparing a folder."""
+    """Measure time and peak memory of preparing a folder."""
     from convrnn_data import prepare
 
     images = len(list(Path(source).rglob("*.JPEG")))
@@ -149,7 +148,7 @@ def measure_prepare(source: str, where: str) -> dict[str, Any]:
 
 
 def measure_features(folder: str, where: str) -> dict[str, Any]:
-    """Seconds and the most memory of one view's features, with the start of TensorFlow and of the network."""
+    """Measure time and peak memory of the features of one view, including the start of TensorFlow and the network."""
     with tempfile.TemporaryDirectory(dir=folder) as out, measuring(where) as (asked, found):
         from convrnn_experiments.runtime.tensorflow import quiet_import
 
@@ -184,7 +183,7 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
 
 @contextmanager
 def measuring(where: str) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
-    """Gives the options of a place, and what was used there once it is left."""
+    """Provide the options of an executor, and record its resource use at the end."""
     found: dict[str, float] = {}
     if where == NODES:
         from ray.cluster_utils import Cluster
@@ -204,7 +203,7 @@ def measuring(where: str) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
 
 
 def used() -> float:
-    """Processor seconds of this process and of its children that have ended."""
+    """Processor seconds of this process and of its finished children."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in both)
 
@@ -214,7 +213,7 @@ def peak(who: int) -> float:
 
 
 def measure_network(width: str, repeats: str) -> dict[str, Any]:
-    """BL's pooled features, all eight time steps, one batch as `features` computes it: on one core."""
+    """Measure a batch of pooled features of BL over eight time steps, as `features` computes it, on one core."""
     from convrnn_experiments.runtime.tensorflow import quiet_import
 
     with quiet_import():
@@ -232,7 +231,7 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
     model, _ = extractor.pooled_model(network, config)
     side = config.stimulus_size
     images = np.zeros((extractor.BATCH, side, side, 3), np.uint8)
-    for few in (1, 2):  # TensorFlow makes its graph, and then one for any batch
+    for few in (1, 2):  # TensorFlow traces a graph, and then one for any batch size
         model.predict_on_batch(images[:few])
     each = []
     for _ in range(int(repeats)):
@@ -256,7 +255,7 @@ LABELS = {"1": "1 worker", "2": "2 workers", NODES: "Ray, 2 nodes"}
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Seconds over images, a line for each place, and what a multiply-add costs over width; with least and most."""
+    """Draw seconds over images, a line per executor, and the cost of a multiply-add over width, with ranges."""
     from matplotlib.figure import Figure
 
     from convrnn_experiments.runs.folder import written

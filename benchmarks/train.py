@@ -1,25 +1,23 @@
-"""Readout training on kept features against running the frozen network in every epoch.
+"""Speed of readout training on cached features against running the frozen network in every epoch.
 
-Both train the same readout to the same weights; the second is what the original scripts do. A few epochs of each
-are measured in turn in one process, and the whole of 100 epochs is extrapolated from their medians:
+Both train the same readout to the same weights; the second is the method of the original scripts. A few epochs of each
+alternate in one process, and the time of 100 epochs is extrapolated from the medians:
 
-    kept      views x (one pass of the frozen network) + epochs x (one pass over kept features)
-    frozen    epochs x (one pass of the frozen network and its readout)
+    kept      views x (one pass of the frozen network) + epochs x (one pass over cached features)
+    frozen    epochs x (one pass of the frozen network and the readout)
 
-so with costless kept features the ratio is epochs / views: 25 for 100 epochs and 4 views.
+If cached features cost nothing, the ratio is epochs / views: 25 for 100 epochs and 4 views.
 """
 
 import argparse
-import json
 import resource
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from common import drawn_images_parser, drawn_set
+from common import drawn_images_parser, drawn_set, run_benchmark
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.features import store
@@ -35,17 +33,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3, help="measured epochs of each kind")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(options, Path(folder))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(found, indent=2) + "\n")
-    for name, value in found.items():
-        print(f"{name:36} {value}")
+    run_benchmark(parser.parse_args(), measure)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """Seconds an epoch of each kind, their ratio over the whole training, and memory after each kept epoch."""
+    """Measure seconds per epoch of both methods, their ratio over a training, and memory after cached epochs."""
     data = drawn_set(folder, options.images_per_category)
     config = Config(
         data=str(data.path),

@@ -49,3 +49,11 @@ def practice(order=1):
 def five(trials=(), order=1):
     """Five blocks of practice and the same trials."""
     return {block: [*practice(order), *trials] for block in range(5)}
+
+
+def practice_of(what):
+    return [response(f"{90 + i}_{what}.JPEG", what.split("_")[-1], 400) for i in range(10)]
+
+
+def problems(table):
+    return [str(problem) for problem in table.attrs["problems"]]

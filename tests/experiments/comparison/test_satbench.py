@@ -7,7 +7,7 @@ import pytest
 from answers_by_hand import response, session_rows
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.sample.simulated_observers import MISSED
+from convrnn_data.sample.simulated_observers import CURVES, MISSED
 from convrnn_experiments.comparison import satbench
 from convrnn_experiments.observers.exclusions import exclude
 from convrnn_experiments.observers.table import observer_curves, read_observers, with_misses
@@ -89,3 +89,38 @@ def test_the_figure_is_the_notebook_under_its_own_convention(condition):
     (notebook,) = [one for one in satbench.comparable(condition, "wrong") if one.who == "people"]
     converted = np.array(notebook.percent) + 100 / 16 * np.array(MISSED)
     assert converted == pytest.approx(figure.percent, abs=1.2)
+
+
+def test_observers_are_simulated_after_the_published_figure():
+    people = [one for one in satbench.CURVES if (one.who, one.source) == ("people", "figure")]
+    assert len(people) == 6
+    for curve in people:
+        regime, _, level = curve.condition.partition(" ")
+        experiment, key = {"color": ("color_gray", "c"), "grayscale": ("color_gray", "g")}.get(
+            regime, (regime, level)
+        )
+        np.testing.assert_allclose(curve.percent, CURVES[experiment][key])
+
+
+def test_published_curves_name_source_and_convention():
+    for curve in satbench.CURVES:
+        assert len(curve.percent) == len(curve.error) == 5
+        if curve.who == "people":
+            assert (curve.source, curve.misses) in {("figure", "random"), ("notebook", "wrong")}
+        else:
+            assert (curve.source, curve.misses) == ("figure", None)
+
+
+@pytest.mark.parametrize(
+    ("misses", "expected"),
+    [
+        ("chance", [("people", "figure", 36.5), ("ConvRNN", "figure", 4.3)]),
+        ("random", [("people", "figure", 36.5), ("ConvRNN", "figure", 4.3)]),
+        ("wrong", [("people", "notebook", 35.6), ("ConvRNN", "figure", 4.3)]),
+        ("answered", [("ConvRNN", "figure", 4.3)]),
+    ],
+)
+def test_only_curves_of_the_same_convention_are_comparable(misses, expected):
+    found = satbench.comparable("blur 9", misses)
+    assert [(curve.who, curve.source, curve.percent[-1]) for curve in found] == expected
+    assert satbench.comparable("blur 7", misses) == []

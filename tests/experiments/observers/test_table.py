@@ -4,15 +4,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from answers_by_hand import SCREENS, five, practice, response, session, session_rows
-from hypothesis import given, settings
+from answers_by_hand import SCREENS, five, practice, practice_of, problems, response, session
 from hypothesis import strategies as st
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.sample import simulated_observers
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.observers import table as observer_table
-from convrnn_experiments.observers.exclusions import EXCLUSIONS, exclude
 from convrnn_experiments.observers.table import (
     by_image,
     correct_matrix,
@@ -21,20 +19,6 @@ from convrnn_experiments.observers.table import (
     read_observers,
     with_misses,
 )
-
-
-@pytest.fixture
-def write(tmp_path):
-    def to_file(*lines, name="jatos_results_1.txt"):
-        path = tmp_path / name
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return to_file
-
-
-def problems(table):
-    return [str(problem) for problem in table.attrs["problems"]]
 
 
 def test_known_answers_come_back_exactly(write):
@@ -131,47 +115,12 @@ def test_only_times_up_to_the_beep_and_a_quarter_second_count(write):
     assert everything["practice"].sum() == 10
 
 
-def practice_of(what):
-    return [response(f"{90 + i}_{what}.JPEG", what.split("_")[-1], 400) for i in range(10)]
-
-
-@pytest.mark.parametrize("mode", [0.0, 0, "0", "0.0"])
-def test_levels_are_the_same_however_they_are_written(write, mode):
-    row = {
-        **response("3_noise_0_car.JPEG", "car", 400),
-        "mode": mode,
-        "filename": "static/stim/3_noise_0_car.JPEG",
-    }
-    table = read_observers(write(session("7", {0: [*practice_of("noise_0_cat"), row]})))
-    assert (table["level"].tolist(), table["file_name"].tolist()) == (["0"], ["3_noise_0_car.JPEG"])
-
-
 def test_blocks_in_descending_order_are_numbered_by_speed(write):
     blocks = five([response("50_blur_9_cat.JPEG", "cat", 450, -1)], -1)
     table = read_observers(write(session("7", dict(reversed(blocks.items())))))
     assert table[["block", "beep", "order"]].to_numpy().tolist() == [
         [0, 500, -1], [1, 900, -1], [2, 1100, -1], [3, 1300, -1], [4, 1500, -1]
     ]  # fmt: skip
-
-
-def test_broken_lines_and_foreign_files_are_reported_by_file_and_line(write, tmp_path):
-    good = session("7", five([response("50_blur_9_cat.JPEG", "cat", 450)]))
-    path = write(
-        '{"consent": true}', "", good, good[: len(good) // 2], "[]", "[1, 2]", '[{"url": {}}]', '[{"url": 3}]'
-    )
-    write("id,answer", "1,2", name="jatos_results_foreign.txt")
-    (tmp_path / "jatos_results_binary.txt").write_bytes(b"\xff\xfe\x00[\x80\n")
-    table = read_observers(tmp_path, max_unreadable=1)
-    assert len(table) == 5
-    assert table.attrs["sessions"] == {"found": 2, "unreadable": 1, "repeated": 0}
-    said = problems(table)
-    for line in (1, 4, 5, 6, 7, 8):
-        assert sum(f"{path}, line {line}:" in problem for problem in said) == 1
-    assert sum("foreign.txt" in problem for problem in said) == 2
-    assert sum("binary.txt" in problem for problem in said) == 1
-    assert len(said) == 9
-    with pytest.raises(ConvRNNError, match=r"line 1: is not an array .*line 8: "):
-        read_observers(tmp_path, strict=True)
 
 
 def test_half_sessions_are_kept_and_reported(write):
@@ -196,58 +145,6 @@ def test_a_second_session_is_left_out_and_reported(write, tmp_path):
     assert any(str(first) in problem for problem in said)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"filename": "picture.png"}, "is not a stimulus's file name"),
-        ({"filename": None}, "is not a stimulus's file name"),
-        ({"category": "dog"}, "category 'dog' is not that of"),
-        ({"mode": "3"}, "mode '3' is not the level of"),
-        ({"response": "zebra"}, "response 'zebra' is not one"),
-        ({"duration": "soon"}, "duration 'soon' is not a number"),
-        ({"duration": "6_34"}, "duration '6_34' is not a number"),
-        ({"duration": True}, "duration True is not a number"),
-        ({"duration": None}, "duration None is not a number"),
-        ({"response": None, "duration": "soon"}, "duration 'soon' is not a number"),
-        ({"response": ["cat"]}, "response ['cat'] is not one"),
-        ({"duration": 10**400}, "is not a number"),
-        ({"order": 0}, "order 0 is neither"),
-    ],
-)
-def test_trials_that_cannot_be_read_are_left_out_and_reported(write, change, said):
-    wrong = {**response("50_blur_9_cat.JPEG", "cat", 450), **change}
-    right = response("51_blur_9_cat.JPEG", "cat", 460)
-    path = write(session("7", five([wrong, right])))
-    table = read_observers(path, max_unreadable=1)
-    assert table["trial"].unique().tolist() == [11]  # the trial's place is taken all the same
-    assert sum(table.attrs["unreadable"].values()) == 5
-    assert {experiment for experiment, _, _ in table.attrs["unreadable"]} == {"blur"}
-    assert any(
-        "line 1: observer 7: 5 trial(s): " in problem and said in problem for problem in problems(table)
-    )
-
-
-def test_contradictions_are_reported_and_decided_by_the_response(write):
-    row = {**response("50_blur_9_cat.JPEG", "cat", 450), "correct": False}
-    table = read_observers(write(session("7", five([row]))))
-    assert table["correct"].all()
-    assert "`correct` contradicts response and category" in problems(table)[0]
-
-
-def test_trials_outside_blocks_repeated_blocks_and_mixed_experiments_are_reported(write):
-    trial = response("50_blur_9_cat.JPEG", "cat", 450)
-    rows = json.loads(session("7", five([trial])))
-    rows.insert(1, trial)
-    rows += [{"sender": "Screen0"}, trial, "text", {"sender": ["list"]}]
-    other = session("8", five([trial, response("51_noise_0_cat.JPEG", "cat", 450)]))
-    table = read_observers(write(json.dumps(rows), other), max_unreadable=1)
-    assert len(table) == 10
-    said = " ".join(problems(table))
-    assert "Screen0 starts a second time" in said
-    assert "2 trial(s): is outside every block; left out." in said
-    assert "stimuli of blur, noise in one session; only blur is kept" in said
-
-
 def test_paths_that_hold_nothing_are_errors(tmp_path, write):
     with pytest.raises(ConvRNNError, match="does not exist"):
         read_observers(tmp_path / "absent")
@@ -257,21 +154,6 @@ def test_paths_that_hold_nothing_are_errors(tmp_path, write):
         read_observers(write("{}"))
     with pytest.raises(ConvRNNError, match="must hold at least one observer, got no"):
         read_observers([])
-
-
-def test_rows_between_blocks_do_not_matter(write):
-    """58 of the 76 color files have three more rows between the 500 and the 900 ms block, 18 do not."""
-    order = {1: five([response("50_blur_9_cat.JPEG", "cat", 450)]), -1: dict(reversed(five().items()))}
-    more = [{"sender": "Break"}, {"sender": "Instructions", "duration": "long"}, {"sender": "inter-stimulus"}]
-    for blocks in order.values():
-        plain = session_rows("7", blocks)
-        starts = [i for i, row in enumerate(plain) if row["sender"] in SCREENS[:2]]
-        with_more = [*plain[: starts[1]], *more, *plain[starts[1] :]]
-        (here, there) = (
-            read_observers(write(json.dumps(rows)), strict=True, all_trials=True)
-            for rows in (plain, with_more)
-        )
-        pd.testing.assert_frame_equal(here, there)
 
 
 def test_one_block_with_a_trial_more_does_not_make_the_others_short(write):
@@ -285,52 +167,6 @@ def people(tmp_path, count=3):
     for experiment, lines in text.items():
         (tmp_path / f"jatos_results_{experiment}.txt").write_text(lines)
     return read_observers(tmp_path)
-
-
-def test_named_exclusions_are_those_of_the_authors(write):
-    sets = EXCLUSIONS["satbench"]
-    assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22, "blur": 5}
-    assert 76 + 67 + 50 - sum(map(len, sets.values())) == 148
-    gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])
-    rows = {block: [*gray, response("50_color_gray_c_cat.JPEG", "cat", 450)] for block in range(5)}
-    table = read_observers(write(session("2406", rows), session(2407, rows), session("2406", blur)))
-    blur_excluded = read_observers(
-        write(session("2581", blur), session("2582", blur), name="jatos_results_2.txt")
-    )
-    assert set(exclude(blur_excluded, named=["satbench"])["observer"]) == {"2582"}
-    rest = exclude(table, named=["satbench"])
-    left = rest[["observer", "experiment"]].drop_duplicates()
-    assert sorted(left.itertuples(index=False, name=None)) == [("2406", "blur"), ("2407", "color_gray")]
-    assert rest.attrs["excluded"] == {("2406", "color_gray"): "in satbench"}
-
-
-def test_own_criteria_leave_observers_out_and_say_why(write):
-    def tutorial(right):
-        first = [response("0_blur_0_cat.JPEG", "dog", 900)] * 10
-        return [
-            *first,
-            *(response(f"{i}_blur_0_cat.JPEG", "cat" if i < right else "dog", 900) for i in range(10)),
-        ]
-
-    hit, miss = response("50_blur_9_cat.JPEG", "cat", 450), response("51_blur_9_cat.JPEG", None, 450)
-    table = read_observers(
-        write(
-            session("good", five([hit, hit]), tutorial(10)),
-            session("poor", five([hit, hit]), tutorial(5)),
-            session("asleep", five([hit, miss]), tutorial(10)),
-            session("untaught", five([hit, hit])),
-        )
-    )
-    assert set(exclude(table)["observer"]) == {"good", "poor", "asleep", "untaught"}
-    rest = exclude(table, tutorial_accuracy=0.8, misses=0.4)
-    assert set(rest["observer"]) == {"good"}
-    reasons = {observer: why for (observer, _), why in rest.attrs["excluded"].items()}
-    assert reasons["poor"] == "tutorial accuracy 0.500 < 0.8"
-    assert reasons["asleep"] == "missed 0.500 > 0.4"
-    assert set(reasons) == {"poor", "asleep", "untaught"}
-    for wrong in ({"misses": 40}, {"tutorial_accuracy": -1}, {"named": ["nobody"]}):
-        with pytest.raises(ConvRNNError):
-            exclude(table, **wrong)
 
 
 def test_every_convention_scores_misses_and_nothing_else(tmp_path):
@@ -440,15 +276,6 @@ def test_images_that_nobody_answered_have_no_time(write):
     assert images["missed"].tolist() == [1] * 5
 
 
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=60), max_size=4))
-def test_no_text_breaks_the_reader(tmp_path_factory, lines):
-    path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
-    path.write_text("\n".join("[" + line for line in lines), encoding="utf-8", errors="replace")
-    with pytest.raises(ConvRNNError, match="must hold at least one observer, got no"):
-        read_observers(path)
-
-
 rows = st.recursive(
     st.none()
     | st.booleans()
@@ -466,19 +293,6 @@ fields = st.fixed_dictionaries(
         ("category", "response", "duration", "mode", "filename", "order", "correct"), rows
     ),
 )
-
-
-@settings(deadline=None)
-@given(st.lists(fields | rows, max_size=6))
-def test_no_row_breaks_the_reader(tmp_path_factory, odd):
-    line = session("7", {0: [*practice(), response("50_blur_9_cat.JPEG", "cat", 450)]})
-    path = tmp_path_factory.mktemp("any") / "jatos_results_x.txt"
-    path.write_text(json.dumps([*json.loads(line), *odd]) + "\n", encoding="utf-8")
-    table = read_observers(path, all_trials=True, max_unreadable=1)
-    assert table["file_name"].tolist()[10] == "50_blur_9_cat.JPEG"
-    answered = sum(isinstance(row, dict) and row.get("sender") == "Stimulus & Response" for row in odd)
-    assert len(table) == 11
-    assert len(table.attrs["problems"]) >= (answered > 0)
 
 
 def test_reading_is_blind_to_the_order_of_lines(write):

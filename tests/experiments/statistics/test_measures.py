@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 from sklearn import metrics
+from sklearn.metrics import cohen_kappa_score
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.statistics import measures
-from convrnn_experiments.statistics.correlations import rank_correlation
-from convrnn_experiments.statistics.means import grouped_mean, mean_over
+from convrnn_experiments.statistics import correlations, measures
 from convrnn_experiments.statistics.measures import (
     category_correlation,
     ceiling,
@@ -23,43 +22,11 @@ from convrnn_experiments.statistics.measures import (
     sat_rmse,
     steepness,
 )
-from convrnn_experiments.statistics.response_times import (
-    cross_validated_response_times,
-    entropy_response_times,
-    fit_threshold,
-)
 
 NAN = float("nan")
 PERCENT = st.floats(0, 100, allow_nan=False)
 trials = st.integers(1, 40).flatmap(lambda n: st.tuples(*2 * [arrays.arrays(bool, n)]))
 pairs = st.integers(1, 20).flatmap(lambda n: st.tuples(*2 * [arrays.arrays(float, n, elements=PERCENT)]))
-
-
-def test_grouped_means_by_hand():
-    correct = 100 * np.array([1, 0, 1, 1, 0, 1])
-    block = [0, 0, 1, 1, 1, 0]
-    level = [0, 1, 0, 0, 1, 0]
-    assert grouped_mean(correct, [block], [2]).tolist() == pytest.approx([200 / 3, 200 / 3])
-    by_both = grouped_mean(correct, [level, block], [3, 2])
-    np.testing.assert_allclose(by_both, [[100, 100], [0, 0], [NAN, NAN]])
-    np.testing.assert_allclose(grouped_mean([NAN, 4.0], [[0, 0]], [2]), [4, NAN])
-    np.testing.assert_allclose(grouped_mean([NAN], [[0]], [2]), [NAN, NAN])
-    np.testing.assert_allclose(grouped_mean([], [[]], [1]), [NAN])
-
-
-@pytest.mark.parametrize(
-    ("codes", "shape"), [([[0, 2]], [2]), ([[0, -1]], [2]), ([[0]], [2]), ([[0, 1]], [2, 2])]
-)
-def test_grouped_means_refuse_codes_that_do_not_fit(codes, shape):
-    with pytest.raises(ConvRNNError):
-        grouped_mean([1.0, 0.0], codes, shape)
-
-
-def test_the_mean_over_observers_is_unweighted():
-    # Ten trials of one observer and two of another count the same.
-    by_observer = grouped_mean([100] * 10 + [0] * 2, [[0] * 10 + [1] * 2], [2])
-    assert mean_over(by_observer) == 50
-    np.testing.assert_allclose(mean_over([[1, NAN], [3, NAN]]), [2, NAN])
 
 
 def test_sat_rmse_by_hand():
@@ -92,18 +59,6 @@ def test_category_correlation_by_hand_and_by_scipy():
     assert category_correlation(close, [0, 0, 1]) == pytest.approx(1)
     a, b = np.random.default_rng(0).normal(size=(2, 16))
     assert category_correlation(a, b) == pytest.approx(stats.pearsonr(a, b).statistic)
-
-
-@settings(deadline=None)
-@given(pairs, st.randoms())
-def test_correlations_are_symmetric_bounded_and_blind_to_order(pair, random):
-    a, b = pair
-    order = random.sample(range(len(a)), len(a))
-    for correlation in (category_correlation, rank_correlation):
-        r = correlation(a, b)
-        assert math.isnan(r) or -1 <= r <= 1
-        for other in (correlation(b, a), correlation(a[order], b[order])):
-            assert other == pytest.approx(r, abs=1e-6, nan_ok=True)  # rounding, of sums in another order
 
 
 def test_steepness_by_hand():
@@ -195,77 +150,6 @@ def test_confusions_refuse_what_is_no_label(true, given_):
         confusion_matrix(true, given_)
 
 
-def test_response_times_by_hand():
-    entropy = np.array([[2.0, 1.0, 0.5], [0.4, 0.9, 0.2], [2.0, 2.0, 1.5]])
-    np.testing.assert_array_equal(entropy_response_times(entropy, 1.0), [1, 0, NAN])
-    np.testing.assert_array_equal(entropy_response_times(entropy, 0.0), [NAN] * 3)
-    np.testing.assert_array_equal(entropy_response_times(np.zeros((2, 0)), 1.0), [NAN] * 2)
-    with pytest.raises(ConvRNNError):
-        entropy_response_times(entropy[0], 1.0)
-
-
-@settings(deadline=None)
-@given(arrays.arrays(float, (7, 5), elements=st.floats(0, 3)), st.floats(0, 3), st.floats(0, 3))
-def test_a_lower_threshold_never_answers_earlier(entropy, one, other):
-    early, late = (entropy_response_times(entropy, t) for t in (max(one, other), min(one, other)))
-    assert (np.nan_to_num(early, nan=9) <= np.nan_to_num(late, nan=9)).all()
-
-
-@settings(deadline=None)
-@given(arrays.arrays(float, (2, 12), elements=st.integers(0, 5)))
-def test_rank_correlation_is_spearmans(pair):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns where one is constant
-        expected = stats.spearmanr(*pair).statistic
-    assert rank_correlation(*pair) == pytest.approx(expected, nan_ok=True)
-
-
-def test_rank_correlation_leaves_images_without_a_time_out():
-    assert rank_correlation([1, 2, NAN, 4], [10, NAN, 0, 30]) == pytest.approx(1)
-    assert math.isnan(rank_correlation([1, NAN], [NAN, 2]))
-
-
-def slow_and_fast(images, seed):
-    """Entropies that fall at each image's own pace, and human times that follow the pace."""
-    rng = np.random.default_rng(seed)
-    pace = rng.uniform(0.15, 0.6, images)
-    entropy = np.maximum(0, 2.7 - 2.7 * pace[:, None] * np.arange(8)) + rng.normal(0, 0.02, (images, 8))
-    return entropy, 600 - 400 * pace + rng.normal(0, 20, images)
-
-
-def test_the_threshold_is_fitted_on_one_half_and_tested_on_the_other():
-    entropy, human = slow_and_fast(200, seed=0)
-    fit = cross_validated_response_times(entropy, human, seed=0, splits=3)
-    assert fit.correlation > 0.7
-    assert fit.reached > 0.5
-    assert len(fit.thresholds) == 6
-    assert fit == cross_validated_response_times(entropy, human, seed=0, splits=3)
-    # Times without a relation to the network: what fitting finds in one half is not in the other.
-    noise = np.random.default_rng(2).permutation(human)
-    assert abs(cross_validated_response_times(entropy, noise, seed=0, splits=5).correlation) < 0.15
-
-
-def test_threshold_fits_by_hand():
-    entropy = np.array([[3, 1, 0], [3, 2, 1], [3, 3, 2.0]])
-    # At 1 the last image never answers, which makes it the slowest; at 2 it ties with the second.
-    assert fit_threshold(entropy, [10, 20, 30], [1.0, 2.0]) == 1.0
-    assert fit_threshold(entropy, [10, 20, NAN], [1.0, 2.0]) == 1.0
-    assert fit_threshold(entropy, [10, 20, 30], [-1.0, 0.0]) == 0.0
-    assert math.isnan(fit_threshold(entropy, [10, 20, 30], [-1.0]))  # no image answers
-    assert math.isnan(fit_threshold(entropy, [NAN] * 3))
-    empty = cross_validated_response_times(entropy, [NAN] * 3, seed=0, splits=2)
-    assert math.isnan(empty.correlation)
-    with pytest.raises(ConvRNNError):
-        fit_threshold(entropy, [1, 2])
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.permutations(range(30)))
-def test_fitting_is_blind_to_the_order_of_images(order):
-    entropy, human = slow_and_fast(30, seed=3)
-    assert fit_threshold(entropy[order], human[order]) == pytest.approx(fit_threshold(entropy, human))
-
-
 def test_no_deep_learning_library_is_needed():
     import subprocess
     import sys
@@ -276,3 +160,57 @@ def test_no_deep_learning_library_is_needed():
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
     assert measures.CLASSES == 16
+
+
+def drawn(weights, *arrays):
+    """The resampled set itself: each unit as often as it was drawn."""
+    rows = np.repeat(np.arange(len(weights)), weights.astype(int))
+    return [array[..., rows] for array in arrays]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), units=st.integers(6, 40))
+def test_every_sample_is_measured_as_if_it_were_the_data(seed, units):
+    rng = np.random.default_rng(seed)
+    right = rng.integers(0, 2, units).astype(float)
+    others = rng.integers(0, 2, (3, units)).astype(float)
+    others[rng.random(others.shape) < 0.2] = np.nan
+    steps, times = rng.integers(0, 4, units).astype(float), rng.normal(size=units)
+    steps[0] = np.nan
+    weights = np.vstack([np.ones(units), rng.multinomial(units, np.full(units, 1 / units), size=5)]).astype(
+        float
+    )
+    kappas = measures.kappas(right[None], others, weights)[:, 0]
+    rho = correlations.rank_correlations(steps, times, weights)
+    each = correlations.rank_correlations(steps, np.tile(times, (6, 1)), weights)
+    np.testing.assert_allclose(each, rho)
+    for sample, weight in enumerate(weights):
+        a, b = drawn(weight, right, others)
+        expected = measures.consistency_matrix(a[None], b)[0]
+        np.testing.assert_allclose(kappas[sample], expected, atol=1e-12)
+        x, y = drawn(weight, steps, times)
+        np.testing.assert_allclose(rho[sample], correlations.rank_correlation(x, y), atol=1e-10)
+
+
+def test_against_scipy_and_scikit_learn():
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 2, (2, 60))
+    ones = np.ones((1, 60))
+    kappa = measures.kappas(a[None].astype(float), b[None].astype(float), ones)[0, 0, 0]
+    # Chance from the two accuracies is Cohen's chance for two answers.
+    assert kappa == pytest.approx(cohen_kappa_score(a, b))
+    x, y = rng.integers(0, 5, 60).astype(float), rng.normal(size=60)
+    assert correlations.rank_correlations(x, y, ones)[0] == pytest.approx(stats.spearmanr(x, y).statistic)
+    found = correlations.correlations(x, y)
+    assert found == pytest.approx(stats.pearsonr(x, y).statistic)
+
+
+def test_pairs_of_people():
+    rng = np.random.default_rng(2)
+    correct = rng.integers(0, 2, (5, 40)).astype(float)
+    matrix = measures.consistency_matrix(correct)
+    weights = np.array([[1.0, 1, 1, 1, 1], [2, 0, 2, 1, 0]])
+    found = measures.pair_means(matrix, weights)
+    assert found[0] == pytest.approx(measures.ceiling(correct))
+    # 0 and 2 were drawn twice, and make four pairs with each other, none with themselves.
+    assert found[1] == pytest.approx((4 * matrix[0, 2] + 2 * matrix[0, 3] + 2 * matrix[2, 3]) / 8)

@@ -1,0 +1,17 @@
+"""Measures of the comparison as columns."""
+
+from convrnn_experiments.comparison.columns import MEASURES
+from convrnn_experiments.report.comparison_tables import AGREEMENT, CURVES
+
+
+def test_keys_and_labels_are_unique():
+    assert len({measure.key for measure in MEASURES}) == len(MEASURES)
+    assert len({measure.label for measure in MEASURES}) == len(MEASURES)
+
+
+def test_the_two_tables_of_the_page_show_every_measure_once():
+    assert sorted(CURVES + AGREEMENT) == sorted(measure.key for measure in MEASURES)
+
+
+def test_meanings_complete_a_sentence():
+    assert not [measure.key for measure in MEASURES if measure.meaning.endswith(".")]

@@ -1,0 +1,23 @@
+"""Mean response times and miss rates of the observers."""
+
+import numpy as np
+import pytest
+
+from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
+
+
+def test_mean_times_and_misses_are_of_observers_first(rows):
+    observers = rows[0].observers
+    for block, (time, miss) in enumerate(
+        zip(mean_time_estimates(observers), miss_rates(observers), strict=True)
+    ):
+        here = observers.blocks == block
+        own = [np.nanmean(times[here]) for times in observers.times if np.isfinite(times[here]).any()]
+        assert time.value == pytest.approx(np.mean(own))
+        assert time.low < time.value < time.high
+        trials = ~np.isnan(observers.scores[:, here]) | observers.missed[:, here]
+        shares = [
+            100 * missed[here][shown].mean() for missed, shown in zip(observers.missed, trials, strict=True)
+        ]
+        assert miss.value == pytest.approx(np.mean(shares))
+        assert miss.low < miss.high

@@ -1,0 +1,28 @@
+"""Error consistency of every pair of raters in a condition."""
+
+import numpy as np
+import pytest
+
+from convrnn_experiments.comparison import agreement
+from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
+
+
+def test_networks_come_first_and_agree_with_the_measures_of_the_comparison(rows):
+    row = rows[0]
+    matrix = rater_consistency([row])
+    assert matrix.shape == (1 + row.observer_count,) * 2
+    np.testing.assert_allclose(matrix, matrix.T)
+    estimates = row.estimates
+    assert np.nanmean(matrix[0, 1:]) == pytest.approx(estimates["error_consistency"].value)
+    among = matrix[1:, 1:][np.triu_indices(row.observer_count, k=1)]
+    assert np.nanmean(among) == pytest.approx(estimates["error_consistency_people"].value)
+
+
+def test_standard_errors_are_the_spread_over_samples_of_images(rows, monkeypatch):
+    errors = rater_consistency_errors([rows[0]])
+    assert errors.shape == rater_consistency([rows[0]]).shape
+    known = errors[~np.isnan(errors)]
+    assert len(known)
+    assert ((known >= 0) & (known < 1)).all()
+    monkeypatch.setattr(agreement, "_CHUNK", 7)  # samples in memory at once
+    np.testing.assert_array_equal(errors, rater_consistency_errors([rows[0]]))

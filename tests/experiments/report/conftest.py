@@ -1,0 +1,35 @@
+"""Runs written by hand, and the page on them."""
+
+import pytest
+
+from convrnn_experiments.comparison.compare import compare
+from convrnn_experiments.comparison.differences import differences
+from convrnn_experiments.comparison.exits import Exits
+from convrnn_experiments.comparison.observer_group import read_observer_group
+from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.report import build
+from convrnn_experiments.report.findings import Findings
+
+
+@pytest.fixture(scope="session")
+def blur(tmp_path_factory, seen, make_run):
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", seen)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, seen, make_run):
+    folder = tmp_path_factory.mktemp("runs")
+    return [make_run(folder / "color", "color", seen), make_run(folder / "blur <b>", "blur", seen, steps=3)]
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory, runs, seen):
+    return build.write(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
+
+
+@pytest.fixture(scope="session")
+def findings(runs, seen):
+    evaluations = read_evaluations(runs)
+    group = read_observer_group(seen)
+    rows = compare(evaluations, group)
+    return Findings(evaluations, group, rows, differences(rows), Exits.INDEX)

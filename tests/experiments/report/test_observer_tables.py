@@ -1,0 +1,31 @@
+"""Tables about the observers."""
+
+import shutil
+
+import pandas as pd
+
+from convrnn_experiments.comparison.observer_group import read_observer_group
+from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.report import observer_tables
+
+
+def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):
+    """Half of the stimuli were lost in a download."""
+    half = tmp_path / "human"
+    shutil.copytree(seen, half)
+    lost = [path for path in half.glob("BlurSplit_color/*/*.JPEG") if int(path.name.split("_")[0]) % 2]
+    for path in lost:
+        path.unlink()
+    run = make_run(tmp_path / "blur", "blur", half)
+    people = read_observer_group(seen)
+    (row,) = [
+        row
+        for row in observer_tables.observers(people, read_evaluations([run]))
+        if row["experiment"] == "blur"
+    ]
+    table = people.table[people.table["experiment"] == "blur"]
+    expected = sum(int(name.split("_")[0]) % 2 for name in table["file_name"])
+    assert 0 < expected == row["trials_without_stimulus"] == len(table) - row["trials_kept"]
+    trials = pd.DataFrame(observer_tables.trials(people, read_evaluations([run])))
+    assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
+    assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0

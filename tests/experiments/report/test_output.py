@@ -1,0 +1,77 @@
+"""Files of a page: written whole, and removed once no page links to them."""
+
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from convrnn_experiments.report import build, output
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_path, runs, seen):
+    page = build.write(runs, tmp_path / "page/index.html", human=seen)
+    own = {"tables/notes.csv": b"mine", "notes.txt": b"mine", "tables/observers.csv": b"changed by hand"}
+    for name, data in own.items():
+        (page.parent / name).write_bytes(data)
+    build.write(runs[:1], page)
+    alone = build.write(runs[:1], tmp_path / "alone/index.html")
+    assert files_of(page.parent) == files_of(alone.parent) | own
+    assert "tables/comparison.csv" not in files_of(page.parent)
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
+    build.write(runs, tmp_path / "people.html", human=seen)
+    build.write(runs, tmp_path / "networks.html", human=seen)
+    build.write(runs, tmp_path / "networks.html")
+    assert (tmp_path / "tables/comparison.csv").is_file()
+    for link in re.findall(r"href='([^'#][^']*)'", (tmp_path / "people.html").read_text(encoding="utf-8")):
+        assert (tmp_path / html.unescape(link)).is_file()
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, seen, monkeypatch):
+    page, whole = tmp_path / "index.html", output.written
+
+    def killed(path):
+        if path == page:
+            raise KeyboardInterrupt
+        return whole(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "written", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build.write(runs, page, human=seen)
+    assert (tmp_path / "tables/comparison.csv").is_file()
+    build.write(runs, page)
+    assert not (tmp_path / "tables/comparison.csv").exists()
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "{",
+        '{"index.html": {"../victim.csv": []}}',
+        '{"index.html": {"/victim.csv": []}}',
+        '{"index.html": 1}',
+    ],
+)
+def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
+    victim = tmp_path / "victim.csv"
+    victim.write_bytes(b"")
+    page = tmp_path / "page/index.html"
+    page.parent.mkdir()
+    (page.parent / output.LIST).write_text(
+        listed.replace("[]", json.dumps([hashlib.sha256(b"").hexdigest()]))
+    )
+    build.write(runs[:1], page)
+    assert victim.is_file()

@@ -1,0 +1,38 @@
+"""Figures of the report: panels, and file names."""
+
+import numpy as np
+import pytest
+
+from convrnn_experiments.report import canvas, plots
+
+
+@pytest.fixture(scope="module")
+def colours(findings):
+    return canvas.colour_of([evaluation.network for evaluation in findings.evaluations])
+
+
+def test_a_panel_per_comparison(findings, colours):
+    with canvas.style():
+        scatter = plots.category_scatter(findings.pooled, colours, "humans")
+        heatmaps = plots.consistency_heatmaps(findings.pooled, "humans")
+        times = plots.response_times(findings.pairs, findings.times, colours, "humans")
+    assert len(scatter.panels) == len(heatmaps.panels) == len(findings.pooled)
+    assert len(times.panels) == 2 * len(findings.pooled)
+
+
+def test_confusions_without_humans_have_the_networks_steps_alone(findings):
+    evaluation, row = findings.pairs[0]
+    with canvas.style():
+        assert len(plots.confusions(row, evaluation, "humans").panels) == 6
+        assert len(plots.confusions(None, evaluation, "humans").panels) == 3
+
+
+def test_file_names_are_valid(findings):
+    assert plots.file_name(findings.evaluations[1]) == "blur__b__on_blur"
+
+
+def test_labels_take_the_side_with_the_least_overlap():
+    assert plots._overlap((0, 0, 2, 2), (1, 1, 3, 3)) == 1
+    assert plots._overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0
+    assert plots._limits(np.array([50.0, 60.0])) == (46.0, 64.0)
+    assert plots._limits(np.array([0.0, 100.0])) == (-3.0, 103.0)

@@ -1,0 +1,48 @@
+"""Sections of the page."""
+
+import pytest
+
+from convrnn_experiments.comparison.exits import Exits
+from convrnn_experiments.report.findings import Findings
+from convrnn_experiments.report.sections import count_of, make_sections
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+def test_sections_with_and_without_humans(findings):
+    done = []
+    sections = make_sections(
+        findings, findings.tables(), lambda what, number, total: done.append((number, total))
+    )
+    assert [section.title for section in sections] == [
+        "Accuracy over time",
+        "Networks and simulated observers in numbers",
+        "Images, trials and misses",
+        "Categories",
+        "Error consistency",
+        "Response times",
+        "Confusions over time",
+        "Answers that change",
+        "Provenance",
+    ]
+    assert done == [(number, 8) for number in range(1, 9)]
+    alone = Findings(findings.evaluations, None, [], [], Exits.INDEX)
+    titles = [section.title for section in make_sections(alone, alone.tables(), lambda *_: None)]
+    assert titles == [
+        "Accuracy over time",
+        "Response times",
+        "Confusions over time",
+        "Answers that change",
+        "Provenance",
+    ]
+
+
+def test_every_panel_has_an_alternative_text(findings, undrawn):
+    with undrawn():
+        sections = make_sections(findings, findings.tables(), lambda *_: None)
+    figures = [figure for section in sections for figure in section.figures]
+    assert figures
+    assert all(len(figure.alt_texts) == len(figure.drawing.panels) for figure in figures)
+
+
+def test_counts_agree_with_their_nouns():
+    assert (count_of(1, "network"), count_of(2, "network")) == ("1 network", "2 networks")
