@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train recurrent convolutional networks, and compare them with people.",
+    help="Train recurrent convolutional networks, and compare them with humans.",
 )
 _warn = partial(typer.echo, err=True)
 
@@ -134,7 +134,7 @@ def compare(
     *,
     options: ComparisonOptions,
 ) -> None:
-    """Compare networks with people in one table of conditions and measures, each with its 95 % interval."""
+    """Compare networks with humans in one table of conditions and measures, each with its 95 % interval."""
     from convrnn_experiments.report.comparison_files import write_comparison
 
     typer.echo(write_comparison(runs, human, out, options, _warn))
@@ -147,15 +147,15 @@ def report(
     runs: Runs,
     human: Annotated[
         Path | None,
-        Option("Folder with people's answers, jatos_results_*.txt.", show_default="networks alone"),
+        Option("Folder with human answers, jatos_results_*.txt.", show_default="networks alone"),
     ] = None,
-    out: Annotated[Path, Option("The page to write; pictures and tables go beside it.")] = Path(
+    out: Annotated[Path, Option("The page to write; figures and tables go into its folder.")] = Path(
         "report/index.html"
     ),
     *,
     options: ComparisonOptions,
 ) -> None:
-    """Write one self-contained page on evaluated runs, with its pictures and tables beside it."""
+    """Write one self-contained page on evaluated runs, with figures and tables in its folder."""
     from convrnn_experiments.report import build
 
     with console.progress() as progress:

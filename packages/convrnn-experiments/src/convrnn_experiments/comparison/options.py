@@ -11,7 +11,7 @@ from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
 
 
 class Exits(StrEnum):
-    """How exits are matched to response times."""
+    """Methods of matching exits to response times."""
 
     INDEX = "index"
     LINEAR = "linear"
@@ -22,17 +22,17 @@ class Exits(StrEnum):
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """How networks are compared with observers.
+    """Choices in comparing networks with humans.
 
     Attributes:
-        exits: match of exits to response times.
-        misses: convention for missed responses.
-        exclude: named sets of observers that are excluded.
-        max_unreadable: largest share of trials, and of sessions, that may be unreadable.
-        seed: seed of the resampling.
+        exits: Method of matching exits to response times.
+        misses: Convention for missed responses.
+        exclude: Named sets of observers to exclude.
+        max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
+        seed: Seed of the resampling.
     """
 
-    exits: Annotated[Exits, Option("How exits go with people's response times.")] = Exits.INDEX
+    exits: Annotated[Exits, Option("How exits are matched to human response times.")] = Exits.INDEX
     misses: Annotated[
         Misses,
         Option(
@@ -41,11 +41,11 @@ class ComparisonOptions:
     ] = "chance"
     exclude: Annotated[
         list[str] | None,
-        Option("A named set of observers to leave out, such as satbench; may be repeated."),
+        Option("A named set of observers to exclude, such as satbench; may be repeated."),
     ] = None
     max_unreadable: Annotated[
         float,
         Field(ge=0, le=1),
-        Option("Largest share of people's trials, and of sessions, that may be unreadable."),
+        Option("Largest share of human trials, and of sessions, that may be unreadable."),
     ] = MAX_UNREADABLE
     seed: Annotated[int, Field(ge=0), Option("Of the resampling.")] = 0

@@ -43,8 +43,8 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
         write_json(folder / LIST, listed | {page.name: both})
         # Write the page last: a new page then implies new linked files.
         for name, data in (*files.items(), (page.name, text)):
-            with written(folder / name) as beside:
-                beside.write_bytes(data)
+            with written(folder / name) as temporary:
+                temporary.write_bytes(data)
         others = {name for other, names in listed.items() if other != page.name for name in names}
         for name in before.keys() - now.keys() - others:
             _remove(folder / name, before[name])
