@@ -1,7 +1,5 @@
 """Compiled transforms of tiles: what Fourier's plan computes, faster, wherever a graph is not exported."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import keras
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from convrnn_model import activations, bl_net, codelets, compiled  # noqa: E402
 from convrnn_model.compiled import CompiledFourier, CompiledWinograd  # noqa: E402
 from convrnn_model.fourier import FourierAxis  # noqa: E402
 from convrnn_model.layers import ConvSum, SameConv2D, choose_method, tiled_convolution  # noqa: E402
-from convrnn_model.memory import ALIGNMENT, BufferPool  # noqa: E402
 from convrnn_model.tiles import Epilogue  # noqa: E402
 from convrnn_model.winograd import WinogradPlan  # noqa: E402
 
@@ -206,40 +203,6 @@ def test_the_first_time_steps_spectra_are_part_of_the_later_ones():
     network.get_layer("RCL_1_BConv").kernel.assign(2 * network.get_layer("RCL_1_BConv").kernel)
     for ours, wanted in zip(network.predict_on_batch(images), network(images), strict=True):
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5)
-
-
-def test_memory_is_used_again_once_nobody_holds_it_and_not_before():
-    memory = BufferPool(most=2)
-    first = memory.empty((10, 10))
-    first[:] = 1
-    view, place = first[2:].reshape(-1), first.ctypes.data
-    assert place % ALIGNMENT == 0
-    assert first.flags.c_contiguous
-    del first
-    second = memory.empty((10, 10))
-    second[:] = 2
-    assert (view == 1).all()
-    assert second.ctypes.data != place
-    del view
-    assert memory.empty((9, 10)).ctypes.data == place
-    held = [memory.empty((10, 10)) for _ in range(5)]
-    del held, second
-    assert len(memory._free) == 2
-
-
-def test_threads_never_share_memory():
-    memory = BufferPool(most=3)
-
-    def work(number):
-        for _ in range(200):
-            mine = memory.empty((50,))
-            mine[:] = number
-            if not (mine == number).all():
-                return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(work, range(8)))
 
 
 def test_an_empty_batch_is_answered():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from convrnn_model import ConvRNNError, b_net, bl_net, names
 from convrnn_model.networks import BUILDERS
-from convrnn_model.variants import VARIANTS, variant_named
+from convrnn_model.variants import VARIANTS
 from convrnn_model.weights.load_save import as_array
 
 PARAMETERS = {
@@ -77,14 +77,6 @@ def test_bl_answers_one_distribution_per_step(n_timesteps, classes, cumulative, 
     assert isinstance(model.output, list)
     steps = {names.split_time(layer.name)[1] for layer in model.layers} - {None}
     assert steps == set(range(n_timesteps))
-
-
-@given(width=st.floats(0.001, 4), name=st.sampled_from(sorted(VARIANTS)))
-def test_width_scales_filters(width, name):
-    variant = VARIANTS[name]
-    for ours, published in zip(variant.convolutions(width), variant.convolutions(), strict=True):
-        assert ours.filters == max(1, round(published.filters * width))
-        assert (ours.kernel, ours.pool) == (published.kernel, published.pool)
 
 
 def test_any_image_size_in_one_network():
@@ -154,12 +146,6 @@ def test_kernels_are_regularised_and_nothing_else():
 def test_wrong_arguments(arguments, options, says):
     with pytest.raises(ConvRNNError, match=says):
         bl_net(*arguments, **options)
-
-
-def test_unknown_variant():
-    assert variant_named("B-K") is VARIANTS["b_k_net"]
-    with pytest.raises(ConvRNNError, match="choose one of bl_net, b_net"):
-        variant_named("resnet")
 
 
 def test_fft_network_answers_as_the_direct_one(tmp_path, fill_golden):
