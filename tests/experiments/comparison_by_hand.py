@@ -3,7 +3,7 @@
 import numpy as np
 
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.evaluation.results import Answers
+from convrnn_experiments.evaluation.predictions import Answers
 
 
 def agreeing_network(observers=5, images=60, seed=0, slow=0.5):

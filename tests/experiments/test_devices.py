@@ -14,7 +14,7 @@ from convrnn_data import PreparedSet
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.fingerprint import Dependencies, cache_folder
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.folder import environment
+from convrnn_experiments.runs.environment import Environment
 from convrnn_experiments.runtime import devices, processes, tensorflow
 
 
@@ -101,11 +101,11 @@ def test_features_depend_on_device_and_settings(
     for name, value in {"ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "NVIDIA_TF32_OVERRIDE": "1"}.items():
         monkeypatch.setenv(name, value)
         folders.add(cache_folder(tmp_path, config, "a"))
-        assert environment()["variables"][name] == value
+        assert Environment.current().variables[name] == value
     folders.add(cache_folder(tmp_path, config.replace(mixed_precision=True), "a"))
     assert len(folders) == 5
-    assert environment()["device"] == devices.processor()
-    assert environment()["processor"]
+    assert Environment.current().device == devices.processor()
+    assert Environment.current().processor
 
 
 @pytest.mark.parametrize(

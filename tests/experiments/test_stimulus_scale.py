@@ -144,7 +144,9 @@ def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
     """The batches that `evaluation.predict` shows, of one level."""
     (level,) = config.levels or ()
     trials = trial_sets.find_trials(folder, config.perturb, config)
-    model, _ = predict._answering(network_of(config.image_size), predict._condition(trials, config), config)
+    model, _ = predict._model_with_perturbation(
+        network_of(config.image_size), predict._condition(trials, config), config
+    )
     seen = up_to_the_network(model)
     chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
     assert len(chosen)

@@ -14,7 +14,7 @@ from convrnn_data.shards import prepared_set, stats
 from convrnn_data.shards.images import BadImage, make_ready
 from convrnn_data.shards.tarwalk import walk
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import read_answers
+from convrnn_experiments.evaluation.predictions import read_answers
 from convrnn_experiments.runs.folder import Run
 from convrnn_model import inspect_weights
 from convrnn_model.weights import hdf5

@@ -13,9 +13,9 @@ from convrnn_data import list_stimuli
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.observer_group import read_observer_group
-from convrnn_experiments.conditions import CONDITIONS, Regime
+from convrnn_experiments.conditions import CONDITIONS, Regime, condition_name, plain_level
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import condition_name, plain_level, read_evaluations
+from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.statistics import measures
 from convrnn_experiments.statistics.means import mean_over
 

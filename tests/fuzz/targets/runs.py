@@ -73,7 +73,7 @@ def _measures(data: bytes, folder: Path) -> None:
     (evaluation,) = results.read_evaluations([run])
     demand(len(evaluation.multiply_adds) == evaluation.answers.answers.shape[1], "costs of other time steps")
     demand(
-        isinstance(evaluation.measures["environment"]["command"], str) and len(evaluation.conditions) > 0,
+        isinstance(evaluation.measures.environment.command, str) and len(evaluation.conditions) > 0,
         "no command",
     )
 

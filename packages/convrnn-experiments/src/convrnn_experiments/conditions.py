@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from convrnn_experiments.errors import ConvRNNError
 
@@ -89,3 +90,29 @@ CONDITIONS: dict[Regime, Condition] = {
         experiment="blur",
     ),
 }
+
+ALL_LEVELS = "all"
+"""Level that stands for all levels together."""
+
+
+def condition_name(regime: Regime, level: str) -> str:
+    """Return the name of a condition in tables and figures: `color`, `noise 0.04`, `blur (all levels)`."""
+    if CONDITIONS[regime].perturbation is None:
+        return str(regime)
+    return f"{regime} (all levels)" if level == ALL_LEVELS else f"{regime} {plain_level(level)}"
+
+
+def plain_level(level: Any) -> str:
+    """Return a level in its shortest form: 0.0, "0.0" and 0 all become "0"; "c" and "g" are unchanged."""
+    try:
+        return f"{float(level):g}"
+    except ValueError:
+        return str(level)
+
+
+def level_order(level: str) -> tuple[float, str]:
+    """Return a sort key for levels: by number, those without one last."""
+    try:
+        return float(level), level
+    except ValueError:
+        return float("inf"), level

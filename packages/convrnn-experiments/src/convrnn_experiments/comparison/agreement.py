@@ -11,7 +11,7 @@ import numpy as np
 
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.evaluation.results import Answers
+from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics import measures, resampling, response_times
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 from convrnn_experiments.statistics.means import mean_over, sample_means, weighted_mean

@@ -16,7 +16,8 @@ from convrnn_experiments.comparison.condition_observers import BEEP_TIMES, Condi
 from convrnn_experiments.comparison.exits import Exits, Match, Trials
 from convrnn_experiments.comparison.observer_group import ObserverGroup, SharedTrials
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import Answers, Evaluation
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval

@@ -50,7 +50,7 @@ def curves_by_condition(evaluations: Sequence[Evaluation], rows: Sequence[Row]) 
         for condition, mask in evaluation.conditions.items():
             if human and len(evaluation.levels) > 1 and mask.all():
                 continue
-            kind = evaluation.measures["kind"]
+            kind = evaluation.measures.kind
             title = condition if human else f"{condition.removesuffix(' (all levels)')}, {kind}"
             group = curves.setdefault((human, condition), ConditionCurves(title, condition, [], []))
             row = next(

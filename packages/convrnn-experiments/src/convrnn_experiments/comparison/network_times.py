@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convrnn_experiments.comparison.compare import Row
-from convrnn_experiments.evaluation.results import Answers, Evaluation
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics.means import mean_over
 from convrnn_experiments.statistics.response_times import entropy_response_times, fit_threshold
 

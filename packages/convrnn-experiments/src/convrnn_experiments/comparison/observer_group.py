@@ -11,8 +11,9 @@ import pandas as pd
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import parse_name
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.conditions import CONDITIONS, Regime
-from convrnn_experiments.evaluation.results import Answers, Evaluation, plain_level
+from convrnn_experiments.conditions import CONDITIONS, Regime, plain_level
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
 from convrnn_experiments.observers.exclusions import exclude
 from convrnn_experiments.observers.table import (

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from convrnn_data.base.console import Report
 from convrnn_experiments.conditions import Regime
+from convrnn_experiments.evaluation.measures import Measures
 from convrnn_experiments.observers.stimulus_checks import missing_stimuli
 from convrnn_experiments.runs.folder import Run
 from convrnn_experiments.runtime.tensorflow import quiet_import
@@ -55,14 +55,15 @@ def evaluate(
             warn(f"{testset}, {trials.regime}: {problem}")
         with progress() as report:
             measures = predict.evaluate(run, trials, report=report)
-        echo(f"{folder} on {trials.name}, {measures['images']} images: accuracy % by time step")
+        echo(f"{folder} on {trials.name}, {measures.images} images: accuracy % by time step")
         if trials.origin is not None:
             echo(f"  images: {trials.origin}")
         for line in _accuracy_lines(measures):
             echo(line)
 
 
-def _accuracy_lines(measures: dict[str, Any]) -> Iterator[str]:
-    levels = measures["accuracy_by_level"]
-    for level, accuracy in {"all": measures["accuracy"], **(levels if len(levels) > 1 else {})}.items():
-        yield f"  {level:>6}  {' '.join(f'{value:5.1f}' for value in accuracy['percent'])}"
+def _accuracy_lines(measures: Measures) -> Iterator[str]:
+    levels = measures.accuracy_by_level
+    for level, accuracy in {"all": measures.accuracy, **(levels if len(levels) > 1 else {})}.items():
+        steps = " ".join(f"{estimate.value:5.1f}" for estimate in accuracy.estimates)
+        yield f"  {level:>6}  {steps}"

@@ -6,16 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from convrnn_data.base import advice
-from convrnn_data.base.validation import first_problem
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import BATCH
 from convrnn_experiments.images.decoding import libraries
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.folder import write_json
+from convrnn_experiments.runs.folder import read_json, write_json
 from convrnn_experiments.runtime.devices import computing_device, numerics
 
 DEPENDS_ON = "depends_on.json"
@@ -94,15 +92,9 @@ def require_same_dependencies(folder: Path, config: Config) -> None:
         ConvRNNError: the folder is not visible here, or the dependencies differ.
     """
     path = folder / DEPENDS_ON
-    try:
-        wanted = Dependencies.model_validate_json(path.read_bytes())
-    except OSError as error:
-        shared = "Put the set, the weights and the features on a disk that every worker sees"
-        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, shared)}") from error
-    except ValidationError as error:
-        raise ConvRNNError(
-            f"cannot read {path}: {first_problem(error)}. Delete the file and run the same command again"
-        ) from error
+    wanted = read_json(
+        path, Dependencies, "Put the set, the weights and the features on a disk that every worker sees"
+    )
     own = Dependencies.of(config, config.weights_sha256)
     differing = [
         f"{name} must be {value}, got {here.get(name)}"

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.evaluation.results import Evaluation, condition_name
+from convrnn_experiments.conditions import condition_name
+from convrnn_experiments.evaluation.results import Evaluation
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.comparison.compare import Row
 from convrnn_experiments.comparison.network_times import NetworkTimes
+from convrnn_experiments.evaluation.measures import Accuracy
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report.formats import Table, ends, with_interval
 from convrnn_experiments.statistics import measures
@@ -26,13 +27,13 @@ def accuracies(evaluations: Iterable[Evaluation]) -> Table:
             "time_step": step + 1,
             "multiply_adds": int(evaluation.multiply_adds[step]),
             "accuracy_percent": percent,
-            "low": accuracy["low"][step],
-            "high": accuracy["high"][step],
-            "images": accuracy["images"],
+            "low": accuracy.low[step],
+            "high": accuracy.high[step],
+            "images": accuracy.images,
         }
         for evaluation in evaluations
-        for level, accuracy in _by_level(evaluation, evaluation.measures["accuracy_by_level"])
-        for step, percent in enumerate(accuracy["percent"])
+        for level, accuracy in _by_level(evaluation, evaluation.measures.accuracy_by_level)
+        for step, percent in enumerate(accuracy.percent)
     ]
 
 
@@ -41,12 +42,9 @@ def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
     longest = max(len(evaluation.multiply_adds) for evaluation in evaluations)
     table: Table = []
     for evaluation in evaluations:
-        levels = evaluation.measures["accuracy_by_level"] if evaluation.human else {}
+        levels = evaluation.measures.accuracy_by_level if evaluation.human else {}
         for level, accuracy in _by_level(evaluation, levels):
-            cells = [
-                with_interval(Estimate(*numbers))
-                for numbers in zip(accuracy["percent"], accuracy["low"], accuracy["high"], strict=True)
-            ]
+            cells = [with_interval(estimate) for estimate in accuracy.estimates]
             cells += ["–"] * (longest - len(cells))
             table.append(
                 {"network": evaluation.network, "test set": evaluation.name, "level": level}
@@ -55,9 +53,9 @@ def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
     return table
 
 
-def _by_level(evaluation: Evaluation, levels: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _by_level(evaluation: Evaluation, levels: dict[str, Accuracy]) -> Iterable[tuple[str, Accuracy]]:
     """Accuracies of the levels, and of all levels unless there is exactly one."""
-    return {**levels, **({"all": evaluation.measures["accuracy"]} if len(levels) != 1 else {})}.items()
+    return {**levels, **({"all": evaluation.measures.accuracy} if len(levels) != 1 else {})}.items()
 
 
 def confusions(evaluations: Iterable[tuple[Evaluation, Row | None]]) -> Table:
@@ -131,19 +129,20 @@ def provenance(evaluations: Iterable[Evaluation]) -> Table:
     """Configuration, data, commands and versions of each evaluation, a row per fact."""
     table: Table = []
     for evaluation in evaluations:
-        environment = evaluation.measures["environment"]
+        environment = evaluation.measures.environment
         facts: dict[str, Any] = {"run": str(evaluation.run.path), "trained by": evaluation.trained_by}
         facts |= {
-            name: evaluation.measures[name] for name in ("network", "parameters", "kind", "source", "images")
+            name: getattr(evaluation.measures, name)
+            for name in ("network", "parameters", "kind", "source", "images")
         }
         facts |= {"validated on": evaluation.validated_on} if evaluation.validated_on else {}
-        facts |= {"images from": evaluation.measures["origin"]} if evaluation.origin else {}
+        facts |= {"images from": evaluation.measures.origin} if evaluation.origin else {}
         facts |= {
             "multiply-adds": int(evaluation.multiply_adds[-1]),
-            "evaluated by": environment["command"],
+            "evaluated by": environment.command,
         }
         facts |= {f"config: {key}": value for key, value in evaluation.config.to_json().items()}
-        facts |= {f"version: {name}": value for name, value in environment["versions"].items()}
+        facts |= {f"version: {name}": value for name, value in environment.versions.items()}
         table += [
             {"network": evaluation.network, "test_set": evaluation.name, "what": what, "value": value}
             for what, value in facts.items()

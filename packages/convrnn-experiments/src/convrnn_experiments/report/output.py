@@ -2,9 +2,11 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from convrnn_data.base import advice
 from convrnn_experiments.errors import ConvRNNError
@@ -13,11 +15,10 @@ from convrnn_experiments.runs.folder import read_json, write_json, written
 LIST = "files.json"
 """List in the folder of the pages: page -> file -> SHA-256 digests; two digests while a file is being replaced."""
 
-Listed = dict[str, dict[str, list[str]]]
-
-_FORM = {
-    re.compile(r"[^/\0]+"): {re.compile(r"[a-z]+/[^/\0]+\.(?:csv|png|pdf)"): [re.compile(r"[0-9a-f]{64}")]}
-}
+_Page = Annotated[str, Field(pattern=r"^[^/\x00]+$")]
+_Name = Annotated[str, Field(pattern=r"^[a-z]+/[^/\x00]+\.(csv|png|pdf)$")]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Listed = dict[_Page, dict[_Name, list[_Digest]]]
 """Only names within the folder, since files in the list may be removed."""
 
 
@@ -62,8 +63,7 @@ def read_list(folder: Path) -> Listed:
     Raises:
         ConvRNNError: The list does not exist, or is not in the form that `write_page` writes.
     """
-    listed: Listed = read_json(folder / LIST, _FORM, "Write the page again with `convrnn report`")
-    return listed
+    return read_json(folder / LIST, Listed, "Write the page again with `convrnn report`")
 
 
 def _known(folder: Path) -> Listed:

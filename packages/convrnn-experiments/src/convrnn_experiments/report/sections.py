@@ -231,9 +231,7 @@ def _examples(findings: Findings, colours: plots.Colours) -> Section | None:
     for evaluation in findings.evaluations:
         chosen = examples(evaluation)
         if not chosen:
-            missing.append(
-                f"The images of {evaluation.name} are no longer at {evaluation.measures['source']}."
-            )
+            missing.append(f"The images of {evaluation.name} are no longer at {evaluation.measures.source}.")
             continue
         alt_texts = [_example_text(example.title, example.answers) for example in chosen]
         caption = f"Network {evaluation.network} on {evaluation.name}: images on which its answer changes."
@@ -261,14 +259,14 @@ def _run(evaluations: Sequence[Evaluation]) -> str:
     last = evaluations[-1]
     measures = last.measures
     config = [f"{key} {value}" for key, value in last.config.to_json().items() if value not in ("", None)]
-    versions = [f"{name} {value}" for name, value in measures["environment"]["versions"].items()]
-    commands = [last.trained_by, *(one.measures["environment"]["command"] for one in evaluations)]
+    versions = [f"{name} {value}" for name, value in measures.environment.versions.items()]
+    commands = [last.trained_by, *(one.measures.environment.command for one in evaluations)]
     facts = [
-        f"{measures['network']}, {measures['parameters']:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
+        f"{measures.network}, {measures.parameters:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
         f"per image; {count_of(len(last.run.history()), 'epoch')}",
         *(
-            f"{one.name}: {count_of(one.measures['images'], 'image')} ({one.measures['kind']}) from "
-            f"{one.measures['source']}{one.origin}"
+            f"{one.name}: {count_of(one.measures.images, 'image')} ({one.measures.kind}) from "
+            f"{one.measures.source}{one.origin}"
             for one in evaluations
         ),
         f"images are cropped and perturbed at {last.config.stimulus_size} px, then resized to the network's "

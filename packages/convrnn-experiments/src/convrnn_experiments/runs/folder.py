@@ -1,36 +1,35 @@
-"""A run's folder: what was asked for, what made it, how it went, where it stands."""
+"""Folder of a training run: configuration, environment, history, checkpoint and weights."""
 
 import csv
 import io
 import json
 import os
-import platform
-import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 import convrnn_model
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import atomic_file, remove_dead_temporaries
-from convrnn_data.base.schema import misfit
+from convrnn_data.base.validation import first_problem
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.shards.workspace import contents
 from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.environment import Environment
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, unreadable
 
-REPORTED = ("convrnn-data", "convrnn-model", "convrnn-experiments", "keras", "tensorflow", "numpy", "h5py")
-
+MEASURES = "measures.json"
 START_OVER = "Start the run over with --force"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,37 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The best weights by balanced validation accuracy; written last, so it says that the run is finished."""
+        """Best weights by balanced validation accuracy; written last, so the file marks the run as finished."""
         return self.path / "weights.h5"
 
     @property
     def checkpoint(self) -> Path:
-        """Where training stands, as of the last whole epoch."""
+        """State of the training after the last complete epoch."""
         return self.path / "checkpoint" / "state.h5"
 
     @property
     def best(self) -> Path:
-        """The best weights so far, published layout."""
+        """Best weights so far, published layout."""
         return self.path / "checkpoint" / "best.h5"
 
+    @property
+    def environment(self) -> Path:
+        """Command, versions and machine of the training."""
+        return self.path / "environment.json"
+
+    def evaluation(self, name: str) -> Path:
+        """Return the folder of the results with a name."""
+        return self.path / "evaluation" / name
+
+    def measures(self) -> list[Path]:
+        """Return the `measures.json` of every evaluation, by name."""
+        return sorted(self.path.glob(f"evaluation/*/{MEASURES}"))
+
     def config(self) -> Config:
-        """Reads `config.json`.
+        """Read `config.json`.
 
         Raises:
-            ConvRNNError: the folder is no run.
+            ConvRNNError: the folder is not a run.
         """
         path = self.path / "config.json"
         if not path.is_file():
@@ -67,10 +79,10 @@ class Run:
                 f"cannot read the run {self.path}: it must be a folder with config.json, got "
                 f"{found if self.path.exists() else 'no such folder'}. Give a folder that `convrnn train` made"
             )
-        return Config.from_json(read_json(path, {}, START_OVER), path)
+        return Config.from_json(read_json(path, dict[str, Any], START_OVER), path)
 
     def require_finished(self) -> None:
-        """Raises ConvRNNError where training has not ended."""
+        """Raise ConvRNNError if the training has not finished."""
         self.config()
         if not self.weights.is_file():
             raise ConvRNNError(
@@ -79,10 +91,10 @@ class Run:
             )
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of `history.csv`, one per epoch.
+        """Read the rows of `history.csv`, one per epoch.
 
         Raises:
-            ConvRNNError: it holds something else than numbers.
+            ConvRNNError: the file cannot be read, or is not a table of numbers.
         """
         path = self.path / "history.csv"
         if not path.is_file():
@@ -102,10 +114,10 @@ class Run:
             ) from error
 
     def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Replaces `history.csv`.
+        """Replace `history.csv`.
 
         Raises:
-            ConvRNNError: rows that were read have other columns than those of this version.
+            ConvRNNError: rows of an earlier version have other columns than those of this version.
         """
         names, now = list(rows[0]), list(rows[-1])
         if any(set(row) != set(now) for row in rows):
@@ -120,11 +132,11 @@ class Run:
 
 
 def require_startable(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
-    """Whether `start` would make, or go on with, a run here; nothing is written.
+    """Check that `start` can create or resume a run in a folder; writes nothing.
 
     Raises:
-        ConvRNNError: there is a run already and neither `resume` nor `force` was said; or the one to be resumed
-            was made with another configuration; or there is something else.
+        ConvRNNError: the folder has a run and neither `resume` nor `force` is set, the run to resume has another
+            configuration, or the folder has other files.
     """
     run = Run(path)
     if path.exists() and not path.is_dir():
@@ -143,44 +155,44 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
 
 
 def start(
-    path: Path, config: Config, *, resume: bool, force: bool, facts: Mapping[str, Any] | None = None
+    path: Path, config: Config, *, resume: bool, force: bool, validation_images: str | None = None
 ) -> Run:
-    """Make a run's folder, or find the one to resume; raises as `require_startable` does.
+    """Create the folder of a run, or open the one to resume; raises as `require_startable` does.
 
     Args:
-        path: the folder.
-        config: the run's.
-        resume: whether an unfinished run is resumed.
-        force: whether a run is replaced.
-        facts: further entries of `environment.json`.
+        path: folder of the run.
+        config: configuration of the run.
+        resume: resume an unfinished run.
+        force: replace an existing run.
+        validation_images: origin of the validation images, in words, for `environment.json`.
     """
     run = require_startable(path, config, resume=resume, force=force)
     if path.is_dir():
         remove_dead_temporaries(path)
     if force and path.is_dir():
         _clear(path)
-    # The configuration comes first: whatever is killed after it leaves a run that can be gone on with.
+    # The configuration is written first, so that a run that is killed later can be resumed.
     if not (path / "config.json").is_file():
         write_json(path / "config.json", config.to_json())
-    if not (path / "environment.json").is_file():
-        write_json(path / "environment.json", environment() | dict(facts or {}))
+    if not run.environment.is_file():
+        write_json(run.environment, Environment.current(validation_images).to_json())
     run.checkpoint.parent.mkdir(exist_ok=True)
     return run
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove from a finished run what a process that was killed after its last file has left: its lock.
+    """Remove the lock file of a process that was killed after it had finished a run.
 
-    Where another process is at work, or nothing can be written, everything stays as it is.
+    If another process is active, or the folder is read-only, nothing is removed.
     """
     if (path / LOCK).exists():
-        # Whoever gets the lock and lets it go removes it.
+        # Releasing the lock removes its file.
         with suppress(ConvRNNError), locked(path):
             remove_dead_temporaries(path)
 
 
 def _clear(path: Path) -> None:
-    """Empty a run's folder, but for its lock; the configuration goes last, so that what is killed stays a run."""
+    """Empty the folder of a run, except for its lock. The configuration goes last, so that a killed clear stays a run."""
     names = {entry.name for entry in path.iterdir()} - {LOCK}
     for name in sorted(names, key=lambda name: (name == "config.json", name)):
         entry = path / name
@@ -192,13 +204,13 @@ def _clear(path: Path) -> None:
 
 def _require_same(run: Run, config: Config, resume: bool) -> None:
     if not resume:
-        done = (
+        state = (
             "a finished run. Replace"
             if run.weights.is_file()
             else "an unfinished run. Continue with --resume, replace"
         )
         raise ConvRNNError(
-            f"cannot start a run in {run.path}: the folder must be empty, got {done} the run with --force, or choose "
+            f"cannot start a run in {run.path}: the folder must be empty, got {state} the run with --force, or choose "
             "another folder with --out"
         )
     before, now = run.config().to_json(), config.to_json()
@@ -211,42 +223,26 @@ def _require_same(run: Run, config: Config, resume: bool) -> None:
         )
 
 
-def environment() -> dict[str, Any]:
-    """What made a run: command, versions, machine."""
-    # Importing Keras takes seconds, which a mistyped option should not cost.
-    from convrnn_experiments.runtime.devices import computing_device, numerics, processor_model
-
-    return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "versions": {name: version(name) for name in REPORTED} | {"python": platform.python_version()},
-        **numerics(),
-        "device": computing_device(),
-        "platform": platform.platform(),
-        "processor": processor_model(),
-        "processors": os.cpu_count(),
-    }
-
-
 def _number(column: str, text: str) -> float:
-    """A figure of the history; epochs are counted, and written again as they were."""
+    """Parse a cell of the history. Epochs are integers, so that they are written back unchanged."""
     value = float(text)
     return int(value) if column == "epoch" and value.is_integer() else value
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, renamed to `path` once it is on the disk; on an error nothing stays.
+    """Yield a temporary path that replaces `path` after a sync; on an error, it is removed.
 
     Raises:
         ConvRNNError: the folder cannot be written to, or the disk is full.
     """
-    with atomic_file(path, make_folder=True) as beside:
-        yield beside
+    with atomic_file(path, make_folder=True) as temporary:
+        yield temporary
 
 
 @contextmanager
 def written_hdf5(path: Path) -> Iterator[h5py.File]:
-    """As `written`, an HDF5 file; it takes form in memory, since HDF5 itself does not end well on a full disk."""
+    """Write an HDF5 file atomically; it is built in memory, since libhdf5 does not survive a full disk."""
     whole = io.BytesIO()
     with h5py.File(whole, "w") as file:
         yield file
@@ -256,53 +252,52 @@ def written_hdf5(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def read_hdf5(path: Path, *, what: str, remedy: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file that `written_hdf5` wrote, on any disk.
+    """Open an HDF5 file that `written_hdf5` wrote.
 
     Args:
         path: the file.
-        what: what it should be, for messages, such as "a training checkpoint".
-        remedy: the way out where it is damaged, a sentence without its full stop.
+        what: expected content, for messages, such as "a training checkpoint".
+        remedy: what to do about a damaged file, a sentence without its full stop.
 
     Raises:
-        ConvRNNError: the file cannot be read, is being written, or is damaged, which may show within the context.
+        ConvRNNError: the file cannot be read, is being written, or is damaged, even if that shows within the context.
     """
     try:
         with open_hdf5(path, what=what, remedy=remedy) as file:
             yield file
     except convrnn_model.ConvRNNError as error:
         raise ConvRNNError(str(error)) from error
-    except (*READ_ERRORS, AttributeError) as error:  # a group in place of an array has no shape
+    except (*READ_ERRORS, AttributeError) as error:  # a group where an array should be has no shape
         raise ConvRNNError(str(unreadable(path, error, remedy=remedy))) from error
 
 
-def read_json(path: Path, form: Any, way_out: str) -> Any:
-    """What a JSON file of a run holds, once it is found to have the form that `convrnn_data.base.schema` checks.
+def read_json(path: Path, kind: type[T], remedy: str) -> T:
+    """Read a JSON file and check its content.
 
     Args:
         path: the file.
-        form: as `convrnn_data.base.schema.misfit` takes it.
-        way_out: for errors whose cause does not decide it; a sentence without its full stop.
+        kind: Pydantic model, or any type that Pydantic can check.
+        remedy: what to do if the cause of an error does not decide it; a sentence without its full stop.
 
     Raises:
-        ConvRNNError: the file cannot be read, or has another form.
+        ConvRNNError: the file cannot be read, or its content has another form.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, way_out)}") from error
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path, remedy)}") from error
     except (ValueError, RecursionError) as error:
         raise ConvRNNError(
-            f"cannot read {path}: it must be valid JSON, got a damaged file ({error}). {way_out}"
+            f"cannot read {path}: it must be valid JSON, got a damaged file ({error}). {remedy}"
         ) from error
-    if wrong := misfit(value, form):
-        raise ConvRNNError(
-            f"cannot read {path}: it must be as this version writes it, but {wrong}. {way_out}"
-        )
-    return value
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ConvRNNError(f"cannot read {path}: {first_problem(error)}. {remedy}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes beside and renames; not-a-number becomes null, which every JSON reader takes."""
+    """Write a JSON file atomically; NaN becomes null, which every JSON reader accepts."""
     with written(path) as beside:
         beside.write_text(json.dumps(_plain(value), indent=2) + "\n")
 

@@ -25,9 +25,8 @@ from convrnn_data.sample.sample import FOLDERS
 from convrnn_data.shards.formats import origin
 from convrnn_data.shards.images import BadImage
 from convrnn_data.shards.prepared_set import MANIFEST
-from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
+from convrnn_experiments.conditions import CONDITIONS, Condition, Regime, plain_level
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import plain_level
 from convrnn_experiments.images.batches import Frame, centre_square
 from convrnn_experiments.images.perturbations import perturb, set_stream
 from convrnn_experiments.runs.config import default_resize

@@ -89,7 +89,7 @@ def train(
         if config.weights != "none":
             echo_once(f"validation images: {images}")
         if group.is_writer:
-            run = start(folder, config, resume=resume, force=force, facts={"validation_images": images})
+            run = start(folder, config, resume=resume, force=force, validation_images=images)
         group.wait("the run's folder is made")
         with progress() as report:
             loop.train(
