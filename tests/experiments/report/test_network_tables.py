@@ -11,7 +11,7 @@ def test_accuracies_are_those_of_the_results(findings):
     blur = [row for row in table if row["test_set"] == "blur"]
     assert {row["level"] for row in blur} == {"0", "3", "9", "all"}
     overall = [row["accuracy_percent"] for row in blur if row["level"] == "all"]
-    assert overall == findings.evaluations[1].measures["accuracy"]["percent"]
+    assert overall == findings.evaluations[1].measures.accuracy.percent
     wide = network_tables.accuracy_wide(findings.evaluations)
     assert [row["level"] for row in wide if row["test set"] == "blur"] == ["0", "3", "9", "all"]
     assert {len(row) for row in wide} == {3 + 8}  # blur has 3 time steps, padded to the 8 of color
