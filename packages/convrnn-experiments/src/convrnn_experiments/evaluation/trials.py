@@ -1,4 +1,4 @@
-"""What a network is tested on: human stimuli in any layout, or a split of a prepared set."""
+"""Test sets: human stimuli in any layout, or a split of a prepared set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ HUMAN, SPLIT = "human stimuli", "validation images"
 
 @dataclass(frozen=True)
 class Trials:
-    """Test images with what is known of each; row i of every sequence belongs together.
+    """Test images and their properties; row i of every sequence belongs to the same image.
 
     Rows are in order of category, then file name.
 
     Attributes:
-        name: the folder of the results below `RUN/evaluation/`.
-        source: the folder that they come from.
+        name: name of the results, a folder in `RUN/evaluation/`.
+        source: folder of the test set.
         kind: `HUMAN` or `SPLIT`.
-        regime: under which the images are, or will be, shown.
-        frame: the square that is cut from each.
-        pictures: the images and labels.
-        paths: of the files; an image inside a tar is `TAR#KEY`.
-        names: of the files: the same for the same stimulus in every layout.
-        levels: as written in the file names; None is drawn when the image is shown.
+        regime: regime of the images, or regime to apply.
+        frame: crop of each image.
+        pictures: images and labels.
+        paths: file paths; an image inside a tar is `TAR#KEY`.
+        names: file names, which are the same in every layout.
+        levels: levels from the file names; None if they are drawn at evaluation.
         blocks: response-time block 0..4 of a human stimulus, else -1.
-        origin: where the images of a split come from, in words; None for human stimuli.
+        origin: origin of the images of a split, in words; None for human stimuli.
     """
 
     name: str
@@ -59,17 +59,17 @@ class Trials:
 def find_trials(
     folder: Path, regime: Regime, config: Config, *, split: str = "val", name: str | None = None
 ) -> Trials:
-    """Human stimuli or a split of a prepared set, by looking at what is there.
+    """Find the images of a regime in a folder of human stimuli or in a prepared set.
 
     Args:
         folder: in any layout of the human test set, or a prepared set of ImageNet.
-        regime: whose stimuli, or under which a split is shown.
-        config: of the run: its stimulus size, and how photographs are resized.
-        split: of a prepared set.
-        name: begins the name of the results' folder; the test set's own where not given.
+        regime: regime of the stimuli, or regime to apply to a split.
+        config: configuration of the run, for its sizes.
+        split: split of a prepared set.
+        name: prefix of the name of the results; by default, derived from the test set.
 
     Raises:
-        ConvRNNError: it is neither, or it has nothing of this regime or split.
+        ConvRNNError: the folder is neither, or does not have images of the regime or split.
     """
     if not folder.is_dir():
         raise ConvRNNError(
@@ -83,10 +83,10 @@ def find_trials(
 
 
 def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | None = None) -> Trials:
-    """A regime's human stimuli: the pictures as they are, which were perturbed at the run's stimulus size.
+    """Return the human stimuli of a regime, which were perturbed at the stimulus size of the run.
 
     Raises:
-        ConvRNNError: there are none of this regime in `folder`, or one has another size.
+        ConvRNNError: the folder does not have stimuli of the regime, or one has another size.
     """
     stimuli = list_stimuli(folder)
     chosen = [stimulus for stimulus in stimuli if stimulus.regime == regime]
@@ -115,12 +115,12 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
 
 
 def _require_size(stimuli: Sequence[Stimulus], side: int) -> None:
-    """Raises ConvRNNError where a stimulus is not square or not as large as the run's: levels are in its pixels."""
+    """Raise ConvRNNError if a stimulus does not have the run's stimulus size, since levels are in its pixels."""
     for stimulus in stimuli:
         try:
             height, width = size_of(stimulus.read())
         except (BadImage, OSError):
-            continue  # a damaged picture is named when it is decoded
+            continue  # decoding reports damaged images
         if (height, width) != (side, side):
             raise ConvRNNError(
                 f"cannot test on {_path_of(stimulus)}: a stimulus must be a square of the run's --stimulus-size "
@@ -137,10 +137,10 @@ def _path_of(stimulus: Stimulus) -> str:
 def split_trials(
     data: PreparedSet, regime: Regime, config: Config, *, split: str = "val", name: str | None = None
 ) -> Trials:
-    """A split of a prepared set, to be shown under a regime with fixed draws.
+    """Return a split of a prepared set, to be perturbed with fixed draws.
 
     Raises:
-        ConvRNNError: the set has no such split.
+        ConvRNNError: the set does not have the split.
     """
     source, table = pictures_of(data, split), data.table(split)
     order = np.lexsort((table.keys, table.labels))

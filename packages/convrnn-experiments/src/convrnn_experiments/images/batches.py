@@ -1,4 +1,4 @@
-"""From image bytes to batches: exact epochs, every order and every crop a pure function of (seed, epoch)."""
+"""Batches from encoded images: the order and the crops of an epoch are pure functions of (seed, epoch)."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,24 +15,24 @@ from convrnn_experiments.images import decoding
 from convrnn_experiments.runs.config import Config, require_split
 from convrnn_experiments.runtime.datasets import without_autotuning
 
-MADE_TOGETHER = 16  # images per call from TensorFlow: one thread's share
-RATIOS = (1, 2, 4, 8)  # a JPEG decoder gives these fractions of the size at a fraction of the cost
+MADE_TOGETHER = 16  # images per call from a TensorFlow thread
+RATIOS = (1, 2, 4, 8)  # a JPEG decoder computes these fractions of the size at a fraction of the cost
 
 CENTRE = np.array([0.5, 0.5, 0.0], np.float32)
-"""Jitter of a crop from the middle, unflipped: vertical place, horizontal place, flip."""
+"""Jitter of an unflipped centre crop: vertical position, horizontal position, flip."""
 
 Reader = Callable[[Sequence[int]], list[bytes]]
-"""Takes row numbers, gives the encoded images."""
+"""Function from row numbers to encoded images."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How a square is cut from a photograph.
+    """Crop of a square from a photograph.
 
     Attributes:
-        size: side of the square, in pixels: the stimulus size.
-        resize: the photograph's shorter side, in pixels, at the scale of the square; `resize == size` takes the
-            whole shorter side.
+        size: side of the square, px: the stimulus size.
+        resize: shorter side of the photograph at the scale of the square, px; `resize == size` takes the whole shorter
+            side.
     """
 
     size: int
@@ -41,10 +41,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Encoded images with their labels and sizes; row i of each belongs together.
+    """Encoded images with their labels and sizes; row i of each attribute belongs to the same image.
 
     Attributes:
-        read: takes rows, gives bytes.
+        read: function from rows to bytes.
         labels: (n,) 0..15.
         widths, heights: (n,) pixels.
     """
@@ -59,15 +59,15 @@ class Pictures:
 
 
 def frame_of(config: Config) -> Frame:
-    """How a run's configuration cuts stimuli from photographs; they are resized once they are perturbed."""
+    """Return the crop of a run's configuration; images are resized to the network's input after perturbation."""
     return Frame(config.stimulus_size, config.resize)
 
 
 def pictures_of(data: PreparedSet, split: str) -> Pictures:
-    """A split of a prepared set, for the pipeline.
+    """Return the images of a split of a prepared set.
 
     Raises:
-        ConvRNNError: the set has no such split, or an empty one.
+        ConvRNNError: the set does not have the split, or the split is empty.
     """
     require_split(data, split)
     table = data.table(split)
@@ -75,24 +75,24 @@ def pictures_of(data: PreparedSet, split: str) -> Pictures:
 
 
 def epoch_rows(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch: a permutation of all rows, (count,) int64."""
+    """Return the order of an epoch: a permutation of all rows, (count,) int64."""
     return generator(seed, Stream.EPOCH_ORDER, epoch).permutation(count)
 
 
 def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int) -> np.ndarray:
-    """The rows that one of several processes reads, so that together they read every batch.
+    """Return the rows that one process of a group reads; together, the processes read every batch.
 
     Args:
-        rows: of all processes, in order.
-        batch_size: of all processes together; a multiple of `count`.
-        index: this process, from 0.
-        count: how many there are.
+        rows: rows of all processes, in order.
+        batch_size: batch size of all processes together; a multiple of `count`.
+        index: number of this process, from 0.
+        count: number of processes.
 
     Returns:
-        Its rows, equally many in every process: what is missing in the last batch is filled with -1.
+        Rows of the process, equally many in each; the last batch is filled with -1.
 
     Raises:
-        ConvRNNError: the batch size is no multiple of `count`.
+        ConvRNNError: the batch size is not a multiple of `count`.
     """
     if batch_size % count:
         raise ConvRNNError(
@@ -104,7 +104,7 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
 
 
 def epoch_jitter(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Where each row's crop lies and whether it is flipped: (count, 3) in [0, 1); by row, whatever the order."""
+    """Return the position and flip of each row's crop, (count, 3) in [0, 1); independent of the order of rows."""
     return generator(seed, Stream.EPOCH_CROPS, epoch).random((count, 3), dtype=np.float32)
 
 
@@ -117,17 +117,17 @@ def batches(
     jitter: np.ndarray | None = None,
     first_batch: int = 0,
 ) -> tf.data.Dataset:
-    """Batches of `(images, labels, rows)`; every row once, the last batch as short as it comes.
+    """Return batches of `(images, labels, rows)`; every row once, so the last batch may be shorter.
 
     Args:
-        pictures: where the images come from.
-        frame: the square that is cut from each.
+        pictures: encoded images.
+        frame: crop of each image.
         batch_size: images per batch.
-        rows: which rows, in which order; all in their own order where not given. A row of -1 is a place that is
-            only there to fill a batch: some image, to be left out of every sum.
-        jitter: (len(pictures), 3) vertical place, horizontal place, flip where >= 0.5, each in [0, 1);
-            the centre, unflipped, where not given.
-        first_batch: skip this many batches without reading them.
+        rows: rows in the order of the batches; all rows in their own order by default. A row of -1 fills a batch with
+            some image, which must be left out of every sum.
+        jitter: (len(pictures), 3) vertical position, horizontal position, flip if >= 0.5, each in [0, 1);
+            the unflipped centre by default.
+        first_batch: number of batches to skip without reading them.
 
     Returns:
         A dataset of images (batch, size, size, 3) uint8, labels (batch,) int32, rows (batch,) int64.
@@ -153,10 +153,10 @@ def batches(
 
 
 def centre_square(encoded: bytes, frame: Frame) -> np.ndarray:
-    """Crop one picture as validation does, (size, size, 3) uint8.
+    """Crop an image as in validation, (size, size, 3) uint8.
 
     Raises:
-        BadImage: the picture cannot be read.
+        BadImage: the image cannot be read.
     """
     height, width = decoding.size_of(encoded)
     label = np.zeros(1, np.int64)
@@ -165,9 +165,9 @@ def centre_square(encoded: bytes, frame: Frame) -> np.ndarray:
 
 
 def _maker(pictures: Pictures, frame: Frame, jitter: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of rows (n,) -> squares (n, size, size, 3) uint8, which many threads may call at once.
+    """Return a thread-safe function from rows (n,) to squares (n, size, size, 3) uint8.
 
-    There is Python for each picture, but little: reading, decoding and resizing let other threads run.
+    Reading, decoding and resizing release the GIL; little Python code runs per image.
     """
     sizes = decode_sizes(pictures, frame)
     shape = (frame.size, frame.size, 3)
@@ -189,15 +189,15 @@ def _maker(pictures: Pictures, frame: Frame, jitter: np.ndarray) -> Callable[[np
 
 
 def decode_sizes(pictures: Pictures, frame: Frame) -> np.ndarray:
-    """Height and width to decode each row at: (n, 2); 0 where the picture is decoded at its full size."""
+    """Return the height and width at which to decode each row, (n, 2); 0 for the full size."""
     ratios = np.array(RATIOS)[decode_ratios(pictures.widths, pictures.heights, frame)][:, None]
     sizes = np.stack([pictures.heights, pictures.widths], axis=1)
     return np.where(ratios > 1, -(-sizes // ratios), 0)
 
 
 def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
-    """What an error on the way from bytes to batches says to people; None if it is of another kind."""
-    # TensorFlow passes Python's errors on as text.
+    """Return the error of this project behind an error of TensorFlow; None if there is none."""
+    # TensorFlow transmits Python's errors as text.
     if found := re.search(r"ConvRNNError: (.+)", error.message):
         return ConvRNNError(found[1])
     if found := re.search(r"BadImage: (.+)", error.message):
@@ -207,7 +207,7 @@ def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
 
 
 def decode_ratios(widths: np.ndarray, heights: np.ndarray, frame: Frame) -> np.ndarray:
-    """Index into `RATIOS` of the coarsest decoding that still has a source pixel for each pixel of the square."""
+    """Return the index into `RATIOS` of the coarsest decoding with a source pixel for each pixel of the square."""
     side = np.minimum(widths, heights) * (frame.size / frame.resize)
     spare = np.maximum(side / frame.size, 1.0)
     return np.minimum(np.floor(np.log2(spare)), len(RATIOS) - 1).astype(np.int32)

@@ -1,6 +1,6 @@
-"""One picture: from a file's bytes to the square that a network sees.
+"""Decoding, cropping and resizing of one image.
 
-Every step is a library's function that lets other threads run meanwhile, and gives the same pixels on any processor.
+Every step calls a library that releases the GIL and gives the same pixels on any processor.
 """
 
 import io
@@ -16,31 +16,31 @@ from convrnn_data.shards.images import FORMATS, UNREADABLE, BadImage
 
 try:
     from cykooz_resizer import FilterType, ImageData, PixelType, ResizeAlg, ResizeOptions, Resizer
-except ImportError:  # Linux on ARM has no build of it: Pillow then resizes, more slowly
+except ImportError:  # no wheel for Linux on ARM; Pillow resizes more slowly
     Resizer = None
 
 Resize = Callable[[np.ndarray], np.ndarray]
-"""Takes a square (side, side, 3) uint8, gives it at another size."""
+"""Function from a square (side, side, 3) uint8 to the square at another size."""
 
 
 def libraries() -> dict[str, str]:
-    """The libraries that pixels depend on, and their versions."""
+    """Return the versions of the libraries that pixels depend on."""
     names = ("simplejpeg", "pillow", *(("cykooz-resizer",) if Resizer else ()))
     return {name: version(name) for name in names}
 
 
 def decode(encoded: bytes, least: Sequence[int] = (0, 0)) -> np.ndarray:
-    """Decode a picture, a large JPEG only as finely as needed: that costs less, and averages what is left out.
+    """Decode an image, a large JPEG at reduced size: that is faster, and averages the pixels.
 
     Args:
-        encoded: a JPEG's bytes; a picture of another form is decoded too, at its full size.
-        least: height and width that the answer has at least, of 1, 7/8 .. 1/8 of the picture's; 0 for all.
+        encoded: bytes of a JPEG, or of an image of another format, which is decoded at full size.
+        least: minimum height and width; the result has 1, 7/8 .. 1/8 of the size of the image. 0 for the full size.
 
     Returns:
-        (height, width, 3) uint8, whatever the picture's colours.
+        (height, width, 3) uint8, for any colour space.
 
     Raises:
-        BadImage: it is cut, damaged, or no picture.
+        BadImage: the bytes are truncated, damaged, or not an image.
     """
     height, width = least
     try:
@@ -50,10 +50,10 @@ def decode(encoded: bytes, least: Sequence[int] = (0, 0)) -> np.ndarray:
 
 
 def size_of(encoded: bytes) -> tuple[int, int]:
-    """Return a picture's height and width, read from its header.
+    """Return the height and width of an image, read from its header.
 
     Raises:
-        BadImage: it has none that can be read.
+        BadImage: the header cannot be read.
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
@@ -63,14 +63,14 @@ def size_of(encoded: bytes) -> tuple[int, int]:
 
 
 def _reason(error: BaseException) -> str:
-    """Say why Pillow cannot read a picture; its own words for an unknown format hold an address in memory."""
+    """Explain why Pillow cannot read an image; its own message for an unknown format has a memory address."""
     if isinstance(error, UnidentifiedImageError):
         return f"it must be one of {', '.join(FORMATS)}, got another format or damage"
     return str(error)
 
 
 def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
-    """PNG and the like, and JPEGs with oddities that harm no pixel, such as bytes after the last."""
+    """Decode other formats, and JPEGs with harmless irregularities such as trailing bytes."""
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return np.asarray(image.convert("RGB"))
@@ -79,12 +79,12 @@ def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
 
 
 def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarray:
-    """A view of a square of `fraction` of the shorter side.
+    """Return a view of a square crop.
 
     Args:
         image: (height, width, 3).
-        fraction: of the shorter side, up to 1.
-        place: vertical and horizontal, each in [0, 1); 0.5 is the middle.
+        fraction: side of the crop, as a fraction of the shorter side, up to 1.
+        place: vertical and horizontal position, each in [0, 1); 0.5 is the middle.
     """
     height, width = image.shape[:2]
     side = max(round(min(height, width) * fraction), 1)
@@ -96,10 +96,10 @@ def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarra
 
 
 def resizer(size: int) -> Resize:
-    """A function that resizes squares, bilinear with antialiasing; only one thread at a time may use it."""
+    """Return a function that resizes squares, bilinear with antialiasing; it is not thread-safe."""
     if Resizer is None:
         return lambda square: _resized_by_pillow(square, size)
-    keeps_buffers = Resizer()
+    buffered = Resizer()
     bilinear = ResizeOptions(ResizeAlg.convolution(FilterType.bilinear), use_alpha=False)
 
     def resize(square: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def resizer(size: int) -> Resize:
             return square
         source = ImageData(len(square), len(square), PixelType.U8x3, square.tobytes())
         resized = ImageData(size, size, PixelType.U8x3)
-        keeps_buffers.resize(source, resized, bilinear)
+        buffered.resize(source, resized, bilinear)
         return np.frombuffer(resized.get_buffer(), np.uint8).reshape(size, size, 3)
 
     return resize
@@ -118,6 +118,6 @@ def _resized_by_pillow(square: np.ndarray, size: int) -> np.ndarray:
 
 
 def copy_mirrored(square: np.ndarray, target: np.ndarray) -> None:
-    """Write a square, left and right exchanged, into an array of the same shape."""
-    for channel in range(3):  # a plane at a time: five times as fast as pixels of three bytes
+    """Copy a square, mirrored left to right, into an array of the same shape."""
+    for channel in range(3):  # one channel at a time: five times as fast as pixels of three bytes
         target[..., channel] = square[:, ::-1, channel]

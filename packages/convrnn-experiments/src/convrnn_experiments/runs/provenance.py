@@ -1,10 +1,10 @@
-"""Where the images of a split come from, in words: whether a backbone has seen them, and whether people have."""
+"""Origin of the images of a split, in words: whether a backbone or human observers have seen them."""
 
 from convrnn_data import PreparedSet
 
 
 def describe_images(data: PreparedSet, split: str) -> str:
-    """Describe a split of a prepared set of ImageNet.
+    """Describe the origin of the images of a split.
 
     Returns:
         One line without a full stop.

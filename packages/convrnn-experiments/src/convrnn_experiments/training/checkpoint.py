@@ -1,4 +1,4 @@
-"""Where a training stands, bit by bit."""
+"""Exact training-state checkpoints."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from convrnn_model.backend import keras
 
 
 def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float) -> None:
-    """Every variable of a training, bit by bit, and numbers such as the epoch."""
+    """Save every variable of a training exactly, and its progress, such as the epoch."""
     with written_hdf5(run.checkpoint) as file:
         for index, variable in enumerate(variables):
             file[str(index)] = variable.numpy()
@@ -17,10 +17,10 @@ def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float)
 
 
 def load_state(run: Run, variables: Sequence[keras.Variable]) -> dict[str, float] | None:
-    """What `save_state` wrote, put back; None where nothing was written yet.
+    """Restore the variables that `save_state` wrote; returns the progress, or None if there is no checkpoint.
 
     Raises:
-        ConvRNNError: the checkpoint cannot be read, is damaged, or is another network's.
+        ConvRNNError: the checkpoint cannot be read, is damaged, or is of another network.
     """
     if not run.checkpoint.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What training minimises and what it is judged by."""
+"""Losses, metrics, class weights and learning-rate schedule of training."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from convrnn_data import CATEGORIES
 from convrnn_model.backend import keras, ops
 
 FILLER = -1
-"""Label of a row that only fills a batch, so that several processes have equally many: it counts nowhere."""
+"""Label of a row that pads a batch, so that all processes have equally many rows; excluded from every sum."""
 
 
 def crossentropy(y_true: Any, y_pred: Any) -> Any:
     """Return each image's cross-entropy averaged over time, (batch,); 0 for a filler.
 
     Args:
-        y_true: labels, (batch,), `FILLER` where the row is none of the set.
+        y_true: labels, (batch,); `FILLER` for padding.
         y_pred: logits, (batch, time, classes).
     """
     labels = ops.repeat(ops.reshape(ops.maximum(y_true, 0), (-1, 1)), y_pred.shape[1], axis=1)
@@ -28,7 +28,7 @@ def _is_image(y_true: Any) -> Any:
 
 
 def _right(y_true: Any, y_pred: Any, exit_index: int) -> Any:
-    """Return 1 where the readout of one time step is right, else 0, (batch,)."""
+    """Return 1 if the readout of one time step is right, else 0, (batch,)."""
     answers = ops.cast(ops.argmax(y_pred[:, exit_index], axis=-1), "int32")
     return ops.cast(answers == ops.cast(ops.reshape(y_true, (-1,)), "int32"), "float32")
 
@@ -57,21 +57,21 @@ class MeanLoss(keras.metrics.Mean):
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes labels (batch,), logits (batch, time, classes) and weights (batch,)."""
+        """Update with labels (batch,), logits (batch, time, classes) and weights (batch,)."""
         losses = crossentropy(y_true, y_pred)
         losses = losses if sample_weight is None else losses * ops.reshape(sample_weight, (-1,))
         super().update_state(losses, ops.cast(_is_image(y_true), "float32"))
 
 
 class ExitAccuracy(keras.metrics.Mean):
-    """Share of images that the readout at one time step gets right."""
+    """Accuracy of the readout at one time step."""
 
     def __init__(self, exit_index: int, **kwargs: Any) -> None:
         super().__init__(name=f"accuracy_exit{exit_index}", **kwargs)
         self.exit_index = exit_index
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes labels (batch,) and logits (batch, time, classes)."""
+        """Update with labels (batch,) and logits (batch, time, classes)."""
         right = _right(y_true, y_pred, self.exit_index)
         super().update_state(right, ops.cast(_is_image(y_true), "float32"))
 
@@ -79,7 +79,7 @@ class ExitAccuracy(keras.metrics.Mean):
 class BalancedExitAccuracy(keras.metrics.Metric):
     """Accuracy of the readout at one time step, averaged over the categories that occur.
 
-    Each category counts the same, however many images it has: always the same answer is right in one of them.
+    Each category has the same weight, whatever its number of images, so a constant answer scores one category only.
     """
 
     def __init__(self, exit_index: int, classes: int = len(CATEGORIES), **kwargs: Any) -> None:
@@ -89,7 +89,7 @@ class BalancedExitAccuracy(keras.metrics.Metric):
         self.seen = self.add_weight(shape=(classes,), initializer="zeros", name="seen")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes labels (batch,) and logits (batch, time, classes)."""
+        """Update with labels (batch,) and logits (batch, time, classes)."""
         labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
         belongs = ops.cast(labels == ops.arange(self.seen.shape[0], dtype="int32"), "float32")
         right = _right(y_true, y_pred, self.exit_index)
@@ -97,7 +97,7 @@ class BalancedExitAccuracy(keras.metrics.Metric):
         self.seen.assign_add(ops.sum(belongs, axis=0))
 
     def result(self) -> Any:
-        """Returns the mean over the categories seen; 0 where nothing was."""
+        """Return the mean over the categories that occurred; 0 if none did."""
         seen = ops.convert_to_tensor(self.seen)
         occurring = ops.sum(ops.cast(seen > 0, "float32"))
         return ops.sum(self.right / ops.maximum(seen, 1.0)) / ops.maximum(occurring, 1.0)
