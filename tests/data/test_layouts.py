@@ -7,11 +7,11 @@ import io
 import lzma
 import os
 import shutil
-import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from imagenet_files import tar
 
 from convrnn_data import CATEGORIES, ConvRNNError, prepare
 from convrnn_data.categories import shipped_lists
@@ -31,17 +31,6 @@ def reference(class_folders, tmp_path_factory, digests):
     out = tmp_path_factory.mktemp("reference") / "set"
     prepare(class_folders, out, **ALL)
     return digests(out)
-
-
-def tar(files, mode="w", **more):
-    """Return a tar of (name, bytes) with an additional hidden file and folder."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, **more) as archive:
-        for name, data in files:
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime = len(data), 1
-            archive.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
 
 
 def classes(folder):

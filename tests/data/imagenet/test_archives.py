@@ -2,6 +2,7 @@ import io
 import tarfile
 
 import pytest
+from imagenet_files import tar
 
 from convrnn_data import ConvRNNError, prepare
 from convrnn_data.imagenet.sources import find_source, list_images
@@ -32,17 +33,6 @@ def test_one_class_tar_alone_is_refused(class_tars):
 
 
 ALL = {"images": "all", "val": 0.3, "workers": 1}
-
-
-def tar(files, mode="w", **more):
-    """Return a tar of (name, bytes) with an additional hidden file and folder."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, **more) as archive:
-        for name, data in files:
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime = len(data), 1
-            archive.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
 
 
 def test_a_shard_of_a_webdataset_is_named(tmp_path):

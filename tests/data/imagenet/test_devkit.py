@@ -1,20 +1,10 @@
 import numpy as np
 import pytest
 import scipy.io
+from imagenet_files import kit_of
 
 from convrnn_data import ConvRNNError
 from convrnn_data.imagenet.ground_truth import read_ground_truth
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def kit_of(folder, meta, truth="1\n"):
-    write(folder / "meta.mat", meta)
-    return write(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
 
 
 @pytest.mark.parametrize("changed", [{680: 0, 684: 0}, {164: 0, 167: 1}])

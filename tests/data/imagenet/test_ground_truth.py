@@ -1,26 +1,10 @@
 import tarfile
 
-import numpy as np
 import pytest
-import scipy.io
+from imagenet_files import LABELS, SYNSETS, devkit, kit_of, name_of, write
 
 from convrnn_data import ConvRNNError
 from convrnn_data.imagenet.ground_truth import read_ground_truth
-
-WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
-
-
-OUTSIDE = "n01440764"
-
-
-SYNSETS = [(*WANTED, OUTSIDE)[number % 5] for number in range(20)]
-
-
-LABELS = dict(enumerate(SYNSETS, start=1))
-
-
-def name_of(number):
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +12,6 @@ def lines(tmp_path_factory):
     path = tmp_path_factory.mktemp("labels") / "synsets.txt"
     path.write_text("\n".join(SYNSETS) + "\n")
     return path
-
-
-def devkit(folder):
-    """Write the devkit's two files, with unordered IDs and ancestors above 1000."""
-    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
-    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
-    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
-    folder.mkdir(parents=True)
-    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
-    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
-    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
 
 
 @pytest.fixture(params=["text", "ids", "folder", "tar.gz", "csv", "words"])
@@ -65,17 +38,6 @@ def labels(request, tmp_path, lines):
 
 def test_every_format_of_labels_is_read_alike(labels):
     assert read_ground_truth(labels) == LABELS
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def kit_of(folder, meta, truth="1\n"):
-    write(folder / "meta.mat", meta)
-    return write(folder / "ILSVRC2012_validation_ground_truth.txt", truth)
 
 
 BAD_LABELS = {

@@ -1,32 +1,17 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imagenet_files import listing_of, named
 
 from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
 from convrnn_data.imagenet.plan import Settings, describe, make_plan
-from convrnn_data.imagenet.sources import ClassListing, Container, Listing, Source, find_source, list_images
+from convrnn_data.imagenet.sources import find_source, list_images
 from convrnn_data.shards.formats import differences
 from convrnn_data.shards.splits import SPLITS, format_split, read_split
-
-
-def listing_of(sizes, order=1):
-    """Return a listing of two classes of these sizes, in ascending or descending order."""
-    classes = []
-    for synset, count in zip(("n02690373", "n02085782"), sizes, strict=True):
-        numbers = list(range(1, count + 1))[::order]
-        names = np.array([f"{synset}_{number}.JPEG" for number in numbers], dtype="S32")
-        column = np.array(numbers, dtype=np.int64)
-        classes.append(ClassListing(Container(synset, Path(synset)), names, column * 512, column, column))
-    return Listing(Source("class folders", Path(), ()), tuple(classes[::order]), sum(sizes))
-
-
-def named(plan):
-    return [(shard.name, [member.key for member in plan.members(shard)]) for shard in plan.shards]
 
 
 @given(st.tuples(st.integers(0, 40), st.integers(1, 40)), st.integers(1, 30), st.integers(0, 3))

@@ -8,9 +8,8 @@ import re
 import shutil
 import tarfile
 
-import numpy as np
 import pytest
-import scipy.io
+from imagenet_files import LABELS, OUTSIDE, SYNSETS, WANTED, devkit, name_of, write
 from typer.testing import CliRunner
 
 from convrnn_data import ConvRNNError, open_set, prepare, verify
@@ -18,23 +17,7 @@ from convrnn_data.categories import shipped_lists
 from convrnn_data.cli import app
 from convrnn_data.imagenet.validation import find_validation
 
-WANTED = ("n02690373", "n02132136", "n02085782", "n02085936")
-
-
-OUTSIDE = "n01440764"
-
-
-SYNSETS = [(*WANTED, OUTSIDE)[number % 5] for number in range(20)]
-
-
-LABELS = dict(enumerate(SYNSETS, start=1))
-
-
 ALL = {"images": "all", "workers": 1}
-
-
-def name_of(number):
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
 
 
 @pytest.fixture(scope="module")
@@ -225,12 +208,6 @@ def test_another_validation_split_is_another_plan(class_folders, tmp_path, commo
         prepare(class_folders, tmp_path / "set", val=0, **ALL)
 
 
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
 BAD_IMAGES = {
     "nothing there": (lambda root, _: root / "none", "No such file"),
     "an empty folder": (lambda root, _: root, "holds no ILSVRC validation images.*got nothing"),
@@ -303,14 +280,3 @@ def test_the_command_prints_what_was_found_and_what_is_unknown(archive, lines, c
     )
     assert said[2].startswith("Not checked against the human stimuli")
     assert re.search(r"114 train, 16 val", said[-1])
-
-
-def devkit(folder):
-    """Write the devkit's two files, with unordered IDs and ancestors above 1000."""
-    ids = {synset: number for number, synset in enumerate(sorted(set(SYNSETS), reverse=True), start=1)}
-    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("num_children", "O")]
-    rows = [(number, synset, 0) for synset, number in ids.items()] + [(1001, "n00001740", 2)]
-    folder.mkdir(parents=True)
-    scipy.io.savemat(folder / "meta.mat", {"synsets": np.array(rows, dtype=kind).reshape(-1, 1)})
-    truth = "".join(f"{ids[synset]}\n" for synset in SYNSETS)
-    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
