@@ -23,7 +23,7 @@ USUAL = (
 )
 """Usual names of label files, which are searched for next to the images."""
 
-FORMS = "ILSVRC2012_devkit_t12 (.tar.gz or folder), LOC_val_solution.csv, or text with one synset a line"
+FORMS = "ILSVRC2012_devkit_t12 (.tar.gz or folder), LOC_val_solution.csv, or text with one synset per line"
 
 LARGEST = 1 << 24
 """Maximum size of a label file in bytes; the largest in use, Kaggle's CSV, has 3 MB."""

@@ -77,7 +77,7 @@ def prepare(
             into a hidden folder beside `out` that is removed at the end.
         out: the set's folder; created if it does not exist.
         options: options of the run.
-        report: told of classes listed and shards written.
+        report: progress callback.
         notice: called with lines that a user should read before the work begins.
         settings: fields of `PrepareOptions`, in place of `options`.
 
