@@ -39,15 +39,15 @@ def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
 
 @pytest.mark.usefixtures("figures_undrawn")
 def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, seen, monkeypatch):
-    page, whole = tmp_path / "index.html", output.written
+    page, whole = tmp_path / "index.html", output.write_file
 
-    def killed(path):
+    def killed(path, data, **options):
         if path == page:
             raise KeyboardInterrupt
-        return whole(path)
+        whole(path, data, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(output, "written", killed)
+        patch.setattr(output, "write_file", killed)
         with pytest.raises(KeyboardInterrupt):
             build.write(runs, page, human=seen)
     assert (tmp_path / "tables/comparison.csv").is_file()

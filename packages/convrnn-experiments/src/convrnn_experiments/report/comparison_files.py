@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from convrnn_data.base.atomic import write_file
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.observer_group import read_observer_group
@@ -12,7 +13,6 @@ from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report import comparison_tables, observer_tables
 from convrnn_experiments.report.comparison_page import comparison_markdown
 from convrnn_experiments.report.formats import as_csv
-from convrnn_experiments.runs.folder import written
 
 
 def write_comparison(
@@ -62,6 +62,5 @@ def write_comparison(
         "comparison.md": page.encode("utf-8"),
     }
     for name, data in files.items():
-        with written(out / name) as temporary:
-            temporary.write_bytes(data)
+        write_file(out / name, data, make_folder=True)
     return page

@@ -9,8 +9,9 @@ from typing import Annotated
 from pydantic import Field
 
 from convrnn_data.base import advice
+from convrnn_data.base.atomic import write_file
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.runs.folder import read_json, write_json, written
+from convrnn_experiments.runs.folder import read_json, write_json
 
 LIST = "files.json"
 """List in the folder of the pages: page -> file -> SHA-256 digests; two digests while a file is being replaced."""
@@ -44,8 +45,7 @@ def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
         write_json(folder / LIST, listed | {page.name: both})
         # Write the page last: a new page then implies new linked files.
         for name, data in (*files.items(), (page.name, text)):
-            with written(folder / name) as temporary:
-                temporary.write_bytes(data)
+            write_file(folder / name, data, make_folder=True)
         others = {name for other, names in listed.items() if other != page.name for name in names}
         for name in before.keys() - now.keys() - others:
             _remove(folder / name, before[name])
