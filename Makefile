@@ -240,7 +240,7 @@ bench: $(READY) ## Time what matters (many minutes); results in benchmarks/resul
 	@for file in $(filter-out %/common.py,$(wildcard benchmarks/*.py)); do echo "$$file"; $(BIN)/python $$file || exit 1; done
 
 chaos: $(READY) ## Break every file operation of every command, and kill at CHAOS_KILLS=300 random moments (hours)
-	@CONVRNN_KILLS=$(CHAOS_KILLS) CONVRNN_KILLS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -rP $(PARALLEL) tests/faults
+	@CONVRNN_EXHAUSTIVE=1 CONVRNN_KILLS=$(CHAOS_KILLS) CONVRNN_KILLS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -rP $(PARALLEL) tests/faults
 
 clean: ## Remove environments, caches, site/ and demo/ (data, runs and reports of yours stay)
 	rm -rf .venv .venv-* .tools demo site jupyter_execute dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
