@@ -1,5 +1,6 @@
 """Commands that are interrupted at any point end with one line and the right code."""
 
+import os
 import subprocess
 import sys
 
@@ -105,3 +106,20 @@ def test_logs_get_a_line_now_and_then(capsys):
     for done in range(4):
         report("Writing shards", done * 1000, 4000)
     assert capsys.readouterr().err == "Writing shards: 1,000 of 4,000\nWriting shards: 3,000 of 4,000\n"
+
+
+def test_progress_on_a_terminal_leaves_piped_lines_alone():
+    script = (
+        "from convrnn_data.base.console import progress\n"
+        "with progress() as report:\n    report('epoch 1', 1, 2)\n    print('the line of an epoch')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+        env=os.environ | {"FORCE_COLOR": "1"},  # rich then takes standard error for a terminal
+    )
+    assert done.stdout == "the line of an epoch\n"
+    assert "epoch 1" in done.stderr

@@ -153,7 +153,9 @@ def progress() -> Iterator[Report]:
         yield plain_lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
+    # Lines printed meanwhile move above the bars, unless a file or a pipe receives them.
+    redirected = sys.stdout is not None and sys.stdout.isatty()
+    with Progress(*columns, console=console, redirect_stdout=redirected) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
