@@ -65,13 +65,16 @@ def test_a_failed_write_keeps_the_old_file(error: BaseException, tmp_path: Path)
     assert os.listdir(tmp_path) == ["x.txt"]
 
 
-def test_data_is_synced_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sync", "expected"), [(True, ["sync", "rename", "sync"]), (False, ["rename"])])
+def test_data_is_synced_before_the_rename(
+    sync: bool, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
     monkeypatch.setattr(os, "fsync", lambda file: calls.append("sync"))
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda *names: (calls.append("rename"), replace(*names)))
-    write_file(tmp_path / "x", b"data")
-    assert calls == ["sync", "rename", "sync"]
+    write_file(tmp_path / "x", b"data", sync=sync)
+    assert calls == expected
 
 
 def test_a_folder_appears_when_the_block_succeeds(tmp_path: Path) -> None:

@@ -19,15 +19,16 @@ _DAY = 86_400
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, make_folder: bool = False) -> Iterator[Path]:
+def atomic_file(path: Path, *, make_folder: bool = False, sync: bool = True) -> Iterator[Path]:
     """Provide a temporary path to write to, which becomes `path` when the block succeeds.
 
-    The data is on the disk before the file gets its name, so that a power failure cannot leave an empty or partial
-    file. If the block fails, the temporary file is removed.
+    If the block fails, the temporary file is removed.
 
     Args:
         path: the file; an existing one is replaced.
         make_folder: whether to create missing parent folders.
+        sync: whether to wait until the data is on the disk before the file gets its name. Otherwise a power failure
+            can leave a partial file.
 
     Raises:
         ConvRNNError: the file cannot be written.
@@ -38,10 +39,12 @@ def atomic_file(path: Path, *, make_folder: bool = False) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
         remove_dead_temporaries_of(path)
         yield temporary
-        _sync(temporary)
+        if sync:
+            _sync(temporary)
         os.replace(temporary, path)
-        with contextlib.suppress(OSError):  # Some file systems can sync files but not folders.
-            _sync(path.parent)
+        if sync:
+            with contextlib.suppress(OSError):  # Some file systems can sync files but not folders.
+                _sync(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -52,9 +55,9 @@ def atomic_file(path: Path, *, make_folder: bool = False) -> Iterator[Path]:
         raise
 
 
-def write_file(path: Path, data: bytes, *, make_folder: bool = False) -> None:
+def write_file(path: Path, data: bytes, *, make_folder: bool = False, sync: bool = True) -> None:
     """Write `data` to a file; see `atomic_file`."""
-    with atomic_file(path, make_folder=make_folder) as temporary:
+    with atomic_file(path, make_folder=make_folder, sync=sync) as temporary:
         temporary.write_bytes(data)
 
 
