@@ -147,9 +147,9 @@ def test_a_file_takes_the_place_of_what_a_killed_process_began(tmp_path: Path) -
 
 def test_a_file_has_its_name_only_once_it_is_on_the_disk(tmp_path: Path, monkeypatch) -> None:
     done = []
-    replace = Path.replace
+    replace = os.replace
     monkeypatch.setattr(os, "fsync", lambda file: done.append(os.readlink(f"/proc/self/fd/{file}")))
-    monkeypatch.setattr(Path, "replace", lambda path, target: done.append("name") or replace(path, target))
+    monkeypatch.setattr(os, "replace", lambda path, target: done.append("name") or replace(path, target))
     with run_folder.written(tmp_path / "a.h5") as beside:
         beside.write_bytes(b"whole")
     assert done == [str(temporary_name(tmp_path / "a.h5")), "name", str(tmp_path)]

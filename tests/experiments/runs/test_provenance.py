@@ -10,7 +10,7 @@ from convrnn_data import PreparedSet, prepare
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation.results import read_evaluations
-from convrnn_experiments.report import build, tables
+from convrnn_experiments.report import build, network_tables
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import write_json
 from convrnn_experiments.runs.network import build_network
@@ -85,7 +85,7 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     assert f"images: {SEEN}" in done.output
     assert json.loads((run / "evaluation/val-color/measures.json").read_text())["origin"] == SEEN
     (one,) = read_evaluations([run])
-    told = {row["what"]: row["value"] for row in tables.provenance([one])}
+    told = {row["what"]: row["value"] for row in network_tables.provenance([one])}
     assert told["images from"] == SEEN
     assert told["validated on"] == "20 from somewhere"
     page = build.write([run], tmp_path / "page/index.html")
