@@ -63,9 +63,9 @@ def test_force_keeps_the_lock_and_nothing_else(tmp_path: Path) -> None:
 KILLED_AFTER_ITS_LAST_FILE = """
 import os, signal, sys
 from pathlib import Path
-from convrnn_data.shards.workspace import held
+from convrnn_data.shards.workspace import created_and_locked
 folder = Path(sys.argv[1])
-with held(folder):
+with created_and_locked(folder):
     (folder / "weights.h5").write_bytes(b"whole")
     (folder / f".history.csv.{os.uname().nodename}.{os.getpid()}.tmp").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -228,9 +228,9 @@ def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_r
     human.mkdir()
     answers = seen / "jatos_results_blur.txt"
     (human / answers.name).write_bytes(answers.read_bytes()[:-400])
-    page = build.write([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
+    page = build.write_report([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
     with (page.parent / "tables/observer_problems.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 1
     (human / answers.name).write_bytes(answers.read_bytes())
-    build.write([path], page, human=human)
+    build.write_report([path], page, human=human)
     assert not (page.parent / "tables/observer_problems.csv").exists()

@@ -17,7 +17,7 @@ def page(tmp_path_factory, seen, make_run, undrawn):
     folder = tmp_path_factory.mktemp("page")
     runs = [make_run(folder / regime, regime, seen, steps=6) for regime in ("color", "blur")]
     with undrawn():
-        return build.write(runs, folder / "report/index.html", human=seen)
+        return build.write_report(runs, folder / "report/index.html", human=seen)
 
 
 def again(page):

@@ -7,8 +7,8 @@ from convrnn_data.imagenet.listing import (
     IMAGES,
     SYNSETS,
     Container,
+    ListedFile,
     Listing,
-    Row,
     Source,
     class_listing,
     is_image,
@@ -42,13 +42,14 @@ def test_images_are_known_by_their_extension(name, expected):
 
 def test_a_class_is_sorted_into_images_and_others():
     listing = class_listing(
-        CONTAINER, [Row("b.jpg", 0, 2, 9), Row("notes.txt", 0, 1, 9), Row("a.jpg", 0, 1, 8)]
+        CONTAINER,
+        [ListedFile("b.jpg", 0, 2, 9), ListedFile("notes.txt", 0, 1, 9), ListedFile("a.jpg", 0, 1, 8)],
     )
     assert listing.names.tolist() == [b"a.jpg", b"b.jpg"]
     assert (listing.sizes.tolist(), listing.stamps.tolist()) == ([1, 2], [8, 9])
     assert [name for name, _ in listing.foreign] == ["notes.txt"]
     with pytest.raises(ConvRNNError, match=r"holds 'a\.jpg' twice: every name must be unique"):
-        class_listing(CONTAINER, [Row("a.jpg", 0, 1, 8), Row("a.jpg", 512, 1, 8)])
+        class_listing(CONTAINER, [ListedFile("a.jpg", 0, 1, 8), ListedFile("a.jpg", 512, 1, 8)])
 
 
 @pytest.mark.parametrize(

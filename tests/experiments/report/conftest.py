@@ -24,7 +24,7 @@ def runs(tmp_path_factory, seen, make_run):
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory, runs, seen):
-    return build.write(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
+    return build.write_report(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
 
 
 @pytest.fixture(scope="session")

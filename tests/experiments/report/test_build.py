@@ -74,13 +74,13 @@ def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
     answers.mkdir()
     for path in seen.glob("*.txt"):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
-    text = text_of(build.write(runs[:1], tmp_path / "index.html", human=answers))
+    text = text_of(build.write_report(runs[:1], tmp_path / "index.html", human=answers))
     assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
     assert "<title>Networks and humans</title>" in text
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):
-    again = build.write(runs, tmp_path / "index.html", human=seen)
+    again = build.write_report(runs, tmp_path / "index.html", human=seen)
     files = sorted(path.relative_to(page.parent) for path in page.parent.rglob("*") if path.is_file())
     assert [p.relative_to(tmp_path) for p in sorted(tmp_path.rglob("*")) if p.is_file()] == files
     for name in files:
@@ -104,7 +104,7 @@ def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
     shutil.copytree(seen, elsewhere)
     run = make_run(tmp_path / "color", "color", elsewhere)
     shutil.rmtree(elsewhere)
-    text = text_of(build.write([run], tmp_path / "index.html"))
+    text = text_of(build.write_report([run], tmp_path / "index.html"))
     assert f"The images of color are no longer at {elsewhere}." in text
 
 
@@ -122,7 +122,7 @@ def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
     else:
         human = tmp_path / "nobody"
     with pytest.raises(ConvRNNError):
-        build.write(given, out, human=human)
+        build.write_report(given, out, human=human)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -17,21 +17,21 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.usefixtures("figures_undrawn")
 def test_a_later_page_removes_what_an_earlier_one_wrote_and_nothing_else(tmp_path, runs, seen):
-    page = build.write(runs, tmp_path / "page/index.html", human=seen)
+    page = build.write_report(runs, tmp_path / "page/index.html", human=seen)
     own = {"tables/notes.csv": b"mine", "notes.txt": b"mine", "tables/observers.csv": b"changed by hand"}
     for name, data in own.items():
         (page.parent / name).write_bytes(data)
-    build.write(runs[:1], page)
-    alone = build.write(runs[:1], tmp_path / "alone/index.html")
+    build.write_report(runs[:1], page)
+    alone = build.write_report(runs[:1], tmp_path / "alone/index.html")
     assert files_of(page.parent) == files_of(alone.parent) | own
     assert "tables/comparison.csv" not in files_of(page.parent)
 
 
 @pytest.mark.usefixtures("figures_undrawn")
 def test_pages_of_one_folder_leave_each_other_theirs(tmp_path, runs, seen):
-    build.write(runs, tmp_path / "people.html", human=seen)
-    build.write(runs, tmp_path / "networks.html", human=seen)
-    build.write(runs, tmp_path / "networks.html")
+    build.write_report(runs, tmp_path / "people.html", human=seen)
+    build.write_report(runs, tmp_path / "networks.html", human=seen)
+    build.write_report(runs, tmp_path / "networks.html")
     assert (tmp_path / "tables/comparison.csv").is_file()
     for link in re.findall(r"href='([^'#][^']*)'", (tmp_path / "people.html").read_text(encoding="utf-8")):
         assert (tmp_path / html.unescape(link)).is_file()
@@ -49,9 +49,9 @@ def test_what_a_killed_report_has_written_is_known_to_the_next(tmp_path, runs, s
     with monkeypatch.context() as patch:
         patch.setattr(output, "write_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            build.write(runs, page, human=seen)
+            build.write_report(runs, page, human=seen)
     assert (tmp_path / "tables/comparison.csv").is_file()
-    build.write(runs, page)
+    build.write_report(runs, page)
     assert not (tmp_path / "tables/comparison.csv").exists()
 
 
@@ -73,5 +73,5 @@ def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
     (page.parent / output.LIST).write_text(
         listed.replace("[]", json.dumps([hashlib.sha256(b"").hexdigest()]))
     )
-    build.write(runs[:1], page)
+    build.write_report(runs[:1], page)
     assert victim.is_file()

@@ -88,6 +88,6 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     told = {row["what"]: row["value"] for row in network_tables.provenance([one])}
     assert told["images from"] == SEEN
     assert told["validated on"] == "20 from somewhere"
-    page = build.write([run], tmp_path / "page/index.html")
+    page = build.write_report([run], tmp_path / "page/index.html")
     assert "validated on 20 from somewhere" in page.read_text()
     assert "16 from ImageNet&#x27;s training set, seen by a backbone" in page.read_text()

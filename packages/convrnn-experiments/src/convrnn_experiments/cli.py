@@ -159,7 +159,7 @@ def report(
     from convrnn_experiments.report import build
 
     with console.progress() as progress:
-        page = build.write(
+        page = build.write_report(
             runs,
             out,
             human=human,

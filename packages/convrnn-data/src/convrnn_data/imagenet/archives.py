@@ -15,8 +15,8 @@ from convrnn_data.imagenet.listing import (
     WNID,
     ClassListing,
     Container,
+    ListedFile,
     Listing,
-    Row,
     Source,
     class_listing,
     is_image,
@@ -143,7 +143,7 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
     """
     path = source.root
     size = path.stat().st_size
-    rows: dict[str, dict[str, list[Row]]] = {}
+    rows: dict[str, dict[str, list[ListedFile]]] = {}
     counts: dict[str, dict[str, int]] = {}
     links: list[str] = []
     with open(path, "rb") as file:
@@ -156,7 +156,7 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
                 continue
             if location.synset in wanted:
                 of_class = rows.setdefault(location.above, {}).setdefault(location.synset, [])
-                of_class.append(Row(location.name, entry.offset, entry.size, stamp))
+                of_class.append(ListedFile(location.name, entry.offset, entry.size, stamp))
             if is_image(location.name):
                 by_class = counts.setdefault(location.above, {})
                 by_class[location.synset] = by_class.get(location.synset, 0) + 1
@@ -222,12 +222,12 @@ def list_class_tar(
         ) from error
 
 
-def _members(container: Container) -> list[Row]:
+def _members(container: Container) -> list[ListedFile]:
     links: list[str] = []
     with open(container.path, "rb", buffering=0) as file:
         stamp = os.fstat(file.fileno()).st_mtime_ns
         rows = [
-            Row(entry.name.rpartition("/")[2], entry.offset, entry.size, stamp)
+            ListedFile(entry.name.rpartition("/")[2], entry.offset, entry.size, stamp)
             for entry in walk(file.fileno(), container.path, container.start, container.end, links=links)
             if not is_hidden(entry.name)
         ]

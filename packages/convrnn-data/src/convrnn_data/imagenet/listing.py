@@ -67,7 +67,7 @@ class Source:
     containers: tuple[Container, ...]
 
 
-class Row(NamedTuple):
+class ListedFile(NamedTuple):
     """File of a class: name, first byte in the tar (0 for folders), size, and modification time in ns."""
 
     name: str
@@ -136,7 +136,7 @@ def stated_synsets(name: bytes) -> set[bytes]:
     return stated | ({stem[:9]} if re.match(rb"n[0-9]{8}_", stem) else set())
 
 
-def class_listing(container: Container, rows: Iterable[Row]) -> ClassListing:
+def class_listing(container: Container, rows: Iterable[ListedFile]) -> ClassListing:
     """Separate the files of a class into images and others.
 
     Raises:

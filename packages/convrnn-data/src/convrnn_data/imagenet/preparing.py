@@ -28,7 +28,14 @@ from convrnn_data.imagenet.validation import Validation, find_validation
 from convrnn_data.shards.formats import NearDuplicates
 from convrnn_data.shards.shard import is_whole
 from convrnn_data.shards.splits import format_split, read_split
-from convrnn_data.shards.workspace import abandon, begin, complete, held, is_complete, remove_temporaries
+from convrnn_data.shards.workspace import (
+    abandon,
+    begin,
+    complete,
+    created_and_locked,
+    is_complete,
+    remove_temporaries,
+)
 
 OVERHEAD = 2800
 """Bytes of a sample in a shard in addition to the image: three headers, two small files, padding."""
@@ -189,7 +196,7 @@ def _carry_out(
 ) -> Prepared:
     described = describe(plan)
     assigned = plan.shards if part is None else plan.shards[part[0] - 1 :: part[1]]
-    with held(out, shared=part is not None):
+    with created_and_locked(out, shared=part is not None):
         if is_complete(out, described):
             return Prepared(out, source, plan.counts, len(plan.rejected), 0, len(plan.shards), True)
         try:

@@ -26,8 +26,8 @@ from convrnn_data.imagenet.listing import (
     WNID,
     ClassListing,
     Container,
+    ListedFile,
     Listing,
-    Row,
     Source,
     class_listing,
     is_image,
@@ -204,14 +204,14 @@ def list_images(
 
 def _list_class_folder(container: Container, wanted: bool) -> tuple[ClassListing | None, int]:
     names = names_in(container.path, "Every class folder must be readable")
-    beside: list[Row] = []
+    beside: list[ListedFile] = []
     if IMAGES_FOLDER in names and stat.S_ISDIR(_mode(container.path / IMAGES_FOLDER)):
         if images := [name for name in names if is_image(name)]:
             raise ConvRNNError(
                 f"{container.path} holds images, such as {images[0]}, and a folder {IMAGES_FOLDER}/: images must be in "
                 "one of the two. Move them together"
             )
-        beside = [Row(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
+        beside = [ListedFile(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
         container = Container(container.synset, container.path / IMAGES_FOLDER)
         names = names_in(container.path, "Every class folder must be readable")
     if not wanted:
@@ -220,7 +220,7 @@ def _list_class_folder(container: Container, wanted: bool) -> tuple[ClassListing
     return listed, len(listed.names)
 
 
-def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
+def _rows(folder: Path, names: Iterable[str]) -> Iterable[ListedFile]:
     for name in names:
         path = os.path.join(folder, name)
         try:
@@ -232,4 +232,4 @@ def _rows(folder: Path, names: Iterable[str]) -> Iterable[Row]:
             raise ConvRNNError(
                 f"{path} is named like an image but is not a regular file. Remove or rename it"
             )
-        yield Row(name, 0, status.st_size, status.st_mtime_ns)
+        yield ListedFile(name, 0, status.st_size, status.st_mtime_ns)

@@ -65,7 +65,7 @@ _ALIKE = (
     ("bottle", "chair", "clock", "keyboard", "knife", "oven"),
 )
 
-Row = dict[str, Any]
+SessionRow = dict[str, Any]
 
 
 def observer_name(number: int) -> str:
@@ -92,7 +92,7 @@ def simulate_observer(
     ease = np.random.default_rng([seed, Stream.CATEGORY_EASE]).normal(0, _EASE, 16)
     easy = dict(zip(_categories(), ease - ease.mean(), strict=True))
     order = 1 if number % 2 == 0 else -1
-    rows: list[Row] = [{"sender": "Welcome", "url": {"srid": observer_name(number)}, "duration": 4000}]
+    rows: list[SessionRow] = [{"sender": "Welcome", "url": {"srid": observer_name(number)}, "duration": 4000}]
     rows += _tutorial(rng, stimuli[-1], order)
     for block in range(BLOCKS)[::order]:
         screen, beep = list(BEEPS.items())[block]
@@ -119,9 +119,9 @@ def answered_accuracy(experiment: str, level: str, block: int) -> float:
     return (CURVES[experiment][level][block] - 100 * CHANCE * missed) / (1 - missed)
 
 
-def _tutorial(rng: Generator, stimuli: Sequence[tuple[str, str, str]], order: int) -> list[Row]:
+def _tutorial(rng: Generator, stimuli: Sequence[tuple[str, str, str]], order: int) -> list[SessionRow]:
     """Return the rows of the tutorial, which repeats images if there are too few."""
-    rows: list[Row] = [{"sender": "ScreenCategorizationTutorial", "duration": 3000}]
+    rows: list[SessionRow] = [{"sender": "ScreenCategorizationTutorial", "duration": 3000}]
     for name, level, category in islice(cycle(stimuli), TUTORIAL_TRIALS):
         known: str = category if rng.random() < 0.95 else _confusion(rng, category)
         rows += _trial(name, level, category, known, float(rng.normal(1100, 200)), order)
@@ -171,9 +171,14 @@ def _confusion(rng: Generator, category: str) -> str:
 
 def _trial(
     name: str, level: str, category: str, answer: str | None, duration: float, order: int
-) -> list[Row]:
+) -> list[SessionRow]:
     """Return the three rows of a trial; a missed trial has no `response`."""
-    response: Row = {"sender": "Stimulus & Response", "category": category, "mode": level, "filename": name}
+    response: SessionRow = {
+        "sender": "Stimulus & Response",
+        "category": category,
+        "mode": level,
+        "filename": name,
+    }
     response |= {"order": order, "correct": answer == category, "duration": round(duration, 1)}
     response["ended_on"] = "timeout" if answer is None else "response"
     if answer is not None:

@@ -19,7 +19,7 @@ from convrnn_data.shards.card import CARD
 from convrnn_data.shards.formats import FileEntry, PlanFile
 from convrnn_data.shards.prepared_set import MANIFEST, PLAN, SPLIT, PreparedSet
 from convrnn_data.shards.shard import damage, index_path, read_index
-from convrnn_data.shards.workspace import complete, held
+from convrnn_data.shards.workspace import complete, created_and_locked
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
     require_posix("convrnn-data")
     completed = False
     if (path / PLAN).is_file() and not (path / MANIFEST).is_file():
-        with held(path):
+        with created_and_locked(path):
             problems = _unfinished(path, report)
             if problems:
                 return Verified(0, 0, tuple(problems), False)

@@ -49,7 +49,7 @@ def remove_temporaries(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def held(out: Path, *, shared: bool = False) -> Iterator[None]:
+def created_and_locked(out: Path, *, shared: bool = False) -> Iterator[None]:
     """Create and lock `out`; after an error, remove the created folders that are still empty."""
     made = _make(out)
     try:

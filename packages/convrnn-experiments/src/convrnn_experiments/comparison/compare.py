@@ -24,7 +24,7 @@ from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, withou
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """Comparison of a network and humans in one condition.
 
     Attributes:
@@ -98,7 +98,7 @@ class _Part:
 
 def compare(
     evaluations: Sequence[Evaluation], group: ObserverGroup, *, match: Exits = Exits.INDEX, seed: int = 0
-) -> list[Row]:
+) -> list[Comparison]:
     """Compare every network with the observers in every condition that both answered.
 
     Args:
@@ -111,7 +111,10 @@ def compare(
         ConvRNNError: No evaluation is on images that the observers answered.
     """
     rows = [
-        row for evaluation in evaluations if evaluation.human for row in _rows(evaluation, group, match, seed)
+        row
+        for evaluation in evaluations
+        if evaluation.human
+        for row in _comparisons(evaluation, group, match, seed)
     ]
     if not rows:
         tested = ", ".join(
@@ -124,7 +127,9 @@ def compare(
     return rows
 
 
-def _rows(evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int) -> Iterator[Row]:
+def _comparisons(
+    evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int
+) -> Iterator[Comparison]:
     parts = list(_parts(evaluation, group))
     if not parts:
         return
@@ -138,7 +143,7 @@ def _rows(evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int)
     for part in parts:
         images = np.searchsorted(whole.images, part.images)
         selected = {kind: (fitted, score[images]) for kind, (fitted, score) in fits.items()}
-        yield _row(evaluation, part, selected, match, levels, seed)
+        yield _comparison(evaluation, part, selected, match, levels, seed)
 
 
 def _parts(evaluation: Evaluation, group: ObserverGroup) -> Iterator[_Part]:
@@ -189,21 +194,21 @@ def _rising_times(observers: ConditionObservers) -> np.ndarray:
     return times if (np.diff(times) > 0).all() else BEEP_TIMES
 
 
-def _row(
+def _comparison(
     evaluation: Evaluation,
     part: _Part,
     fits: dict[Exits, tuple[Match, np.ndarray]],
     match: Exits,
     levels: dict[str, int],
     seed: int,
-) -> Row:
+) -> Comparison:
     fitted, score = fits[match]
     affine_fit, affine_score = fits[Exits.AFFINE]
     sides = _contrast(part, score, levels)
     affine = _contrast(part, affine_score, levels)
     curves, categories = sides.curves, sides.categories
     gaps = contrast.difference(*curves)
-    return Row(
+    return Comparison(
         evaluation=evaluation,
         condition=part.condition,
         answers=part.answers,

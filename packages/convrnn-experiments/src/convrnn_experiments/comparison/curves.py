@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics.intervals import Estimate
@@ -35,10 +35,12 @@ class ConditionCurves:
     title: str
     condition: str
     networks: list[NetworkCurve]
-    rows: list[Row]
+    rows: list[Comparison]
 
 
-def curves_by_condition(evaluations: Sequence[Evaluation], rows: Sequence[Row]) -> list[ConditionCurves]:
+def curves_by_condition(
+    evaluations: Sequence[Evaluation], rows: Sequence[Comparison]
+) -> list[ConditionCurves]:
     """Compute the curves in each condition of the human stimuli, and in each other test set.
 
     The curve of a network that is compared with humans is over the images of the comparison. Conditions are in the

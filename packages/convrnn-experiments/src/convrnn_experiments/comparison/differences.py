@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.observer_group import trial_keys
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
@@ -24,7 +24,7 @@ class Difference:
     estimate: Estimate
 
 
-def differences(rows: Sequence[Row]) -> list[Difference]:
+def differences(rows: Sequence[Comparison]) -> list[Difference]:
     """Estimate paired differences of every two networks, in each condition in which they share all images."""
     paired = []
     for row, reference in combinations(rows, 2):
@@ -42,7 +42,7 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
     return paired
 
 
-def _aligned(row: Row, reference: Row) -> tuple[Contrast, Contrast] | None:
+def _aligned(row: Comparison, reference: Comparison) -> tuple[Contrast, Contrast] | None:
     """Contrasts of both with the images in the order of the first; None where the images differ."""
     positions = {key: position for position, key in enumerate(trial_keys(reference.answers))}
     keys = trial_keys(row.answers)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics.means import mean_over
@@ -24,14 +24,14 @@ class NetworkTimes:
     threshold: float
 
 
-def network_times(evaluation: Evaluation, row: Row | None) -> NetworkTimes:
+def network_times(evaluation: Evaluation, row: Comparison | None) -> NetworkTimes:
     """Compute response times on the images compared with humans, or on all images without a comparison `row`."""
     answers = evaluation.answers if row is None else row.answers
     threshold = entropy_threshold(answers, row)
     return NetworkTimes(entropy_response_times(answers.entropy, threshold), threshold)
 
 
-def entropy_threshold(answers: Answers, row: Row | None) -> float:
+def entropy_threshold(answers: Answers, row: Comparison | None) -> float:
     """Threshold that best predicts human response times; without humans, one that half of the images reach."""
     if row is not None:
         fitted = fit_threshold(answers.entropy, mean_over(row.observers.standardized_times()))

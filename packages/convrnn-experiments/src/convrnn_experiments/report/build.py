@@ -24,7 +24,7 @@ SIMULATED = (
 )
 
 
-def write(
+def write_report(
     paths: Sequence[Path],
     page: Path,
     *,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convrnn_experiments.comparison.columns import MEASURES
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import FITTED, MEANING, Exits, describe
 from convrnn_experiments.comparison.observer_group import ObserverGroup
@@ -19,7 +19,7 @@ from convrnn_experiments.report.observer_tables import misses_wide, observer_not
 
 
 def comparison_markdown(
-    rows: Sequence[Row], group: ObserverGroup, match: Exits, pairs: Sequence[Difference] = ()
+    rows: Sequence[Comparison], group: ObserverGroup, match: Exits, pairs: Sequence[Difference] = ()
 ) -> str:
     """Format the whole comparison, with paired differences of networks where there are any."""
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match))
@@ -32,7 +32,7 @@ def comparison_markdown(
     return f"# Networks and {group.noun}\n\n" + "\n".join(tables) + f"\n{listed}"
 
 
-def notes(rows: Sequence[Row], group: ObserverGroup, match: Exits) -> list[str]:
+def notes(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> list[str]:
     """Explain the comparison: observers, misses, images, exits, intervals, measures."""
     return [
         _observers(rows, group),
@@ -46,7 +46,7 @@ def notes(rows: Sequence[Row], group: ObserverGroup, match: Exits) -> list[str]:
     ]
 
 
-def _observers(rows: Sequence[Row], group: ObserverGroup) -> str:
+def _observers(rows: Sequence[Comparison], group: ObserverGroup) -> str:
     sizes = {row.evaluation.regime: group.size(row.evaluation.regime) for row in rows}
     counts = ", ".join(f"{size} in {regime}" for regime, size in sizes.items())
     kind = (
@@ -58,7 +58,7 @@ def _observers(rows: Sequence[Row], group: ObserverGroup) -> str:
     return f"Observers: {counts}; {kind}; {excluded}; {MISSES[group.misses]}."
 
 
-def _exits(rows: Sequence[Row], match: Exits) -> list[str]:
+def _exits(rows: Sequence[Comparison], match: Exits) -> list[str]:
     fitted = dict.fromkeys(_described(row, match) for row in rows if match in FITTED)
     affine = dict.fromkeys(
         _described(row, Exits.AFFINE) for row in rows if row.pooled and row.answers.right.shape[1] > 1
@@ -69,12 +69,12 @@ def _exits(rows: Sequence[Row], match: Exits) -> list[str]:
     ]
 
 
-def _described(row: Row, kind: Exits) -> str:
+def _described(row: Comparison, kind: Exits) -> str:
     match = row.affine if kind == Exits.AFFINE else row.match
     return f"{row.evaluation.network}, {row.evaluation.regime}: {describe(match, kind)}"
 
 
-def _counts(row: Row) -> str:
+def _counts(row: Comparison) -> str:
     left_out = [
         f"{count:,} {reason}"
         for count, reason in (

@@ -7,7 +7,7 @@ import numpy as np
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.comparison.columns import MEASURES
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
@@ -26,7 +26,7 @@ _NORMAL = 1.959964
 """Standard errors on either side of a 95 % interval."""
 
 
-def comparison(rows: Sequence[Row], group: ObserverGroup, match: Exits) -> Table:
+def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> Table:
     """All measures, a row per network, condition and measure."""
     return [
         {
@@ -51,7 +51,7 @@ def comparison(rows: Sequence[Row], group: ObserverGroup, match: Exits) -> Table
     ]
 
 
-def comparison_wide(rows: Sequence[Row], keys: Sequence[str] | None = None) -> Table:
+def comparison_wide(rows: Sequence[Comparison], keys: Sequence[str] | None = None) -> Table:
     """Measures for reading: a row per network and condition, a column per measure."""
     selected = [measure for measure in MEASURES if keys is None or measure.key in keys]
     return [
@@ -96,7 +96,7 @@ def differences_wide(pairs: Sequence[Difference]) -> Table:
     return list(table.values())
 
 
-def compared(rows: Sequence[Row]) -> Table:
+def compared(rows: Sequence[Comparison]) -> Table:
     """Numbers of images and trials included in each comparison, and left out of it."""
     return [
         {
@@ -114,7 +114,7 @@ def compared(rows: Sequence[Row]) -> Table:
     ]
 
 
-def curves(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def curves(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """Human accuracy by response time, and the network's at the exit matched to it."""
     return [
         {
@@ -141,7 +141,7 @@ def curves(rows: Sequence[Row], group: ObserverGroup) -> Table:
     ]
 
 
-def network_curves(rows: Sequence[Row]) -> Table:
+def network_curves(rows: Sequence[Comparison]) -> Table:
     """Accuracy of networks at every time step, on the images compared with humans.
 
     `milliseconds` is the time step mapped to mean human response times (`Exits.AFFINE`), fitted to all images.
@@ -164,7 +164,7 @@ def network_curves(rows: Sequence[Row]) -> Table:
     ]
 
 
-def network_images(rows: Sequence[Row]) -> Table:
+def network_images(rows: Sequence[Comparison]) -> Table:
     """Every image behind each comparison, a row per image; one condition contains all levels."""
     return [
         {
@@ -192,7 +192,7 @@ def network_images(rows: Sequence[Row]) -> Table:
     ]
 
 
-def categories(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def categories(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """Accuracy by category of humans, and of networks at the exits matched to the response-time blocks."""
     return [
         {
@@ -214,7 +214,7 @@ def categories(rows: Sequence[Row], group: ObserverGroup) -> Table:
     ]
 
 
-def consistency(rows: Sequence[Row]) -> Table:
+def consistency(rows: Sequence[Comparison]) -> Table:
     """Error consistency of every pair of raters, networks first, with intervals over images."""
     table: Table = []
     for condition, rows_of_condition in by_condition(rows).items():
@@ -235,9 +235,9 @@ def consistency(rows: Sequence[Row]) -> Table:
     return table
 
 
-def by_condition(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def by_condition(rows: Sequence[Comparison]) -> dict[str, list[Comparison]]:
     """Group rows by condition, in order."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[Comparison]] = {}
     for row in rows:
         groups.setdefault(row.condition, []).append(row)
     return groups

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.curves import ConditionCurves, curves_by_condition
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
@@ -28,12 +28,12 @@ class Findings:
 
     evaluations: list[Evaluation]
     group: ObserverGroup | None
-    rows: list[Row]
+    rows: list[Comparison]
     differences: list[Difference]
     match: Exits
 
     @cached_property
-    def pooled(self) -> list[Row]:
+    def pooled(self) -> list[Comparison]:
         """Comparisons over all levels."""
         return [row for row in self.rows if row.pooled]
 
@@ -43,7 +43,7 @@ class Findings:
         return self.group.noun if self.group else "humans"
 
     @cached_property
-    def pairs(self) -> list[tuple[Evaluation, Row | None]]:
+    def pairs(self) -> list[tuple[Evaluation, Comparison | None]]:
         """Evaluations, each with its comparison over all levels."""
         return [
             (evaluation, next((row for row in self.pooled if row.evaluation is evaluation), None))

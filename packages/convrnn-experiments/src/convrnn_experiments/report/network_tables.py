@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.network_times import NetworkTimes
 from convrnn_experiments.evaluation.measures import Accuracy
 from convrnn_experiments.evaluation.results import Evaluation
@@ -58,7 +58,7 @@ def _by_level(evaluation: Evaluation, levels: dict[str, Accuracy]) -> Iterable[t
     return {**levels, **({"all": evaluation.measures.accuracy} if len(levels) != 1 else {})}.items()
 
 
-def confusions(evaluations: Iterable[tuple[Evaluation, Row | None]]) -> Table:
+def confusions(evaluations: Iterable[tuple[Evaluation, Comparison | None]]) -> Table:
     """How often each network gave each answer to each category, at each time step.
 
     Counts the images compared with humans where there is a comparison, otherwise all images.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.comparison import satbench
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
 from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
@@ -23,12 +23,12 @@ _TRIAL_COUNTS = (
 )  # fmt: skip
 
 
-def one_row_per_condition(rows: Iterable[Row]) -> dict[str, Row]:
+def one_row_per_condition(rows: Iterable[Comparison]) -> dict[str, Comparison]:
     """Map each condition to one of the rows, for what depends on the observers alone."""
     return {row.condition: row for row in rows}
 
 
-def misses(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def misses(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """Share of missed trials by condition and response-time block, with intervals over observers."""
     return [
         {
@@ -45,7 +45,7 @@ def misses(rows: Sequence[Row], group: ObserverGroup) -> Table:
     ]
 
 
-def misses_wide(rows: Sequence[Row]) -> Table:
+def misses_wide(rows: Sequence[Comparison]) -> Table:
     """Missed trials for reading: a row per condition, a column per response-time block."""
     return [
         {"condition": condition}
@@ -57,7 +57,7 @@ def misses_wide(rows: Sequence[Row]) -> Table:
     ]
 
 
-def compared_trials(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def compared_trials(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """Every trial behind each comparison, a row per trial; one condition contains all levels."""
     table: Table = []
     for condition, row in one_row_per_condition(row for row in rows if row.pooled).items():
@@ -86,7 +86,7 @@ def compared_trials(rows: Sequence[Row], group: ObserverGroup) -> Table:
     return table
 
 
-def confusions(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def confusions(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """How often the observers gave each answer to each category, by response-time block; misses are not counted."""
     table: Table = []
     for condition, row in one_row_per_condition(rows).items():
@@ -106,7 +106,7 @@ def confusions(rows: Sequence[Row], group: ObserverGroup) -> Table:
     return table
 
 
-def response_times(rows: Sequence[Row], group: ObserverGroup) -> Table:
+def response_times(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
     """Mean (by observer, then over observers) and quartiles of the response times in each block."""
     table: Table = []
     for condition, row in one_row_per_condition(rows).items():

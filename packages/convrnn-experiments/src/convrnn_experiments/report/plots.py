@@ -8,7 +8,7 @@ from matplotlib.image import AxesImage
 from PIL import Image
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.network_times import NetworkTimes
 from convrnn_experiments.comparison.rater_consistency import rater_consistency
@@ -26,7 +26,7 @@ _MOST_NAMED = 24
 """Largest number of raters whose names are legible beside a heatmap."""
 
 
-def category_scatter(rows: Sequence[Row], colours: Colours, observers: str) -> Drawing:
+def category_scatter(rows: Sequence[Comparison], colours: Colours, observers: str) -> Drawing:
     """Draw accuracy by category, of humans on x and of the network on y, a panel per network and regime."""
     sheet = Sheet(len(rows), (3.5, 3.5), columns=3)
     for cell, row in enumerate(rows):
@@ -97,7 +97,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return max(wide, 0.0) * max(high, 0.0)
 
 
-def confusions(row: Row | None, evaluation: Evaluation, observers: str) -> Drawing:
+def confusions(row: Comparison | None, evaluation: Evaluation, observers: str) -> Drawing:
     """Draw confusion matrices of the network at its first, a middle and its last step, and of humans in 3 blocks."""
     answers = evaluation.answers if row is None else row.answers
     counts = measures.confusion_matrix(answers.labels, answers.answers)
@@ -118,7 +118,7 @@ def confusions(row: Row | None, evaluation: Evaluation, observers: str) -> Drawi
     return sheet.draw(f"confusion_{file_name(evaluation)}")
 
 
-def consistency_heatmaps(rows: Sequence[Row], observers: str) -> Drawing:
+def consistency_heatmaps(rows: Sequence[Comparison], observers: str) -> Drawing:
     """Draw the error consistency of every pair of raters, networks first, a panel per regime."""
     groups = by_condition(rows)
     sheet = Sheet(len(groups), (3.5, 3.6), columns=3)
@@ -157,7 +157,7 @@ def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[f
 
 
 def response_times(
-    evaluations: Sequence[tuple[Evaluation, Row | None]],
+    evaluations: Sequence[tuple[Evaluation, Comparison | None]],
     times: Sequence[NetworkTimes],
     colours: Colours,
     observers: str,

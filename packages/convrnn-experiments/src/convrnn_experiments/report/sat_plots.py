@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from convrnn_experiments.comparison.compare import Row
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.curves import ConditionCurves, NetworkCurve
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates
 from convrnn_experiments.comparison.satbench import comparable
@@ -107,7 +107,7 @@ def _network_line(axis: Axes, line: NetworkCurve, x: np.ndarray, colours: Colour
     axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
-def _places(row: Row, scale: float | None) -> np.ndarray:
+def _places(row: Comparison, scale: float | None) -> np.ndarray:
     """Positions of the response-time blocks on the axis of steps, or of multiply-adds divided by `scale`."""
     if scale is None:
         return row.positions + 1
@@ -115,7 +115,7 @@ def _places(row: Row, scale: float | None) -> np.ndarray:
     return np.interp(row.positions, np.arange(len(macs)), macs)
 
 
-def _matched_marks(axis: Axes, row: Row, colours: Colours, scale: float | None) -> None:
+def _matched_marks(axis: Axes, row: Comparison, colours: Colours, scale: float | None) -> None:
     colour, marker = colours[row.evaluation.network]
     axis.plot(
         _places(row, scale), _columns(row.network)[0], linestyle="none", marker=marker, markersize=5.5,

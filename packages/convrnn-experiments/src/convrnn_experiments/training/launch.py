@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convrnn_data import PreparedSet
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.jobs import parse_task
-from convrnn_data.shards.workspace import held
+from convrnn_data.shards.workspace import created_and_locked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import IN_PROCESS, Executor
 from convrnn_experiments.runs.config import Config, checked
@@ -72,7 +72,7 @@ def train(
         echo(f"{folder} is finished already; nothing to do")
         return run
     # Only the first process of a group writes, so only that one locks the folder.
-    with held(folder) if group.is_writer else nullcontext():
+    with created_and_locked(folder) if group.is_writer else nullcontext():
         with quiet_import():
             from convrnn_experiments.features import extractor
             from convrnn_experiments.runs import network as networks
