@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_data import PreparedSet, prepare
+from convrnn_data.base.atomic import atomic_file
 from convrnn_data.sample.sample import draw_sample
-from convrnn_experiments.runs.folder import write_json, written
+from convrnn_experiments.runs.folder import write_json
 
 PACKAGES = (
     "convrnn-data",
@@ -204,5 +205,5 @@ def bars(
     axes.set_xlabel(unit)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    with written(path) as beside:
-        figure.savefig(beside, format=path.suffix[1:], dpi=150)
+    with atomic_file(path, make_folder=True) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=150)

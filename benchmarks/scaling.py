@@ -258,7 +258,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     """Draw seconds over images, a line per executor, and the cost of a multiply-add over width, with ranges."""
     from matplotlib.figure import Figure
 
-    from convrnn_experiments.runs.folder import written
+    from convrnn_data.base.atomic import atomic_file
 
     figure = Figure(figsize=(9.0, 3.0), layout="constrained")
     preparing, features, network = figure.subplots(1, 3)
@@ -286,8 +286,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if axes is not network:
             axes.set_ylim(bottom=0)
-    with written(path) as beside:
-        figure.savefig(beside, format=path.suffix[1:], dpi=150)
+    with atomic_file(path, make_folder=True) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=150)
 
 
 def whiskers(axes: Any, x: list[float], found: list[dict[str, float]], place: int, label: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convrnn_data.base.atomic import remove_dead_temporaries, temporary_name
+from convrnn_data.base.atomic import temporary_name
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
@@ -98,16 +98,6 @@ def test_the_lock_of_a_process_at_work_stays(killed_at_its_end) -> None:
         assert (folder / LOCK).exists()
 
 
-def test_only_dead_processes_files_are_removed(tmp_path: Path) -> None:
-    alive, dead = temporary_name(tmp_path / "a.h5"), dead_name(tmp_path / "b.h5")
-    elsewhere, forgotten = tmp_path / ".c.h5.elsewhere.1.tmp", tmp_path / ".d.h5.elsewhere.1.tmp"
-    for path in (alive, dead, elsewhere, forgotten):
-        path.write_bytes(b"half")
-    os.utime(forgotten, (0, 0))
-    remove_dead_temporaries(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([alive, elsewhere])
-
-
 def test_a_cut_shard_is_named(prepared, tmp_path: Path) -> None:
     import shutil
 
@@ -134,25 +124,6 @@ def test_weights_are_begun_under_a_name_that_is_known_as_dead_later(tmp_path: Pa
     monkeypatch.setattr(Path, "replace", lambda path, target: begun.append(path) or replace(path, target))
     hdf5.write(tmp_path / "weights.h5", {"layer": {"kernel": np.ones((2, 2), np.float32)}})
     assert begun == [temporary_name(tmp_path / "weights.h5")]
-
-
-def test_a_file_takes_the_place_of_what_a_killed_process_began(tmp_path: Path) -> None:
-    path = tmp_path / "report" / "page.html"
-    path.parent.mkdir()
-    dead_name(path).write_text("half")
-    with run_folder.written(path) as beside:
-        beside.write_text("whole")
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_file_has_its_name_only_once_it_is_on_the_disk(tmp_path: Path, monkeypatch) -> None:
-    done = []
-    replace = os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: done.append(os.readlink(f"/proc/self/fd/{file}")))
-    monkeypatch.setattr(os, "replace", lambda path, target: done.append("name") or replace(path, target))
-    with run_folder.written(tmp_path / "a.h5") as beside:
-        beside.write_bytes(b"whole")
-    assert done == [str(temporary_name(tmp_path / "a.h5")), "name", str(tmp_path)]
 
 
 ON_A_FULL_DISK = """

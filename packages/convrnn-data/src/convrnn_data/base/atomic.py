@@ -19,7 +19,9 @@ _DAY = 86_400
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, make_folder: bool = False, sync: bool = True) -> Iterator[Path]:
+def atomic_file(
+    path: Path, *, make_folder: bool = False, sync: bool = True, keep_name: bool = False
+) -> Iterator[Path]:
     """Provide a temporary path to write to, which becomes `path` when the block succeeds.
 
     If the block fails, the temporary file is removed.
@@ -29,15 +31,20 @@ def atomic_file(path: Path, *, make_folder: bool = False, sync: bool = True) -> 
         make_folder: whether to create missing parent folders.
         sync: whether to wait until the data is on the disk before the file gets its name. Otherwise a power failure
             can leave a partial file.
+        keep_name: whether the temporary file has the name of `path`, in a temporary folder. For libraries that derive
+            the format from the name.
 
     Raises:
         ConvRNNError: the file cannot be written.
     """
-    temporary = temporary_name(path)
+    folder = temporary_name(path)
+    temporary = folder / path.name if keep_name else folder
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         remove_dead_temporaries_of(path)
+        if keep_name:
+            folder.mkdir()
         yield temporary
         if sync:
             _sync(temporary)
@@ -53,6 +60,9 @@ def atomic_file(path: Path, *, make_folder: bool = False, sync: bool = True) -> 
             reason = advice.describe(error, path.parent, "Make the folder writable", writing=True)
             raise ConvRNNError(f"cannot write {path}: {reason}. Then run the same command again") from error
         raise
+    finally:
+        if keep_name:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_file(path: Path, data: bytes, *, make_folder: bool = False, sync: bool = True) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from convrnn_data import CATEGORIES
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import remove_dead_temporaries
+from convrnn_data.base.atomic import atomic_file, remove_dead_temporaries
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.random_streams import Stream
 from convrnn_data.shards.images import BadImage
@@ -25,7 +25,7 @@ from convrnn_experiments.images.decoding import decode
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.environment import Environment
-from convrnn_experiments.runs.folder import MEASURES, Run, write_json, written
+from convrnn_experiments.runs.folder import MEASURES, Run, write_json
 from convrnn_experiments.runs.network import build_network
 from convrnn_model import entropy, load_weights, multiply_adds
 from convrnn_model.backend import keras
@@ -52,7 +52,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
     levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
     new_folders = [path for path in (folder, folder.parent) if not path.exists()]
     try:
-        with written(folder / PREDICTIONS) as path:
+        with atomic_file(folder / PREDICTIONS, make_folder=True) as path:
             _write(path, predict(network, trials, config), trials, right, levels, report)
         measures = Measures(
             **_description(trials, network, config),

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import convrnn_model
 from convrnn_data.base import advice
-from convrnn_data.base.atomic import atomic_file, remove_dead_temporaries
+from convrnn_data.base.atomic import remove_dead_temporaries, write_file
 from convrnn_data.base.validation import first_problem
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.shards.workspace import contents
@@ -125,10 +125,11 @@ class Run:
                 f"cannot continue {self.path / 'history.csv'}: its columns must be {', '.join(now)}, got "
                 f"{', '.join(names)}. {START_OVER}"
             )
-        with written(self.path / "history.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, names)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_file(self.path / "history.csv", table.getvalue().encode(), make_folder=True)
 
 
 def require_startable(path: Path, config: Config, *, resume: bool, force: bool) -> Run:
@@ -230,24 +231,12 @@ def _number(column: str, text: str) -> float:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces `path` after a sync; on an error, it is removed.
-
-    Raises:
-        ConvRNNError: the folder cannot be written to, or the disk is full.
-    """
-    with atomic_file(path, make_folder=True) as temporary:
-        yield temporary
-
-
-@contextmanager
 def written_hdf5(path: Path) -> Iterator[h5py.File]:
     """Write an HDF5 file atomically; it is built in memory, since libhdf5 does not survive a full disk."""
     whole = io.BytesIO()
     with h5py.File(whole, "w") as file:
         yield file
-    with written(path) as beside:
-        beside.write_bytes(whole.getvalue())
+    write_file(path, whole.getvalue(), make_folder=True)
 
 
 @contextmanager
@@ -298,8 +287,7 @@ def read_json(path: Path, kind: type[T], remedy: str) -> T:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically; NaN becomes null, which every JSON reader accepts."""
-    with written(path) as beside:
-        beside.write_text(json.dumps(_plain(value), indent=2) + "\n")
+    write_file(path, (json.dumps(_plain(value), indent=2) + "\n").encode(), make_folder=True)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from convrnn_data import PreparedSet
+from convrnn_data.base.atomic import atomic_file
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.random_streams import Stream
 from convrnn_experiments.errors import ConvRNNError
@@ -29,7 +30,7 @@ from convrnn_experiments.images.batches import (
 )
 from convrnn_experiments.images.perturbations import Perturb
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.folder import START_OVER, Run, read_hdf5, written
+from convrnn_experiments.runs.folder import START_OVER, Run, read_hdf5
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.processes import strategy
 from convrnn_experiments.training.checkpoint import load_state, save_state
@@ -324,10 +325,8 @@ def _finish(network: keras.Model, run: Run, group: ProcessGroup) -> None:
         raise ConvRNNError(f"cannot load {run.best}: {error} {START_OVER}") from error
     if not group.is_writer:
         return
-    with written(run.path / "model.keras") as path:
-        whole = run.checkpoint.with_name("model.keras")  # Keras takes the format from the ending
-        network.save(whole)
-        whole.replace(path)
+    with atomic_file(run.path / "model.keras", keep_name=True) as path:
+        network.save(path)
     save_weights(network, run.weights)
 
 
