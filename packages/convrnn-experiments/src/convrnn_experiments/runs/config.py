@@ -6,7 +6,7 @@ Nothing slow is imported, so that wrong options are refused at once.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -53,6 +53,10 @@ PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 # Integers below 2**53 are floats without rounding.
 NonNegative = Annotated[float, Field(ge=0.0, lt=2**53)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+if TYPE_CHECKING:
+    NetworkName = str
+else:
+    NetworkName = Literal[tuple(name.removesuffix("_net") for name in VARIANTS)]
 
 
 class Config(BaseModel):
@@ -80,7 +84,7 @@ class Config(BaseModel):
         ),
     ]
     perturb: Annotated[Regime, Field(strict=False), Option("The regime to train under.")]
-    network: Annotated[Literal["bl", "b", "b_k", "b_f", "b_d"], Option("Which network.")] = "bl"
+    network: Annotated[NetworkName, Option("Which network.")] = "bl"
     width: Annotated[float, Field(ge=0.001, lt=2**53), Option("Factor on the filters of every layer.")] = 1.0
     timesteps: Annotated[PositiveInt, Option("Time steps of bl.")] = 8
     cumulative_readout: Annotated[
