@@ -13,7 +13,6 @@ from convrnn_data import list_stimuli
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.observer_group import read_observer_group
-from convrnn_experiments.conditions import CONDITIONS, Regime, condition_name, plain_level
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.statistics import measures
@@ -116,20 +115,6 @@ def test_order_of_rows_does_not_matter(tmp_path, blur, seen, rows):
             # Halves of images are of their positions in the file.
             if not name.startswith("response_time") and name != "sat_rmse_affine":
                 np.testing.assert_allclose(before.estimates[name].value, after.estimates[name].value)
-
-
-def test_every_condition_has_one_name(rows, seen):
-    """One table names the regimes, and file names, folders, results and tables go by it."""
-    assert {one.regime for one in list_stimuli(seen)} == {str(regime) for regime in Regime}
-    names = [
-        condition_name(regime, plain_level(level))
-        for regime, condition in CONDITIONS.items()
-        for level in condition.test_levels
-    ]
-    expected = ["color", "grayscale", "noise 0", "noise 0.04", "noise 0.16", "blur 0", "blur 3", "blur 9"]
-    assert names == expected
-    assert {row.condition for row in rows} <= {*names, "blur (all levels)"}
-    assert condition_name(Regime.BLUR, plain_level("3.0")) == "blur 3"
 
 
 def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):

@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from images_by_hand import encoded, jpeg, noise
 from PIL import Image
 
 import convrnn_data
 import convrnn_experiments
 from convrnn_data.base.random_streams import Stream, generator
-from convrnn_data.shards.images import BadImage
 from convrnn_experiments.features.store import view_order
 from convrnn_experiments.images import decoding
 from convrnn_experiments.images.batches import (
@@ -27,28 +27,6 @@ from convrnn_experiments.images.batches import (
     epoch_rows,
     unreadable,
 )
-
-
-def encoded(array: np.ndarray, form: str = "JPEG", mode: str | None = None, **settings) -> bytes:
-    buffer = io.BytesIO()
-    image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(buffer, form, **settings)
-    return buffer.getvalue()
-
-
-def jpeg(array: np.ndarray) -> bytes:
-    return encoded(array, quality=95, subsampling=0)
-
-
-def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A picture with detail at every scale, as photographs have."""
-    rng = np.random.default_rng(seed)
-    layers = [
-        Image.fromarray(rng.integers(0, 256, (max(2, height // step), max(2, width // step), 3), np.uint8))
-        for step in (1, 4, 16, 64)
-    ]
-    sized = [np.asarray(layer.resize((width, height), Image.Resampling.BICUBIC), float) for layer in layers]
-    return np.mean(sized, axis=0).astype(np.uint8)
 
 
 def gradients(count: int, width: int = 60, height: int = 40) -> list[np.ndarray]:
@@ -163,40 +141,6 @@ def test_coarse_decoding_has_the_pixels_of_tensorflows_decoder(shape: tuple[int,
     np.testing.assert_allclose(images[0].numpy().astype(float), square, atol=1.5)  # rounded twice, not once
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"mode": "CMYK"},
-        {"mode": "L"},
-        {"progressive": True},
-        {"subsampling": 2},
-        {"form": "PNG"},
-        {"form": "PNG", "mode": "P"},
-        {"exif": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"},  # rotated
-    ],
-    ids=str,
-)
-def test_every_form_is_decoded(settings: dict) -> None:
-    file = encoded(noise(50, 70), **settings)
-    expected = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
-    np.testing.assert_allclose(
-        decoding.decode(file).astype(int), expected, atol=1
-    )  # CMYK is rounded otherwise
-
-
-def test_bytes_that_harm_no_pixel_are_let_pass() -> None:
-    file = jpeg(noise(50, 70))
-    np.testing.assert_array_equal(decoding.decode(file[:-2] + b"\0\0\0" + file[-2:]), decoding.decode(file))
-
-
-@settings(max_examples=30, deadline=None)
-@given(part=st.floats(0, 0.98))
-def test_a_cut_picture_is_an_error(part: float) -> None:
-    file = jpeg(noise(64, 64))
-    with pytest.raises(BadImage):
-        decoding.decode(file[: int(part * len(file))])
-
-
 @pytest.mark.parametrize("bad", [b"", b"no picture", jpeg(noise(64, 64))[:1500]])
 def test_an_unreadable_picture_is_said_in_one_line(bad: bytes) -> None:
     files = [jpeg(noise(64, 64)), bad]
@@ -218,16 +162,6 @@ def test_pixels_do_not_depend_on_company_or_threads() -> None:
         np.testing.assert_array_equal(alone[0], together[row])
     again = np.concatenate([images for images, _, _ in batches(source, frame, 64, rows=order, jitter=jitter)])
     np.testing.assert_array_equal(again, together[order])
-
-
-@pytest.mark.parametrize(("side", "size"), [(188, 128), (100, 128), (128, 128), (900, 128), (1, 8)])
-def test_pillow_resizes_in_its_place(side: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    square = noise(side, side)
-    fast = decoding.resizer(size)(square)
-    monkeypatch.setattr(decoding, "Resizer", None)
-    slow = decoding.resizer(size)(square)
-    np.testing.assert_allclose(fast.astype(int), slow.astype(int), atol=1)
-    assert "cykooz-resizer" not in decoding.libraries()
 
 
 def test_orders_crops_and_views_of_all_epochs_are_independent() -> None:
