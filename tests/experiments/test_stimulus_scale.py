@@ -26,7 +26,7 @@ from convrnn_experiments.images.batches import pictures_of
 from convrnn_experiments.images.resizing import resize_matrix
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.network import build_network
-from convrnn_experiments.stimuli import make
+from convrnn_experiments.stimuli.make import make_stimuli
 from convrnn_experiments.training.loop import whole_network_task
 
 STIMULUS = 224
@@ -83,7 +83,7 @@ def files(sets: dict[Regime, PreparedSet], tmp_path_factory: pytest.TempPathFact
         found[regime] = tmp_path_factory.mktemp("stimuli") / "new"
         levels = {str(regime): tuple(f"{level:g}" for level in IN_FILES[regime])}
         count = 84 if regime == Regime.BLUR else 16
-        make.make(data.path, found[regime], levels=levels, per_block=count, size=STIMULUS)
+        make_stimuli(data.path, found[regime], levels=levels, per_block=count, size=STIMULUS)
     return found
 
 

@@ -201,10 +201,11 @@ def stimuli(
 ) -> None:
     """Make a test set in the layout of the human experiments, by the perturbations that training uses."""
     with quiet_import():
-        from convrnn_experiments.stimuli import make
-    levels = make.levels_of(noise_sd, blur_sd)
+        from convrnn_experiments.stimuli.make import make_stimuli
+        from convrnn_experiments.stimuli.plan import with_levels
+    levels = with_levels(noise_sd, blur_sd)
     with console.progress() as report:
-        count = make.make(
+        count = make_stimuli(
             validation,
             out,
             labels=labels,
