@@ -43,13 +43,13 @@ from convrnn_data.sample.sample import draw_sample
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.images import decoding
 from convrnn_experiments.images.batches import (
+    EncodedImages,
     Frame,
-    Pictures,
     batches,
     decode_sizes,
     epoch_jitter,
     epoch_rows,
-    pictures_of,
+    images_of_split,
 )
 from convrnn_experiments.images.perturbations import Perturb
 from convrnn_experiments.runs.config import default_resize
@@ -114,7 +114,7 @@ def measure(
         source = folder / "sample/imagenet"
     repeat_images(source, folder / "imagenet/train", options.count)
     prepare(folder / "imagenet", folder / "set", images="all", val=0)
-    pictures = pictures_of(PreparedSet(folder / "set"), "train")
+    pictures = images_of_split(PreparedSet(folder / "set"), "train")
     shown, size, count = options.stimulus_size, options.image_size, len(pictures)
     resized = on_device(Regime.COLOR, size)
 
@@ -189,7 +189,7 @@ def spending(function: Callable[[], int], spent: list[float]) -> None:
     spent.append(time.process_time() - began)
 
 
-def stages(pictures: Pictures, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
+def stages(pictures: EncodedImages, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
     """Measure processor microseconds per image of each stage, in one thread."""
     rows = list(range(min(len(pictures), STAGED)))
     files, sizes = pictures.read(rows), decode_sizes(pictures, frame).tolist()

@@ -21,7 +21,7 @@ from common import drawn_images_parser, drawn_set, run_benchmark
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.features import store
-from convrnn_experiments.images.batches import pictures_of
+from convrnn_experiments.images.batches import images_of_split
 from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.training import loop
@@ -52,7 +52,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     save_weights(run_network.build_network(config), folder / "start.h5")
     config = checked(config.replace(trainable="readout", weights=str(folder / "start.h5"), views=1), data)
     network = run_network.prepare_network(config, lambda line: None)
-    frozen = loop.whole_network_task(network, config, pictures_of(data, "train"), pictures_of(data, "val"))
+    frozen = loop.whole_network_task(
+        network, config, images_of_split(data, "train"), images_of_split(data, "val")
+    )
     kept = loop.readout_task(network, config, data, folder / "features")
     for task in (frozen, kept):
         loop.compile_task(task, config)

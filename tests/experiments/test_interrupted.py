@@ -104,14 +104,14 @@ def test_a_cut_shard_is_named(prepared, tmp_path: Path) -> None:
     import tensorflow as tf
 
     from convrnn_data import PreparedSet
-    from convrnn_experiments.images.batches import Frame, batches, pictures_of, unreadable
+    from convrnn_experiments.images.batches import Frame, batches, images_of_split, unreadable
 
     cut = Path(shutil.copytree(prepared.path, tmp_path / "cut"))
     shard = next((cut / "train").glob("*.tar"))
     with shard.open("r+b") as file:
         file.truncate(1000)
     with pytest.raises(tf.errors.OpError) as caught:
-        list(batches(pictures_of(PreparedSet(cut), "train"), Frame(16, 16), 4))
+        list(batches(images_of_split(PreparedSet(cut), "train"), Frame(16, 16), 4))
     said = unreadable(caught.value, "data")
     assert isinstance(said, ConvRNNError)
     assert str(shard) in str(said)

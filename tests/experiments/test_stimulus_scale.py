@@ -22,7 +22,7 @@ from convrnn_experiments.evaluation import predict
 from convrnn_experiments.evaluation import trials as trial_sets
 from convrnn_experiments.features.extractor import Extractor
 from convrnn_experiments.features.store import plan
-from convrnn_experiments.images.batches import pictures_of
+from convrnn_experiments.images.batches import images_of_split
 from convrnn_experiments.images.resizing import resize_matrix
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.network import build_network
@@ -114,7 +114,7 @@ def up_to_the_network(model: keras.Model) -> keras.Model:
 
 def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
     task = whole_network_task(
-        network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
+        network_of(config.image_size), config, images_of_split(data, "train"), images_of_split(data, "val")
     )
     seen = up_to_the_network(task.model)
     for images, *_ in task.training(0):
@@ -123,7 +123,7 @@ def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
 
 def in_validation(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
     task = whole_network_task(
-        network_of(config.image_size), config, pictures_of(data, "train"), pictures_of(data, "val")
+        network_of(config.image_size), config, images_of_split(data, "train"), images_of_split(data, "val")
     )
     seen = up_to_the_network(task.model)
     for images, *_ in task.validation:
@@ -150,7 +150,7 @@ def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
     seen = up_to_the_network(model)
     chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
     assert len(chosen)
-    for images, *_ in predict.batches(trials.pictures, trials.frame, 16, rows=chosen):
+    for images, *_ in predict.batches(trials.images, trials.frame, 16, rows=chosen):
         yield keras.ops.convert_to_numpy(seen(images))
 
 

@@ -224,8 +224,8 @@ def test_stimuli_are_read_as_they_are(human):
     trials = trial_sets.find_trials(human, Regime.COLOR, Config(data="data", perturb=Regime.COLOR))
     assert (trials.frame.size, trials.frame.resize) == (224, 224)
     assert dataclasses.replace(trials, levels=None).perturbed is False
-    ((images, _, _),) = batches(trials.pictures, trials.frame, 1, rows=np.array([3]))
-    expected = np.asarray(Image.open(io.BytesIO(trials.pictures.read([3])[0])).convert("RGB")).astype(int)
+    ((images, _, _),) = batches(trials.images, trials.frame, 1, rows=np.array([3]))
+    expected = np.asarray(Image.open(io.BytesIO(trials.images.read([3])[0])).convert("RGB")).astype(int)
     np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # decoders round otherwise
 
 

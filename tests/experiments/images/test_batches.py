@@ -17,10 +17,10 @@ from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.features.store import view_order
 from convrnn_experiments.images import decoding
 from convrnn_experiments.images.batches import (
-    MADE_TOGETHER,
+    IMAGES_PER_CALL,
     RATIOS,
+    EncodedImages,
     Frame,
-    Pictures,
     batches,
     decode_ratios,
     epoch_jitter,
@@ -36,9 +36,9 @@ def gradients(count: int, width: int = 60, height: int = 40) -> list[np.ndarray]
     return [np.stack([red, green, np.full_like(red, 8 * i)], -1).astype(np.uint8) for i in range(count)]
 
 
-def pictures(arrays: list[np.ndarray], files: list[bytes] | None = None) -> Pictures:
+def pictures(arrays: list[np.ndarray], files: list[bytes] | None = None) -> EncodedImages:
     files = files or [jpeg(array) for array in arrays]
-    return Pictures(
+    return EncodedImages(
         read=lambda rows: [files[row] for row in rows],
         labels=np.arange(len(arrays)) % 16,
         widths=np.array([array.shape[1] for array in arrays]),
@@ -110,7 +110,7 @@ def test_coarse_decoding_never_enlarges_and_looks_the_same() -> None:
     np.testing.assert_array_equal(chosen, [2, 2, 1, 1, 8])
     (array,) = gradients(1, 500, 375)
     source = pictures([array])
-    full = Pictures(
+    full = EncodedImages(
         source.read, source.labels, np.array([1]), np.array([1])
     )  # too small to be decoded coarsely
     ((coarse, _, _),) = batches(source, frame, 1)
@@ -152,7 +152,7 @@ def test_an_unreadable_picture_is_said_in_one_line(bad: bytes) -> None:
 
 
 def test_pixels_do_not_depend_on_company_or_threads() -> None:
-    arrays = [noise(60 + row, 300 - row, row) for row in range(2 * MADE_TOGETHER + 3)]
+    arrays = [noise(60 + row, 300 - row, row) for row in range(2 * IMAGES_PER_CALL + 3)]
     source, frame = pictures(arrays), Frame(24, 28)
     jitter = epoch_jitter(len(arrays), seed=3, epoch=1)
     together = np.concatenate([images for images, _, _ in batches(source, frame, 7, jitter=jitter)])

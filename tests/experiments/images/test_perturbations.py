@@ -132,7 +132,7 @@ def test_layer_draws_anew_in_fit_and_restarts_where_told() -> None:
 
 @pytest.mark.parametrize("size", [16, 21, 32])
 @pytest.mark.parametrize("regime", Regime)
-def test_pictures_are_perturbed_first_and_resized_then(regime: Regime, size: int) -> None:
+def test_images_are_perturbed_before_they_are_resized(regime: Regime, size: int) -> None:
     images, levels = pictures(3, 32, 32), np.float32(CONDITIONS[regime].levels[-1:] * 3)
     generators = [keras.random.SeedGenerator(5) for _ in range(2)]
     whole, _ = perturb(images, CONDITIONS[regime], seed_generator=generators[0], levels=levels)

@@ -130,7 +130,7 @@ def test_a_gpu_that_is_not_used_is_said(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(devices, "_gpus_of_machine", lambda: "/dev/nvidia0")
+    monkeypatch.setattr(devices, "_gpu_evidence", lambda: "/dev/nvidia0")
     monkeypatch.setattr(devices, "_gpus", list)
     monkeypatch.setattr(tf.test, "is_built_with_gpu_support", lambda: cuda)
     said = devices.idle_gpu(**options)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def test_a_gpu_that_is_not_used_is_said(
 def test_nothing_is_said_of_a_gpu_that_is_used_or_absent(
     machine: str, gpus: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "_gpus_of_machine", lambda: machine)
+    monkeypatch.setattr(devices, "_gpu_evidence", lambda: machine)
     monkeypatch.setattr(devices, "_gpus", lambda: gpus)
     assert devices.idle_gpu() is None
 

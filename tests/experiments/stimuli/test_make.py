@@ -16,7 +16,7 @@ from convrnn_data.sample.sample import FOLDERS
 from convrnn_experiments.cli import app
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.images.batches import Frame, batches, pictures_of
+from convrnn_experiments.images.batches import Frame, batches, images_of_split
 from convrnn_experiments.images.perturbations import perturb
 from convrnn_experiments.stimuli.make import make_stimuli
 from convrnn_experiments.stimuli.plan import LEVELS
@@ -66,7 +66,7 @@ def test_images_are_perturbed_as_in_training(made, prepared):
             for s in list_stimuli(made)
             if (s.experiment, str(s.block), s.name) == (row["experiment"], row["block"], row["file_name"])
         ]
-        pictures, row = pictures_of(prepared, "val"), rows[row["source"]]
+        pictures, row = images_of_split(prepared, "val"), rows[row["source"]]
         ((images, _, _),) = batches(pictures, Frame(48, 55), 1, rows=np.array([row]))
         square = images.numpy().astype(np.float32) / 255
         strength = np.array([0.0 if level == "g" else float(level)], np.float32)

@@ -15,7 +15,7 @@ from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features import store
 from convrnn_experiments.features.fingerprint import cache_folder
-from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, pictures_of
+from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, images_of_split
 from convrnn_experiments.runs import folder as run_folder
 from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config, checked
@@ -212,10 +212,10 @@ def test_kept_features_train_the_readout_that_the_frozen_network_does(
     kept = trained(config, prepared, tmp_path / "kept")
     network = run_network.prepare_network(config, lambda line: None)
     model = loop.whole_network_task(
-        network, config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
+        network, config, images_of_split(prepared, "train"), images_of_split(prepared, "val")
     ).model
     assert [weight.path.split("/")[0] for weight in model.trainable_variables] == ["ReadoutDense"] * 2
-    source = pictures_of(prepared, "train")
+    source = images_of_split(prepared, "train")
     weights = balanced_weights(source.labels)
     model.compile(
         keras.optimizers.Adam(config.learning_rate, epsilon=config.epsilon), TimeAveragedCrossentropy()
@@ -293,7 +293,7 @@ def test_every_image_goes_through_all_its_views() -> None:
 def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     config = config_of(prepared)
     task = loop.whole_network_task(
-        build_network(config), config, pictures_of(prepared, "train"), pictures_of(prepared, "val")
+        build_network(config), config, images_of_split(prepared, "train"), images_of_split(prepared, "val")
     )
     held_out = [label for _, labels, _ in task.validation for label in labels.numpy()]
     np.testing.assert_array_equal(held_out, prepared.table("val").labels)

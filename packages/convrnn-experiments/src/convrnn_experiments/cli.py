@@ -41,16 +41,16 @@ def train(
     config: Config,
     levels: LevelOptions,
     group: ProcessGroup,
-    out: Annotated[Path | None, Option("The run's folder.", show_default="runs/REGIME")] = None,
+    out: Annotated[Path | None, Option("Folder of the run.", show_default="runs/REGIME")] = None,
     features: Annotated[
-        Path | None, Option("Where features are kept.", show_default="features beside the run")
+        Path | None, Option("Folder for cached features.", show_default="features, next to the run")
     ] = None,
     *,
     executor: Executor,
     resume: Annotated[bool, Option("Resume an unfinished run.", flag="--resume")] = False,
     force: Annotated[bool, Option("Replace an existing run.", flag="--force")] = False,
 ) -> None:
-    """Train a network under a regime; validate on the validation split after every epoch."""
+    """Train a network under a regime, and validate it after every epoch."""
     from convrnn_experiments.training import launch
 
     launch.train(
@@ -71,14 +71,15 @@ def train(
 def features_command(
     config: Annotated[Config, Only("features")],
     levels: LevelOptions,
-    out: Annotated[Path, Option("Where features are kept.")] = Path("runs/features"),
+    out: Annotated[Path, Option("Folder for cached features.")] = Path("runs/features"),
     *,
     executor: Executor,
     task: Annotated[
-        str | None, Option("Only the I-th of N parts, 1 to N, as of an array.", metavar="I/N")
+        str | None,
+        Option("Compute the I-th of N shares only, I from 1 to N, as in a job array.", metavar="I/N"),
     ] = None,
 ) -> None:
-    """Compute and keep what `train` needs with the same options, or resume where a stopped run ended."""
+    """Compute and cache the features that `train` needs with the same options, or resume a stopped computation."""
     from convrnn_experiments.training import launch
 
     result = launch.extract_features(
@@ -89,25 +90,25 @@ def features_command(
         echo=typer.echo,
         progress=console.progress,
     )
-    typer.echo(f"features: {result.folder}: {result.computed} parts computed, {result.cached} were there")
+    typer.echo(f"features: {result.folder}: {result.computed} parts computed, {result.cached} in the cache")
 
 
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", metavar="RUN")],
     testset: Annotated[
-        Path, typer.Argument(help="Human stimuli, in any layout, or a prepared set.", metavar="TESTSET")
+        Path, typer.Argument(help="Human stimuli in any layout, or a prepared set.", metavar="TESTSET")
     ],
     condition: Annotated[
         list[Regime] | None,
-        typer.Option(help="Regime to test under; may be repeated.", show_default="the run's own"),
+        typer.Option(help="Regime to test under; may be repeated.", show_default="that of the run"),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of a prepared set.")] = "val",
     name: Annotated[
-        str | None, typer.Option(help="Begins the results' name, for a further test set of a regime.")
+        str | None, typer.Option(help="Prefix of the results' name, for several test sets of a regime.")
     ] = None,
 ) -> None:
-    """Write the answers to every test image at every time step, and the accuracies."""
+    """Write a network's answer to every test image at every time step, and its accuracies."""
     from convrnn_experiments.evaluation import command
 
     command.evaluate(
@@ -129,12 +130,12 @@ Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN
 @expand_options
 def compare(
     runs: Runs,
-    human: Annotated[Path, Option("Folder with the answers, jatos_results_*.txt.")],
+    human: Annotated[Path, Option("Folder of human answers, jatos_results_*.txt.")],
     out: Annotated[Path, Option("Folder for comparison.csv and comparison.md.")] = Path("compare"),
     *,
     options: ComparisonOptions,
 ) -> None:
-    """Compare networks with humans in one table of conditions and measures, each with its 95 % interval."""
+    """Compare networks with humans in a table of conditions and measures, with 95 % intervals."""
     from convrnn_experiments.report.comparison_files import write_comparison
 
     typer.echo(write_comparison(runs, human, out, options, _warn))
@@ -147,15 +148,15 @@ def report(
     runs: Runs,
     human: Annotated[
         Path | None,
-        Option("Folder with human answers, jatos_results_*.txt.", show_default="networks alone"),
+        Option("Folder of human answers, jatos_results_*.txt.", show_default="networks only"),
     ] = None,
-    out: Annotated[Path, Option("The page to write; figures and tables go into its folder.")] = Path(
+    out: Annotated[Path, Option("Page to write; figures and tables are written to its folder.")] = Path(
         "report/index.html"
     ),
     *,
     options: ComparisonOptions,
 ) -> None:
-    """Write one self-contained page on evaluated runs, with figures and tables in its folder."""
+    """Write a self-contained HTML report on evaluated runs, with figures and tables in its folder."""
     from convrnn_experiments.report import build
 
     with console.progress() as progress:
@@ -189,17 +190,19 @@ def stimuli(
     labels: Annotated[
         Path | None,
         Option(
-            "LOC_val_solution.csv or another CSV of image names and synsets; the devkit; or one synset a line.",
-            show_default="found beside ILSVRC's images",
+            "LOC_val_solution.csv or another CSV of image names and synsets; the devkit; or one synset per line.",
+            show_default="found next to ILSVRC's images",
         ),
     ] = None,
     noise_sd: Annotated[Any, Option("Noise levels.", type=str, parse=parse_numbers)] = "0,0.04,0.16",
     blur_sd: Annotated[Any, Option("Blur levels, px.", type=str, parse=parse_numbers)] = "0,3,9",
     per_block: Annotated[int, Field(ge=1), Option("Images in each of the five blocks.")] = 210,
-    size: Annotated[int, Field(ge=1), Option("Side, px: the stimulus size of the runs to test.")] = 224,
-    seed: Annotated[int, Field(ge=0), Option()] = 0,
+    size: Annotated[
+        int, Field(ge=1), Option("Side of the stimuli, px: the stimulus size of the runs to test.")
+    ] = 224,
+    seed: Annotated[int, Field(ge=0), Option("Seed of all random draws.")] = 0,
 ) -> None:
-    """Make a test set in the layout of the human experiments, by the perturbations that training uses."""
+    """Make a test set in the layout of the human experiments, with the perturbations of training."""
     with quiet_import():
         from convrnn_experiments.stimuli.make import make_stimuli
         from convrnn_experiments.stimuli.plan import with_levels
@@ -215,4 +218,4 @@ def stimuli(
             seed=seed,
             report=report,
         )
-    typer.echo(f"{count} stimuli: {out}; `convrnn-data reformat {out} NEW` gives the other layout")
+    typer.echo(f"{count} stimuli: {out}; `convrnn-data reformat {out} NEW` converts them to the other layout")

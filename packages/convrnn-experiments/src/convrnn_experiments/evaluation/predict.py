@@ -48,7 +48,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
     load_weights(network, run.weights)
     folder = run.evaluation(trials.name)
     remove_dead_temporaries(folder)
-    right = np.zeros((len(trials.pictures), config.exits), bool)
+    right = np.zeros((len(trials.images), config.exits), bool)
     levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
     new_folders = [path for path in (folder, folder.parent) if not path.exists()]
     try:
@@ -56,7 +56,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
             _write(path, predict(network, trials, config), trials, right, levels, report)
         measures = Measures(
             **_description(trials, network, config),
-            **summary(right, trials.pictures.labels, levels, trials.blocks),
+            **summary(right, trials.images.labels, levels, trials.blocks),
         )
         write_json(folder / MEASURES, measures.to_json())
     except BaseException:
@@ -98,7 +98,7 @@ def predict(
     perturbation.restart(Stream.EVALUATION_PERTURBATION)
     done = 0
     try:
-        for images, _, rows in batches(trials.pictures, trials.frame, BATCH):
+        for images, _, rows in batches(trials.images, trials.frame, BATCH):
             softmax, levels = model.predict_on_batch(images)
             yield rows.numpy(), softmax, levels
             done = int(rows[-1]) + 1
@@ -117,7 +117,7 @@ def _model_with_perturbation(
     network: keras.Model, condition: Condition, config: Config
 ) -> tuple[keras.Model, Perturb]:
     perturbation = perturbation_of(config, condition, with_levels=True)
-    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="pictures")
+    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="images")
     shown, levels = perturbation(images)
     answers = network(shown)
     answers = answers if isinstance(answers, list | tuple) else [answers]
@@ -128,7 +128,7 @@ def _unreadable(trials: Trials, start: int, error: Exception) -> str:
     """Describe the first image from row `start` on that cannot be read."""
     for row in range(start, len(trials.paths)):
         try:
-            decode(trials.pictures.read([row])[0])
+            decode(trials.images.read([row])[0])
         except BadImage as bad:
             remedy = "Download it again" if trials.perturbed else "Prepare the set again with --check decode"
             return f"cannot decode {trials.paths[row]}: {bad}. {remedy}"
@@ -156,7 +156,7 @@ def _write(
             batch = Answers(
                 paths=paths[rows],
                 names=names[rows],
-                labels=trials.pictures.labels[rows],
+                labels=trials.images.labels[rows],
                 answers=softmax.argmax(axis=-1),
                 confidence=softmax.max(axis=-1),
                 entropy=entropy(np.minimum(softmax, 1.0)),

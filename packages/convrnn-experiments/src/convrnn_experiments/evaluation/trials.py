@@ -10,7 +10,7 @@ from convrnn_data import PreparedSet, Stimulus, list_stimuli
 from convrnn_data.shards.images import BadImage
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.images.batches import Frame, Pictures, frame_of, pictures_of
+from convrnn_experiments.images.batches import EncodedImages, Frame, frame_of, images_of_split
 from convrnn_experiments.images.decoding import size_of
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.provenance import describe_images
@@ -30,7 +30,7 @@ class Trials:
         kind: `HUMAN` or `SPLIT`.
         regime: regime of the images, or regime to apply.
         frame: crop of each image.
-        pictures: images and labels.
+        images: encoded images and labels.
         paths: file paths; an image inside a tar is `TAR#KEY`.
         names: file names, which are the same in every layout.
         levels: levels from the file names; None if they are drawn at evaluation.
@@ -43,7 +43,7 @@ class Trials:
     kind: str
     regime: Regime
     frame: Frame
-    pictures: Pictures
+    images: EncodedImages
     paths: list[str]
     names: list[str]
     levels: list[str] | None
@@ -106,7 +106,7 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
         kind=HUMAN,
         regime=regime,
         frame=Frame(config.stimulus_size, config.stimulus_size),
-        pictures=Pictures(lambda rows: [chosen[row].read() for row in rows], labels, sides, sides),
+        images=EncodedImages(lambda rows: [chosen[row].read() for row in rows], labels, sides, sides),
         paths=[_path_of(stimulus) for stimulus in chosen],
         names=[str(stimulus.parsed) for stimulus in chosen],
         levels=[stimulus.level for stimulus in chosen],
@@ -142,7 +142,7 @@ def split_trials(
     Raises:
         ConvRNNError: the set does not have the split.
     """
-    source, table = pictures_of(data, split), data.table(split)
+    source, table = images_of_split(data, split), data.table(split)
     order = np.lexsort((table.keys, table.labels))
 
     def read(rows: Sequence[int]) -> list[bytes]:
@@ -155,7 +155,7 @@ def split_trials(
         kind=SPLIT,
         regime=regime,
         frame=frame_of(config),
-        pictures=Pictures(read, source.labels[order], source.widths[order], source.heights[order]),
+        images=EncodedImages(read, source.labels[order], source.widths[order], source.heights[order]),
         paths=[
             f"{table.shards[shard]}#{key}.jpg"
             for shard, key in zip(table.shard_ids[order].tolist(), keys, strict=True)

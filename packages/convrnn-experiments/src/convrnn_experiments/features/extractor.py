@@ -1,4 +1,4 @@
-"""Computes the frozen network's pooled features of one part: one view of one shard."""
+"""Computes the pooled features of a frozen network, part by part; a part is one view of one shard."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from convrnn_data import PreparedSet
 from convrnn_data.base.jobs import available_cores
 from convrnn_data.base.random_streams import Stream
 from convrnn_experiments.features.plan import Part
-from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, pictures_of, unreadable
+from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, images_of_split, unreadable
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import written_hdf5
@@ -31,7 +31,7 @@ def pooled_names(network: str, timesteps: int) -> list[str]:
 def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Perturb]:
     """Build a model from uint8 images to pooled features (batch, time, channels); returns its perturbation too."""
     perturbation = perturbation_of(config)
-    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="pictures")
+    images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="images")
     return keras.Model(images, _pooled(network, config, perturbation(images))), perturbation
 
 
@@ -70,16 +70,16 @@ class Extractor:
         self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
     ) -> None:
         stimulus_size, image_size = config.stimulus_size, config.image_size
-        pictures = keras.Input((stimulus_size, stimulus_size, 3), dtype="uint8")
+        images = keras.Input((stimulus_size, stimulus_size, 3), dtype="uint8")
         perturbed = keras.Input((image_size, image_size, 3), dtype="float32")
         self._perturbation = perturbation_of(config)
         # Random draws need the batches in order, so the perturbation is a model of its own.
-        self._perturb = keras.Model(pictures, self._perturbation(pictures))
+        self._perturb = keras.Model(images, self._perturbation(images))
         self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
         self._network.make_predict_function()  # before several threads ask for it
         self._threads = min(threads or parallel_batches(), parallel_batches())
         self._config = config
-        self._pictures = {split: pictures_of(data, split) for split in ("train", "val")}
+        self._images = {split: images_of_split(data, split) for split in ("train", "val")}
 
     def write(self, part: Part) -> None:
         """Compute a part and write its file.
@@ -87,13 +87,13 @@ class Extractor:
         Raises:
             ConvRNNError: an image cannot be read, or the file cannot be written.
         """
-        config, pictures = self._config, self._pictures[part.split]
+        config, source = self._config, self._images[part.split]
         training = part.split == "train"
         stream = Stream.TRAINING_FEATURES if training else Stream.VALIDATION_FEATURES
         # Each part has a stream of its own, so the order of parts does not matter.
         self._perturbation.restart(stream, part.view, part.shard)
-        jitter = epoch_jitter(len(pictures), seed=config.seed, epoch=part.view) if training else None
-        shown = batches(pictures, frame_of(config), BATCH, rows=part.rows, jitter=jitter)
+        jitter = epoch_jitter(len(source), seed=config.seed, epoch=part.view) if training else None
+        shown = batches(source, frame_of(config), BATCH, rows=part.rows, jitter=jitter)
         try:
             perturbed = (self._perturb.predict_on_batch(images) for images, _, _ in shown)
             features = list(_parallel_map(self._network.predict_on_batch, perturbed, self._threads))

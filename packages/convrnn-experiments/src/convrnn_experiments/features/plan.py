@@ -1,6 +1,6 @@
-"""Parts of the cached features, and where they are computed.
+"""Parts of the cached features, and the processes that compute them.
 
-A part is one view of one shard. It has a random stream and a file of its own, so it does not matter which process
+A part is one view of one shard. It has its own random stream and file, so its content does not depend on which process
 computes it, or when.
 """
 
@@ -35,23 +35,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Executor:
-    """Where parts are computed: by default in this process, on its devices.
+    """Processes that compute parts: by default this process, on its devices.
 
     Attributes:
         engine: as for `convrnn_data.base.jobs.run_jobs`.
-        workers: number of processes; by default all of a cluster, and only this one locally.
+        workers: number of processes; by default, all workers of a cluster, or locally this process only.
         address: address of a cluster.
 
     Raises:
         ConvRNNError: the engine is unknown or not installed, there is no worker, or the engine needs no address.
     """
 
-    engine: Annotated[Literal["local", "ray", "dask"], Option("Where kept features are computed.")] = "local"
+    engine: Annotated[Literal["local", "ray", "dask"], Option("Engine that computes cached features.")] = (
+        "local"
+    )
     workers: Annotated[
         int | None,
-        Option("Processes, a core or more each.", show_default="this one; all that a cluster has"),
+        Option("Number of processes, each with a core or more.", show_default="this one; all of a cluster"),
     ] = None
-    address: Annotated[str | None, Option("Of a Ray or Dask cluster.")] = None
+    address: Annotated[str | None, Option("Address of a Ray or Dask cluster.")] = None
 
     def __post_init__(self) -> None:
         check_engine(self.engine, self.workers, self.address)

@@ -1,1 +1,1 @@
-"""Image bytes to batches: decoding, resizing, perturbation."""
+"""Encoded images to perturbed batches: decoding, cropping, perturbation, resizing."""

@@ -1,4 +1,4 @@
-"""Batches from encoded images: the order and the crops of an epoch are pure functions of (seed, epoch)."""
+"""Batches of cropped images. The order and the crops of an epoch are pure functions of (seed, epoch)."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,24 +15,26 @@ from convrnn_experiments.images import decoding
 from convrnn_experiments.runs.config import Config, require_split
 from convrnn_experiments.runtime.datasets import without_autotuning
 
-MADE_TOGETHER = 16  # images per call from a TensorFlow thread
-RATIOS = (1, 2, 4, 8)  # a JPEG decoder computes these fractions of the size at a fraction of the cost
+IMAGES_PER_CALL = 16
+"""Images decoded in one call from a TensorFlow thread."""
+
+RATIOS = (1, 2, 4, 8)
+"""Divisors of the image size at which a JPEG decoder does a fraction of the work."""
 
 CENTRE = np.array([0.5, 0.5, 0.0], np.float32)
 """Jitter of an unflipped centre crop: vertical position, horizontal position, flip."""
 
 Reader = Callable[[Sequence[int]], list[bytes]]
-"""Function from row numbers to encoded images."""
+"""Function from rows to encoded images."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Crop of a square from a photograph.
+    """Square crop of a photograph.
 
     Attributes:
         size: side of the square, px: the stimulus size.
-        resize: shorter side of the photograph at the scale of the square, px; `resize == size` takes the whole shorter
-            side.
+        resize: shorter side of the photograph after resizing, px. If `resize == size`, the crop spans the shorter side.
     """
 
     size: int
@@ -40,13 +42,13 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class EncodedImages:
     """Encoded images with their labels and sizes; row i of each attribute belongs to the same image.
 
     Attributes:
-        read: function from rows to bytes.
-        labels: (n,) 0..15.
-        widths, heights: (n,) pixels.
+        read: function from rows to encoded images.
+        labels: (images,) 0..15.
+        widths, heights: (images,) px.
     """
 
     read: Reader
@@ -59,28 +61,28 @@ class Pictures:
 
 
 def frame_of(config: Config) -> Frame:
-    """Return the crop of a run's configuration; images are resized to the network's input after perturbation."""
+    """Return the crop of a run's configuration. Crops are resized to the network's input after perturbation."""
     return Frame(config.stimulus_size, config.resize)
 
 
-def pictures_of(data: PreparedSet, split: str) -> Pictures:
-    """Return the images of a split of a prepared set.
+def images_of_split(data: PreparedSet, split: str) -> EncodedImages:
+    """Return the images of one split of a prepared set.
 
     Raises:
         ConvRNNError: the set does not have the split, or the split is empty.
     """
     require_split(data, split)
     table = data.table(split)
-    return Pictures(table.read, table.labels, table.widths, table.heights)
+    return EncodedImages(table.read, table.labels, table.widths, table.heights)
 
 
 def epoch_rows(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of an epoch: a permutation of all rows, (count,) int64."""
+    """Return the order of rows in an epoch: a permutation, (count,) int64."""
     return generator(seed, Stream.EPOCH_ORDER, epoch).permutation(count)
 
 
 def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int) -> np.ndarray:
-    """Return the rows that one process of a group reads; together, the processes read every batch.
+    """Return the rows that one process of a group reads; together, the processes read whole batches.
 
     Args:
         rows: rows of all processes, in order.
@@ -89,7 +91,7 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
         count: number of processes.
 
     Returns:
-        Rows of the process, equally many in each; the last batch is filled with -1.
+        Rows of the process, the same number in each process; the last batch is padded with -1.
 
     Raises:
         ConvRNNError: the batch size is not a multiple of `count`.
@@ -104,12 +106,15 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
 
 
 def epoch_jitter(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Return the position and flip of each row's crop, (count, 3) in [0, 1); independent of the order of rows."""
+    """Return the jitter of each row: vertical position, horizontal position, flip; (count, 3) in [0, 1).
+
+    It does not depend on the order of the rows.
+    """
     return generator(seed, Stream.EPOCH_CROPS, epoch).random((count, 3), dtype=np.float32)
 
 
 def batches(
-    pictures: Pictures,
+    source: EncodedImages,
     frame: Frame,
     batch_size: int,
     *,
@@ -117,35 +122,35 @@ def batches(
     jitter: np.ndarray | None = None,
     first_batch: int = 0,
 ) -> tf.data.Dataset:
-    """Return batches of `(images, labels, rows)`; every row once, so the last batch may be shorter.
+    """Return batches of `(images, labels, rows)`. Each row occurs once, so the last batch may be shorter.
 
     Args:
-        pictures: encoded images.
+        source: encoded images.
         frame: crop of each image.
         batch_size: images per batch.
-        rows: rows in the order of the batches; all rows in their own order by default. A row of -1 fills a batch with
-            some image, which must be left out of every sum.
-        jitter: (len(pictures), 3) vertical position, horizontal position, flip if >= 0.5, each in [0, 1);
-            the unflipped centre by default.
-        first_batch: number of batches to skip without reading them.
+        rows: rows in the order of the batches; by default, all rows in ascending order. A row of -1 is padding: its
+            image is arbitrary and must be excluded from every sum.
+        jitter: (len(source), 3) vertical position, horizontal position, flip if >= 0.5, each in [0, 1);
+            by default, the unflipped centre.
+        first_batch: number of batches to skip without reading their images.
 
     Returns:
         A dataset of images (batch, size, size, 3) uint8, labels (batch,) int32, rows (batch,) int64.
     """
-    rows = np.arange(len(pictures)) if rows is None else np.asarray(rows)
+    rows = np.arange(len(source)) if rows is None else np.asarray(rows)
     rows = rows[first_batch * batch_size :]
     if jitter is None:
-        jitter = np.tile(CENTRE, (len(pictures), 1))
+        jitter = np.tile(CENTRE, (len(source), 1))
     if not len(rows):
         raise ValueError("cannot make batches: at least one row is required, got none. Pass rows")
-    make = _maker(pictures, frame, jitter)
+    crop = _cropper(source, frame, jitter)
 
     def load(chunk: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        images = tf.numpy_function(make, [tf.maximum(chunk, 0)], tf.uint8, stateful=False)
+        images = tf.numpy_function(crop, [tf.maximum(chunk, 0)], tf.uint8, stateful=False)
         return tf.ensure_shape(images, (None, frame.size, frame.size, 3)), labels, chunk
 
-    columns = (rows.astype(np.int64), pictures.labels[np.maximum(rows, 0)].astype(np.int32))
-    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(MADE_TOGETHER)
+    columns = (rows.astype(np.int64), source.labels[np.maximum(rows, 0)].astype(np.int32))
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(IMAGES_PER_CALL)
     dataset = dataset.map(load, num_parallel_calls=available_cores(), deterministic=True)
     dataset = dataset.rebatch(batch_size).prefetch(2)
     dataset = without_autotuning(dataset, private_threads=True)
@@ -153,51 +158,51 @@ def batches(
 
 
 def centre_square(encoded: bytes, frame: Frame) -> np.ndarray:
-    """Crop an image as in validation, (size, size, 3) uint8.
+    """Crop the centre of an image as in validation, (size, size, 3) uint8.
 
     Raises:
-        BadImage: the image cannot be read.
+        BadImage: the image cannot be decoded.
     """
     height, width = decoding.size_of(encoded)
-    label = np.zeros(1, np.int64)
-    alone = Pictures(lambda rows: [encoded], label, np.array([width]), np.array([height]))
-    return _maker(alone, frame, CENTRE[None])(label)[0]
+    zero = np.zeros(1, np.int64)
+    source = EncodedImages(lambda rows: [encoded], zero, np.array([width]), np.array([height]))
+    return _cropper(source, frame, CENTRE[None])(zero)[0]
 
 
-def _maker(pictures: Pictures, frame: Frame, jitter: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a thread-safe function from rows (n,) to squares (n, size, size, 3) uint8.
+def _cropper(source: EncodedImages, frame: Frame, jitter: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a thread-safe function from rows (n,) to crops (n, size, size, 3) uint8.
 
     Reading, decoding and resizing release the GIL; little Python code runs per image.
     """
-    sizes = decode_sizes(pictures, frame)
+    sizes = decode_sizes(source, frame)
     shape = (frame.size, frame.size, 3)
 
-    def make(rows: np.ndarray) -> np.ndarray:
-        made = np.empty((len(rows), *shape), np.uint8)
+    def crop(rows: np.ndarray) -> np.ndarray:
+        crops = np.empty((len(rows), *shape), np.uint8)
         resize = decoding.resizer(frame.size)
-        files = zip(pictures.read(rows.tolist()), sizes[rows].tolist(), jitter[rows].tolist(), strict=True)
-        for square, (encoded, size, (down, right, mirror)) in zip(made, files, strict=True):
+        files = zip(source.read(rows.tolist()), sizes[rows].tolist(), jitter[rows].tolist(), strict=True)
+        for square, (encoded, size, (down, right, mirror)) in zip(crops, files, strict=True):
             image = decoding.decode(encoded, size)
             resized = resize(decoding.cut(image, frame.size / frame.resize, (down, right)))
             if mirror >= 0.5:
                 decoding.copy_mirrored(resized, square)
             else:
                 square[...] = resized
-        return made
+        return crops
 
-    return make
+    return crop
 
 
-def decode_sizes(pictures: Pictures, frame: Frame) -> np.ndarray:
-    """Return the height and width at which to decode each row, (n, 2); 0 for the full size."""
-    ratios = np.array(RATIOS)[decode_ratios(pictures.widths, pictures.heights, frame)][:, None]
-    sizes = np.stack([pictures.heights, pictures.widths], axis=1)
+def decode_sizes(source: EncodedImages, frame: Frame) -> np.ndarray:
+    """Return the minimum height and width at which to decode each image, (images, 2); 0 for the full size."""
+    ratios = np.array(RATIOS)[decode_ratios(source.widths, source.heights, frame)][:, None]
+    sizes = np.stack([source.heights, source.widths], axis=1)
     return np.where(ratios > 1, -(-sizes // ratios), 0)
 
 
 def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
-    """Return the error of this project behind an error of TensorFlow; None if there is none."""
-    # TensorFlow transmits Python's errors as text.
+    """Return the ConvRNNError for a TensorFlow error caused by reading or decoding an image; None for other errors."""
+    # TensorFlow passes on Python exceptions as text only.
     if found := re.search(r"ConvRNNError: (.+)", error.message):
         return ConvRNNError(found[1])
     if found := re.search(r"BadImage: (.+)", error.message):
@@ -207,7 +212,7 @@ def unreadable(error: tf.errors.OpError, source: str) -> ConvRNNError | None:
 
 
 def decode_ratios(widths: np.ndarray, heights: np.ndarray, frame: Frame) -> np.ndarray:
-    """Return the index into `RATIOS` of the coarsest decoding with a source pixel for each pixel of the square."""
+    """Return the index into `RATIOS` of the smallest decoded size that still has a pixel per pixel of the crop."""
     side = np.minimum(widths, heights) * (frame.size / frame.resize)
     spare = np.maximum(side / frame.size, 1.0)
     return np.minimum(np.floor(np.log2(spare)), len(RATIOS) - 1).astype(np.int32)

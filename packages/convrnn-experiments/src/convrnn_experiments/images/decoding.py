@@ -1,6 +1,6 @@
-"""Decoding, cropping and resizing of one image.
+"""Decoding, cropping and resizing of single images.
 
-Every step calls a library that releases the GIL and gives the same pixels on any processor.
+The libraries release the GIL and return the same pixels on any processor.
 """
 
 import io
@@ -20,7 +20,7 @@ except ImportError:  # no wheel for Linux on ARM; Pillow resizes more slowly
     Resizer = None
 
 Resize = Callable[[np.ndarray], np.ndarray]
-"""Function from a square (side, side, 3) uint8 to the square at another size."""
+"""Function from a square (side, side, 3) uint8 to the same square at another size."""
 
 
 def libraries() -> dict[str, str]:
@@ -30,27 +30,28 @@ def libraries() -> dict[str, str]:
 
 
 def decode(encoded: bytes, least: Sequence[int] = (0, 0)) -> np.ndarray:
-    """Decode an image, a large JPEG at reduced size: that is faster, and averages the pixels.
+    """Decode an image. A large JPEG may be decoded at a reduced size, which is faster and averages pixels.
 
     Args:
-        encoded: bytes of a JPEG, or of an image of another format, which is decoded at full size.
-        least: minimum height and width; the result has 1, 7/8 .. 1/8 of the size of the image. 0 for the full size.
+        encoded: JPEG, or an image of another format, which is decoded at full size.
+        least: minimum height and width, or 0 for the full size. The result has the smallest of 1, 7/8 .. 1/8 of the
+            image's size that is not below the minimum.
 
     Returns:
         (height, width, 3) uint8, for any colour space.
 
     Raises:
-        BadImage: the bytes are truncated, damaged, or not an image.
+        BadImage: the bytes are truncated, corrupt, or not an image.
     """
     height, width = least
     try:
         return simplejpeg.decode_jpeg(encoded, "RGB", min_height=height, min_width=width)
     except ValueError:
-        return _decoded_by_pillow(encoded)
+        return _decode_with_pillow(encoded)
 
 
 def size_of(encoded: bytes) -> tuple[int, int]:
-    """Return the height and width of an image, read from its header.
+    """Read the height and width of an image from its header.
 
     Raises:
         BadImage: the header cannot be read.
@@ -63,14 +64,14 @@ def size_of(encoded: bytes) -> tuple[int, int]:
 
 
 def _reason(error: BaseException) -> str:
-    """Explain why Pillow cannot read an image; its own message for an unknown format has a memory address."""
+    """Explain why Pillow cannot read an image. Its own message for an unknown format contains a memory address."""
     if isinstance(error, UnidentifiedImageError):
         return f"it must be one of {', '.join(FORMATS)}, got another format or damage"
     return str(error)
 
 
-def _decoded_by_pillow(encoded: bytes) -> np.ndarray:
-    """Decode other formats, and JPEGs with harmless irregularities such as trailing bytes."""
+def _decode_with_pillow(encoded: bytes) -> np.ndarray:
+    """Decode formats other than JPEG, and JPEGs with harmless irregularities such as trailing bytes."""
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return np.asarray(image.convert("RGB"))
@@ -84,7 +85,7 @@ def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarra
     Args:
         image: (height, width, 3).
         fraction: side of the crop, as a fraction of the shorter side, up to 1.
-        place: vertical and horizontal position, each in [0, 1); 0.5 is the middle.
+        place: vertical and horizontal position, each in [0, 1); 0.5 is the centre.
     """
     height, width = image.shape[:2]
     side = max(round(min(height, width) * fraction), 1)
@@ -96,9 +97,9 @@ def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarra
 
 
 def resizer(size: int) -> Resize:
-    """Return a function that resizes squares, bilinear with antialiasing; it is not thread-safe."""
+    """Return a function that resizes squares bilinearly with antialiasing. The function is not thread-safe."""
     if Resizer is None:
-        return lambda square: _resized_by_pillow(square, size)
+        return lambda square: _resize_with_pillow(square, size)
     buffered = Resizer()
     bilinear = ResizeOptions(ResizeAlg.convolution(FilterType.bilinear), use_alpha=False)
 
@@ -113,11 +114,11 @@ def resizer(size: int) -> Resize:
     return resize
 
 
-def _resized_by_pillow(square: np.ndarray, size: int) -> np.ndarray:
+def _resize_with_pillow(square: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def copy_mirrored(square: np.ndarray, target: np.ndarray) -> None:
     """Copy a square, mirrored left to right, into an array of the same shape."""
-    for channel in range(3):  # one channel at a time: five times as fast as pixels of three bytes
+    for channel in range(3):  # copying by channel is five times as fast as by pixel of three bytes
         target[..., channel] = square[:, ::-1, channel]

@@ -1,6 +1,6 @@
-"""A training run's configuration: its command-line options, the check of `config.json`, and what it refers to.
+"""Configuration of a training run: command-line options, `config.json`, and checks of the files it refers to.
 
-Nothing slow is imported, so that wrong options are refused at once.
+Nothing slow is imported, so that wrong options fail immediately.
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ from convrnn_model.weights.inspection import inspect_weights
 from convrnn_model.weights.pretrained import PRETRAINED, fetch_weights
 
 STIMULUS_SIZE = 224
-"""Side of the published test set's stimuli, px."""
+"""Side of the stimuli in the published test set, px."""
 TRAIN = ("train",)
-"""Command that has the options which do not change the features of a frozen network."""
+"""Commands with the options that do not affect the features of a frozen network."""
 
 
 def default_resize(stimulus_size: int) -> int:
-    """Return the shorter side of a photograph from which stimuli of this size are cropped, px: 8/7 of it."""
+    """Return the shorter side to which a photograph is resized before cropping, px: 8/7 of the stimulus size."""
     return round(stimulus_size * 8 / 7)
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
-    """Return the numbers of `0,0.02,0.04`.
+    """Parse numbers separated by commas, such as `0,0.02,0.04`.
 
     Raises:
-        ValueError: the text is something else.
+        ValueError: the text has another form.
     """
     try:
         return tuple(float(part) for part in text.split(","))
@@ -50,7 +50,7 @@ def _parse_names(text: str) -> tuple[str, ...]:
 
 
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
-# Integers below 2**53 are floats without rounding.
+# Integers below 2**53 are exact as floats.
 NonNegative = Annotated[float, Field(ge=0.0, lt=2**53)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ else:
 
 
 class Config(BaseModel):
-    """Everything that decides the result of a training run; the content of `config.json`.
+    """Settings that determine the result of a training run; the content of `config.json`.
 
-    Attributes with an `Option` are options of `convrnn train`; those that change the features of a frozen network are
+    Attributes with an `Option` are options of `convrnn train`; those that affect the features of a frozen network are
     options of `convrnn features` too.
 
     Attributes:
-        levels: training levels of the regime, if not its own; see `LevelOptions`.
+        levels: training levels that replace those of the regime; see `LevelOptions`.
         data_plan: hash of the plan of the prepared set `data`.
-        weights_sha256: of the weights file.
+        weights_sha256: hash of the weights file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -83,43 +83,43 @@ class Config(BaseModel):
             parse=str,
         ),
     ]
-    perturb: Annotated[Regime, Field(strict=False), Option("The regime to train under.")]
-    network: Annotated[NetworkName, Option("Which network.")] = "bl"
+    perturb: Annotated[Regime, Field(strict=False), Option("Regime to train under.")]
+    network: Annotated[NetworkName, Option("Network to train.")] = "bl"
     width: Annotated[float, Field(ge=0.001, lt=2**53), Option("Factor on the filters of every layer.")] = 1.0
-    timesteps: Annotated[PositiveInt, Option("Time steps of bl.")] = 8
+    timesteps: Annotated[PositiveInt, Option("Number of time steps of bl.")] = 8
     cumulative_readout: Annotated[
         bool, Option("Sum the readouts up to each time step.", commands=TRAIN)
     ] = False
-    weights: Annotated[str, Option("bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")] = "bl_imagenet"
+    weights: Annotated[str, Option("Initial weights: bl_imagenet, bl_ecoset, b_imagenet, a file, or none.")] = "bl_imagenet"
     trainable: Annotated[
-        Literal["readout", "all"], Option("The readout on frozen features, or all.", commands=TRAIN)
+        Literal["readout", "all"], Option("Train the readout on frozen features, or all layers.", commands=TRAIN)
     ] = "readout"
     stimulus_size: Annotated[
         PositiveInt,
-        Option("Side of the pictures that are cropped and perturbed, px; that of the test set."),
+        Option("Side of the images that are cropped and perturbed, px; that of the test set."),
     ] = STIMULUS_SIZE
     image_size: Annotated[
         PositiveInt,
-        Option("Side of the network's input, px, to which perturbed pictures are resized."),
+        Option("Side of the network's input, px, to which perturbed images are resized."),
     ] = 128
     resize: Annotated[
         int,
         Field(gt=0, lt=2**31),
-        Option("Shorter side before cropping, px.", show_default="8/7 of the stimulus size"),
+        Option("Shorter side of photographs before cropping, px.", show_default="8/7 of the stimulus size"),
     ] = default_resize(STIMULUS_SIZE)
     levels: Annotated[tuple[Annotated[float, Field(lt=2**53)], ...] | None, Field(strict=False)] = None
-    epochs: Annotated[PositiveInt, Option(commands=TRAIN)] = 100
-    batch_size: Annotated[PositiveInt, Option(commands=TRAIN)] = 128
-    learning_rate: Annotated[NonNegative, Option("Adam's, at its highest.", commands=TRAIN)] = 0.005
-    epsilon: Annotated[NonNegative, Option("Adam's.", commands=TRAIN)] = 0.1
+    epochs: Annotated[PositiveInt, Option("Number of epochs.", commands=TRAIN)] = 100
+    batch_size: Annotated[PositiveInt, Option("Images per batch.", commands=TRAIN)] = 128
+    learning_rate: Annotated[NonNegative, Option("Highest learning rate of Adam.", commands=TRAIN)] = 0.005
+    epsilon: Annotated[NonNegative, Option("Adam's epsilon.", commands=TRAIN)] = 0.1
     views: Annotated[
-        PositiveInt, Option("Views kept of each image (readout training).", after="epochs")
+        PositiveInt, Option("Cached views of each image (readout training).", after="epochs")
     ] = 4
     schedule: Annotated[
         Literal["constant", "cosine"], Option("Learning rate after the warm-up.", commands=TRAIN)
     ] = "constant"
     warmup_epochs: Annotated[
-        NonNegative, Option("Epochs of linear rise of the learning rate.", commands=TRAIN)
+        NonNegative, Option("Epochs of linear warm-up of the learning rate.", commands=TRAIN)
     ] = 0.0
     clip_norm: Annotated[
         float | None, Field(ge=0.0, lt=2**53), Option("Clip the gradient to this norm.", commands=TRAIN)
@@ -129,21 +129,21 @@ class Config(BaseModel):
         tuple[str, ...],
         Field(strict=False),
         Option(
-            "Such as GPU:0,GPU:1; they share every batch.",
+            "Devices that share every batch, such as GPU:0,GPU:1.",
             type=str,
             parse=_parse_names,
             show_default="all GPUs",
             commands=TRAIN,
         ),
     ] = ()
-    seed: Annotated[Seed, Option()] = 0
+    seed: Annotated[Seed, Option("Seed of all random draws.")] = 0
     data_plan: str = ""
     weights_sha256: str = ""
 
     @model_validator(mode="before")
     @classmethod
     def _set_resize(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Set the one default that depends on another value."""
+        """Set the default of `resize`, which depends on `stimulus_size`."""
         size = values.get("stimulus_size")
         return values if type(size) is not int else {"resize": default_resize(size)} | values
 
@@ -163,11 +163,11 @@ class Config(BaseModel):
         return self.timesteps if self.network == "bl" else 1
 
     def replace(self, **changes: Any) -> Self:
-        """Return a configuration with other values, checked like this one."""
+        """Return a validated configuration with other values."""
         return type(self)(**(dict(self) | changes))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values, as `config.json` holds them."""
+        """Return the content of `config.json`."""
         return self.model_dump() | {"perturb": str(self.perturb)}
 
     @classmethod
@@ -175,11 +175,11 @@ class Config(BaseModel):
         """Invert `to_json`.
 
         Raises:
-            ConvRNNError: names `path` and the first entry that is missing, unknown or wrong.
+            ConvRNNError: an entry is missing, unknown or invalid; the message names the first one.
         """
         values = dict(values)
         if "stimulus_size" not in values and "image_size" in values:
-            # Before there was a stimulus size, pictures were perturbed at image size.
+            # Older versions had no stimulus size; they perturbed images at image size.
             values["stimulus_size"] = values["image_size"]
         if missing := cls.model_fields.keys() - values.keys():
             raise _foreign(path, f"entries {', '.join(sorted(missing))} are required, got none")
@@ -196,7 +196,7 @@ class Config(BaseModel):
 
 @dataclass(frozen=True)
 class LevelOptions:
-    """Training levels on the command line, which has an option for each regime that has levels."""
+    """Training levels on the command line: an option for each regime with levels."""
 
     noise_sd: Annotated[
         tuple[float, ...] | None,
@@ -209,10 +209,10 @@ class LevelOptions:
 
 
 def from_options(config: Config, options: LevelOptions) -> Config:
-    """Complete the configuration that the options of `convrnn train` or `convrnn features` give.
+    """Complete the configuration from the options of `convrnn train` or `convrnn features`.
 
     Raises:
-        ConvRNNError: levels of another regime.
+        ConvRNNError: levels of another regime are given.
     """
     levels = {Regime.NOISE: options.noise_sd, Regime.BLUR: options.blur_sd}
     for regime, given in levels.items():
@@ -231,10 +231,10 @@ def _foreign(path: Path, problem: str) -> ConvRNNError:
 
 
 def checked(config: Config, data: PreparedSet, report: Report = silent) -> Config:
-    """Return the configuration with hashes of what its paths hold; downloads published weights if necessary.
+    """Return the configuration with the hashes of its data and weights; downloads published weights if necessary.
 
     Raises:
-        ConvRNNError: options exclude each other, a split is missing, or the weights are of another network.
+        ConvRNNError: options exclude each other, a split is missing, or the weights do not fit the network.
     """
     if config.trainable == "readout" and config.weights == "none":
         raise ConvRNNError(
@@ -249,11 +249,11 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
         return config
     path = weights_file(config.weights, report)
     info = inspect_weights(path)
-    wanted = VARIANTS[f"{config.network}_net"]
-    filters = tuple(convolution.filters for convolution in wanted.convolutions(config.width))
-    if (info.variant, info.filters) != (wanted.name, filters):
+    variant = VARIANTS[f"{config.network}_net"]
+    filters = tuple(convolution.filters for convolution in variant.convolutions(config.width))
+    if (info.variant, info.filters) != (variant.name, filters):
         raise ConvRNNError(
-            f"cannot use the weights {path}: --network {config.network} --width {config.width:g} needs {wanted.name} "
+            f"cannot use the weights {path}: --network {config.network} --width {config.width:g} needs {variant.name} "
             f"with filters {_joined(filters)}, got {info.variant} with filters {_joined(info.filters)}. Change "
             "--network, --width or --weights"
         )
@@ -279,7 +279,7 @@ def _joined(filters: tuple[int, ...]) -> str:
 
 
 def weights_file(weights: str, report: Report = silent) -> Path:
-    """Return the file of a path or of a published name such as bl_imagenet, downloaded if it is not cached."""
+    """Return the weights file for a path or a published name such as bl_imagenet, downloaded if it is not cached."""
     return fetch_weights(weights, report=report) if weights in PRETRAINED else Path(weights)
 
 

@@ -1,8 +1,8 @@
 """tf.data datasets without autotuning.
 
-TensorFlow's autotuning runs an optimizer thread for each iteration, and the end of the iteration waits for that thread,
-whose sleeps double from 10 ms. An epoch of 12.5 s can so take 20.5 s with idle processors. Keras makes an autotuned
-dataset of its own from arrays given to `fit`, `evaluate` and `predict`.
+TensorFlow's autotuning starts an optimizer thread per iteration, which sleeps for intervals that double from 10 ms. The
+end of the iteration waits for this thread, so an epoch of 12.5 s can take 20.5 s while processors are idle. Keras
+converts arrays passed to `fit`, `evaluate` and `predict` to an autotuned dataset; pass `array_batches` instead.
 """
 
 from typing import Any
@@ -11,11 +11,11 @@ import tensorflow as tf
 
 
 def without_autotuning(dataset: tf.data.Dataset, *, private_threads: bool = False) -> tf.data.Dataset:
-    """Return the dataset with autotuning off; datasets made of it inherit the setting.
+    """Return a dataset without autotuning; datasets derived from it inherit the setting.
 
     Args:
-        dataset: every `num_parallel_calls` and buffer size in it is a number.
-        private_threads: give the dataset a thread for each processor, and none of those that TensorFlow computes on.
+        dataset: its `num_parallel_calls` and buffer sizes must be numbers, not `tf.data.AUTOTUNE`.
+        private_threads: use a thread pool of one thread per processor, separate from TensorFlow's computing threads.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -25,14 +25,14 @@ def without_autotuning(dataset: tf.data.Dataset, *, private_threads: bool = Fals
 
 
 def array_batches(*arrays: Any, batch_size: int = 32) -> tf.data.Dataset:
-    """Batches of arrays in their order, to be given to `fit`, `evaluate` or `predict` in place of the arrays.
+    """Return batches of arrays in the given order, to pass to `fit`, `evaluate` or `predict` instead of the arrays.
 
     Args:
-        arrays: inputs, then labels and sample weights where needed, each (n, ...) or a structure of such.
-        batch_size: as Keras' default.
+        arrays: inputs, then labels and sample weights if needed, each (n, ...) or a structure of such arrays.
+        batch_size: images per batch; Keras' default.
 
     Returns:
-        A dataset of tuples with a batch of each.
+        A dataset of tuples, each with one batch of every array.
     """
     dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     return without_autotuning(dataset.prefetch(2))

@@ -1,4 +1,4 @@
-"""What computes: the processor or GPU, and the settings that change the bytes of what is computed."""
+"""Device that computes, processor or GPU, and the settings that affect the bytes of results."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.backend import keras
 
 INSTRUCTIONS = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "asimd", "sve")
-"""Instruction sets by which oneDNN, Eigen and numba choose their code, as Linux names them."""
+"""Instruction sets, by their names in Linux, that select the kernels of oneDNN, Eigen and Numba."""
 VARIABLES = (
     *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
     *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "NVIDIA_TF32_OVERRIDE"),
@@ -20,13 +20,13 @@ VARIABLES = (
     *("JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME"),
     *("NUMBA_CPU_FEATURES",),
 )
-"""Environment variables that change the last bits of what is computed, or more."""
+"""Environment variables that change the last bits of results, or more."""
 ONEDNN_FEATURES = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
-"""Features of x86 processors any of which makes TensorFlow take oneDNN unless told otherwise."""
+"""x86 features, any of which makes TensorFlow use oneDNN by default."""
 
 
 def numerics() -> dict[str, Any]:
-    """Return the settings on which the bytes of computed arrays depend."""
+    """Return the settings that affect the bytes of computed arrays."""
     return {
         "backend": keras.config.backend(),
         "floatx": keras.config.floatx(),
@@ -39,13 +39,13 @@ def numerics() -> dict[str, Any]:
 
 @cache
 def processor() -> str:
-    """Return the kind of this machine's processor, as far as results depend on it: `x86_64 avx512f avx2 ...`."""
+    """Return the processor properties that affect results, such as `x86_64 avx512f avx2 ...`."""
     flags = _flags()
     return " ".join([platform.machine(), *(name for name in INSTRUCTIONS if name in flags)])
 
 
 def processor_model() -> str:
-    """Return the model name of this machine's processor, for people to read."""
+    """Return the model name of this machine's processor, for display only."""
     match = re.search(r"^model name\s*:(.*)$", _cpuinfo(), re.MULTILINE)
     return match[1].strip() if match else platform.processor() or platform.machine()
 
@@ -63,16 +63,16 @@ def _cpuinfo() -> str:
 
 
 def computing_device() -> str:
-    """Return what computes in this process: the names of its GPUs, or the kind of its processor.
+    """Return the names of the GPUs that compute in this process, or else the description of the processor.
 
     Raises:
-        ConvRNNError: a GPU is found but does not work.
+        ConvRNNError: a GPU is present but does not work.
     """
     return ", ".join(_gpus()) or processor()
 
 
 def _gpus() -> list[str]:
-    """Return the names of the GPUs that the backend computes on."""
+    """Return the names of the GPUs that the backend uses."""
     try:
         if keras.config.backend() == "jax":
             import jax
@@ -95,20 +95,20 @@ def _gpus() -> list[str]:
 
 
 def idle_gpu(*, workers: bool = False, devices: tuple[str, ...] = ()) -> str | None:
-    """Return a line for the user where a GPU is in the machine and the processor computes instead.
+    """Return a notice for the user if the machine has a GPU that is not used; else None.
 
     Args:
-        workers: whether other processes compute, each on cores of the processor.
-        devices: the devices that the user named.
+        workers: whether worker processes compute, on processor cores.
+        devices: value of `--devices`.
     """
-    found = _gpus_of_machine()
-    named = bool(devices) and all(device.upper().startswith("CPU") for device in devices)
-    if not found or not (workers or named or not _gpus()):
+    found = _gpu_evidence()
+    only_cpus = bool(devices) and all(device.upper().startswith("CPU") for device in devices)
+    if not found or not (workers or only_cpus or not _gpus()):
         return None
     if workers:
         reason = "workers compute on processor cores; omit --workers and --engine to use it"
     else:
-        reason = f"--devices {','.join(devices)} excludes it" if named else _why_idle()
+        reason = f"--devices {','.join(devices)} excludes it" if only_cpus else _why_idle()
     return f"device: processor ({processor()}), though this machine has a GPU ({found}): {reason}"
 
 
@@ -117,19 +117,19 @@ def _why_idle() -> str:
     if hidden is not None and not hidden.strip().strip("-1,"):
         return f"CUDA_VISIBLE_DEVICES={hidden!r} hides it"
     if keras.config.backend() == "jax":
-        return 'this JAX does not use it; `pip install "jax[cuda12]"` does'
+        return 'this JAX does not use it; `pip install "jax[cuda12]"` adds CUDA'
     import tensorflow as tf
 
     if not tf.test.is_built_with_gpu_support():
-        return 'this TensorFlow was built without GPU support; `pip install "tensorflow[and-cuda]"` brings it'
+        return 'this TensorFlow was built without GPU support; `pip install "tensorflow[and-cuda]"` adds it'
     return (
-        'TensorFlow cannot load CUDA or its driver; `pip install "tensorflow[and-cuda]"` brings the libraries, and '
+        'TensorFlow cannot load CUDA or its driver; `pip install "tensorflow[and-cuda]"` adds the libraries, and '
         "`nvidia-smi` shows whether the driver works"
     )
 
 
-def _gpus_of_machine() -> str:
-    """Return what says that this machine has a GPU, whether it can be used or not; empty where nothing does."""
+def _gpu_evidence() -> str:
+    """Return device nodes or tools that show a GPU in this machine, usable or not; empty without a GPU."""
     nodes = [str(path) for pattern in ("nvidia[0-9]*", "kfd") for path in sorted(Path("/dev").glob(pattern))]
     if nodes:
         return ", ".join(nodes)

@@ -10,7 +10,7 @@ from convrnn_data.base.options import Option
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's place among the processes that split every batch between them; by default it is alone.
+    """Group of processes that split every batch, and this process's number; by default, a single process.
 
     Attributes:
         coordinator: HOST:PORT of the first process.
@@ -23,9 +23,9 @@ class ProcessGroup:
         Option("HOST:PORT of the first of several processes (KERAS_BACKEND=jax).", after="devices"),
     ] = None
     processes: Annotated[
-        int, Field(ge=1), Option("How many processes share every batch.", after="coordinator")
+        int, Field(ge=1), Option("Number of processes that share every batch.", after="coordinator")
     ] = 1
-    process: Annotated[int, Field(ge=0), Option("This one's number, from 0.", after="processes")] = 0
+    process: Annotated[int, Field(ge=0), Option("Number of this process, from 0.", after="processes")] = 0
 
     @property
     def is_writer(self) -> bool:
@@ -33,7 +33,7 @@ class ProcessGroup:
         return self.process == 0
 
     def wait(self, event: str) -> None:
-        """Block until every process has reached the same call, which `event` identifies."""
+        """Block until every process has made the same call, identified by `event`."""
         if self.processes > 1:
             from jax.experimental import multihost_utils
 

@@ -1,4 +1,4 @@
-"""Distributed training: over devices of one machine, or over processes."""
+"""Distributed training over the devices of one machine, or over processes."""
 
 import contextlib
 import os
@@ -20,10 +20,10 @@ JOIN_TIMEOUT = 240
 
 @cache
 def strategy(devices: tuple[str, ...] = ()) -> Any:
-    """Return how training is distributed over devices; the same object for the same devices.
+    """Return the strategy that distributes training over devices; the same object for the same devices.
 
     Args:
-        devices: such as ("GPU:0", "GPU:1"); every GPU of the machine by default.
+        devices: names such as ("GPU:0", "GPU:1"); by default, every GPU of the machine.
 
     Returns:
         TensorFlow's default strategy for at most one device, else a MirroredStrategy, which splits every batch.
@@ -32,7 +32,7 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
         ConvRNNError: a device does not exist.
     """
     if keras.backend.backend() != "tensorflow":
-        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads images then
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads images
         return tf.distribute.get_strategy()
     if devices and all(device.startswith("CPU") for device in devices):
         tf.config.set_visible_devices([], "GPU")  # the default strategy would use the first GPU
@@ -47,7 +47,7 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
 
 
 class ReplicaSeeds(keras.random.SeedGenerator):
-    """Seed generator whose seeds differ between the replicas of a MirroredStrategy, which share its state."""
+    """Seed generator whose seeds differ between the replicas of a MirroredStrategy, although these share its state."""
 
     def next(self, ordered: bool = True) -> Any:
         """Return the next seed of the stream plus the number of the replica, (2,)."""
@@ -65,7 +65,7 @@ def _replica() -> Any:
 
 @contextlib.contextmanager
 def _exit_after(seconds: float, message: str) -> Iterator[None]:
-    """End this process if the context takes longer: JAX itself aborts after 300 s, with a C++ stack trace."""
+    """Exit with an error if the context takes longer: JAX itself aborts after 300 s, with a C++ stack trace."""
 
     def end() -> None:
         way_out = "Start every process with the same --coordinator within that time, and open its port"
@@ -82,10 +82,10 @@ def _exit_after(seconds: float, message: str) -> Iterator[None]:
 
 
 def join(group: ProcessGroup) -> None:
-    """Connect this process to its group, on one machine or more; must be called before anything is computed.
+    """Connect this process to its group, on one or several machines; must be called before anything is computed.
 
-    Keras on JAX (`keras.distribution.DataParallel`) then splits every batch between the processes: weights, gradients
-    and batch statistics are those of the whole batch in every process.
+    Keras on JAX (`keras.distribution.DataParallel`) then splits every batch between the processes. In every process,
+    weights, gradients and batch statistics are those of the whole batch.
 
     Raises:
         ConvRNNError: the backend is not JAX, or the number of this process is not in the group.
@@ -104,7 +104,7 @@ def join(group: ProcessGroup) -> None:
         )
     import jax
 
-    # Without it, processes that compute on CPUs cannot add their gradients.
+    # Processes on CPUs cannot sum their gradients without it.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     rule = (
         f"process {group.process} of {group.processes} must reach the others at {group.coordinator} within "

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, imported without notices and with the settings that every process of the project shares."""
+"""Import of TensorFlow and Keras without notices, with the settings shared by every process of the project."""
 
 import os
 import sys
@@ -10,21 +10,21 @@ from typing import IO
 import convrnn_model
 from convrnn_experiments.errors import ConvRNNError
 
-# TensorFlow takes oneDNN by itself only on processors with AVX-512. Without, it is as well the faster way, and
-# its memory is pooled instead of being taken from the system and given back at every operation.
+# By default, TensorFlow uses oneDNN only on processors with AVX-512. It is faster on others too, and it pools memory
+# instead of allocating and freeing it in every operation.
 SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
-"""Environment variables that TensorFlow reads while it is imported."""
+"""Environment variables that TensorFlow reads at import."""
 
 
 BACKENDS = ("tensorflow", "jax")
-"""Keras' backends that train and extract features; pictures are read by TensorFlow under either."""
+"""Keras backends that train and extract features. TensorFlow reads images under both."""
 
 
 def require_backend() -> None:
-    """Refuse a backend of Keras under which the commands that compute do not work.
+    """Check that the commands that compute support the configured Keras backend.
 
     Raises:
-        ConvRNNError: with the backend, where it was set, and what works under it.
+        ConvRNNError: another backend is configured.
     """
     from convrnn_model.backend_choice import wanted_backend
 
@@ -38,9 +38,9 @@ def require_backend() -> None:
 
 
 def fix_keras() -> None:
-    """Set Keras' global state, which `keras.json` or the environment may have changed, to its defaults.
+    """Reset Keras' global settings, which `keras.json` or the environment may have changed, to their defaults.
 
-    The backend and the precision policy of a run are chosen elsewhere.
+    The backend, and the precision policy of a run, are set elsewhere.
     """
     from convrnn_model.backend import keras
 
@@ -48,13 +48,13 @@ def fix_keras() -> None:
     keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
-    # Limits for debugging, which would end every epoch or the whole training early.
+    # Debugging limits that would end every epoch or the training early.
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
 
 
-def _nameless_file() -> IO[bytes]:
-    """Open a file without a name, in memory where the system can: the temporary folder may be full or missing."""
+def _anonymous_file() -> IO[bytes]:
+    """Open an anonymous file, in memory if the system supports it: the temporary folder may be full or missing."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("notices"), "w+b")
     return tempfile.TemporaryFile()
@@ -62,31 +62,31 @@ def _nameless_file() -> IO[bytes]:
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Import TensorFlow and Keras; their notices on stderr are shown only if the import fails.
+    """Import TensorFlow and Keras in the context; notices on stderr are shown only if the import fails.
 
     Raises:
-        ConvRNNError: Keras has a backend under which the commands do not work.
+        ConvRNNError: the Keras backend is not supported.
     """
     require_backend()
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     sys.stderr.flush()
-    real = os.dup(2)
-    with _nameless_file() as aside:
-        os.dup2(aside.fileno(), 2)
+    stderr = os.dup(2)
+    with _anonymous_file() as notices:
+        os.dup2(notices.fileno(), 2)
         try:
             fix_keras()
             yield
             import tensorflow as tf
 
-            tf.config.list_physical_devices()  # looks for GPUs, which has notices of its own
+            tf.config.list_physical_devices()  # the search for GPUs prints notices too
         except (ConvRNNError, convrnn_model.ConvRNNError):
             raise
         except BaseException:
-            aside.seek(0)
+            notices.seek(0)
             with suppress(OSError):  # the error itself matters more than its notices
-                os.write(real, aside.read())
+                os.write(stderr, notices.read())
             raise
         finally:
-            os.dup2(real, 2)
-            os.close(real)
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -19,12 +19,12 @@ from convrnn_experiments.features.extractor import pooled_model
 from convrnn_experiments.features.plan import IN_PROCESS, Executor
 from convrnn_experiments.features.store import FeatureStore, extract_features, view_order
 from convrnn_experiments.images.batches import (
-    Pictures,
+    EncodedImages,
     batches,
     epoch_jitter,
     epoch_rows,
     frame_of,
-    pictures_of,
+    images_of_split,
     rows_of_process,
     unreadable,
 )
@@ -73,8 +73,8 @@ class Task:
 def whole_network_task(
     network: keras.Model,
     config: Config,
-    training: Pictures,
-    validation: Pictures,
+    training: EncodedImages,
+    validation: EncodedImages,
     group: ProcessGroup = ALONE,
 ) -> Task:
     """Task of training on images: each epoch has a new order, new crops and flips, and new perturbations."""
@@ -162,7 +162,7 @@ def train(
         if config.trainable == "readout":
             task = readout_task(network, config, data, features, report, executor)
         else:
-            training, validation = pictures_of(data, "train"), pictures_of(data, "val")
+            training, validation = images_of_split(data, "train"), images_of_split(data, "val")
             task = whole_network_task(network, config, training, validation, group)
         compile_task(task, config)
     state = [*task.model.variables, *task.model.optimizer.variables]
