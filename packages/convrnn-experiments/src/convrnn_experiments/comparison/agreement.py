@@ -19,9 +19,9 @@ from convrnn_experiments.statistics.resampling import combined_freedom, draw_wei
 
 SAMPLES = 1000
 _FEW = 200
-"""Samples that suffice for a spread, where percentiles are not needed."""
+"""Number of samples that suffice for a spread, which needs fewer than percentiles."""
 _CHUNK = 25
-"""Samples of which all pairs of raters are in memory at once."""
+"""Number of samples for which all pairs of raters are in memory at once."""
 _SPLITS = 5
 
 
@@ -55,11 +55,11 @@ def resample(strata: np.ndarray, observers: int, seed: int) -> BootstrapWeights:
 
 
 def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray]:
-    """Masks of the trials in each level and block.
+    """Return masks of the trials in each level and block.
 
-    Error consistency is computed within each and then averaged. Otherwise all that everyone gains with time, and loses
-    with noise or blur, would count as agreement. This is this project's choice; Geirhos et al. (2020) compute it per
-    condition, too.
+    Error consistency is computed within each and then averaged. Otherwise, gains with time and losses with noise or
+    blur that all raters share would count as agreement. This is this project's choice; Geirhos et al. (2020)
+    compute it per condition, too.
     """
     cells = sorted(set(zip(levels.tolist(), blocks.tolist(), strict=True)))
     return [(levels == level) & (blocks == block) for level, block in cells]
@@ -68,13 +68,13 @@ def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray
 def error_consistency(
     correct: np.ndarray, answers: Answers, observers: ConditionObservers, weights: BootstrapWeights
 ) -> Estimate:
-    """Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
+    """Return Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
 
     Args:
         correct: Whether the network is right, (images,).
-        answers: Of the network, for levels and blocks.
-        observers: On the same images.
-        weights: Of the images and observers.
+        answers: Answers of the network, for levels and blocks.
+        observers: Observers on the same images.
+        weights: Bootstrap weights of images and observers.
     """
     by_observer = _mean_kappas(correct[None].astype(float), observers.correct, answers, weights.images)[:, 0]
     replicates = weighted_mean(by_observer, weights.observers)
@@ -98,18 +98,18 @@ def _mean_kappas(raters: np.ndarray, others: np.ndarray, answers: Answers, weigh
 
 
 def ceiling(answers: Answers, observers: ConditionObservers, weights: BootstrapWeights) -> Estimate:
-    """Error consistency among humans: mean over pairs, with an interval over observers alone."""
+    """Return the error consistency among humans: mean over pairs, with an interval over observers only."""
     matrix = consistency(answers, observers, np.zeros((0, len(answers.labels))))
     replicates = measures.pair_means(matrix, weights.observers)
     return percentile_estimate(replicates, float(max(weights.observer_freedom, 1)))
 
 
 def consistency(answers: Answers, observers: ConditionObservers, correct: np.ndarray) -> np.ndarray:
-    """Error consistency of every pair of raters, averaged over levels and blocks.
+    """Return the error consistency of every pair of raters, averaged over levels and blocks.
 
     Args:
-        answers: Of one of the networks, for levels and blocks.
-        observers: On the same trials.
+        answers: Answers of one of the networks, for levels and blocks.
+        observers: Observers on the same trials.
         correct: Whether each network is right, (networks, images), 1 or 0.
 
     Returns:
@@ -122,13 +122,13 @@ def consistency(answers: Answers, observers: ConditionObservers, correct: np.nda
 def consistency_errors(
     answers: Answers, observers: ConditionObservers, correct: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Standard errors of `consistency`, over bootstrap samples of the images.
+    """Return standard errors of `consistency`, over bootstrap samples of the images.
 
     Args:
         answers: As for `consistency`.
         observers: As for `consistency`.
         correct: As for `consistency`.
-        weights: Of the images, (1 + samples, images); only the first 200 samples are used.
+        weights: Weights of the images, (1 + samples, images); only the first 200 samples are used.
     """
     raters = np.concatenate([correct, observers.correct])
     samples = weights[1 : 1 + _FEW]
@@ -142,17 +142,17 @@ def consistency_errors(
 def response_time_correlation(
     entropy: np.ndarray, observers: ConditionObservers, weights: BootstrapWeights, *, correct: bool, seed: int
 ) -> Estimate:
-    """Spearman's rho of network and human response times, on images to which the threshold was not fitted.
+    """Return Spearman's rho of network and human response times, on images to which the threshold was not fitted.
 
     Thresholds are fitted to one half of the images and tested on the other, in both directions, over random halves.
     They are the same in every bootstrap sample.
 
     Args:
-        entropy: Of the readout, (images, time), in nats.
-        observers: On the same images.
-        weights: Of the images and observers.
-        correct: Use the human times of correct answers alone.
-        seed: Of the halves.
+        entropy: Entropy of the readout, (images, time), in nats.
+        observers: Observers on the same images.
+        weights: Bootstrap weights of images and observers.
+        correct: Use human times of correct answers only.
+        seed: Seed of the halves.
     """
     standard = observers.standardized_times(correct=correct)
     times = mean_over(standard)
@@ -175,5 +175,5 @@ def response_time_correlation(
 
 
 def _unless_single(estimate: Estimate, weights: BootstrapWeights) -> Estimate:
-    """Drop the interval of a single observer, whose spread is unknown."""
+    """Drop the interval if there is a single observer, whose spread is unknown."""
     return estimate if weights.observer_freedom else without_interval(estimate.value)

@@ -10,10 +10,10 @@ class Measure:
     Attributes:
         key: Name in CSV files.
         label: Column heading of the page.
-        unit: Of the value.
+        unit: Unit of the value.
         digits: Decimal places on the page.
         meaning: Explanation for the notes.
-        interval: Whether it has a confidence interval.
+        interval: Whether the measure has a confidence interval.
     """
 
     key: str

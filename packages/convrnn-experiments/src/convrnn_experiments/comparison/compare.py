@@ -28,9 +28,9 @@ class Comparison:
     """Comparison of a network and humans in one condition.
 
     Attributes:
-        evaluation: Of the network on the test set.
+        evaluation: Evaluation of the network on the test set.
         condition: Name.
-        answers: Of the network, on the images that at least one observer answered.
+        answers: Answers of the network, on the images that at least one observer answered.
         shared: Observers on the same images, and counts of what both sides leave out.
         match: Exits matched to the response-time blocks.
         contrast: Both sides as arrays.
@@ -102,10 +102,10 @@ def compare(
     """Compare every network with the observers in every condition that both answered.
 
     Args:
-        evaluations: Those on images other than the human stimuli are skipped.
+        evaluations: Evaluations of networks; those on images other than the human stimuli are skipped.
         group: Human answers.
         match: How exits are matched to response times.
-        seed: Of the resampling, and of the halves of images and observers.
+        seed: Seed of the resampling, and of the halves of images and observers.
 
     Raises:
         ConvRNNError: No evaluation is on images that the observers answered.
@@ -189,7 +189,7 @@ def _fit(
 
 
 def _rising_times(observers: ConditionObservers) -> np.ndarray:
-    """Mean response times, or the beeps if the means of few answers do not rise from block to block."""
+    """Return the mean response times, or the beeps if the means of few answers do not rise from block to block."""
     times = np.where(np.isnan(observers.mean_times), BEEP_TIMES, observers.mean_times)
     return times if (np.diff(times) > 0).all() else BEEP_TIMES
 

@@ -60,7 +60,7 @@ class ConditionObservers:
         return mean_over(self.observer_mean_times)
 
     def block_times(self, block: int) -> np.ndarray:
-        """All response times of a block in ms."""
+        """Return all response times of a block in ms."""
         times = self.times[:, self.blocks == block]
         return times[~np.isnan(times)]
 
@@ -71,7 +71,7 @@ class ConditionObservers:
         project's definition).
 
         Args:
-            correct: Use the times of correct answers alone.
+            correct: Use the times of correct answers only.
         """
         times = np.where(self.correct == 1, self.times, np.nan) if correct else self.times
         standard = np.full(times.shape, np.nan)

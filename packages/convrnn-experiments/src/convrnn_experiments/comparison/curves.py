@@ -16,9 +16,9 @@ class NetworkCurve:
     """Accuracy of a network over time in one condition.
 
     Attributes:
-        network: Name.
+        network: Name of the network.
         accuracy: Estimates in percent, (time,).
-        multiply_adds: Up to each time step, (time,).
+        multiply_adds: Multiply-adds up to each time step, (time,).
         images: Number of images behind each estimate.
     """
 

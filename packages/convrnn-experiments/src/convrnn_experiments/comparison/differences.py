@@ -25,7 +25,7 @@ class Difference:
 
 
 def differences(rows: Sequence[Comparison]) -> list[Difference]:
-    """Estimate paired differences of every two networks, in each condition in which they share all images."""
+    """Estimate paired differences between every two networks, in each condition in which they share all images."""
     paired = []
     for row, reference in combinations(rows, 2):
         if row.condition != reference.condition or not (pair := _aligned(row, reference)):
@@ -43,7 +43,7 @@ def differences(rows: Sequence[Comparison]) -> list[Difference]:
 
 
 def _aligned(row: Comparison, reference: Comparison) -> tuple[Contrast, Contrast] | None:
-    """Contrasts of both with the images in the order of the first; None where the images differ."""
+    """Return the contrasts of both with the images in the order of the first; None if the images differ."""
     positions = {key: position for position, key in enumerate(trial_keys(reference.answers))}
     keys = trial_keys(row.answers)
     if set(keys) != set(positions) or len(keys) != len(positions):

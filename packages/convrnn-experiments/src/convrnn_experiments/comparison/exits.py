@@ -58,7 +58,7 @@ class Match:
     """Positions of the response-time blocks on the exits of a network.
 
     Attributes:
-        positions: From 0 to exits - 1, (blocks,).
+        positions: Positions from 0 to exits - 1, (blocks,).
         speed: Human time per unit of network time, such as ms per time step; NaN without a fit.
         delay: Human time at network time 0; NaN without a fit.
     """
@@ -73,7 +73,7 @@ def axis_of(match: Exits, multiply_adds: np.ndarray, mean_times: np.ndarray) -> 
 
     Args:
         match: One of `FITTED`.
-        multiply_adds: Up to each exit, (exits,).
+        multiply_adds: Multiply-adds up to each exit, (exits,).
         mean_times: Mean human response times in ms, (blocks,).
     """
     steps = np.arange(1.0, len(multiply_adds) + 1)
@@ -83,7 +83,7 @@ def axis_of(match: Exits, multiply_adds: np.ndarray, mean_times: np.ndarray) -> 
 
 
 def unfitted_positions(exits: int, match: Exits) -> np.ndarray:
-    """Positions of the blocks on the exits for matches without a fit, (blocks,)."""
+    """Return the positions of the blocks on the exits for matches without a fit, (blocks,)."""
     if match == Exits.ALL:
         return np.linspace(0, exits - 1, BLOCKS)
     return np.minimum(np.arange(BLOCKS), exits - 1).astype(float)
@@ -98,7 +98,7 @@ def fit(network: ArrayLike, human: ArrayLike, axis: Axis) -> Match:
     Args:
         network: Accuracy in percent on the images of each block at each exit, (conditions, blocks, exits).
         human: Accuracy in percent, (conditions, blocks).
-        axis: Times of both.
+        axis: Time axes of both.
     """
     curves, target = np.asarray(network, dtype=float), np.asarray(human, dtype=float)
     last = curves.shape[-1] - 1
@@ -122,7 +122,7 @@ def fit(network: ArrayLike, human: ArrayLike, axis: Axis) -> Match:
 
 
 def _extrapolated(index: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Interpolate times at positions on the exits, and continue them linearly beyond both ends."""
+    """Interpolate times at positions on the exits, and extrapolate them linearly beyond both ends."""
     if len(times) < 2:
         return np.full(len(index), times[0])
     inside = np.interp(index, np.arange(len(times)), times)
@@ -132,7 +132,7 @@ def _extrapolated(index: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def _errors(curves: np.ndarray, target: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Mean squared curve error of each row of positions, (candidates,), over conditions and blocks that both have."""
+    """Return the mean squared curve error of each row of positions over shared conditions and blocks."""
     low = np.floor(candidates).astype(int)
     high = np.minimum(low + 1, curves.shape[-1] - 1)
     share, rows = candidates - low, np.arange(curves.shape[1])
@@ -147,9 +147,9 @@ class Trials:
     Attributes:
         right: Whether the network is right, (images, exits).
         scores: Scores of the observers, (observers, images), 0 to 1; NaN without a trial.
-        levels: Codes from 0, (images,).
-        blocks: 0 to 4, (images,).
-        strata: Codes, (images,); halves are drawn within strata.
+        levels: Codes of the levels, from 0, (images,).
+        blocks: Response-time blocks, 0 to 4, (images,).
+        strata: Codes of the strata, (images,); halves are drawn within strata.
     """
 
     right: np.ndarray
@@ -195,7 +195,7 @@ def per_image(right: np.ndarray, blocks: np.ndarray, positions: np.ndarray) -> n
 
 
 def nearest(right: np.ndarray, blocks: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Whether each image is right at the exit nearest to the position of its block, (images,)."""
+    """Return whether the network is right on each image at the exit nearest to the position of its block, (images,)."""
     exit_of_block = np.minimum(np.floor(positions + 0.5).astype(int), right.shape[1] - 1)
     return right[np.arange(len(right)), exit_of_block[blocks]]
 

@@ -32,7 +32,7 @@ def network_times(evaluation: Evaluation, row: Comparison | None) -> NetworkTime
 
 
 def entropy_threshold(answers: Answers, row: Comparison | None) -> float:
-    """Threshold that best predicts human response times; without humans, one that half of the images reach."""
+    """Find the threshold that best predicts human response times; without humans, one reached by half of the images."""
     if row is not None:
         fitted = fit_threshold(answers.entropy, mean_over(row.observers.standardized_times()))
         if np.isfinite(fitted):

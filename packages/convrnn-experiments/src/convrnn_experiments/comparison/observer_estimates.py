@@ -1,4 +1,4 @@
-"""Estimates for the observers alone: mean response times and miss rates by response-time block."""
+"""Estimates for the observers only: mean response times and miss rates by response-time block."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from convrnn_experiments.statistics.means import membership
 
 
 def mean_time_estimates(observers: ConditionObservers) -> list[Estimate]:
-    """Mean response times in ms with Student's intervals over observers, (blocks,)."""
+    """Return mean response times in ms with Student's intervals over observers, (blocks,)."""
     return [
         normal_interval(
             float(mean), _variance_of_mean(times[~np.isnan(times)]), max((~np.isnan(times)).sum() - 1, 1)
@@ -19,7 +19,7 @@ def mean_time_estimates(observers: ConditionObservers) -> list[Estimate]:
 
 
 def miss_rates(observers: ConditionObservers) -> list[Estimate]:
-    """Share of missed trials in percent with Wilson's intervals, by observer, then over observers, (blocks,)."""
+    """Return miss rates in percent with Wilson's intervals, averaged by observer, then over observers, (blocks,)."""
     trials = ~np.isnan(observers.scores) | observers.missed
     member = membership(observers.blocks, BLOCKS)
     number, missed = trials @ member, observers.missed @ member

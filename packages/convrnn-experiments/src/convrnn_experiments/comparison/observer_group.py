@@ -1,4 +1,4 @@
-"""Human answers as a comparison uses them: selected by regime and aligned with the images of a network."""
+"""Human answers for a comparison: selected by regime and aligned with the images of a network."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class SharedTrials:
 
     Attributes:
         images: Whether each image of the network was answered by an observer, (images,).
-        observers: On these images.
+        observers: Observers on these images.
         not_shown: Number of the network's images that no observer was shown.
         not_answered: Number of the network's images that were shown but missed by every observer.
         trials: Number of the observers' trials on shared images, including missed ones.
@@ -57,10 +57,10 @@ class ObserverGroup:
 
     Attributes:
         folder: Folder of the answers.
-        table: Of `read_observers`, after exclusions and with missed trials scored.
+        table: Table from `read_observers`, after exclusions and with missed trials scored.
         misses: Convention by which missed trials are scored.
         exclusions: Named sets of observers that were excluded.
-        all_trials: Of `read_observers`, including practice, late and excluded trials.
+        all_trials: Table from `read_observers`, including practice, late and excluded trials.
     """
 
     folder: Path
@@ -91,7 +91,7 @@ class ObserverGroup:
         return count_trials(self.all_trials, excluded=self.table.attrs["excluded"], stimuli=stimuli)
 
     def size(self, regime: Regime) -> int:
-        """Number of observers in the experiment of the regime."""
+        """Return the number of observers in the experiment of the regime."""
         return int(self._trials(regime)["observer"].nunique())
 
     def _trials(self, regime: Regime) -> pd.DataFrame:
@@ -99,10 +99,10 @@ class ObserverGroup:
         return table[table["level"] == _REGIME_LEVEL[regime]] if regime in _REGIME_LEVEL else table
 
     def shared_with(self, regime: Regime, answers: Answers) -> SharedTrials | None:
-        """Select the images that both the observers and a network answered; None where there are none.
+        """Select the images that both the observers and a network answered; None if there are none.
 
-        An image counts where at least one observer answered it, so a level that observers were not shown has no
-        shared image.
+        An image counts if at least one observer answered it, so a level that observers were not shown does not have
+        shared images.
         """
         table = self._trials(regime)
         keys = pd.MultiIndex.from_tuples(trial_keys(answers), names=["block", "file_name"])
@@ -127,7 +127,7 @@ class ObserverGroup:
 
     @staticmethod
     def _at_levels(table: pd.DataFrame, answers: Answers) -> pd.Series:
-        """Mask of the trials at the levels of a network's answers."""
+        """Return the mask of the trials at the levels of a network's answers."""
         if table["level"].isin(list(_REGIME_LEVEL.values())).all():
             return pd.Series(True, index=table.index)
         return table["level"].map(plain_level).isin(set(answers.levels.tolist()))
@@ -144,10 +144,10 @@ def read_observer_group(
     """Read the human answers below a folder.
 
     Args:
-        folder: Contains `jatos_results_*.txt`, at any depth.
+        folder: Folder with `jatos_results_*.txt` at any depth.
         exclusions: Named sets of observers to exclude, such as "satbench".
-        misses: Convention for missed trials, see `observers.table.with_misses`.
-        seed: Of the random categories.
+        misses: Convention for missed trials; see `observers.table.with_misses`.
+        seed: Seed of the random categories.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
 
     Raises:
@@ -159,7 +159,7 @@ def read_observer_group(
 
 
 def trial_keys(answers: Answers) -> list[tuple[int, str]]:
-    """Block and file name, as the observers saw it, of each row."""
+    """Return the block and the file name, as in the human test set, of each row."""
     names: list[str] = []
     for name in answers.names:
         parsed = parse_name(str(name))

@@ -32,20 +32,20 @@ class ComparisonOptions:
         seed: Seed of the resampling.
     """
 
-    exits: Annotated[Exits, Option("How exits are matched to human response times.")] = Exits.INDEX
+    exits: Annotated[Exits, Option("Method of matching exits to human response times.")] = Exits.INDEX
     misses: Annotated[
         Misses,
         Option(
-            "How a missed response is scored: as 1/16, as wrong, as a random category, or not at all.",
+            "Score of a missed response: 1/16, wrong, a random category, or none (answered trials only).",
         ),
     ] = "chance"
     exclude: Annotated[
         list[str] | None,
-        Option("A named set of observers to exclude, such as satbench; may be repeated."),
+        Option("Named set of observers to exclude, such as satbench; may be repeated."),
     ] = None
     max_unreadable: Annotated[
         float,
         Field(ge=0, le=1),
         Option("Largest share of human trials, and of sessions, that may be unreadable."),
     ] = MAX_UNREADABLE
-    seed: Annotated[int, Field(ge=0), Option("Of the resampling.")] = 0
+    seed: Annotated[int, Field(ge=0), Option("Seed of the resampling.")] = 0

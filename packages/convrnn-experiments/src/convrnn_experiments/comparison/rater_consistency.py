@@ -10,19 +10,19 @@ from convrnn_experiments.comparison.exits import nearest
 
 
 def rater_consistency(rows: Sequence[Comparison]) -> np.ndarray:
-    """Error consistency of the raters of one condition, (networks + observers, networks + observers)."""
+    """Return the error consistency of the raters of one condition, (networks + observers, networks + observers)."""
     return consistency(rows[0].answers, rows[0].observers, _correct(rows))
 
 
 def rater_consistency_errors(rows: Sequence[Comparison]) -> np.ndarray:
-    """Standard errors of `rater_consistency` over images, of the same shape."""
+    """Return standard errors of `rater_consistency` over images, of the same shape."""
     first = rows[0]
     weights = resample(first.contrast.strata, 1, 0).images
     return consistency_errors(first.answers, first.observers, _correct(rows), weights)
 
 
 def _correct(rows: Sequence[Comparison]) -> np.ndarray:
-    """Whether each network is right at the exits matched to the response-time blocks, (networks, images)."""
+    """Return whether each network is right at the exits matched to the response-time blocks, (networks, images)."""
     return np.stack(
         [nearest(row.answers.right, row.answers.blocks, row.positions).astype(float) for row in rows]
     )

@@ -85,7 +85,7 @@ def comparable(condition: str, misses: str) -> list[DigitisedCurve]:
     """Select the published curves that are comparable with curves of a condition, humans first.
 
     Args:
-        condition: As in `DigitisedCurve`.
+        condition: Condition, as in `DigitisedCurve`.
         misses: Convention by which missed human trials were scored, see `observers.table.with_misses`.
 
     Returns:

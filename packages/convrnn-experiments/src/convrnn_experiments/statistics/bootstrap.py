@@ -44,8 +44,8 @@ def bootstrap_interval(
 
     Args:
         values: Array, or tuple of arrays of the same length along `axis`, whose units are drawn together.
-        statistic: Computed for each resampled set. None is the mean without NaN, which is fastest.
-        seed: Of the resampling.
+        statistic: Function to compute for each resampled set. By default, the mean without NaN, which is fastest.
+        seed: Seed of the resampling.
         samples: Number of bootstrap samples.
         axis: Axis of the units: observers or images.
         level: Coverage of the interval.

@@ -29,7 +29,7 @@ from convrnn_experiments.statistics.sampling_error import (
 
 @dataclass(frozen=True)
 class Contrast:
-    """A network and the observers, on the images that both have.
+    """Scores of a network and of observers on the same images.
 
     Attributes:
         labels: Category of each image, (images,), 0 to 15.
@@ -64,7 +64,7 @@ class Contrast:
 
     @cached_property
     def differences(self) -> SampledEstimates:
-        """Accuracies of the network minus human accuracies, in each level and block that both have."""
+        """Accuracies of the network minus human accuracies, in each level and block with both."""
         cells = self.levels * BLOCKS + self.blocks
         network, human = self._means(cells, int(cells.max(initial=0)) + 1)
         known = np.flatnonzero(np.isfinite(network.values) & np.isfinite(human.values))
@@ -81,16 +81,16 @@ class Contrast:
         return residuals_within(100 * self.scores, self.strata)
 
     def network_accuracies(self, means: SampledEstimates, groups: np.ndarray) -> list[Estimate]:
-        """Wilson intervals of the network's accuracies; `groups` (images,) gives the number of images behind each."""
+        """Return Wilson intervals of network accuracies; `groups` (images,) gives the number of images per group."""
         sizes = np.bincount(groups, minlength=len(means.values))
         return _proportions(means, sizes.astype(float))
 
     def human_accuracies(self, means: SampledEstimates) -> list[Estimate]:
-        """Wilson intervals of human accuracies; at 0 and 100 %, from the number of observers."""
+        """Return Wilson intervals of human accuracies; at 0 and 100 %, from the number of observers."""
         return _proportions(means, np.full(len(means.values), float(len(self.scores))))
 
     def rmse(self) -> Estimate:
-        """SAT-curve RMSE over levels and blocks, corrected for sampling noise."""
+        """Return the SAT-curve RMSE over levels and blocks, corrected for sampling noise."""
         gaps = self.differences
         if not len(gaps.values):
             return UNDEFINED
@@ -98,18 +98,18 @@ class Contrast:
         return intervals.rmse_interval(gaps.values, gaps.covariance, freedom)
 
     def raw_rmse(self) -> float:
-        """SAT-curve RMSE of the observed accuracies (`measures.sat_rmse`)."""
+        """Return the SAT-curve RMSE of the observed accuracies (`measures.sat_rmse`)."""
         return float(root_mean_square(self.differences.values))
 
     @cached_property
     def profiles(self) -> SampledEstimates:
-        """Accuracies by category that both have, the network's before the humans', (2 k,)."""
+        """Accuracies by category, for the k categories with both; the network's before the humans', (2 k,)."""
         network, human = self.categories
         known = np.flatnonzero(np.isfinite(network.values) & np.isfinite(human.values))
         return concatenate([network.select(known), human.select(known)])
 
     def correlation(self) -> Estimate:
-        """Pearson's r over categories, corrected for sampling noise."""
+        """Return Pearson's r over categories, corrected for sampling noise."""
         profiles = self.profiles
         k = len(profiles.values) // 2
         if k < 3:
@@ -120,17 +120,17 @@ class Contrast:
         )
 
     def raw_correlation(self) -> float:
-        """Pearson's r over categories of the observed accuracies (`measures.category_correlation`)."""
+        """Return Pearson's r over categories of the observed accuracies (`measures.category_correlation`)."""
         return measures.category_correlation(*self.profiles.values.reshape(2, -1))
 
     def network_steepness(self) -> SampledEstimates:
-        """Slope of the network's accuracy over its exits, from 0 at the first to 1 at the last; NaN for one exit."""
+        """Return the slope of network accuracy over exits, from 0 at the first to 1 at the last; NaN for one exit."""
         weights = slope_weights(np.arange(self.exits.shape[1], dtype=float))
         slopes = 100 * self.exits @ weights
         return network_means(slopes, np.zeros(len(slopes), dtype=int), 1, self.strata)
 
     def human_steepness(self, times: np.ndarray) -> SampledEstimates:
-        """Slope of human accuracy over the blocks at `times` (5,), from 0 at the first to 1 at the last."""
+        """Return the slope of human accuracy over the blocks at `times` (5,), from 0 at the first to 1 at the last."""
         return self.curves[1].combine(slope_weights(times)[:, None])
 
 
@@ -141,7 +141,7 @@ def difference(first: SampledEstimates, second: SampledEstimates) -> SampledEsti
 
 
 def student(estimate: SampledEstimates) -> Estimate:
-    """Student's interval of a single estimate."""
+    """Return Student's interval of a single estimate."""
     return intervals.normal_interval(estimate.values[0], estimate.covariance[0, 0], estimate.freedom[0])
 
 
@@ -154,7 +154,7 @@ def _proportions(means: SampledEstimates, units: np.ndarray) -> list[Estimate]:
 
 
 def rmse_difference(first: Contrast, second: Contrast) -> Estimate:
-    """RMSE of the first network minus that of the second, on the same images and observers."""
+    """Return the RMSE of the first network minus that of the second, on the same images and observers."""
     distances = first.rmse(), second.rmse()
     gaps = concatenate([first.differences, second.differences])
     if not len(gaps.values):
@@ -163,7 +163,7 @@ def rmse_difference(first: Contrast, second: Contrast) -> Estimate:
     directions = np.zeros((len(gaps.values), 2))
     directions[: pair.shape[1], 0], directions[pair.shape[1] :, 1] = _direction(pair[0]), _direction(pair[1])
     along = gaps.combine(directions)
-    # The noise in the observed differences has no direction along which the two networks could share errors.
+    # The noise in the observed differences does not have a direction along which the two networks share errors.
     raw = first.raw_rmse(), second.raw_rmse()
     signal = math.prod(
         distance.value / size if size else 0.0 for distance, size in zip(distances, raw, strict=True)
@@ -171,14 +171,14 @@ def rmse_difference(first: Contrast, second: Contrast) -> Estimate:
     combined = intervals.difference_interval(*distances, signal * _shared_error(along))
     if min(distance.low for distance in distances) > 0:
         return combined
-    # Where a distance may be 0, each interval alone covers too rarely in some designs, so take the wider ends.
+    # If a distance may be 0, either interval undercovers in some designs, so take the wider ends.
     freedom = float(along.combine([[1], [-1]]).freedom[0])
     tested = intervals.rmse_difference_interval(pair, gaps.covariance, freedom)
     return Estimate(combined.value, min(combined.low, tested.low), max(combined.high, tested.high))
 
 
 def correlation_difference(first: Contrast, second: Contrast) -> Estimate:
-    """Category correlation with humans of the first network minus that of the second."""
+    """Return the category correlation with humans of the first network minus that of the second."""
     gradients = [
         contrast.profiles.combine(_correlation_gradient(contrast.profiles.values)[:, None])
         for contrast in (first, second)
@@ -194,7 +194,7 @@ def _direction(values: np.ndarray) -> np.ndarray:
 
 
 def _correlation_gradient(values: np.ndarray) -> np.ndarray:
-    """Derivative of Pearson's r with respect to both profiles, (2 k,)."""
+    """Return the derivative of Pearson's r with respect to both profiles, (2 k,)."""
     centred = values.reshape(2, -1)
     centred = centred - centred.mean(axis=1, keepdims=True)
     sizes = np.linalg.norm(centred, axis=1, keepdims=True)
@@ -206,7 +206,7 @@ def _correlation_gradient(values: np.ndarray) -> np.ndarray:
 
 
 def _shared_error(pair: SampledEstimates) -> float:
-    """Correlation of the sampling errors of two estimates; 0 where an estimate has no error."""
+    """Return the correlation of the sampling errors of two estimates; 0 if an estimate does not have an error."""
     covariance = pair.covariance
     scale = math.sqrt(covariance[0, 0] * covariance[1, 1])
     return float(np.clip(covariance[0, 1] / scale, -1, 1)) if scale > 0 else 0.0
@@ -249,7 +249,7 @@ def split_halves(contrast: Contrast, rng: np.random.Generator, *, splits: int = 
 
 
 def observer_accuracies(scores: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """Accuracy of each observer within groups of images, in percent, (observers, count); NaN without a trial."""
+    """Return each observer's accuracy in percent within groups of images, (observers, count); NaN without a trial."""
     member = membership(groups, count)
     trials = (~np.isnan(scores)).astype(float) @ member
     return 100 * safe_divide(np.nan_to_num(scores) @ member, trials)

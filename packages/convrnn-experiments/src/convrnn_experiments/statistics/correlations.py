@@ -1,4 +1,4 @@
-"""Pearson's and Spearman's correlations of weighted samples, and the public function for one sample."""
+"""Pearson's and Spearman's correlations of weighted samples and of a single sample."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,7 +8,7 @@ from convrnn_experiments.statistics.means import safe_divide
 
 
 def correlations(a: np.ndarray, b: np.ndarray, weights: ArrayLike = 1.0) -> np.ndarray:
-    """Pearson's r over the last axis, each unit counted `weights` times.
+    """Return Pearson's r over the last axis, with each unit counted `weights` times.
 
     Args:
         a: (..., units).
@@ -41,11 +41,11 @@ def _unit_range(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def rank_correlations(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Spearman's rho of each weighted sample; ties share their mean rank.
+    """Return Spearman's rho of each weighted sample; ties share their mean rank.
 
     Args:
         a: (units,), the same in every sample.
-        b: (units,), or (samples, units) where it differs between samples. Units for which either is NaN are left out.
+        b: (units,), or (samples, units) if it differs between samples. Units for which either is NaN are left out.
         weights: (samples, units).
 
     Returns:
@@ -64,7 +64,7 @@ def rank_correlations(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.n
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rho: Pearson's r of the ranks, with ties sharing their mean rank.
+    """Return Spearman's rho: Pearson's r of the ranks, with ties sharing their mean rank.
 
     Args:
         a: (images,), such as a network's response times.
@@ -81,7 +81,7 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean rank of each unit in each sample, up to a constant: (units,), weights (samples, units)."""
+    """Return the mean rank of each unit in each sample, up to a constant: (units,), weights (samples, units)."""
     _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     drawn = np.add.reduceat(weights[:, np.argsort(group, kind="stable")], starts, axis=1)
@@ -89,7 +89,7 @@ def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _row_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """`_ranks` for values that differ between samples, (samples, units); ties, which are rare here, are not shared."""
+    """Return `_ranks` for values that differ between samples, (samples, units); rare ties do not share a rank."""
     order = np.argsort(values, axis=1, kind="stable")
     drawn = np.take_along_axis(weights, order, axis=1)
     ranks = np.empty_like(drawn)

@@ -34,12 +34,12 @@ UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def without_interval(value: float) -> Estimate:
-    """Estimate with an unknown interval."""
+    """Return an estimate with an unknown interval."""
     return Estimate(value, float("nan"), float("nan"))
 
 
 def normal_interval(value: float, variance: float, freedom: float, *, level: float = LEVEL) -> Estimate:
-    """Student's interval of an unbiased estimate; NaN where the variance is unknown."""
+    """Return Student's interval of an unbiased estimate; NaN if the variance is unknown."""
     if not (math.isfinite(value) and math.isfinite(variance)):
         return without_interval(value)
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(max(variance, 0.0))
@@ -49,7 +49,7 @@ def normal_interval(value: float, variance: float, freedom: float, *, level: flo
 def proportion_interval(
     percent: float, variance: float, freedom: float, units: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Wilson's interval of a percentage, with the effective number of trials behind the variance.
+    """Return Wilson's interval of a percentage, with the effective number of trials behind the variance.
 
     The effective number of trials is p (1 - p) / variance, the number of independent trials with this variance
     (Franco et al. 2019, J Surv Stat Methodol 7, 334-364). Student's quantile replaces the normal one. At 0 and 100 %,
@@ -57,7 +57,7 @@ def proportion_interval(
 
     Args:
         percent: Estimate, 0 to 100.
-        variance: Of the estimate, in squared percent.
+        variance: Variance of the estimate, in squared percent.
         freedom: Degrees of freedom of the variance.
         units: Number of images or observers drawn: the number of trials at 0 and 100 %.
         level: Coverage.
@@ -73,14 +73,14 @@ def proportion_interval(
 
 
 def rmse(differences: np.ndarray, covariance: np.ndarray) -> float:
-    """Root mean square of the true differences: the sampling noise of their estimates is subtracted."""
+    """Return the root mean square of the true differences: the sampling noise of their estimates is subtracted."""
     return float(root_mean_square(differences, np.trace(covariance) / len(differences)))
 
 
 def rmse_interval(
     differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Corrected root mean square of differences, with an interval that inverts the test of each true value.
+    """Return the corrected root mean square of differences, with an interval that inverts the test of each true value.
 
     A true value r stands for differences r u, where u is the direction of the observed differences with a root mean
     square of 1. The noise has the given covariance, over Student's degrees of freedom. Where no distance fits the data
@@ -88,7 +88,7 @@ def rmse_interval(
 
     Args:
         differences: Estimates, (k,).
-        covariance: Of the estimates, (k, k).
+        covariance: Covariance of the estimates, (k, k).
         freedom: Degrees of freedom of the covariance along the differences.
         level: Coverage.
     """
@@ -110,14 +110,14 @@ def rmse_interval(
 def rmse_difference_interval(
     differences: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Difference of two corrected root mean squares, with an interval that inverts tests.
+    """Return the difference of two corrected root mean squares, with an interval that inverts tests.
 
     A true difference stands for the pair of root mean squares with this difference that is nearest to the observed
     pair, in the directions of the observed differences.
 
     Args:
         differences: Estimates, (2, k).
-        covariance: Of the estimates, (2 k, 2 k), the first k before the others.
+        covariance: Covariance of the estimates, (2 k, 2 k), the first k before the others.
         freedom: Degrees of freedom of the covariance.
         level: Coverage.
     """
@@ -143,13 +143,13 @@ def rmse_difference_interval(
 
 
 def correlation(covariances: tuple[float, float, float]) -> float:
-    """Pearson's r from the variances of a and b and their covariance; NaN where a variance is not positive."""
+    """Return Pearson's r from the variances of a and b and their covariance; NaN if a variance is not positive."""
     a, b, both = covariances
     return both / math.sqrt(a * b) if a > 0 and b > 0 else float("nan")
 
 
 def corrected_moments(values: np.ndarray, covariance: np.ndarray) -> tuple[float, float, float]:
-    """Variances and covariance of two profiles over their categories, less the sampling noise.
+    """Return the variances and covariance of two profiles over their categories, less the sampling noise.
 
     Args:
         values: Profiles, (2, k).
@@ -170,7 +170,7 @@ def corrected_moments(values: np.ndarray, covariance: np.ndarray) -> tuple[float
 def correlation_interval(
     values: np.ndarray, covariance: np.ndarray, freedom: float, *, level: float = LEVEL
 ) -> Estimate:
-    """Disattenuated Pearson's r over categories, with an interval that inverts the test of each true r."""
+    """Return disattenuated Pearson's r over categories, with an interval that inverts the test of each true r."""
     moments = corrected_moments(values, covariance)
     value = correlation(moments)
     k = values.shape[1]
@@ -204,18 +204,18 @@ def correlation_interval(
 
 
 def _standardized(profile: np.ndarray) -> np.ndarray:
-    """Scale a centred profile to a mean square of 1; zeros where it is constant."""
+    """Scale a centred profile to a mean square of 1; zeros if it is constant."""
     size = math.sqrt(float(np.mean(profile**2)))
     return profile / size if size else profile
 
 
 def difference_interval(first: Estimate, second: Estimate, correlation: float) -> Estimate:
-    """Interval of `first - second` from the intervals of both (Zou & Donner 2008, Stat Med 27, 1693-1702).
+    """Return the interval of `first - second` from the intervals of both (Zou & Donner 2008, Stat Med 27, 1693-1702).
 
     Args:
         first: Minuend.
         second: Subtrahend.
-        correlation: Of the sampling errors of both.
+        correlation: Correlation of the sampling errors of both.
     """
     value = first.value - second.value
     below, above = first.value - first.low, first.high - first.value
@@ -254,7 +254,7 @@ def _inverted(
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Find where a falling function crosses 0; the nearer end where it does not."""
+    """Find where a falling function crosses 0; if it does not, return the nearer end."""
     if falling(low) <= 0:
         return low
     if falling(high) >= 0:

@@ -15,7 +15,7 @@ def safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def membership(groups: ArrayLike, count: int) -> np.ndarray:
-    """Indicator matrix of groups numbered from 0: (units,) -> (units, count) of 0.0 and 1.0."""
+    """Return the indicator matrix of groups numbered from 0: (units,) -> (units, count) of 0.0 and 1.0."""
     return (np.asarray(groups)[:, None] == np.arange(count)).astype(float)
 
 

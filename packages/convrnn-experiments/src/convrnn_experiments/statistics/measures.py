@@ -19,7 +19,7 @@ CLASSES = len(CATEGORIES)
 
 
 def root_mean_square(differences: np.ndarray, noise: ArrayLike = 0.0) -> np.ndarray:
-    """Root mean square over the last axis, at least 0.
+    """Return the root mean square over the last axis, at least 0.
 
     Args:
         differences: (..., cells).
@@ -34,7 +34,7 @@ def root_mean_square(differences: np.ndarray, noise: ArrayLike = 0.0) -> np.ndar
 
 
 def sat_rmse(network: ArrayLike, human: ArrayLike) -> float:
-    """Distance between two speed-accuracy curves, in percentage points (this project's definition).
+    """Return the distance between two speed-accuracy curves, in percentage points (this project's definition).
 
     Formula: sqrt(mean over response times i and conditions c of (network[c, i] - human[c, i])^2).
 
@@ -53,7 +53,7 @@ def sat_rmse(network: ArrayLike, human: ArrayLike) -> float:
 
 
 def category_correlation(network: ArrayLike, human: ArrayLike) -> float:
-    """Pearson's r of accuracies by category: whether the same categories are easy (this project's definition).
+    """Return Pearson's r of accuracies by category, high if the same categories are easy (this project's definition).
 
     Args:
         network: Accuracy by category, (16,).
@@ -69,11 +69,11 @@ def category_correlation(network: ArrayLike, human: ArrayLike) -> float:
 
 
 def slope_weights(times: np.ndarray, span: float | None = None) -> np.ndarray:
-    """Weights whose product with accuracies is the least-squares slope over normalised time.
+    """Return the weights whose product with accuracies is the least-squares slope over normalised time.
 
     Args:
         times: (times,).
-        span: Duration that is normalised to 1; from the first to the last of `times` if None.
+        span: Duration that is normalised to 1; by default, from the first to the last of `times`.
 
     Returns:
         (times,); NaN where all times are equal.
@@ -85,7 +85,7 @@ def slope_weights(times: np.ndarray, span: float | None = None) -> np.ndarray:
 
 
 def steepness(times: ArrayLike, accuracy: ArrayLike) -> float:
-    """Accuracy gained over the whole duration (this project's definition).
+    """Return the accuracy gained over the whole duration (this project's definition).
 
     Formula: the ordinary-least-squares slope of accuracy over (time - first) / (last - first), so that ms, time steps
     and multiply-adds give comparable slopes. Times at which accuracy is NaN are left out of the fit.
@@ -108,7 +108,7 @@ def steepness(times: ArrayLike, accuracy: ArrayLike) -> float:
 
 
 def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
-    """Cohen's kappa: whether two observers err on the same trials more often than their accuracies imply.
+    """Return Cohen's kappa, positive if two observers err on the same trials more often than their accuracies imply.
 
     Formula: (c_obs - c_exp) / (1 - c_exp), where c_obs is the share of trials on which both are right or both wrong
     and c_exp = p_a p_b + (1 - p_a)(1 - p_b) with p the accuracies. Source: Geirhos, Meding & Wichmann 2020.
@@ -134,11 +134,11 @@ def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
 
 
 def consistency_matrix(correct: ArrayLike, others: ArrayLike | None = None) -> np.ndarray:
-    """`error_consistency` of every pair of raters, over the trials that both answered.
+    """Return the `error_consistency` of every pair of raters, over the trials that both answered.
 
     Args:
         correct: 1, 0, or NaN without an answer, (raters, trials).
-        others: Raters of the columns, (others, trials); the same raters if None.
+        others: Raters of the columns, (others, trials); by default, the same raters.
 
     Returns:
         (raters, others); NaN where undefined.
@@ -169,7 +169,7 @@ def _answers_of_raters(correct: ArrayLike) -> np.ndarray:
 
 
 def kappas(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Cohen's kappa of every pair of raters in every weighted sample, over the trials that both answered.
+    """Return Cohen's kappa of every pair of raters in every weighted sample, over the trials that both answered.
 
     Args:
         a: 1, 0, or NaN without an answer, (raters, trials).
@@ -185,7 +185,7 @@ def kappas(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
         has_a, right_a = (~np.isnan(rater)).astype(float), np.nan_to_num(rater)
         shared, both = weights @ (has_b * has_a).T, weights @ (right_b * right_a).T
         only_a, only_b = weights @ (has_b * right_a).T, weights @ (right_b * has_a).T
-        # In counts, so that whole weights decide exactly what is undefined; fractional weights leave rounding errors:
+        # Counts make undefined cases exact for integer weights; fractional weights leave rounding errors:
         # kappa = 2 (n both - a b) / (a (n - b) + b (n - a)).
         chance = only_a * (shared - only_b) + only_b * (shared - only_a)
         chance = np.where(chance > 1e-9 * shared**2, chance, 0)
@@ -194,7 +194,7 @@ def kappas(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def ceiling(correct: ArrayLike) -> float:
-    """Mean error consistency over all pairs of observers, which a network can hardly exceed.
+    """Return the mean error consistency over all pairs of observers, which a network can hardly exceed.
 
     Args:
         correct: 1, 0, or NaN without an answer, (observers, trials).
@@ -212,7 +212,7 @@ def pair_means(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
     A rater who was drawn twice is not paired with themselves, which would count as perfect agreement.
 
     Args:
-        matrix: Of `consistency_matrix`; NaN is left out.
+        matrix: Result of `consistency_matrix`; NaN is left out.
         weights: (samples, raters).
 
     Returns:

@@ -1,7 +1,7 @@
 """Joint bootstrap of images and observers: weights of the samples, and intervals from the replicates.
 
-A sample is a weight for each unit. The first sample weights every unit 1 and so is the data itself. Networks and the
-humans who saw the same images share the image weights.
+A sample is a weight for each unit. The first sample gives every unit weight 1, so it is the data. Networks and humans
+who saw the same images share the image weights.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LEAST_DEFINED = 0.9
 
 
 def draw_weights(strata: ArrayLike, rng: np.random.Generator, *, samples: int) -> np.ndarray:
-    """Draw bootstrap weights, resampling each stratum on its own.
+    """Draw bootstrap weights, resampling each stratum separately.
 
     From a stratum of n units, n - 1 are drawn and weighted by n / (n - 1), which makes the variance over samples
     unbiased for strata of any size (Rao & Wu 1988, J Am Stat Assoc 83, 231-241). A unit alone in its stratum keeps
@@ -37,7 +37,7 @@ def draw_weights(strata: ArrayLike, rng: np.random.Generator, *, samples: int) -
 
 
 def combined_freedom(components: Sequence[tuple[np.ndarray, int]]) -> float:
-    """Satterthwaite's degrees of freedom of a variance that is a sum of components.
+    """Return Satterthwaite's degrees of freedom of a variance that is a sum of components.
 
     Args:
         components: Replicates (samples,) and degrees of freedom of each component.
@@ -53,8 +53,8 @@ def combined_freedom(components: Sequence[tuple[np.ndarray, int]]) -> float:
 def percentile_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
     """Estimate the first replicate's interval by percentiles of the others, widened for few units.
 
-    The percentiles are those of Student's quantiles instead of the normal ones (Hesterberg 2015, Am Stat 69, 371-386).
-    The interval is NaN where over a tenth of the samples are undefined, or only one unit was drawn.
+    The percentiles correspond to Student's quantiles instead of normal ones (Hesterberg 2015, Am Stat 69, 371-386).
+    The interval is NaN if over a tenth of the samples are undefined, or only one unit was drawn.
     """
     value, known = float(replicates[0]), _defined(replicates[1:])
     if np.isnan(value) or known is None:
@@ -65,10 +65,9 @@ def percentile_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
 
 
 def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
-    """Student's interval of a correlation on Fisher's scale, from the spread of the replicates after the first.
+    """Return Student's interval of a correlation on Fisher's scale, from the spread of the replicates after the first.
 
-    A spread needs fewer samples than percentiles do. The interval is NaN where over a tenth of the samples are
-    undefined.
+    A spread needs fewer samples than percentiles. The interval is NaN if over a tenth of the samples are undefined.
     """
     value, known = float(replicates[0]), _defined(replicates[1:])
     if np.isnan(value) or known is None:
@@ -79,7 +78,7 @@ def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
 
 
 def _defined(replicates: np.ndarray) -> np.ndarray | None:
-    """Replicates that are not NaN; None where they are too few, or all equal, to show a spread."""
+    """Return the replicates that are not NaN; None if they are too few, or all equal, to have a spread."""
     known = replicates[~np.isnan(replicates)]
     few = not len(known) or len(known) < LEAST_DEFINED * len(replicates)
     return None if few or known.min() == known.max() else known

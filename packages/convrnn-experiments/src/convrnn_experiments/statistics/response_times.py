@@ -14,13 +14,13 @@ _CANDIDATES = 50
 
 
 def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
-    """First time step at which the readout's entropy is at most the threshold.
+    """Return the first time step at which the readout's entropy is at most the threshold.
 
     Source: Spoerer et al. 2020, PLOS Comput Biol, doi 10.1371/journal.pcbi.1008215.
 
     Args:
-        entropy: Of the readout, (images, times).
-        threshold: In the unit of `entropy`.
+        entropy: Entropy of the readout, (images, times).
+        threshold: Threshold in the unit of `entropy`.
 
     Returns:
         (images,) time steps from 0; NaN for an image that never reaches the threshold.
@@ -37,7 +37,7 @@ def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
 
 
 def response_order(entropy: ArrayLike, threshold: float) -> np.ndarray:
-    """`entropy_response_times` for ranking: images that never reach the threshold follow the last time step.
+    """Return `entropy_response_times` for ranking: images that never reach the threshold follow the last time step.
 
     Returns:
         (images,) time steps from 0; the number of time steps for an image that never reaches the threshold.
@@ -47,14 +47,14 @@ def response_order(entropy: ArrayLike, threshold: float) -> np.ndarray:
 
 
 def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | None = None) -> float:
-    """Threshold that best predicts human response times (this project's definition).
+    """Find the threshold that best predicts human response times (this project's definition).
 
     Maximises the `rank_correlation` of `response_order` with the human times; the lowest candidate wins a tie.
 
     Args:
-        entropy: Of the readout, (images, times).
+        entropy: Entropy of the readout, (images, times).
         human: Response time per image, (images,); NaN where it is unknown.
-        candidates: Thresholds to try; 50 quantiles of `entropy` if None.
+        candidates: Thresholds to try; by default, 50 quantiles of `entropy`.
 
     Returns:
         Threshold; NaN if no candidate gives a correlation.
@@ -85,7 +85,7 @@ class HeldOutHalf:
     Attributes:
         images: Positions of the held-out images.
         steps: `response_order` of the held-out images.
-        threshold: Fitted to the other half.
+        threshold: Threshold fitted to the other half.
     """
 
     images: np.ndarray
@@ -104,7 +104,7 @@ def held_out_halves(
     Args:
         entropy: (images, times).
         human: (images,); NaN where unknown.
-        rng: Draws the halves.
+        rng: Generator that draws the halves.
         splits: Number of splits, of two halves each.
     """
     known = np.flatnonzero(~np.isnan(human))
@@ -120,11 +120,11 @@ def held_out_halves(
 def response_time_correlations(
     halves: Sequence[HeldOutHalf], human: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Spearman's rho of network and human response times in each weighted sample, averaged over held-out halves.
+    """Return Spearman's rho of network and human response times in each weighted sample, averaged over held-out halves.
 
     Args:
-        halves: Of `held_out_halves`; the thresholds are the same in every sample.
-        human: (images,), or (samples, images) where the times differ between samples.
+        halves: Result of `held_out_halves`; the thresholds are the same in every sample.
+        human: (images,), or (samples, images) if the times differ between samples.
         weights: (samples, images).
 
     Returns:
@@ -157,9 +157,9 @@ def cross_validated_response_times(
     """Correlate network and human response times, with thresholds fitted to other images (`held_out_halves`).
 
     Args:
-        entropy: Of the readout, (images, times).
+        entropy: Entropy of the readout, (images, times).
         human: Response time per image, (images,); NaN where unknown.
-        seed: Of the halves.
+        seed: Seed of the halves.
         splits: Number of splits.
     """
     values, times = np.asarray(entropy, dtype=float), np.asarray(human, dtype=float)

@@ -132,7 +132,7 @@ def network_means(values: ArrayLike, groups: ArrayLike, count: int, strata: np.n
         values: Scores, (images,), such as 1 for a right answer and 0 for a wrong one.
         groups: Group of each image, (images,), from 0.
         count: Number of groups.
-        strata: Of `strata`, (images,).
+        strata: Codes from `strata`, (images,).
 
     Returns:
         `count` estimates; NaN for a group without images.
@@ -157,17 +157,17 @@ def observer_means(
     """Average human accuracy within groups of images: first by observer, then unweighted over observers.
 
     Args:
-        scores: From 0 to 1, (observers, images); NaN where the observer has no trial.
+        scores: Scores from 0 to 1, (observers, images); NaN where the observer does not have a trial.
         groups: Group of each image, (images,), from 0.
         count: Number of groups.
-        strata: Of `strata`, (images,).
-        residuals: Of `residuals_within`, if already computed.
+        strata: Codes from `strata`, (images,).
+        residuals: Result of `residuals_within`, if already computed.
 
     Returns:
         `count` estimates; NaN for a group without trials.
 
     Raises:
-        ConvRNNError: There is no observer.
+        ConvRNNError: `scores` does not have an observer.
     """
     values = np.asarray(scores, dtype=float)
     if values.ndim != 2 or not len(values):
@@ -211,7 +211,7 @@ def _within(contributions: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, 
 
 
 def residuals_within(scores: np.ndarray, strata: np.ndarray) -> np.ndarray:
-    """Residuals after the effects of observer and image within each stratum, (observers, images); 0 without a trial."""
+    """Return residuals from observer and image effects within each stratum, (observers, images); 0 without a trial."""
     known = ~np.isnan(scores)
     left = np.where(known, scores, 0)
     member = membership(strata, int(strata.max(initial=0)) + 1)
