@@ -1,4 +1,4 @@
-"""`convrnn train | features | evaluate | compare | report | stimuli`."""
+"""Command line of `convrnn train | features | evaluate | compare | report | stimuli`."""
 
 from functools import partial
 from pathlib import Path

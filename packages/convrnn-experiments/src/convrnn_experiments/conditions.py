@@ -24,7 +24,7 @@ class Condition:
         regime: name in commands and files.
         label: name in figures.
         grayscale: whether images are converted to grayscale first.
-        contrast: factor on the deviations from the image's mean, which becomes 0.5; None leaves the image unchanged.
+        contrast: factor on the deviations from the image's mean, which is set to 0.5; None leaves the image unchanged.
         perturbation: transformation that levels apply to: "noise", "blur" or None.
         levels: training levels, one drawn per image; SDs, of noise in units of the [0, 1] range, of blur in pixels.
         test_levels: levels of the human test stimuli.
@@ -111,7 +111,7 @@ def plain_level(level: Any) -> str:
 
 
 def level_order(level: str) -> tuple[float, str]:
-    """Return a sort key for levels: by number, those without one last."""
+    """Return a sort key for levels: numbers in order, then other levels."""
     try:
         return float(level), level
     except ValueError:

@@ -1,4 +1,4 @@
-"""The error that commands print as one line; the same type throughout the project's packages."""
+"""Error that commands print as one line, shared with `convrnn_data`."""
 
 from convrnn_data.base.errors import ConvRNNError
 

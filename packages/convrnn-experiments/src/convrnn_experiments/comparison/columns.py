@@ -62,7 +62,7 @@ MEASURES = (
         "category correlation",
         "Pearson's r",
         2,
-        "whether the same categories are easy for network and humans, corrected for sampling noise",
+        "high if the same categories are easy for network and humans; corrected for sampling noise",
     ),
     Measure(
         "category_correlation_raw",
@@ -107,7 +107,7 @@ MEASURES = (
         "error consistency",
         "Cohen's kappa",
         2,
-        "whether network and human err on the same images; computed by level and response-time block, then averaged "
+        "high if network and human err on the same images; computed by level and response-time block, then averaged "
         "over these and over observers",
     ),
     Measure(
@@ -131,6 +131,6 @@ MEASURES = (
         "response times, correct",
         "Spearman's rho",
         2,
-        "response times with human times of correct answers alone",
+        "response times, with human times of correct answers only",
     ),
 )

@@ -28,7 +28,7 @@ _HELD_OUT = (
 )
 MEANING = {
     Exits.INDEX: "response-time block i is matched to exit i, as in SATBench (2022), or to the last exit if there are "
-    "fewer; the default, since it has no fitted parameter",
+    "fewer; the default, because it has no fitted parameters",
     Exits.LINEAR: f"response-time blocks are matched to evenly spaced positions between two exits, {_HELD_OUT}",
     Exits.ALL: "response-time blocks are spread evenly over all exits, from the first to the last",
     Exits.AFFINE: "time steps are mapped to mean human response times by a speed (ms per step) and a delay (ms), as in "

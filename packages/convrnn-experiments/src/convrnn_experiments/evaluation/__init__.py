@@ -1,1 +1,1 @@
-"""Predictions of a trained network for each test image and time step, and the files they are written to."""
+"""Predictions of a trained network for each test image and time step, and the files of results."""

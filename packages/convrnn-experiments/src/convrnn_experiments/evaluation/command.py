@@ -1,4 +1,4 @@
-"""Evaluate a run on test sets, as `convrnn evaluate` does."""
+"""Evaluation of a run on test sets, as in `convrnn evaluate`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""`measures.json`: what a network was tested on, and its accuracies."""
+"""`measures.json`: test set, network and accuracies of an evaluation."""
 
 import math
 from typing import Annotated, Any, Self
@@ -54,10 +54,10 @@ class Measures(BaseModel):
         test_set: name of the results.
         kind: human stimuli or a split; see `trials`.
         source: folder of the test set.
-        origin: where the images of a split come from, in words.
+        origin: origin of the images of a split, in words.
         network: name of the Keras model.
         parameters: number of parameters.
-        multiply_adds: multiply-adds of an image up to each time step.
+        multiply_adds: multiply-adds per image up to each time step.
         images: number of images.
         accuracy: accuracy on all images.
         diagonal_by_level: for each level, accuracy of block i at exit i, as SATBench scores it.

@@ -31,7 +31,7 @@ from convrnn_model import entropy, load_weights, multiply_adds
 from convrnn_model.backend import keras
 
 BATCH = 16
-"""Images per batch, independent of the training's batch size: more are not faster and need more memory."""
+"""Images per batch, independent of the batch size in training: larger batches are not faster and need more memory."""
 
 
 def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
@@ -107,7 +107,7 @@ def predict(
 
 
 def _condition(trials: Trials, config: Config) -> Condition:
-    """Return the condition to apply to the images: none if the files are perturbed already."""
+    """Return the condition to apply to the images: none if the files are already perturbed."""
     if trials.perturbed:
         return CONDITIONS[Regime.COLOR]
     return config.condition if trials.regime == config.perturb else CONDITIONS[trials.regime]

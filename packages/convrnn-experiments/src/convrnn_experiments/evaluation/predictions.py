@@ -24,7 +24,7 @@ _RANGES = {
     "entropy": (0, np.inf),
     "block": (-1, 4),
 }
-"""Smallest and largest value of each numeric column."""
+"""Smallest and largest valid value of each numeric column."""
 _INTEGERS = ("labels", "predictions", "block")
 
 
@@ -33,7 +33,7 @@ class Answers:
     """A network's answers; row i of every array belongs to the same image.
 
     Attributes:
-        paths, names: of the images, (images,).
+        paths, names: paths and file names of the images, (images,).
         labels: (images,) 0..15.
         answers: (images, time) 0..15.
         confidence: (images, time) softmax of the answer.
@@ -53,7 +53,7 @@ class Answers:
 
     @property
     def right(self) -> np.ndarray:
-        """(images, time) whether each answer is right."""
+        """Whether each answer is right, (images, time)."""
         return self.answers == self.labels[:, None]
 
     def of(self, rows: np.ndarray) -> "Answers":

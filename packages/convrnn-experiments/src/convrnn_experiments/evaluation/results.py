@@ -68,7 +68,7 @@ class Evaluation:
 
     @property
     def multiply_adds(self) -> np.ndarray:
-        """(time,) multiply-adds of an image up to each time step."""
+        """Multiply-adds per image up to each time step, (time,)."""
         return np.array(self.measures.multiply_adds, dtype=float)
 
     @property
@@ -109,7 +109,9 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
         network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
         config = run.config()
         of_run = [_evaluation(run, network, config, file) for file in files]
-        evaluations += sorted(of_run, key=lambda one: (one.regime != config.perturb, not one.human, one.name))
+        evaluations += sorted(
+            of_run, key=lambda result: (result.regime != config.perturb, not result.human, result.name)
+        )
     return evaluations
 
 

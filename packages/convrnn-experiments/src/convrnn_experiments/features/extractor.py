@@ -60,8 +60,8 @@ class Extractor:
     """Writes parts with a frozen network.
 
     Args:
-        network: used in inference mode, even if it is trainable.
-        config: from `checked`.
+        network: network, used in inference mode even if it is trainable.
+        config: configuration from `checked`.
         data: prepared set of the configuration.
         threads: maximum number of batches computed in parallel; see `parallel_batches`.
     """
@@ -73,10 +73,10 @@ class Extractor:
         images = keras.Input((stimulus_size, stimulus_size, 3), dtype="uint8")
         perturbed = keras.Input((image_size, image_size, 3), dtype="float32")
         self._perturbation = perturbation_of(config)
-        # Random draws need the batches in order, so the perturbation is a model of its own.
+        # Random draws need the batches in order, so the perturbation is a separate model.
         self._perturb = keras.Model(images, self._perturbation(images))
         self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
-        self._network.make_predict_function()  # before several threads ask for it
+        self._network.make_predict_function()  # before several threads need it
         self._threads = min(threads or parallel_batches(), parallel_batches())
         self._config = config
         self._images = {split: images_of_split(data, split) for split in ("train", "val")}
@@ -90,7 +90,7 @@ class Extractor:
         config, source = self._config, self._images[part.split]
         training = part.split == "train"
         stream = Stream.TRAINING_FEATURES if training else Stream.VALIDATION_FEATURES
-        # Each part has a stream of its own, so the order of parts does not matter.
+        # Each part has its own stream, so the order of parts does not matter.
         self._perturbation.restart(stream, part.view, part.shard)
         jitter = epoch_jitter(len(source), seed=config.seed, epoch=part.view) if training else None
         shown = batches(source, frame_of(config), BATCH, rows=part.rows, jitter=jitter)

@@ -1,4 +1,4 @@
-"""Everything that cached features depend on, and the cache folder that is named by its hash."""
+"""Dependencies of cached features, and the cache folder named by their hash."""
 
 import hashlib
 import json
@@ -21,9 +21,9 @@ _PACKAGES = ("convrnn-model", "convrnn-experiments", "keras", "tensorflow", "num
 
 
 class Dependencies(BaseModel):
-    """Everything that features depend on; the content of `depends_on.json`.
+    """Dependencies of features; the content of `depends_on.json`.
 
-    File names have the numbers of views, so the number of views is not among them.
+    The number of views is not a dependency, because file names contain the view.
 
     Attributes:
         batch: images per call of the network.
@@ -52,7 +52,7 @@ class Dependencies(BaseModel):
 
     @classmethod
     def of(cls, config: Config, weights_sha256: str, device: str | None = None) -> Self:
-        """Return what features depend on in this process.
+        """Return the dependencies of features computed in this process.
 
         Args:
             config: from `checked`.
@@ -86,7 +86,7 @@ def cache_folder(root: Path, config: Config, weights_sha256: str, device: str | 
 
 
 def require_same_dependencies(folder: Path, config: Config) -> None:
-    """Check that this process would compute the features that a cache folder of another process is for.
+    """Check that this process would compute the same features as the process that created a cache folder.
 
     Raises:
         ConvRNNError: the folder is not visible here, or the dependencies differ.
@@ -97,10 +97,10 @@ def require_same_dependencies(folder: Path, config: Config) -> None:
     )
     own = Dependencies.of(config, config.weights_sha256)
     differing = [
-        f"{name} must be {value}, got {here.get(name)}"
-        for there, here in ((dict(wanted), dict(own)), (wanted.versions, own.versions))
-        for name, value in there.items()
-        if name != "versions" and here.get(name) != value
+        f"{name} must be {value}, got {own_values.get(name)}"
+        for values, own_values in ((dict(wanted), dict(own)), (wanted.versions, own.versions))
+        for name, value in values.items()
+        if name != "versions" and own_values.get(name) != value
     ]
     if differing:
         raise ConvRNNError(

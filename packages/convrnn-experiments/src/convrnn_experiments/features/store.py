@@ -82,8 +82,8 @@ def extract_features(
 
     Args:
         network: builds the frozen network; called only if this process computes a part.
-        config: from `checked`. Each view of the training split has new crops, flips and perturbations; the validation
-            split has centre crops and fixed draws.
+        config: configuration from `checked`. Each view of the training split has new crops, flips and perturbations;
+            the validation split has centre crops and fixed draws.
         data: prepared set.
         root: folder of all caches; see `cache_folder`.
         executor: this process, or workers.
@@ -156,7 +156,7 @@ class FeatureStore:
         count: number of rows of the split.
 
     Raises:
-        ConvRNNError: a file cannot be read, or is damaged.
+        ConvRNNError: a file cannot be read, or is corrupt.
     """
 
     def __init__(self, parts: Sequence[Part], count: int) -> None:
@@ -209,6 +209,6 @@ def _memory_map(part: Part) -> np.ndarray:
 
 
 def view_order(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Return the view of each row that an epoch uses, (count,); each image cycles through all its views."""
+    """Return the view of each row in an epoch, (count,); each image cycles through all its views."""
     start = generator(seed, Stream.VIEW_ORDER).integers(views, size=count)
     return (start + epoch) % views

@@ -54,7 +54,7 @@ def compute_in_workers(parts: Sequence[Part], config: Config, executor: Executor
 
     Args:
         parts: parts that are not cached.
-        config: from `checked`. Every worker must see its prepared set, its weights and the cache folder.
+        config: configuration from `checked`. Every worker must see its prepared set, its weights and the cache folder.
         executor: engine, workers and cluster.
 
     Raises:

@@ -35,7 +35,7 @@ def exclude(
     """Exclude observers by named sets and by criteria, separately for each experiment.
 
     Args:
-        table: Of `read_observers`.
+        table: Table from `read_observers`.
         named: Names in `EXCLUSIONS`, such as "satbench".
         tutorial_accuracy: Minimum share of correct answers in the tutorial; observers without a tutorial are excluded.
         misses: Maximum share of missed trials.

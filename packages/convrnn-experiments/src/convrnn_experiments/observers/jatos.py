@@ -153,7 +153,7 @@ def _session(path: Path, record: Record) -> Session | Problem:
 
 
 def _continues(session: Session, record: Record) -> bool:
-    """Whether a record continues a session; lab.js transmits long experiments in pieces.
+    """Return whether a record continues a session; lab.js transmits long experiments in pieces.
 
     A continuation has no `url`, and repeats no block of the session.
     """
@@ -166,7 +166,7 @@ def _continues(session: Session, record: Record) -> bool:
 
 
 def _is_id(observer: object) -> bool:
-    """Whether a value is a valid id: an integer, or printable text."""
+    """Return whether a value is a valid id: an integer, or printable text."""
     number = isinstance(observer, int) and not isinstance(observer, bool) and abs(observer) < _MAX_ID
     return number or (
         isinstance(observer, str)
@@ -264,7 +264,7 @@ def _file_name(row: dict[str, Any]) -> str:
 
 
 def _is_missed(response: object) -> bool:
-    """Whether a response is missing: None, or a word for a missing value."""
+    """Return whether a response is missing: None, or a word for a missing value."""
     return response is None or (isinstance(response, str) and response.strip().lower() in _NOTHING)
 
 

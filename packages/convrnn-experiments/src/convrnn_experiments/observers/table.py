@@ -213,7 +213,7 @@ def _table(sessions: list[Session]) -> pd.DataFrame:
 
 
 def is_simulated(table: pd.DataFrame) -> bool:
-    """Whether any observer of the table is simulated, which every figure then has to state."""
+    """Return whether any observer of the table is simulated, which every figure must then state."""
     return bool(table["observer"].str.startswith("simulated-").any())
 
 
@@ -226,12 +226,12 @@ def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd
     """Score missed trials by one of four conventions.
 
     Args:
-        table: Of `read_observers`.
+        table: Table from `read_observers`.
         convention: "chance": a miss scores 1/16, the expectation of "random" without the noise. "wrong": a miss scores
             0, as in the authors' notebooks. "random": `response` is drawn from the 16 categories, and determines
             `correct` and `score`, as in SATBench's published figure (there without a seed). "answered": a miss has
             no score (NaN), so accuracies are over the answered trials.
-        seed: Of the draw, which depends only on the seed and the trial, not on the other rows of the table.
+        seed: Seed of the draw, which depends only on the seed and the trial, not on other rows of the table.
 
     Returns:
         Table of the same rows, with `missed` and `response_time` unchanged.
@@ -311,7 +311,7 @@ def observer_curves(table: pd.DataFrame, by: str | None = "level") -> pd.DataFra
     """Compute each observer's mean score in percent by block; the unweighted mean of the rows is the human curve.
 
     Args:
-        table: Of one experiment or several.
+        table: Table of one or several experiments.
         by: Additional grouping column, such as "level" or "category"; None for no other column.
 
     Returns:

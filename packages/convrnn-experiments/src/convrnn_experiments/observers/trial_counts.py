@@ -22,7 +22,7 @@ def count_trials(
     Each trial has exactly one of the outcomes unreadable, excluded, practice, late, without_stimulus and kept.
 
     Args:
-        table: Of `read_observers(..., all_trials=True)`, before exclusions.
+        table: Table from `read_observers(..., all_trials=True)`, before exclusions.
         excluded: (observer, experiment) pairs, such as `exclude(...).attrs["excluded"]`.
         stimuli: (block, file name) of the available images; None skips the check. Levels without any image are skipped
             too: their trials do not count as without_stimulus.
@@ -74,7 +74,7 @@ def count_trials(
 
 
 def _lacking(table: pd.DataFrame, stimuli: Collection[tuple[int, str]] | None) -> np.ndarray:
-    """Whether the image of each trial is missing although other images of its level are present, (trials,)."""
+    """Return whether the image of each trial is missing although other images of its level are present, (trials,)."""
     if stimuli is None:
         return np.zeros(len(table), dtype=bool)
     known = pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(list(stimuli))
@@ -90,13 +90,13 @@ def count_observers(
     """Count observers by experiment and outcome.
 
     Args:
-        table: Of `read_observers`, before exclusions.
+        table: Table from `read_observers`, before exclusions.
         excluded: (observer, experiment) -> reason, such as `exclude(...).attrs["excluded"]`.
 
     Returns:
         Columns experiment, found, unreadable, repeated (additional sessions of an observer, left out), excluded,
         reasons (of exclusion, with counts, as text), kept, and simulated (among those kept). Unreadable and repeated
-        sessions have a row of their own with an empty experiment.
+        sessions have a separate row with an empty experiment.
     """
     excluded = excluded or {}
     rows = []

@@ -1,4 +1,4 @@
-"""Build the report: from evaluated runs, and human answers if given, to a page with figures and tables."""
+"""Builds the report on evaluated runs, and human answers if given: a page with figures and tables."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ from convrnn_experiments.report.output import LIST, write_page
 from convrnn_experiments.report.sections import count_of, make_sections
 
 SIMULATED = (
-    "The observers of this page are SIMULATED, and the images that they were shown are drawn by a program. No human "
-    "answered: the figures show that the programs work, and say nothing about humans or photographs."
+    "The observers on this page are SIMULATED, and the images that they were shown were drawn by a program. No humans "
+    "took part: the figures show that the software works, and say nothing about humans or photographs."
 )
 
 
@@ -42,12 +42,12 @@ def write_report(
         paths: Evaluated runs.
         page: HTML file. Figures are written to `figures/` and tables to `tables/` in its folder, and the files that
             only an earlier version of the page linked to are removed.
-        human: Folder of human answers; None reports on networks alone.
-        match: How exits are matched to response times.
+        human: Folder of human answers; None reports on networks only.
+        match: Method of matching exits to response times.
         misses: Convention for missed responses.
         exclusions: Named sets of observers to exclude.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
         report: Progress callback.
 
     Raises:
@@ -59,7 +59,7 @@ def write_report(
         )
     if page.name == LIST:
         raise ConvRNNError(
-            f"cannot write {page}: --out must not be {LIST}, the list of the files beside a page. Give another name, "
+            f"cannot write {page}: --out must not be {LIST}, the list of the files of a page. Give another name, "
             "such as index.html"
         )
     evaluations = read_evaluations(paths)

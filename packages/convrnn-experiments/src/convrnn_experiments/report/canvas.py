@@ -15,7 +15,7 @@ from PIL import Image
 from convrnn_data import categories
 
 CHANCE = 100 * categories.CHANCE
-"""In percent."""
+"""Chance level in percent."""
 NETWORKS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Palette of Okabe and Ito (2008), distinguishable with every common form of colour blindness."""
 HUMANS = "#000000"
@@ -56,9 +56,9 @@ class Drawing:
 
     Attributes:
         name: Stem of the file names.
-        png, pdf: Encoded whole figure.
+        png, pdf: Whole figure, encoded.
         panels: Each cell as a PNG, or as a JPEG if it shows photographs.
-        width, height: Of a cell, in CSS pixels.
+        width, height: Size of a cell, in CSS pixels.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Drawing:
 class Sheet:
     """Grid of equal cells, filled row by row.
 
-    Cells have fixed positions, which takes a tenth of the time of matplotlib's layout and lets each cell be cropped.
+    Cells have fixed positions, so each can be cropped, and drawing takes a tenth of the time of matplotlib's layout.
     """
 
     def __init__(self, cells: int, size: tuple[float, float], *, columns: int = 4) -> None:
@@ -128,7 +128,7 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def style() -> Any:
-    """Context manager with the style of all figures."""
+    """Return a context manager with the style of all figures."""
     return matplotlib.rc_context(STYLE)
 
 

@@ -1,4 +1,4 @@
-"""Compare runs with observers and write the tables, as `convrnn compare` does."""
+"""Comparison of runs with observers, written as tables by `convrnn compare`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,12 +27,12 @@ def write_comparison(
     Args:
         runs: evaluated runs.
         human: folder of the observers' answers.
-        out: folder of the files.
-        options: how networks and observers are compared.
+        out: folder for the files.
+        options: options of the comparison.
         warn: prints problems of the answers.
 
     Returns:
-        The text of `comparison.md`.
+        Text of `comparison.md`.
 
     Raises:
         ConvRNNError: a run or the answers cannot be read, or the folder cannot be written to.

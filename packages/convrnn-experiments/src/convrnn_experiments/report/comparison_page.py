@@ -1,4 +1,4 @@
-"""The comparison as a Markdown page, and the notes that explain it."""
+"""Markdown page of the comparison, with explanatory notes."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from convrnn_experiments.report.observer_tables import misses_wide, observer_not
 def comparison_markdown(
     rows: Sequence[Comparison], group: ObserverGroup, match: Exits, pairs: Sequence[Difference] = ()
 ) -> str:
-    """Format the whole comparison, with paired differences of networks where there are any."""
+    """Format the whole comparison, with paired differences between networks, if any."""
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match))
     tables = [as_markdown(comparison_wide(rows, keys)) for keys in (CURVES, AGREEMENT)]
     if pairs:

@@ -23,11 +23,11 @@ AGREEMENT = ("category_correlation", "category_correlation_raw", "category_corre
              "error_consistency_people", "response_time_correlation", "response_time_correlation_correct")  # fmt: skip
 """Measures in the second table of the page."""
 _NORMAL = 1.959964
-"""Standard errors on either side of a 95 % interval."""
+"""Half-width of a 95 % interval, in standard errors."""
 
 
 def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> Table:
-    """All measures, a row per network, condition and measure."""
+    """Tabulate all measures, a row per network, condition and measure."""
     return [
         {
             "network": row.evaluation.network,
@@ -52,7 +52,7 @@ def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -
 
 
 def comparison_wide(rows: Sequence[Comparison], keys: Sequence[str] | None = None) -> Table:
-    """Measures for reading: a row per network and condition, a column per measure."""
+    """Tabulate measures for reading: a row per network and condition, a column per measure."""
     selected = [measure for measure in MEASURES if keys is None or measure.key in keys]
     return [
         {
@@ -70,7 +70,7 @@ def comparison_wide(rows: Sequence[Comparison], keys: Sequence[str] | None = Non
 
 
 def differences(pairs: Sequence[Difference]) -> Table:
-    """Paired differences of networks, a row per pair, condition and measure."""
+    """Tabulate paired differences between networks, a row per pair, condition and measure."""
     return [
         {
             "condition": pair.condition,
@@ -85,7 +85,7 @@ def differences(pairs: Sequence[Difference]) -> Table:
 
 
 def differences_wide(pairs: Sequence[Difference]) -> Table:
-    """Paired differences for reading: a row per pair and condition, a column per measure."""
+    """Tabulate paired differences for reading: a row per pair and condition, a column per measure."""
     measures = {measure.key: measure for measure in MEASURES}
     table: dict[tuple[str, str, str], dict[str, Any]] = {}
     for pair in pairs:
@@ -97,7 +97,7 @@ def differences_wide(pairs: Sequence[Difference]) -> Table:
 
 
 def compared(rows: Sequence[Comparison]) -> Table:
-    """Numbers of images and trials included in each comparison, and left out of it."""
+    """Count the images and trials that each comparison includes and leaves out."""
     return [
         {
             "network": row.evaluation.network,
@@ -115,7 +115,7 @@ def compared(rows: Sequence[Comparison]) -> Table:
 
 
 def curves(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """Human accuracy by response time, and the network's at the exit matched to it."""
+    """Tabulate human accuracy by response time, and network accuracy at the matched exit."""
     return [
         {
             "network": row.evaluation.network,
@@ -142,7 +142,7 @@ def curves(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def network_curves(rows: Sequence[Comparison]) -> Table:
-    """Accuracy of networks at every time step, on the images compared with humans.
+    """Tabulate the accuracy of networks at every time step, on the images compared with humans.
 
     `milliseconds` is the time step mapped to mean human response times (`Exits.AFFINE`), fitted to all images.
     """
@@ -165,7 +165,7 @@ def network_curves(rows: Sequence[Comparison]) -> Table:
 
 
 def network_images(rows: Sequence[Comparison]) -> Table:
-    """Every image behind each comparison, a row per image; one condition contains all levels."""
+    """List every image of each comparison, a row per image; one condition contains all levels."""
     return [
         {
             "network": row.evaluation.network,
@@ -193,7 +193,7 @@ def network_images(rows: Sequence[Comparison]) -> Table:
 
 
 def categories(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """Accuracy by category of humans, and of networks at the exits matched to the response-time blocks."""
+    """Tabulate accuracy by category, for humans and for networks at the exits matched to the response-time blocks."""
     return [
         {
             "network": row.evaluation.network,
@@ -215,7 +215,7 @@ def categories(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def consistency(rows: Sequence[Comparison]) -> Table:
-    """Error consistency of every pair of raters, networks first, with intervals over images."""
+    """Tabulate the error consistency of every pair of raters, networks first, with intervals over images."""
     table: Table = []
     for condition, rows_of_condition in by_condition(rows).items():
         names = [*(row.evaluation.network for row in rows_of_condition), *rows_of_condition[0].observers.ids]

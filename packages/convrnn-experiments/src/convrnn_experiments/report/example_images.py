@@ -15,7 +15,7 @@ from convrnn_experiments.evaluation.results import Evaluation
 
 @dataclass(frozen=True)
 class Example:
-    """Image with the answers of a network over time; `answers` and `confidence` are (time,)."""
+    """Image with a network's answers over time; `answers` and `confidence` are (time,)."""
 
     title: str
     path: str
@@ -48,7 +48,7 @@ def examples(evaluation: Evaluation, count: int = 6) -> list[Example]:
 
 
 def _ranked(evaluation: Evaluation) -> list[int]:
-    """Positions of all images, best examples first."""
+    """Return the positions of all images, best examples first."""
     answers, right = evaluation.answers.answers, evaluation.answers.right
     changes = (answers[:, 1:] != answers[:, :-1]).sum(axis=1)
     gained, lost = ~right[:, 0] & right[:, -1], right[:, 0] & ~right[:, -1]

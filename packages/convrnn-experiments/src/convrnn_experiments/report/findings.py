@@ -1,4 +1,4 @@
-"""Results that a report is made of, and the tables written with it."""
+"""Results that a report presents, and the tables written with it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +19,11 @@ class Findings:
     """Results of a report.
 
     Attributes:
-        evaluations: Of networks.
-        group: Human answers; None for a report on networks alone.
+        evaluations: Evaluations of networks.
+        group: Human answers; None for a report on networks only.
         rows: Comparisons of networks and humans.
-        differences: Paired differences of networks.
-        match: How exits are matched to response times.
+        differences: Paired differences between networks.
+        match: Method of matching exits to response times.
     """
 
     evaluations: list[Evaluation]
@@ -61,7 +61,7 @@ class Findings:
         return curves_by_condition(self.evaluations, self.rows)
 
     def tables(self) -> dict[str, Table]:
-        """Tables by name; an empty one is not written."""
+        """Return the tables by name; empty ones are not written."""
         tables = {
             "accuracy": network_tables.accuracies(self.evaluations),
             "confusion_networks": network_tables.confusions(self.pairs),

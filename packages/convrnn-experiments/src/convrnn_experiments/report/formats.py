@@ -55,7 +55,7 @@ def as_html(table: Table, *, text: int = 2) -> str:
 
 
 def _html_cell(text: str) -> str:
-    """Put an interval on a line of its own."""
+    """Put an interval on a separate line."""
     value, bracket, interval = text.partition(" [")
     small = f" <small>[{html.escape(interval)}</small>" if bracket else ""
     return f"<span>{html.escape(value)}{small}</span>"
@@ -73,14 +73,14 @@ def fixed(number: float, digits: int = 1) -> str:
 
 
 def plain(value: object) -> str:
-    """Format a cell for reading: floats with one digit, integers with thousands separators, a dash for nothing."""
+    """Format a cell for reading: floats with one decimal, integers with thousands separators, a dash for no value."""
     if isinstance(value, float):
         return fixed(value)
     return f"{value:,}" if isinstance(value, int) else str(value or _DASH)
 
 
 def transposed(table: Table, key: str) -> Table:
-    """Swap rows and columns for reading: a row per column, and a column per row, named by its `key`."""
+    """Swap rows and columns for reading. The new columns are named by the values of `key`."""
     return [
         {key: name.replace("_", " ")} | {str(row[key]): plain(row[name]) for row in table}
         for name in (table[0] if table else ())
@@ -89,5 +89,5 @@ def transposed(table: Table, key: str) -> Table:
 
 
 def ends(estimate: Estimate) -> dict[str, float]:
-    """Columns of an interval."""
+    """Return the columns of an interval."""
     return {"low": estimate.low, "high": estimate.high}

@@ -20,7 +20,7 @@ class Figure:
     Attributes:
         drawing: Shown panel by panel.
         caption: Text, escaped when rendered.
-        alt_texts: Of the panels, for screen readers.
+        alt_texts: Descriptions of the panels, for screen readers.
         tables: Names of the tables with its numbers.
         photographs: Keep the colours on a dark page.
     """
@@ -39,9 +39,9 @@ class Section:
     Attributes:
         title: Heading.
         paragraphs: Text, escaped when rendered.
-        figures: After the paragraphs.
-        tables: After the figures: the table, its number of text columns, and the name of its CSV file.
-        html: At the end, not escaped.
+        figures: Figures, shown after the paragraphs.
+        tables: Tables, shown after the figures, each with its number of text columns and the name of its CSV file.
+        html: HTML at the end of the section, not escaped.
     """
 
     title: str
@@ -67,10 +67,10 @@ def render(title: str, lead: Sequence[str], warning: str, sections: Sequence[Sec
     """Render the whole page.
 
     Args:
-        title: Of the page.
+        title: Title of the page.
         lead: Paragraphs at the top.
-        warning: Shown prominently above the lead; empty for none.
-        sections: In order.
+        warning: Text shown prominently above the lead; empty for none.
+        sections: Sections in order.
     """
     style = resources.files("convrnn_experiments.report").joinpath("page.css").read_text(encoding="utf-8")
     numbers = Numbering()

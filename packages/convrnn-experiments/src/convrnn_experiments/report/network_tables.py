@@ -17,7 +17,7 @@ from convrnn_experiments.statistics.intervals import Estimate, proportion_interv
 
 
 def accuracies(evaluations: Iterable[Evaluation]) -> Table:
-    """Accuracy by time step, for each level and for all levels."""
+    """Tabulate accuracy by time step, for each level and for all levels."""
     return [
         {
             "network": evaluation.network,
@@ -38,7 +38,7 @@ def accuracies(evaluations: Iterable[Evaluation]) -> Table:
 
 
 def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
-    """Accuracy for reading: a row per network, test set and level, a column per time step."""
+    """Tabulate accuracy for reading: a row per network, test set and level, a column per time step."""
     longest = max(len(evaluation.multiply_adds) for evaluation in evaluations)
     table: Table = []
     for evaluation in evaluations:
@@ -54,14 +54,14 @@ def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
 
 
 def _by_level(evaluation: Evaluation, levels: dict[str, Accuracy]) -> Iterable[tuple[str, Accuracy]]:
-    """Accuracies of the levels, and of all levels unless there is exactly one."""
+    """Return the accuracies of the levels, and of all levels together unless there is exactly one."""
     return {**levels, **({"all": evaluation.measures.accuracy} if len(levels) != 1 else {})}.items()
 
 
 def confusions(evaluations: Iterable[tuple[Evaluation, Comparison | None]]) -> Table:
-    """How often each network gave each answer to each category, at each time step.
+    """Count how often each network gave each answer to each category, at each time step.
 
-    Counts the images compared with humans where there is a comparison, otherwise all images.
+    With a comparison, only the images compared with humans count, otherwise all images.
     """
     return [
         {"network": evaluation.network, "test_set": evaluation.name, "time_step": step + 1, **cell}
@@ -73,13 +73,13 @@ def confusions(evaluations: Iterable[tuple[Evaluation, Comparison | None]]) -> T
 
 
 def _binomial_variances(matrix: np.ndarray) -> np.ndarray:
-    """Variances of the share of each answer if images are independent draws."""
+    """Return the variance of the share of each answer if images are independent draws."""
     total = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     return matrix / total * (1 - matrix / total) / total
 
 
 def confusion_cells(matrix: np.ndarray, variances: np.ndarray, units: np.ndarray) -> list[dict[str, Any]]:
-    """Counts and shares of each row in percent, with Wilson's interval; cells without an answer are left out."""
+    """Return counts, and shares of rows in percent with Wilson's interval; cells without an answer are left out."""
     cells = []
     for true, given in np.argwhere(matrix):
         percent = 100 * matrix[true, given] / matrix[true].sum()
@@ -99,7 +99,7 @@ def confusion_cells(matrix: np.ndarray, variances: np.ndarray, units: np.ndarray
 
 
 def response_times(evaluation: Evaluation, times: NetworkTimes) -> Table:
-    """Number of images that a network answers at each time step, and never."""
+    """Count the images that a network answers at each time step, and never."""
     steps = [*range(evaluation.answers.entropy.shape[1]), float("nan")]
     counts = [
         int(np.isnan(times.steps).sum() if math.isnan(step) else (times.steps == step).sum())
@@ -120,13 +120,13 @@ def response_times(evaluation: Evaluation, times: NetworkTimes) -> Table:
 
 
 def _binomial(count: int, number: int) -> Estimate:
-    """Wilson's interval in percent of a share of `number` independent draws."""
+    """Return Wilson's interval in percent of a share of `number` independent draws."""
     share = count / number
     return proportion_interval(100 * share, 1e4 * share * (1 - share) / number, np.inf, number)
 
 
 def provenance(evaluations: Iterable[Evaluation]) -> Table:
-    """Configuration, data, commands and versions of each evaluation, a row per fact."""
+    """List the configuration, data, commands and versions of each evaluation, a row per fact."""
     table: Table = []
     for evaluation in evaluations:
         environment = evaluation.measures.environment

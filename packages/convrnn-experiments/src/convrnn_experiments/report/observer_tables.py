@@ -24,12 +24,12 @@ _TRIAL_COUNTS = (
 
 
 def one_row_per_condition(rows: Iterable[Comparison]) -> dict[str, Comparison]:
-    """Map each condition to one of the rows, for what depends on the observers alone."""
+    """Map each condition to one of its rows, for tables that depend on the observers only."""
     return {row.condition: row for row in rows}
 
 
 def misses(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """Share of missed trials by condition and response-time block, with intervals over observers."""
+    """Tabulate the share of missed trials by condition and response-time block, with intervals over observers."""
     return [
         {
             "condition": condition,
@@ -46,7 +46,7 @@ def misses(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def misses_wide(rows: Sequence[Comparison]) -> Table:
-    """Missed trials for reading: a row per condition, a column per response-time block."""
+    """Tabulate missed trials for reading: a row per condition, a column per response-time block."""
     return [
         {"condition": condition}
         | {
@@ -58,7 +58,7 @@ def misses_wide(rows: Sequence[Comparison]) -> Table:
 
 
 def compared_trials(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """Every trial behind each comparison, a row per trial; one condition contains all levels."""
+    """List every trial of each comparison, a row per trial; one condition contains all levels."""
     table: Table = []
     for condition, row in one_row_per_condition(row for row in rows if row.pooled).items():
         observers, keys = row.observers, trial_keys(row.answers)
@@ -87,7 +87,7 @@ def compared_trials(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def confusions(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """How often the observers gave each answer to each category, by response-time block; misses are not counted."""
+    """Count how often the observers gave each answer to each category, by response-time block, without misses."""
     table: Table = []
     for condition, row in one_row_per_condition(rows).items():
         labels, observers = row.answers.labels, row.observers
@@ -107,7 +107,7 @@ def confusions(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def response_times(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
-    """Mean (by observer, then over observers) and quartiles of the response times in each block."""
+    """Tabulate the mean (by observer, then over observers) and quartiles of response times in each block."""
     table: Table = []
     for condition, row in one_row_per_condition(rows).items():
         means = mean_time_estimates(row.observers)
@@ -132,9 +132,9 @@ def response_times(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def observers(group: ObserverGroup, evaluations: Iterable[Evaluation]) -> Table:
-    """Observers and trials of each experiment: found, unreadable, excluded, missed, without stimulus, kept.
+    """Count observers and trials of each experiment: found, unreadable, excluded, missed, without stimulus, kept.
 
-    Unreadable sessions whose experiment is unknown have a row of their own.
+    Unreadable sessions whose experiment is unknown have a separate row.
     """
     trial_counts = group.trial_counts(evaluations).groupby("experiment").sum(numeric_only=True)
     table: Table = []
@@ -155,7 +155,7 @@ def observers(group: ObserverGroup, evaluations: Iterable[Evaluation]) -> Table:
 
 
 def observer_notes(group: ObserverGroup, evaluations: Sequence[Evaluation]) -> list[str]:
-    """Summarise the answers to each experiment of the evaluations, and the unreadable sessions, in a sentence each."""
+    """Summarise the answers of each evaluated experiment, and the unreadable sessions, in a sentence each."""
     evaluated = {CONDITIONS[evaluation.regime].experiment for evaluation in evaluations if evaluation.human}
     notes = []
     for row in observers(group, evaluations):
@@ -177,7 +177,7 @@ def observer_notes(group: ObserverGroup, evaluations: Sequence[Evaluation]) -> l
 
 
 def trials(group: ObserverGroup, evaluations: Iterable[Evaluation]) -> Table:
-    """Numbers of trials by experiment, level, block and outcome; see `trial_counts.count_trials`."""
+    """Count trials by experiment, level, block and outcome; see `trial_counts.count_trials`."""
     return [
         {str(name): "" if value is pd.NA else value for name, value in row.items()}
         for row in group.trial_counts(evaluations).to_dict("records")
@@ -185,7 +185,7 @@ def trials(group: ObserverGroup, evaluations: Iterable[Evaluation]) -> Table:
 
 
 def problems(group: ObserverGroup) -> Table:
-    """Problems found in the files of answers."""
+    """List the problems found in the answer files."""
     return [
         {"file": str(problem.path), "line": problem.line, "what": problem.what}
         for problem in group.table.attrs.get("problems", [])
@@ -193,7 +193,7 @@ def problems(group: ObserverGroup) -> Table:
 
 
 def digitised() -> Table:
-    """Published curves of SATBench with their source and their convention for missed trials."""
+    """List the published curves of SATBench with their sources and conventions for missed trials."""
     return [
         {
             "condition": curve.condition,

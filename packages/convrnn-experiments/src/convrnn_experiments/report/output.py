@@ -1,4 +1,4 @@
-"""Writing of a page with its linked files, and removal of the files that only an earlier version linked to."""
+"""Writes a page with its linked files, and removes the files that only an earlier version linked to."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ _Page = Annotated[str, Field(pattern=r"^[^/\x00]+$")]
 _Name = Annotated[str, Field(pattern=r"^[a-z]+/[^/\x00]+\.(csv|png|pdf)$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Listed = dict[_Page, dict[_Name, list[_Digest]]]
-"""Only names within the folder, since files in the list may be removed."""
+"""Content of the list. Names must be within the folder, because listed files may be removed."""
 
 
 def write_page(page: Path, text: bytes, files: Mapping[str, bytes]) -> None:
@@ -67,7 +67,7 @@ def read_list(folder: Path) -> Listed:
 
 
 def _known(folder: Path) -> Listed:
-    """Read the list; empty if it cannot be read, so that no file is removed."""
+    """Read the list; return an empty one if it cannot be read, so that no file is removed."""
     try:
         return read_list(folder)
     except ConvRNNError:

@@ -1,4 +1,4 @@
-"""Figures of the report other than its speed-accuracy curves (`sat_plots`)."""
+"""Figures of the report, except the speed-accuracy curves (`sat_plots`)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,14 +20,14 @@ from convrnn_experiments.statistics import measures
 
 Colours = Mapping[str, tuple[str, str]]
 _BLOCKS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9b400")
-"""Response-time blocks, fastest to slowest: viridis, with yellow darkened for white paper."""
+"""Colours of response-time blocks, fastest to slowest: viridis, with yellow darkened for white paper."""
 _RIGHT, _WRONG = "#0072B2", "#D55E00"
 _MOST_NAMED = 24
-"""Largest number of raters whose names are legible beside a heatmap."""
+"""Largest number of raters whose names are legible next to a heatmap."""
 
 
 def category_scatter(rows: Sequence[Comparison], colours: Colours, observers: str) -> Drawing:
-    """Draw accuracy by category, of humans on x and of the network on y, a panel per network and regime."""
+    """Draw accuracy by category, humans on x and the network on y, a panel per network and regime."""
     sheet = Sheet(len(rows), (3.5, 3.5), columns=3)
     for cell, row in enumerate(rows):
         axis = sheet.axes(cell, Margins(top=0.52))
@@ -61,13 +61,13 @@ def category_scatter(rows: Sequence[Comparison], colours: Colours, observers: st
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Limits of an axis that fit the intervals."""
+    """Return limits of an axis that contain the intervals."""
     low, high = np.nanmin(values), np.nanmax(values)
     return max(-3.0, low - 4), min(103.0, high + 4)
 
 
 def _name_points(axis: Axes, x: np.ndarray, y: np.ndarray, size: tuple[float, float]) -> None:
-    """Write each category beside its point, on the side where the label overlaps least."""
+    """Label each point with its category, on the side where the label overlaps least."""
     scale = 72 * np.array(size) * 0.78 / [np.ptp(axis.get_xlim()), np.ptp(axis.get_ylim())]
     points = np.stack([x, y], axis=1) * scale
     taken = [(px - 3, py - 3, px + 3, py + 3) for px, py in points if np.isfinite(px + py)]
@@ -92,13 +92,13 @@ def _name_points(axis: Axes, x: np.ndarray, y: np.ndarray, size: tuple[float, fl
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Area shared by two boxes (left, bottom, right, top)."""
+    """Return the area shared by two boxes (left, bottom, right, top)."""
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return max(wide, 0.0) * max(high, 0.0)
 
 
 def confusions(row: Comparison | None, evaluation: Evaluation, observers: str) -> Drawing:
-    """Draw confusion matrices of the network at its first, a middle and its last step, and of humans in 3 blocks."""
+    """Draw confusion matrices of the network at the first, a middle and the last step, and of humans in 3 blocks."""
     answers = evaluation.answers if row is None else row.answers
     counts = measures.confusion_matrix(answers.labels, answers.answers)
     steps = sorted({0, (len(counts) - 1) // 3, len(counts) - 1})
@@ -184,7 +184,7 @@ def response_times(
                 label=f"RT {block + 1}",
             )
             axis.axvline(BEEP_TIMES[block], color=colour, linewidth=0.8, linestyle=":")
-        axis.set(xlabel="Response time (ms); dotted: the beep", ylabel="Trials", xlim=(0, 1800))
+        axis.set(xlabel="Response time (ms); dotted: beep", ylabel="Trials", xlim=(0, 1800))
         axis.legend(loc="upper left", handlelength=1, borderaxespad=0.1, fontsize=7)
         axis.set_title(f"{evaluation.name}: {observers}", pad=17)
         cell += 1
@@ -224,6 +224,6 @@ def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Drawi
 
 
 def file_name(evaluation: Evaluation) -> str:
-    """Combine network and test set into a valid file name."""
+    """Combine the names of network and test set into a valid file name."""
     text = f"{evaluation.network}_on_{evaluation.name}"
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)

@@ -22,15 +22,15 @@ def sat_curves(
 ) -> Drawing:
     """Draw accuracy over time steps, or over multiply-adds, a panel per condition.
 
-    Filled marks are all images at each step. Hollow marks are what the RMSE compares with humans: the images of each
-    response-time block at the step matched to it.
+    Filled markers show all images at each step. Hollow markers show the accuracies that the RMSE compares with humans:
+    the images of each response-time block at the matched step.
 
     Args:
-        panels: Of `curves_by_condition`.
-        colours: Of the networks.
+        panels: Curves from `curves_by_condition`.
+        colours: Colour and marker of each network.
         observers: Name of the observers.
         cost: Use multiply-adds instead of time steps.
-        misses: Convention for missed trials: published curves of the same convention are drawn; None draws none.
+        misses: Convention for missed trials, which selects the published curves to draw; None draws none.
     """
     published = {panel.condition: comparable(panel.condition, misses) if misses else [] for panel in panels}
     entries = [len(panel.networks) + bool(panel.rows) + len(published[panel.condition]) for panel in panels]
@@ -85,13 +85,13 @@ def millisecond_curves(panels: Sequence[ConditionCurves], colours: Colours, obse
 
 
 def _error_bars(estimates: Sequence[Estimate]) -> np.ndarray:
-    """Lengths of error bars below and above, (2, n); 0 without an interval."""
+    """Return the lengths of error bars below and above, (2, n); 0 without an interval."""
     value, low, high = _columns(estimates)
     return np.nan_to_num([value - low, high - value])
 
 
 def _columns(estimates: Sequence[Estimate]) -> np.ndarray:
-    """Values, low ends and high ends, (3, n)."""
+    """Return values, low ends and high ends, (3, n)."""
     return np.array([[estimate.value, estimate.low, estimate.high] for estimate in estimates]).T
 
 
@@ -108,7 +108,7 @@ def _network_line(axis: Axes, line: NetworkCurve, x: np.ndarray, colours: Colour
 
 
 def _places(row: Comparison, scale: float | None) -> np.ndarray:
-    """Positions of the response-time blocks on the axis of steps, or of multiply-adds divided by `scale`."""
+    """Return the positions of the response-time blocks on the axis of steps, or of multiply-adds divided by `scale`."""
     if scale is None:
         return row.positions + 1
     macs = row.evaluation.multiply_adds / scale
@@ -130,7 +130,7 @@ def _human_line(axis: Axes, x: np.ndarray, accuracy: Sequence[Estimate], label: 
 
 
 def _published(axis: Axes, condition: str, misses: str, human_steps: np.ndarray) -> None:
-    """Draw SATBench's human curves at the steps matched to the blocks, and its network's at steps 1 to 5."""
+    """Draw SATBench's human curves at the steps matched to the blocks, and its network curves at steps 1 to 5."""
     for curve in comparable(condition, misses):
         steps = human_steps if curve.human else np.arange(1.0, len(curve.percent) + 1)
         axis.plot(

@@ -1,4 +1,4 @@
-"""Sections of the report page, each from the findings."""
+"""Sections of the report page, made from the findings."""
 
 import html
 from collections.abc import Sequence
@@ -34,16 +34,16 @@ DIGITISED_NOTE = (
 )
 _TRIALS = ("experiment", "level", "block", "found", "unreadable", "excluded", "practice", "late", "without_stimulus",
            "kept", "missed_percent")  # fmt: skip
-"""Columns of the table of trials that fit the width of the page."""
+"""Columns of the trial table that fit the width of the page."""
 
 
 def make_sections(findings: Findings, tables: dict[str, Table], report: Report) -> list[Section]:
     """Draw the figures and write the text of all sections.
 
     Args:
-        findings: Results.
-        tables: Of `Findings.tables`.
-        report: Called after each section with figures.
+        findings: Results to present.
+        tables: Tables from `Findings.tables`.
+        report: Progress callback, called after each section with figures.
     """
     colours = canvas.colour_of([evaluation.network for evaluation in findings.evaluations])
     makers = [_accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions, _examples]
@@ -67,8 +67,10 @@ def _accuracy(findings: Findings, colours: plots.Colours) -> Section:
     misses = None if findings.group is None else findings.group.misses
     names = ["accuracy", "curves", "curves_networks"] if findings.rows else ["accuracy"]
     alt_texts = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
-    units = sorted({unit for one in findings.evaluations if (unit := CONDITIONS[one.regime].unit)})
-    levels = f" Numbers above the panels: {', '.join(units)}." if units else ""
+    units = sorted(
+        {unit for evaluation in findings.evaluations if (unit := CONDITIONS[evaluation.regime].unit)}
+    )
+    levels = f" Numbers in the panel titles: {', '.join(units)}." if units else ""
     figures = []
     for cost in (False, True):
         published = misses is not None and not cost
@@ -89,12 +91,12 @@ def _bands(findings: Findings) -> str:
 
 
 def _marks(findings: Findings) -> str:
-    """Explain the marks of the curves; empty without humans."""
+    """Explain the markers of the curves; empty without humans."""
     if not findings.rows:
         return ""
     return (
-        " Filled marks: the network on all images compared, at each step. Hollow marks: the images of each "
-        "response-time block at the step matched to it, which the RMSE compares with humans. Round marks: "
+        " Filled markers: the network on all images compared, at each step. Hollow markers: the images of each "
+        "response-time block at the matched step, which the RMSE compares with humans. Circles: "
         f"{findings.noun}, at the matched steps ({findings.match}: {MEANING[findings.match]})."
     )
 
@@ -103,7 +105,7 @@ def _milliseconds(findings: Findings, colours: plots.Colours) -> Figure:
     compared = [panel for panel in findings.curves if panel.rows]
     return Figure(
         sat_plots.millisecond_curves(compared, colours, findings.noun),
-        f"Accuracy over response time. Round marks: {findings.noun} at their mean response times, with 95 % confidence "
+        f"Accuracy over response time. Circles: {findings.noun} at their mean response times, with 95 % confidence "
         "intervals of both. Networks: time steps mapped to milliseconds by a speed and a delay, fitted to all images "
         "of the regime, for orientation. The map is meaningless for a network whose accuracy hardly changes over time.",
         [f"{panel.title}: accuracy over response time of {_names(panel)}" for panel in compared],
@@ -138,7 +140,7 @@ def _trials(findings: Findings, colours: plots.Colours) -> Section | None:
         return None
     text = (
         "Missed trials in percent of the trials compared, by condition and response-time block, averaged by observer "
-        f"and then over observers. In the comparison {MISSES[findings.group.misses]}."
+        f"and then over observers. In the comparison, {MISSES[findings.group.misses]}."
     )
     counts = [
         {name.replace("_", " "): str(value) for name, value in row.items()}
@@ -168,8 +170,8 @@ def _categories(findings: Findings, colours: plots.Colours) -> Section | None:
         f"Accuracy by category of {row.evaluation.network} and {findings.noun}" for row in findings.pooled
     ]
     caption = (
-        f"Each point is a category: accuracy of {findings.noun} on the horizontal axis, of the network on the vertical "
-        f"axis, over all response times. {_bands(findings)}"
+        f"Each point is a category: accuracy of {findings.noun} on the horizontal axis, accuracy of the network on the "
+        f"vertical axis, over all response times. {_bands(findings)}"
     )
     drawing = plots.category_scatter(findings.pooled, colours, findings.noun)
     return Section("Categories", [], [Figure(drawing, caption, alt_texts, ["categories"])])
@@ -255,19 +257,19 @@ def _provenance(findings: Findings, tables: dict[str, Table]) -> Section:
 
 
 def _run(evaluations: Sequence[Evaluation]) -> str:
-    """Describe a run and its evaluations: the commands, then configuration, data and versions."""
+    """Describe a run and its evaluations: commands, then configuration, data and versions."""
     last = evaluations[-1]
     measures = last.measures
     config = [f"{key} {value}" for key, value in last.config.to_json().items() if value not in ("", None)]
     versions = [f"{name} {value}" for name, value in measures.environment.versions.items()]
-    commands = [last.trained_by, *(one.measures.environment.command for one in evaluations)]
+    commands = [last.trained_by, *(evaluation.measures.environment.command for evaluation in evaluations)]
     facts = [
         f"{measures.network}, {measures.parameters:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
         f"per image; {count_of(len(last.run.history()), 'epoch')}",
         *(
-            f"{one.name}: {count_of(one.measures.images, 'image')} ({one.measures.kind}) from "
-            f"{one.measures.source}{one.origin}"
-            for one in evaluations
+            f"{evaluation.name}: {count_of(evaluation.measures.images, 'image')} ({evaluation.measures.kind}) from "
+            f"{evaluation.measures.source}{evaluation.origin}"
+            for evaluation in evaluations
         ),
         f"images are cropped and perturbed at {last.config.stimulus_size} px, then resized to the network's "
         f"{last.config.image_size} px",
@@ -287,5 +289,5 @@ def _problems(problems: Table) -> str:
         f"<li>{html.escape(str(row['file']))}, line {row['line']}: {html.escape(str(row['what']))}</li>"
         for row in problems
     )
-    summary = f"{count_of(len(problems), 'problem')} in the files of answers"
+    summary = f"{count_of(len(problems), 'problem')} in the answer files"
     return f"<details><summary>{summary}</summary><ul>{lines}</ul></details>"

@@ -1,1 +1,1 @@
-"""Run folders: configuration, network, provenance, history."""
+"""Training runs: configuration, folder, network, environment and provenance."""

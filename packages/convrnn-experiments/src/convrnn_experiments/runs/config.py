@@ -154,7 +154,7 @@ class Config(BaseModel):
 
     @property
     def condition(self) -> Condition:
-        """The regime with this run's levels."""
+        """Regime with this run's levels."""
         return CONDITIONS[self.perturb].with_levels(self.levels)
 
     @property

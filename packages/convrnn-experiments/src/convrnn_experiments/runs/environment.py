@@ -1,4 +1,4 @@
-"""What made a run or an evaluation: command, versions, settings and machine."""
+"""Provenance of a run or an evaluation: command, versions, settings and machine."""
 
 import os
 import platform

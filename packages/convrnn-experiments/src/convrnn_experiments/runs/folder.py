@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Run:
-    """The files of `runs/<name>/`."""
+    """Files of a run, in `runs/<name>/`."""
 
     path: Path
 
@@ -45,12 +45,12 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """State of the training after the last complete epoch."""
+        """Training state after the last complete epoch."""
         return self.path / "checkpoint" / "state.h5"
 
     @property
     def best(self) -> Path:
-        """Best weights so far, published layout."""
+        """Best weights so far, in the published layout."""
         return self.path / "checkpoint" / "best.h5"
 
     @property

@@ -21,7 +21,7 @@ def balanced_counts(
         categories: number of categories.
         levels: number of levels.
         per_block: trials in each block.
-        rng: decides which categories and levels have the additional trials.
+        rng: generator that chooses which categories and levels get the additional trials.
 
     Returns:
         Trials, (blocks, categories, levels) int64; each block sums to `per_block`.
@@ -35,17 +35,17 @@ def balanced_counts(
 
 
 def share(table: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray:
-    """Round a `parts`-th of a table so that cells, row sums, column sums and the total are each rounded up or down.
+    """Round a table divided by `parts` so that cells, row sums, column sums and the total are each rounded up or down.
 
     Args:
-        table: whole numbers of 0 or more, (rows, columns).
-        parts: divisor, 1 or more.
-        rng: decides what is rounded up.
+        table: non-negative integers, (rows, columns).
+        parts: divisor, at least 1.
+        rng: generator that chooses which cells are rounded up.
 
     Returns:
         (rows, columns) int64.
     """
-    # A row and a column of slack make all sums of remainders multiples of `parts`, which rounding then preserves.
+    # A slack row and column make all sums of remainders multiples of `parts`, and rounding preserves the sums.
     remainders = np.zeros((table.shape[0] + 1, table.shape[1] + 1), dtype=np.int64)
     remainders[:-1, :-1] = table % parts
     remainders[:-1, -1] = -table.sum(axis=1) % parts

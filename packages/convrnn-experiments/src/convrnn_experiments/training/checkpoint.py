@@ -8,7 +8,7 @@ from convrnn_model.backend import keras
 
 
 def save_state(run: Run, variables: Sequence[keras.Variable], **progress: float) -> None:
-    """Save every variable of a training exactly, and its progress, such as the epoch."""
+    """Save every variable exactly, and the progress of the training, such as the epoch."""
     with written_hdf5(run.checkpoint) as file:
         for index, variable in enumerate(variables):
             file[str(index)] = variable.numpy()
@@ -20,7 +20,7 @@ def load_state(run: Run, variables: Sequence[keras.Variable]) -> dict[str, float
     """Restore the variables that `save_state` wrote; returns the progress, or None if there is no checkpoint.
 
     Raises:
-        ConvRNNError: the checkpoint cannot be read, is damaged, or is of another network.
+        ConvRNNError: the checkpoint cannot be read, is corrupt, or belongs to another network.
     """
     if not run.checkpoint.is_file():
         return None

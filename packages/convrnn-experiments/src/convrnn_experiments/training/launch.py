@@ -1,4 +1,4 @@
-"""From a configuration to a training run or to cached features; wrong options are refused before any slow import."""
+"""Start of training runs and of feature extraction; wrong options fail before any slow import."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -52,12 +52,12 @@ def train(
     Args:
         config: from the command line; see `config.from_options`.
         folder: folder of the run.
-        features: folder of cached features; beside the run by default.
-        executor: where cached features are computed.
-        group: the processes that train together.
+        features: folder of cached features; by default, `features` next to the run.
+        executor: processes that compute cached features.
+        group: processes that train together.
         resume: resume an unfinished run.
         force: replace an existing run.
-        echo: prints what was loaded and the figures of each epoch.
+        echo: prints the weights loaded and the results of each epoch.
         progress: shows the progress of downloads, of the computation of features and of epochs.
 
     Raises:
@@ -71,7 +71,7 @@ def train(
         remove_leftovers(folder)
         echo(f"{folder} is finished already; nothing to do")
         return run
-    # Only the first process of a group writes, so only that one locks the folder.
+    # Only the first process of a group writes, so only it locks the folder.
     with created_and_locked(folder) if group.is_writer else nullcontext():
         with quiet_import():
             from convrnn_experiments.features import extractor
@@ -116,10 +116,10 @@ def extract_features(
     echo: Echo = no_echo,
     progress: Progress = no_progress,
 ) -> "ExtractionResult":
-    """Compute the features that training the readout needs, except those in the cache; see `store.extract_features`.
+    """Compute the features for training the readout that are not cached; see `store.extract_features`.
 
     Raises:
-        ConvRNNError: as `train`.
+        ConvRNNError: as for `train`.
     """
     parse_task(task)
     config, data = _checked(config, progress)

@@ -1,4 +1,4 @@
-"""Training loop for a whole network, or for its readout on cached features."""
+"""Training loop for a whole network, or for the readout on cached features."""
 
 import math
 import time
@@ -53,7 +53,7 @@ Echo = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Task:
-    """Model and data of a training.
+    """Model and data of a training run.
 
     Attributes:
         model: model from the inputs of the datasets to logits (batch, time, classes).
@@ -77,7 +77,7 @@ def whole_network_task(
     validation: EncodedImages,
     group: ProcessGroup = ALONE,
 ) -> Task:
-    """Task of training on images: each epoch has a new order, new crops and flips, and new perturbations."""
+    """Return the task of training on images; each epoch has a new order, new crops, flips and perturbations."""
     pooled, perturbation = pooled_model(network, config)
     model = keras.Model(pooled.inputs, _logits(network, config, pooled.output))
     frame = frame_of(config)
@@ -103,7 +103,7 @@ def readout_task(
     report: Report = silent,
     executor: Executor = IN_PROCESS,
 ) -> Task:
-    """Task of training the readout on pooled features; computes those that are not cached."""
+    """Return the task of training the readout on pooled features; computes those that are not cached."""
     extracted = extract_features(lambda: network, config, data, features, executor=executor, report=report)
     labels, validation_labels = (data.table(split).labels for split in ("train", "val"))
     training = FeatureStore(extracted.of("train"), len(labels))
@@ -124,7 +124,7 @@ def readout_task(
 def _logits(network: keras.Model, config: Config, pooled: Any) -> Any:
     """Apply the readout, which all time steps share, to pooled features (batch, time, channels): logits.
 
-    The loss applies softmax, because its logarithm is exact there.
+    The loss applies softmax, because it can compute the logarithm exactly.
     """
     logits = ops.cast(network.get_layer(names.READOUT)(pooled), "float32")
     return ops.cumsum(logits, axis=1) if config.cumulative_readout else logits
@@ -150,13 +150,13 @@ def train(
         run: from `runs.folder.start`.
         data: prepared set with a training and a validation split.
         features: folder of cached features.
-        echo: prints the figures of each epoch.
+        echo: prints the results of each epoch.
         report: progress in images and batches.
         group: processes that train together; the first one writes.
-        executor: where cached features are computed.
+        executor: processes that compute cached features.
 
     Raises:
-        ConvRNNError: an image cannot be decoded, the loss is not finite, or the checkpoint is damaged.
+        ConvRNNError: an image cannot be decoded, the loss is not finite, or the checkpoint is corrupt.
     """
     with strategy(config.devices).scope():
         if config.trainable == "readout":
@@ -208,10 +208,10 @@ class Score(NamedTuple):
 
 
 def _restore(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
-    """Restore a training from its checkpoint; returns the number of completed epochs and the best score so far.
+    """Restore a training run from its checkpoint; returns the number of completed epochs and the best score so far.
 
     Raises:
-        ConvRNNError: the checkpoint is damaged, or of a version that chose the best epoch by another criterion.
+        ConvRNNError: the checkpoint is corrupt, or from a version that chose the best epoch by another criterion.
     """
     progress = load_state(run, state)
     if progress is None:
@@ -269,7 +269,7 @@ def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -
         raise
     logs = {name: float(values[-1]) for name, values in fitted.history.items()}
     for name in ("loss", "val_loss"):
-        # Keras' own loss counts filler rows, and includes the penalty on kernels.
+        # Keras' own loss counts padding rows, and includes the kernel penalty.
         logs[name] = logs.pop(name.replace("loss", "crossentropy"))
     rate = task.model.optimizer.learning_rate
     return {
@@ -281,7 +281,7 @@ def run_epoch(task: Task, config: Config, epoch: int, report: Report = silent) -
 
 
 class _EpochStreams(keras.callbacks.Callback):
-    """Starts the random streams of an epoch. Every validation draws the same noise."""
+    """Restarts the random streams in each epoch. Every validation draws the same noise."""
 
     def __init__(self, perturbation: Perturb | None, epoch: int, report: Report, total: int) -> None:
         super().__init__()
@@ -300,7 +300,7 @@ class _EpochStreams(keras.callbacks.Callback):
 
 
 def weighted(dataset: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
-    """Map (input, labels, rows) to (input, labels, class weights); a row of -1 becomes a filler."""
+    """Map (input, labels, rows) to (input, labels, class weights); a row of -1 becomes padding."""
     table = tf.constant(weights)
 
     def weigh(
@@ -313,12 +313,12 @@ def weighted(dataset: tf.data.Dataset, weights: np.ndarray) -> tf.data.Dataset:
 
 
 def _finish(network: keras.Model, run: Run, group: ProcessGroup) -> None:
-    """Write last and best weights and the model. `weights.h5` is written last, as it marks a run as finished."""
+    """Write the last and best weights, and the model. `weights.h5` comes last because it marks the run as finished."""
     if group.is_writer:
         save_weights(network, run.path / "weights_last.h5")
     group.wait("best weights are written")
     with read_hdf5(run.best, what="a file of the best weights", remedy=START_OVER):
-        pass  # reports damage with the remedy for a training run
+        pass  # reports corruption with the remedy for a training run
     try:
         load_weights(network, run.best)
     except WeightsError as error:
@@ -331,7 +331,7 @@ def _finish(network: keras.Model, run: Run, group: ProcessGroup) -> None:
 
 
 def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
-    """Write the figures of an epoch as TensorBoard events."""
+    """Write the results of an epoch as TensorBoard events."""
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=int(row["epoch"])):
         for name, value in row.items():
@@ -340,7 +340,7 @@ def log_tensorboard(folder: Path, row: dict[str, float]) -> None:
 
 
 def epoch_line(row: Mapping[str, float], epochs: int) -> str:
-    """Format the figures of an epoch as one line."""
+    """Format the results of an epoch as one line."""
     balanced, raw = (
         " ".join(f"{100 * value:.1f}" for value in _by_step(row, name))
         for name in ("val_balanced_accuracy", "val_accuracy")

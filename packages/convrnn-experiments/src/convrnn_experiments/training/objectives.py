@@ -8,11 +8,11 @@ from convrnn_data import CATEGORIES
 from convrnn_model.backend import keras, ops
 
 FILLER = -1
-"""Label of a row that pads a batch, so that all processes have equally many rows; excluded from every sum."""
+"""Label of a padding row, which gives all processes the same number of rows; excluded from every sum."""
 
 
 def crossentropy(y_true: Any, y_pred: Any) -> Any:
-    """Return each image's cross-entropy averaged over time, (batch,); 0 for a filler.
+    """Return each image's cross-entropy averaged over time, (batch,); 0 for padding.
 
     Args:
         y_true: labels, (batch,); `FILLER` for padding.
@@ -36,21 +36,21 @@ def _right(y_true: Any, y_pred: Any, exit_index: int) -> Any:
 class TimeAveragedCrossentropy(keras.losses.Loss):
     """Cross-entropy of each time step's readout, averaged over time (Spoerer et al. 2020, Methods).
 
-    Takes labels (batch,) and logits (batch, time, classes). The batch's loss is a mean over its images: fillers are in
-    neither the sum nor the count.
+    Takes labels (batch,) and logits (batch, time, classes). The loss of a batch is the mean over its images; padding is
+    excluded from both the sum and the count.
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each image, (batch,), so scaled that Keras' mean over all rows is one over images."""
+        """Return the loss of each image, (batch,), scaled so that Keras' mean over rows is the mean over images."""
         images = ops.cast(_is_image(y_true), "float32")
         scale = ops.cast(ops.shape(images)[0], "float32") / ops.maximum(ops.sum(images), 1.0)
         return crossentropy(y_true, y_pred) * scale
 
 
 class MeanLoss(keras.metrics.Mean):
-    """The weighted cross-entropy averaged over an epoch's images; a weighted metric.
+    """Weighted cross-entropy averaged over the images of an epoch; a weighted metric.
 
-    Keras' own mean weighs each batch by its rows, fillers included.
+    Keras' own mean weights each batch by its number of rows, including padding.
     """
 
     def __init__(self, name: str = "crossentropy", **kwargs: Any) -> None:
@@ -104,14 +104,14 @@ class BalancedExitAccuracy(keras.metrics.Metric):
 
 
 def balanced_weights(labels: np.ndarray, classes: int = len(CATEGORIES)) -> np.ndarray:
-    """Class weights in label order, so that every class that occurs counts the same: n / (occurring * count).
+    """Return class weights that give every class that occurs the same total weight: n / (occurring * count).
 
     Args:
-        labels: (n,) of the training split.
-        classes: how many there are.
+        labels: labels of the training split, (n,).
+        classes: number of classes.
 
     Returns:
-        (classes,) float32; 0 for a class that does not occur. Their mean over `labels` is 1.
+        (classes,) float32; 0 for a class that does not occur. The mean weight over `labels` is 1.
     """
     counts = np.bincount(labels, minlength=classes)
     weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
@@ -119,13 +119,13 @@ def balanced_weights(labels: np.ndarray, classes: int = len(CATEGORIES)) -> np.n
 
 
 def learning_rate(peak: float, *, schedule: str, steps: int, warmup_steps: int) -> Any:
-    """Linear warm-up from 0, then `peak` for good ("constant") or half a cosine down to 0 ("cosine").
+    """Return a schedule of linear warm-up from 0, then `peak` ("constant") or half a cosine down to 0 ("cosine").
 
     Args:
-        peak: the highest learning rate.
+        peak: highest learning rate.
         schedule: "constant" or "cosine".
-        steps: of the whole training.
-        warmup_steps: how many of them rise.
+        steps: number of steps of the training.
+        warmup_steps: number of warm-up steps among them.
     """
     if schedule == "constant" and not warmup_steps:
         return peak
