@@ -199,7 +199,7 @@ def test_names_in_a_damaged_global_heap_are_refused(tmp_path, at, value):
     at += data.find(b"GCOL")
     data[at : at + 8] = value.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
-    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or cut short"):
+    with pytest.raises(convrnn_model.ConvRNNError, match="damaged or truncated"):
         inspect_weights(tmp_path / "w.h5")
 
 
@@ -243,7 +243,7 @@ def test_a_local_heap_with_a_free_list_cycle_is_refused(tmp_path):
     assert free + 16 <= size, "no free space in the heap"
     data[start + free : start + free + 8] = free.to_bytes(8, "little")
     (tmp_path / "w.h5").write_bytes(data)
-    with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or cut short.*leads back to itself"):
+    with pytest.raises(convrnn_model.ConvRNNError, match=r"damaged or truncated.*leads back to itself"):
         inspect_weights(tmp_path / "w.h5")
 
 

@@ -11,7 +11,7 @@ from convrnn_model.errors import MissingBackendError
 
 # The NumPy backend suffices for reading and writing weights.
 SUPPORTED = ("tensorflow", "jax", "torch", "numpy")
-OFFERED = "tensorflow, jax or torch"
+RECOMMENDED = "tensorflow, jax or torch"
 ALIASES = {"pytorch": "torch", "tf": "tensorflow", "theano": "tensorflow", "openvino": "tensorflow"}
 
 
@@ -51,6 +51,6 @@ def require_backend() -> None:
         ALIASES.get(name.lower()) or (difflib.get_close_matches(name, SUPPORTED, n=1) or ["tensorflow"])[0]
     )
     raise MissingBackendError(
-        f"Keras cannot compute here: its backend must be {OFFERED}, got {name!r} from {source}. Set "
+        f"Keras cannot compute here: its backend must be {RECOMMENDED}, got {name!r} from {source}. Set "
         f"KERAS_BACKEND={close} before Python starts, or correct {settings_file()}."
     )

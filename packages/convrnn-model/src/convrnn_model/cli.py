@@ -115,10 +115,10 @@ def _echo_error(message: str) -> None:
     print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr)
 
 
-def _progress(what: str, done: int, total: int) -> None:
+def _progress(name: str, received: int, total: int) -> None:
     print(
-        f"\r{what} {done / 1e6:.0f} of {total / 1e6:.0f} MB",
-        end="\n" if done == total else "",
+        f"\r{name} {received / 1e6:.0f} of {total / 1e6:.0f} MB",
+        end="\n" if received == total else "",
         file=sys.stderr,
     )
 
@@ -127,16 +127,16 @@ def _print_cost(title: str, cost: "Cost") -> None:
     typer.echo(
         f"{title}: {sum(cost.parameters.values()):,} parameters, {cost.total / 1e9:.2f} G multiply-adds\n"
     )
-    typer.echo(f"{'layer':<28}{'parameters':>12}{'M multiply-adds at t = 0':>27}{'a step after':>14}")
+    typer.echo(f"{'layer':<28}{'parameters':>12}{'M multiply-adds at t = 0':>27}{'later steps':>14}")
     for name, parameters in cost.parameters.items():
         steps = cost.layers.get(name, ())
         millions = [f"{count / 1e6:,.2f}" for count in (steps[:1] + steps[-1:] if len(steps) > 1 else steps)]
         typer.echo(
             f"{name:<28}{parameters:>12,}{''.join(f'{m:>{w}}' for m, w in zip(millions, (27, 14), strict=False))}"
         )
-    typer.echo(f"\n{'time step':<12}{'G multiply-adds':>16}{'up to it':>12}")
-    for time, (own, up_to) in enumerate(zip(cost.per_timestep, cost.cumulative, strict=True)):
-        typer.echo(f"{time:<12}{own / 1e9:>16.2f}{up_to / 1e9:>12.2f}")
+    typer.echo(f"\n{'time step':<12}{'G multiply-adds':>16}{'cumulative':>12}")
+    for time, (count, cumulative) in enumerate(zip(cost.per_timestep, cost.cumulative, strict=True)):
+        typer.echo(f"{time:<12}{count / 1e9:>16.2f}{cumulative / 1e9:>12.2f}")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class CompiledFourier(Compiled, FourierPlan):
 
     @staticmethod
     @lru_cache(maxsize=256)
-    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledFourier | None":
+    def for_convolution(image: tuple[int, int], kernel: tuple[int, ...]) -> "CompiledFourier | None":
         """Return the plan with the smallest spectrum among the nearly cheapest ones; None if none applies.
 
         Args:
@@ -201,9 +201,9 @@ class CompiledWinograd(Compiled, WinogradPlan):
     forward_cost, inverse_cost = 180, 190
 
     @staticmethod
-    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
+    def for_convolution(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
         """Return the plan for an image, (height, width) px, and a kernel shape (3, 3, channels, filters)."""
-        plan = WinogradPlan.of(image, kernel)
+        plan = WinogradPlan.for_convolution(image, kernel)
         if not can_compile(kernel):
             return plan
         return CompiledWinograd(plan.rows, plan.columns, plan.channels, plan.filters)
@@ -232,7 +232,7 @@ class CompiledWinograd(Compiled, WinogradPlan):
 
 
 def _group(channels: int) -> int:
-    """Return the channels per call of Winograd's transforms: a divisor of all, unless it would leave registers idle."""
+    """Return the channels per call of Winograd's transforms, a divisor of `channels` that leaves no registers idle."""
     share = math.gcd(channels, GROUP)
     return share if share >= FEWEST_CHANNELS else channels
 

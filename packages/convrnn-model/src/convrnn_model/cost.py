@@ -42,7 +42,7 @@ class Cost:
 def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None) -> Cost:
     """Count the multiply-adds of a network's convolutions for one image, for direct convolution.
 
-    Positions at the zero padding count in full. The readout (0.02 % of BL at 128 px), batch normalisation and pooling
+    Products with the zero padding are included. The readout (0.02 % of BL at 128 px), batch normalisation and pooling
     are not counted, as in the literature.
 
     Args:
@@ -54,11 +54,11 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
     """
     if inner := [layer.name for layer in model.layers if isinstance(layer, keras.Model)]:
         raise ConvRNNError(
-            f"cannot count the multiply-adds of {model.name}: it must not hold other models, got {', '.join(inner)}. "
-            f"Give the network itself, `model.get_layer({inner[0]!r})`."
+            f"cannot count the multiply-adds of {model.name}: it must not contain other models, "
+            f"got {', '.join(inner)}. Give the network itself, `model.get_layer({inner[0]!r})`."
         )
-    found = applications(model)
-    n_timesteps = 1 + max((application.time for application in found), default=0)
+    all_applications = applications(model)
+    n_timesteps = 1 + max((application.time for application in all_applications), default=0)
     size = image_size or tuple(model.inputs[0].shape[1:3])
     if None in size:
         raise ConvRNNError(
@@ -67,7 +67,7 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
         )
     sides: dict[int, tuple[int, ...]] = {id(tensor): size for tensor in model.inputs}
     layers: dict[str, list[int]] = {}
-    for application in found:
+    for application in all_applications:
         layer = application.layer
         side = sides[id(application.inputs[0])]
         if isinstance(layer, keras.layers.MaxPooling2D):

@@ -98,8 +98,8 @@ def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     outputs = _outputs(model, wanted)
     unknown = [name for name in wanted if name not in outputs]
     if unknown or not wanted:
-        known, by_layer = _names(model)
-        raise ConvRNNError(_explain(model, unknown, known, by_layer))
+        known, by_layer = _output_names(model)
+        raise ConvRNNError(_unknown_names_error(model, unknown, known, by_layer))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     found = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
     return keras.Model(inputs, found, name=f"{model.name}_activations")
@@ -109,7 +109,7 @@ def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
     """Return the wanted outputs of a model or of models nested in it, by name, as far as they exist."""
     found = applications(model)
     own: dict[str, Any] = {application.name: application.output for application in found}
-    for layer, uses in _uses(found).items():
+    for layer, uses in _names_by_layer(found).items():
         # A layer that is applied once is also known by its plain name.
         if len(uses) == 1:
             own[layer] = own[uses[0]]
@@ -125,19 +125,19 @@ def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
     return outputs
 
 
-def _names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
+def _output_names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
     """Return the names of all outputs, including those of nested models, and the names by layer."""
     found = applications(model)
-    known, by_layer = [application.name for application in found], _uses(found)
+    known, by_layer = [application.name for application in found], _names_by_layer(found)
     for application in found:
         if _is_functional(application.layer):
-            inner, inner_by_layer = _names(application.layer)
+            inner, inner_by_layer = _output_names(application.layer)
             known += inner
             by_layer |= inner_by_layer
     return known, by_layer
 
 
-def _uses(found: Sequence[Application]) -> dict[str, list[str]]:
+def _names_by_layer(found: Sequence[Application]) -> dict[str, list[str]]:
     """Map each layer to the names of its applications."""
     uses: dict[str, list[str]] = {}
     for application in found:
@@ -149,7 +149,7 @@ def _is_functional(layer: Any) -> bool:
     return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
 
 
-def _explain(
+def _unknown_names_error(
     model: keras.Model, unknown: Sequence[str], known: list[str], by_layer: dict[str, list[str]]
 ) -> str:
     if not unknown:

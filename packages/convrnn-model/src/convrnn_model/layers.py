@@ -78,9 +78,9 @@ class SameConv2D(keras.layers.Conv2D):
             return super().call(inputs)
         if method == "unfold":
             return unfolded_convolution(inputs, self.kernel)
-        (answer,) = tiled_convolution([inputs], [self.kernel], method)
-        _annotate(answer, self, inputs)
-        return answer
+        (output,) = tiled_convolution([inputs], [self.kernel], method)
+        _annotate(output, self, inputs)
+        return output
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this layer."""
@@ -122,14 +122,14 @@ class ConvSum(keras.layers.Add):
         )
         (together,) = tiled_convolution(images, kernels, method, read)
         others = [tensor for tensor in inputs if not hasattr(tensor, MADE_OF)]
-        answer = super().call([together, *others])
-        if isinstance(method, Compiled) and len(others) < 2 and answer.dtype == "float32":
+        output = super().call([together, *others])
+        if isinstance(method, Compiled) and len(others) < 2 and output.dtype == "float32":
             convolve = partial(tiled_convolution, images, kernels, method, read)
-            setattr(answer, SUM_OF, (convolve, *others))
-        return answer
+            setattr(output, SUM_OF, (convolve, *others))
+        return output
 
     def _spectrum_reader(self, layers: Sequence[SameConv2D], image: Any, plan: Plan) -> Callable[..., Any]:
-        """Return the function that reads the kernels' spectrum; at the first time step, a slice of the later ones'."""
+        """Return the function that reads the kernels' spectrum; the first time step reads a slice of later ones'."""
         calls = [
             [tensor._keras_history.operation for tensor in node.input_tensors] for node in self._inbound_nodes
         ]
@@ -151,14 +151,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise `inputs`, (batch, H, W, filters)."""
-        answer = super().call(inputs, training=training, mask=mask)
+        output = super().call(inputs, training=training, mask=mask)
         sum_of = getattr(inputs, SUM_OF, None)
         if sum_of and not training and self.scale and self.center:
             convolve, *others = sum_of
             scale = self.gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             shift = self.beta - self.moving_mean * scale
-            setattr(answer, NORMALISED, (convolve, Epilogue(scale, shift, *others)))
-        return answer
+            setattr(output, NORMALISED, (convolve, Epilogue(scale, shift, *others)))
+        return output
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
@@ -167,7 +167,7 @@ class ReLU(keras.layers.Activation):
 
     Args:
         activation: Name of a Keras activation.
-        pooled: Whether a `MaxPooling2D` follows, to be fused as well.
+        pooled: Also fuse the `MaxPooling2D` that follows.
         **kwargs: As for `keras.layers.Activation`.
     """
 
@@ -181,10 +181,10 @@ class ReLU(keras.layers.Activation):
         if not fused or self.activation is not keras.activations.relu:
             return super().call(inputs)
         convolve, epilogue = fused
-        answer, *smaller = convolve(epilogue=replace(epilogue, pools=self.pooled))
+        output, *smaller = convolve(epilogue=replace(epilogue, pools=self.pooled))
         for tensor in smaller:
-            setattr(answer, POOLED, tensor)
-        return answer
+            setattr(output, POOLED, tensor)
+        return output
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this layer."""
@@ -233,9 +233,9 @@ def choose_method(
         image: Height and width of the input, px; None where unknown.
         kernel: (height, width, input channels, filters).
         dtype: The dtype of the computation.
-        traced: Whether a graph is traced, whose time steps share a kernel's spectrum. Recomputing it at every step
-            would cost more than Winograd's tiles save.
-        compiled: Whether compiled transforms are allowed; they are not in graphs that may be exported.
+        traced: A graph is being traced, so time steps share a kernel's spectrum. Without a graph, recomputing it at
+            every step would cost more than Winograd's tiles save.
+        compiled: Allow compiled transforms, except in graphs that may be exported.
 
     Returns:
         "direct"; "unfold"; or the plan of a tiled convolution.
@@ -243,15 +243,17 @@ def choose_method(
     if wanted == "direct":
         return "direct"
     height, width = (int(length or 0) for length in image)
-    faster = CompiledFourier.of((height, width), kernel) if compiled and kernel[0] > 1 else None
+    faster = CompiledFourier.for_convolution((height, width), kernel) if compiled and kernel[0] > 1 else None
     if wanted == "fft":
         # A 1 x 1 kernel is already a matrix product.
         return faster or FourierPlan.best((height, width), kernel) if kernel[0] > 1 else "unfold"
-    if None in image or dtype != "float32" or not _tiles_gain_here():
+    if None in image or dtype != "float32" or not _tiles_can_be_faster():
         return "direct"
     plans: list[Plan] = [faster or FourierPlan.best((height, width), kernel)]
     if kernel[0] == 3 and traced:
-        plans.append((CompiledWinograd if compiled else WinogradPlan).of((height, width), kernel))
+        plans.append(
+            (CompiledWinograd if compiled else WinogradPlan).for_convolution((height, width), kernel)
+        )
     plan = min(plans, key=lambda plan: plan.cost)
     if plan.direct_cost > CLEAR_GAIN * plan.cost:
         return plan
@@ -268,7 +270,7 @@ def _method_for(
 
 def _can_compile(images: Sequence[Any]) -> bool:
     """Return whether compiled transforms are allowed: on a CPU, in a graph that is not exported."""
-    return _tiles_gain_here() and in_keras_step() and all(image.shape[-1] % 2 == 0 for image in images)
+    return _tiles_can_be_faster() and in_keras_step() and all(image.shape[-1] % 2 == 0 for image in images)
 
 
 def _is_traced() -> bool:
@@ -301,10 +303,10 @@ def tiled_convolution(
     pixels = [ops.cast(image, "float32") for image in images]
     value = ops.cast(concatenated([ops.convert_to_tensor(kernel) for kernel in kernels], axis=2), "float32")
     if keras.backend.backend() == "tensorflow":
-        answers = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, epilogue)
+        outputs = _tensorflow_convolution(pixels, value, read(kernels, value, plan), plan, epilogue)
     else:
-        answers = plan.convolve_each(pixels, plan.kernel_spectrum(value), epilogue)
-    return [ops.cast(answer, images[0].dtype) for answer in answers]
+        outputs = plan.convolve_each(pixels, plan.kernel_spectrum(value), epilogue)
+    return [ops.cast(output, images[0].dtype) for output in outputs]
 
 
 def unfolded_convolution(images: Any, kernel: Any) -> Any:
@@ -324,8 +326,8 @@ def unfolded_convolution(images: Any, kernel: Any) -> Any:
     padded = ops.pad(images, ((0, 0), margin, margin, (0, 0))) if side > 1 else images
     shifts = [padded[:, i : i + height, j : j + width] for i in range(side) for j in range(side)]
     pixels = ops.reshape(ops.concatenate(shifts, axis=-1), (-1, side * side * channels))
-    answer = ops.matmul(pixels, ops.reshape(ops.convert_to_tensor(kernel), (-1, filters)))
-    return ops.reshape(answer, (-1, height, width, filters))
+    output = ops.matmul(pixels, ops.reshape(ops.convert_to_tensor(kernel), (-1, filters)))
+    return ops.reshape(output, (-1, height, width, filters))
 
 
 def _tensorflow_convolution(
@@ -341,19 +343,19 @@ def _tensorflow_convolution(
     def run(kernel: Any, *tensors: Any) -> Any:
         images = tensors[: len(tensors) - len(parameters)]
         epilogue = replace(Epilogue(*tensors[len(images) :]), pools=pools) if parameters else None
-        answer, *smaller = plan.convolve_each(images, spectrum, epilogue)
+        output, *smaller = plan.convolve_each(images, spectrum, epilogue)
 
         def gradient(upstream: Any, *upstream_of_smaller: Any) -> list[Any]:
             to_epilogue: list[Any] = []
             for result, result_gradient in zip(smaller, upstream_of_smaller, strict=True):
                 window: dict[str, Any] = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "VALID"}
                 upstream += tf.raw_ops.MaxPoolGrad(
-                    orig_input=answer, orig_output=result, grad=result_gradient, **window
+                    orig_input=output, orig_output=result, grad=result_gradient, **window
                 )
             if epilogue:
                 (total,) = plan.convolve_each(images, spectrum)
                 total = total if epilogue.added is None else total + epilogue.added
-                passed = tf.where(answer > 0, upstream, tf.zeros((), upstream.dtype))
+                passed = tf.where(output > 0, upstream, tf.zeros((), upstream.dtype))
                 upstream = passed * epilogue.scale
                 over = (0, 1, 2)
                 to_epilogue = [tf.reduce_sum(passed * total, over), tf.reduce_sum(passed, over), upstream]
@@ -366,20 +368,20 @@ def _tensorflow_convolution(
             to_kernel = plan.gradient_to_kernel(concatenated(images, axis=-1), upstream)
             return [to_kernel, *each, *to_epilogue[: len(parameters)]]
 
-        return (answer, *smaller), gradient
+        return (output, *smaller), gradient
 
     parameters, pools = (epilogue.tensors, epilogue.pools) if epilogue else ([], False)
     return list(run(kernel, *images, *parameters))
 
 
-def _annotate(answer: Any, layer: SameConv2D, inputs: Any) -> None:
+def _annotate(output: Any, layer: SameConv2D, inputs: Any) -> None:
     """Record the layer and the input that made a tensor of a traced graph, for `ConvSum`."""
     if layer.convolution != "direct" and _is_traced():
-        setattr(answer, MADE_OF, (layer, inputs))
+        setattr(output, MADE_OF, (layer, inputs))
 
 
 @cache
-def _tiles_gain_here() -> bool:
+def _tiles_can_be_faster() -> bool:
     """Return whether the backend is TensorFlow on a CPU, where tiles can be faster."""
     if keras.backend.backend() != "tensorflow":
         return False

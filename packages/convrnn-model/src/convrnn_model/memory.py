@@ -12,7 +12,7 @@ LARGEST_RATIO = 2
 
 
 class BufferPool:
-    """Buffers for arrays, reused once no view holds them, which avoids that the system zeroes new memory.
+    """Buffers for arrays, reused once no view refers to them, so that the system need not zero new memory.
 
     Threads can share a pool without a lock: dictionary operations are atomic, and `pop` decides which thread gets a
     buffer.

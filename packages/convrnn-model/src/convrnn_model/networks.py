@@ -33,7 +33,7 @@ def bl_net(
         input_tensor: A Keras tensor, or a shape such as (128, 128, 3), of images in [-1, 1].
         classes: Number of classes; published weights have 565 (ecoset) or 1000 (ImageNet).
         n_timesteps: Time steps, at least 1; the published weights have 8.
-        cumulative_readout: Whether softmax at t is computed from the sum of the readouts up to t.
+        cumulative_readout: Compute softmax at t from the sum of the readouts up to t.
         width: Factor on the number of filters of every layer.
         convolution: "direct", "fft", or "auto"; outputs agree up to float32 rounding.
 

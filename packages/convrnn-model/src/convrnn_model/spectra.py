@@ -8,7 +8,7 @@ import numpy as np
 from convrnn_model.backend import ops
 from convrnn_model.tiles import Plan, concatenated
 
-# Attribute of a traced TensorFlow graph that holds the spectra of its kernels.
+# Attribute of a traced TensorFlow graph with the spectra of its kernels.
 IN_GRAPH = "_convrnn_spectra"
 # Part of the name of graphs of Keras' predict and evaluate, which live as long as the model and its cached spectra. Any
 # other graph may be exported, and would then lack variables that are not weights.
@@ -77,9 +77,9 @@ class SpectrumCache:
 
         copies, spectrum = self._variables(kernels, plan)
         values = [tf.convert_to_tensor(kernel) for kernel in kernels]
-        same = [tf.reduce_all(copy == now) for copy, now in zip(copies, values, strict=True)]
+        unchanged = [tf.reduce_all(copy == now) for copy, now in zip(copies, values, strict=True)]
 
-        def renew() -> Any:
+        def recompute() -> Any:
             written = spectrum.assign(plan.kernel_spectrum(value), read_value=False)
             # Copies are written last, since they mark the spectrum as valid.
             with tf.control_dependencies([written]):
@@ -87,7 +87,7 @@ class SpectrumCache:
                     *(copy.assign(now, read_value=False) for copy, now in zip(copies, values, strict=True))
                 )
 
-        with tf.control_dependencies([tf.cond(tf.reduce_all(same), tf.no_op, renew)]):
+        with tf.control_dependencies([tf.cond(tf.reduce_all(unchanged), tf.no_op, recompute)]):
             return spectrum.read_value()
 
     def _variables(self, kernels: Sequence[Any], plan: Plan) -> tuple[list[Any], Any]:
@@ -96,7 +96,7 @@ class SpectrumCache:
         key = (*(id(kernel) for kernel in kernels), plan)
         if key not in self._cached:
             with tf.init_scope():
-                # NaN equals nothing, so the first call computes the spectrum.
+                # NaN differs from any value, so the first call computes the spectrum.
                 copies = [tf.Variable(np.full(kernel.shape, np.nan, "float32")) for kernel in kernels]
                 self._cached[key] = (copies, tf.Variable(tf.zeros(plan.spectrum_shape)))
         return self._cached[key]

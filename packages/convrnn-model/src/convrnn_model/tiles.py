@@ -40,7 +40,7 @@ class Epilogue:
         scale: (filters,).
         shift: (filters,).
         added: (batch, H, W, filters), or None.
-        pools: Whether to return the 2 x 2 max pooling of the result as well.
+        pools: Also return the 2 x 2 max pooling of the result.
     """
 
     scale: Any

@@ -26,7 +26,7 @@ class Variant:
         filters: Number of filters per stage, from the image up.
         kernels: Side of the square kernel per stage, in px of the layer's input.
         repeats: Convolutions per stage; pooling only precedes the first.
-        recurrent: Whether each layer has a lateral convolution over time.
+        recurrent: Give each layer a lateral convolution over time.
     """
 
     name: str

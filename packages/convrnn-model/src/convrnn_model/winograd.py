@@ -23,7 +23,7 @@ class WinogradPlan(Plan):
     """Plan for kernels of 3 x 3 px."""
 
     @staticmethod
-    def of(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
+    def for_convolution(image: tuple[int, int], kernel: tuple[int, ...]) -> "WinogradPlan":
         """Return the plan for an image, (height, width) px, and a kernel shape (3, 3, channels, filters)."""
         rows, columns = (Axis(length, KERNEL, STEP, before=1) for length in image)
         return WinogradPlan(rows, columns, kernel[2], kernel[3])
@@ -63,8 +63,8 @@ class WinogradPlan(Plan):
     def transform(self, tiles: Any) -> Any:
         """Transform tiles: (6, 6 x tiles x channels) to (36, tiles, channels)."""
         _, forward, _ = matrices()
-        answer = ops.matmul(forward, ops.reshape(tiles, (self.products, -1)))
-        return ops.reshape(answer, (self.products, -1, self.channels))
+        values = ops.matmul(forward, ops.reshape(tiles, (self.products, -1)))
+        return ops.reshape(values, (self.products, -1, self.channels))
 
     def inverse(self, products: Any) -> Any:
         """Transform products back: (36, tiles, filters) to (16, tiles x filters)."""
@@ -72,8 +72,8 @@ class WinogradPlan(Plan):
 
     def inverse_gradient(self, gradients: Any) -> Any:
         """Apply the transpose: (4, 4 x tiles x filters) to (36, tiles, filters)."""
-        answer = ops.matmul(matrices()[2].T, ops.reshape(gradients, (STEP**2, -1)))
-        return ops.reshape(answer, (self.products, -1, self.filters))
+        values = ops.matmul(matrices()[2].T, ops.reshape(gradients, (STEP**2, -1)))
+        return ops.reshape(values, (self.products, -1, self.filters))
 
 
 @cache

@@ -252,7 +252,7 @@ def read_hdf5(path: Path, *, what: str, remedy: str) -> Iterator[h5py.File]:
         ConvRNNError: the file cannot be read, is being written, or is damaged, even if that shows within the context.
     """
     try:
-        with open_hdf5(path, what=what, remedy=remedy) as file:
+        with open_hdf5(path, expected=what, remedy=remedy) as file:
             yield file
     except convrnn_model.ConvRNNError as error:
         raise ConvRNNError(str(error)) from error

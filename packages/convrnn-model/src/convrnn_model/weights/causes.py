@@ -10,22 +10,22 @@ from convrnn_model.errors import ConvRNNError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 READ_BYTES = 1024
-"""Leading bytes that identify a format; the magic number of a tar is at byte 257, HDF5 in a MATLAB file at 512."""
+"""Leading bytes that identify a format; a tar has its magic number at byte 257, a MATLAB file that of HDF5 at 512."""
 LARGEST_HEADER = 1 << 27
 """Largest plausible safetensors header in bytes; the format allows 100 MB."""
 
-WAYS_OUT = {
+REMEDIES = {
     errno.EMFILE: "Raise this process' limit on open files (`ulimit -n 4096`)",
     errno.ENFILE: "The machine has run out of open files: end other programs, or raise fs.file-max",
     errno.EFBIG: "The file would exceed the largest size allowed here: raise `ulimit -f`, or choose another disk",
     errno.EIO: "The disk failed to read or write: check it, and use a copy on another disk",
     errno.ESTALE: "The network disk has lost the file: mount the disk again, or wait, and retry",
-    errno.ETIMEDOUT: "The network disk does not answer: check the mount, and retry",
+    errno.ETIMEDOUT: "The network disk does not respond: check the mount, and retry",
     errno.ENOSPC: "The disk is full: free space, or choose another disk",
     errno.EDQUOT: "The disk quota is used up: delete files, or choose another disk",
     errno.EROFS: "The disk is mounted read-only: choose a folder on another disk",
-    errno.EACCES: "Change the permissions of the file and its folder, or choose another place",
-    errno.EPERM: "Change the permissions of the file and its folder, or choose another place",
+    errno.EACCES: "Change the permissions of the file and its folder, or choose another location",
+    errno.EPERM: "Change the permissions of the file and its folder, or choose another location",
     errno.ENOENT: "Check the path",
     errno.ENOTDIR: "A part of the path is a file: check the path",
     errno.ENAMETOOLONG: "Choose a shorter name",
@@ -35,7 +35,7 @@ WAYS_OUT = {
 """Remedies for failed reads and writes, by error number."""
 
 _ERROR_NUMBER = re.compile(r"errno = ([0-9]+)")
-_AGAIN = "Download the file again, by its direct link"
+_DOWNLOAD_AGAIN = "Download the file again, by its direct link"
 _PYTORCH = (
     "Load it in PyTorch, and copy its arrays into a network here before `save_weights` (kernels are "
     "(height, width, in, out))"
@@ -46,7 +46,7 @@ _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ\0", "an xz archive", "Unpack it first: `unxz FILE`"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it first: `unzstd FILE`"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first"),
-    (b"PAR1", "a Parquet table, which holds data, not weights", "Give the weights file"),
+    (b"PAR1", "a Parquet table, which contains data, not weights", "Give the weights file"),
     (b"\x93NUMPY", "one NumPy array (.npy)", "Give the whole network's weights, as HDF5"),
     (
         b"version https://git-lfs",
@@ -60,25 +60,25 @@ _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
 
 
 def error_number(error: BaseException) -> int | None:
-    """Return the system's error number of a failed read or write, which HDF5 may only give in its message."""
+    """Return the system's error number of a failed read or write; libhdf5 may only give it in its message."""
     number = getattr(error, "errno", None)
     if number:
         return int(number)
-    mentioned = _ERROR_NUMBER.search(str(error))
-    return int(mentioned[1]) or None if mentioned else None
+    match = _ERROR_NUMBER.search(str(error))
+    return int(match[1]) or None if match else None
 
 
-def failed(what: str, error: BaseException) -> ConvRNNError:
-    """Return a ConvRNNError for a read or write that failed with a system error.
+def io_error(operation: str, error: BaseException) -> ConvRNNError:
+    """Return a ConvRNNError for a failed read or write, with the reason and the remedy.
 
     Args:
-        what: The failed operation, such as "cannot read w.h5".
+        operation: The failed operation, such as "cannot read w.h5".
         error: The system's error, or HDF5's error that wraps it.
     """
     number = error_number(error)
     reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error).strip()
-    way_out = WAYS_OUT.get(number or 0)
-    return ConvRNNError(f"{what}: {reason}. {way_out}." if way_out else f"{what}: {reason}.")
+    remedy = REMEDIES.get(number or 0)
+    return ConvRNNError(f"{operation}: {reason}. {remedy}." if remedy else f"{operation}: {reason}.")
 
 
 def describe_foreign(path: Path) -> tuple[str, str]:
@@ -97,10 +97,10 @@ def describe_foreign(path: Path) -> tuple[str, str]:
         start = file.read(READ_BYTES)
     if not start.strip(b"\0"):
         kind = "empty" if not start else "filled with zeros, like an unfinished download"
-        return kind, _AGAIN
-    for prefix, kind, way_out in _PREFIXES:
+        return kind, _DOWNLOAD_AGAIN
+    for prefix, kind, remedy in _PREFIXES:
         if start.startswith(prefix):
-            return kind, way_out.replace("FILE", path.name)
+            return kind, remedy.replace("FILE", path.name)
     if start.startswith((b"PK\3\4", b"PK\5\6")):
         return _describe_zip(path)
     return _describe_other(start)
@@ -111,7 +111,7 @@ def _describe_zip(path: Path) -> tuple[str, str]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return "a zip archive that is damaged or cut short", _AGAIN
+        return "a zip archive that is damaged or truncated", _DOWNLOAD_AGAIN
     if {"config.json", "model.weights.h5"} <= set(names):
         return (
             "a whole Keras 3 model (.keras)",
@@ -124,14 +124,14 @@ def _describe_zip(path: Path) -> tuple[str, str]:
             "NumPy arrays (.npz)",
             "Give the weights as HDF5: assign the arrays to a network, then `save_weights`",
         )
-    held = next((name for name in names if name.endswith((".h5", ".hdf5"))), None)
-    return "a zip archive", f"Unpack it first, and give {held}" if held else "Unpack it first"
+    weights = next((name for name in names if name.endswith((".h5", ".hdf5"))), None)
+    return "a zip archive", f"Unpack it first, and give {weights}" if weights else "Unpack it first"
 
 
 def _describe_other(start: bytes) -> tuple[str, str]:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return "a web page, such as a login or error page", _AGAIN
+        return "a web page, such as a login or error page", _DOWNLOAD_AGAIN
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
         return "a safetensors file", _PYTORCH
     if start[:1] == b"\x80" and 2 <= start[1] <= 5:
@@ -142,7 +142,7 @@ def _describe_other(start: bytes) -> tuple[str, str]:
     if start[257:262] == b"ustar":
         return "a tar archive", "Unpack it first"
     if text[:1] in (b"{", b"["):
-        return "JSON, such as the answer of a web service", _AGAIN
+        return "JSON, such as the response of a web service", _DOWNLOAD_AGAIN
     return (
         f"not HDF5 (it begins with {start[:8]!r})",
         "Give a weights file that Keras or `save_weights` wrote",

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-MOST_TEXTS = 1_000_000
-"""Maximum number of variable-length strings in a file; names in lists are such strings."""
+MOST_STRINGS = 1_000_000
+"""Maximum number of variable-length strings in a file; lists of names consist of these strings."""
 _COLLECTION, _HEAP = re.compile(rb"GCOL\x01"), re.compile(rb"HEAP\x00")
 _LAST = 1
-"""Marks the end of a free list in place of the next offset."""
+"""Offset that marks the end of a free list."""
 
 
 def require_acyclic_free_lists(path: Path) -> None:
@@ -27,7 +27,7 @@ def require_acyclic_free_lists(path: Path) -> None:
         address, length = _widths(data)
         for heap in _HEAP.finditer(data):
             at = heap.start() + 8
-            size, free = (_number(data, at + place, length) for place in (0, length))
+            size, free = (_number(data, at + offset, length) for offset in (0, length))
             start = _number(data, at + 2 * length, address)
             seen = set()
             # libhdf5 itself detects offsets beyond the data.
@@ -51,20 +51,20 @@ def require_traversable_collections(path: Path) -> None:
         if _widths(data)[1] != 8:
             raise ValueError("a file with variable-length names must have sizes of 8 bytes")
         objects = 0
-        for found in _COLLECTION.finditer(data):
-            end = min(found.start() + _number(data, found.start() + 8), len(data))
-            at = found.start() + 16
+        for collection in _COLLECTION.finditer(data):
+            end = min(collection.start() + _number(data, collection.start() + 8), len(data))
+            at = collection.start() + 16
             while at + 16 <= end:
                 size, objects = _number(data, at + 8), objects + 1
                 # Object 0 is free space, whose size includes its header.
                 length = 16 + -(-size // 8) * 8 if data[at : at + 2] != b"\0\0" else size
-                if not 16 <= length <= end - at or objects > MOST_TEXTS:
+                if not 16 <= length <= end - at or objects > MOST_STRINGS:
                     raise ValueError("an object of a global heap is empty or extends beyond its collection")
                 at += length
 
 
 def _widths(data: mmap.mmap | bytes) -> tuple[int, int]:
-    """Return the widths of addresses and sizes in bytes, whose place in the superblock depends on its version."""
+    """Return the widths of addresses and sizes in bytes, whose position in the superblock depends on its version."""
     if len(data) < 16:
         return 8, 8  # not HDF5, which opening the file reports
     return (data[13], data[14]) if data[8] < 2 else (data[9], data[10])

@@ -21,17 +21,17 @@ import numpy as np
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.weights import damage
-from convrnn_model.weights.causes import failed
+from convrnn_model.weights.causes import io_error
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, require_hdf5, unreadable
 
 # HDF5 stores attributes in an object header of at most 64 KiB; Keras splits longer lists at this size.
 ATTRIBUTE_LIMIT = 64512
-LONGEST_LIST = 1 << 24
-"""Maximum bytes of one list of names; newer files store attributes of any length outside the header."""
-LARGEST_PIECE = 1 << 20
-"""Maximum bytes of a chunk beyond the size of its data; h5py itself makes no larger chunks."""
-DEEPEST = 32
-"""Maximum nesting of groups; the layout has three. HDF5 takes quadratic time for deeper nesting."""
+LARGEST_NAME_LIST = 1 << 24
+"""Maximum bytes of one list of names, since attributes outside an object header have no limit."""
+LARGEST_CHUNK_EXCESS = 1 << 20
+"""Maximum bytes by which a chunk may exceed its array; chunks that h5py chooses are within it."""
+DEEPEST_NESTING = 32
+"""Maximum nesting of groups; the layout has three levels. HDF5 takes quadratic time for deep nesting."""
 KERAS_1_WEIGHT = re.compile(r".+_(W|b|gamma|beta|running_mean|running_std)(_[0-9]+)?(:0)?")
 
 
@@ -39,7 +39,7 @@ KERAS_1_WEIGHT = re.compile(r".+_(W|b|gamma|beta|running_mean|running_std)(_[0-9
 def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     """Open the weights of a file by `{layer}/{weight}`, such as `RCL_0_BConv/kernel`, in the file's order.
 
-    The datasets are unread, and open until the context exits.
+    The datasets are read on access, and stay open until the context exits.
 
     Raises:
         ConvRNNError: The file cannot be read, is not HDF5, is damaged, or has another layout.
@@ -51,7 +51,7 @@ def open_weights(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
         raise unreadable(path, error) from error
     with open_hdf5(path) as file:
         try:
-            weights = _listed(path, file)
+            weights = _find_weights(path, file)
         except READ_ERRORS as error:
             raise unreadable(path, error) from error
         yield weights
@@ -61,10 +61,10 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
     """Read one weight as float32.
 
     Raises:
-        ConvRNNError: The weight cannot be read, or a small file would fill the memory.
+        ConvRNNError: The weight cannot be read, or is a decompression bomb.
     """
     try:
-        if _expands(dataset):
+        if _is_decompression_bomb(dataset):
             raise ConvRNNError(
                 f"cannot read {name} of {path}: a chunk must not be larger than its array, so that a small file cannot "
                 "fill the memory. Write the file again without compression."
@@ -76,11 +76,11 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
         raise unreadable(path, error, f" in {name}") from error
 
 
-def _expands(dataset: h5py.Dataset) -> bool:
+def _is_decompression_bomb(dataset: h5py.Dataset) -> bool:
     """Return whether chunks or storage are much larger than the data, as in a decompression bomb."""
-    most = dataset.nbytes + LARGEST_PIECE
+    limit = dataset.nbytes + LARGEST_CHUNK_EXCESS
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    return chunk > most or dataset.id.get_storage_size() > 2 * most
+    return chunk > limit or dataset.id.get_storage_size() > 2 * limit
 
 
 def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
@@ -97,10 +97,10 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         raise ConvRNNError(
             f"cannot write {path}: it is a folder. Name the file to write, such as {path / 'weights.h5'}."
         )
-    # Host and process in the name let later runs detect a dead writer and remove the file.
+    # Later runs detect a dead writer by the host and process in the name, and remove the file.
     temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
-        # In memory first: on a full disk, HDF5 would leave open objects that print errors until the process ends.
+        # In memory, because on a full disk HDF5 leaves objects open that print errors until the process ends.
         whole = io.BytesIO()
         with h5py.File(whole, "w") as file:
             _fill(file, layers)
@@ -110,7 +110,7 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise failed(f"cannot write {path}", error) from error
+        raise io_error(f"cannot write {path}", error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -134,22 +134,22 @@ def _check_written(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -
     }
     with open_weights(path) as stored:
         if {name: dataset.shape for name, dataset in stored.items()} != wanted:
-            raise OSError("the file does not read back as written")
+            raise OSError("reading it back gave other weights")
 
 
-def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+def _find_weights(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     root = file
     if not _has_names(file, "layer_names") and "model_weights" in file:
         root = _follow(path, file, "model_weights")
     if not _has_names(root, "layer_names"):
-        raise _other_layout(path, file)
+        raise _layout_error(path, file)
     weights: dict[str, h5py.Dataset] = {}
     paths = set()
     require_heaps = cache(lambda: damage.require_traversable_collections(path))
     for layer in _names(root, "layer_names", require_heaps):
         group = _follow(path, root, layer)
         listed = _names(group, "weight_names", require_heaps)
-        _refuse_keras_1(path, listed)
+        _reject_keras_1(path, listed)
         for entry, name in zip(listed, _full_names(layer, listed), strict=True):
             if name in weights:
                 raise ConvRNNError(
@@ -161,47 +161,49 @@ def _listed(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
 
 
 def _full_names(layer: str, listed: Sequence[str]) -> list[str]:
-    """Return `{layer}/{weight}` of a group's weights: by the group's name, or by the inner names of a nested model.
+    """Return `{layer}/{weight}` for a group's weights, by the group's name or the layer names of a nested model.
 
-    Keras 2 keeps a model within a model, as `multi_gpu_model` makes, in one group under the inner model's name.
+    Keras 2 stores a nested model, such as that of `multi_gpu_model`, in one group under the nested model's name.
     """
-    own = [f"{layer}/{entry.rsplit('/', 1)[-1].removesuffix(':0')}" for entry in listed]
-    inner = ["/".join(entry.removesuffix(":0").split("/")[-2:]) for entry in listed]
-    if names.has_weights(layer) or not any(names.has_weights(name.split("/")[0]) for name in inner):
-        return own
-    return inner
+    by_group = [f"{layer}/{entry.rsplit('/', 1)[-1].removesuffix(':0')}" for entry in listed]
+    by_layer = ["/".join(entry.removesuffix(":0").split("/")[-2:]) for entry in listed]
+    if names.has_weights(layer) or not any(names.has_weights(name.split("/")[0]) for name in by_layer):
+        return by_group
+    return by_layer
 
 
-def _other_layout(path: Path, file: h5py.File) -> ConvRNNError:
-    """Return the error for HDF5 without a list of layers, by its contents."""
+def _layout_error(path: Path, file: h5py.File) -> ConvRNNError:
+    """Return the error for an HDF5 file without a list of layers, which depends on its contents."""
     if {"nb_layers", "nb_params"} & set(file.attrs):
-        return _keras_1(path)
+        return _keras_1_error(path)
     if {"count", "epoch"} <= set(file.attrs):
         return ConvRNNError(
             f"{path} is a training checkpoint of `convrnn train`: a weights file has the layout of the published "
             "weights. Give the run's weights.h5, or checkpoint/best.h5 while it trains."
         )
     if list(file) == ["features"]:
-        return ConvRNNError(f"{path} holds cached features of `convrnn`, not weights. Give a weights file.")
+        return ConvRNNError(
+            f"{path} contains cached features of `convrnn`, not weights. Give a weights file."
+        )
     keras_3 = "layers" in file or "_layer_checkpoint_dependencies" in file
-    kind, way_out = (
+    kind, remedy = (
         "HDF5 without the attribute `layer_names`",
         "Give a file that Keras 2 or `save_weights` wrote",
     )
     if keras_3:
         kind = "a weights file of Keras 3 (.weights.h5)"
-        way_out = "Read it with `model.load_weights`, and convert it with `save_weights`"
+        remedy = "Read it with `model.load_weights`, and convert it with `save_weights`"
     return ConvRNNError(
-        f"{path} is {kind}: a weights file has the layout of the published weights. {way_out}."
+        f"{path} is {kind}: a weights file has the layout of the published weights. {remedy}."
     )
 
 
-def _refuse_keras_1(path: Path, listed: Sequence[str]) -> None:
+def _reject_keras_1(path: Path, listed: Sequence[str]) -> None:
     if listed and all(KERAS_1_WEIGHT.fullmatch(name) and "/" not in name for name in listed):
-        raise _keras_1(path)
+        raise _keras_1_error(path)
 
 
-def _keras_1(path: Path) -> ConvRNNError:
+def _keras_1_error(path: Path) -> ConvRNNError:
     return ConvRNNError(
         f"{path} is a weights file of Keras 1: only the layout of Keras 2 is read. Load it in Keras 2 "
         "(`model.load_weights`) and write it again (`model.save_weights`)."
@@ -213,10 +215,10 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
     found: dict[str, h5py.Dataset] = {}
     seen: set[int] = set()
 
-    def visit(group: h5py.Group, above: str, depth: int) -> None:
-        if depth > DEEPEST:
+    def visit(group: h5py.Group, prefix: str, depth: int) -> None:
+        if depth > DEEPEST_NESTING:
             raise ConvRNNError(
-                f"{path} nests groups too deeply: at most {DEEPEST} levels are read. Give another file."
+                f"{path} nests groups too deeply: at most {DEEPEST_NESTING} levels are read. Give another file."
             )
         for text in group:
             # h5py returns names that are not UTF-8 as bytes.
@@ -226,7 +228,7 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
             if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
                 continue
             seen.add(link.u)
-            name, item = above + raw.decode("utf-8", "backslashreplace"), group[text]
+            name, item = prefix + raw.decode("utf-8", "backslashreplace"), group[text]
             if isinstance(item, h5py.Group):
                 visit(item, f"{name}/", depth + 1)
             elif isinstance(item, h5py.Dataset) and item.name not in listed:
@@ -237,23 +239,24 @@ def _unlisted(path: Path, root: h5py.Group, listed: set[str]) -> dict[str, h5py.
 
 
 def _follow(path: Path, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """Return the item at `name`; links that leave the file are an error."""
+    """Return the item at `name`; soft and external links are an error."""
     item = group
     for part in name.split("/"):
         link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
         if link is None:
             raise ConvRNNError(
-                f"{path} is incomplete: it lists {name} in {group.name} but does not hold it. Copy the file again."
+                f"{path} is incomplete: it lists {name} in {group.name} but does not contain it. Copy the file again."
             )
         if not isinstance(link, h5py.HardLink):
             raise ConvRNNError(
-                f"{path} has a link in place of {name}: links are not read. Write the file again with its data inside."
+                f"{path} has a link in place of {name}: links are not followed. Write the file again "
+                "with the data in it."
             )
         item = item[part]
     if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
         raise ConvRNNError(
-            f"{path} keeps {name} in another file: only data in the file itself are read. Write the file again "
-            "with its data inside."
+            f"{path} stores {name} in another file: only data in the file itself are read. Write the file "
+            "again with the data in it."
         )
     return item
 
@@ -286,7 +289,7 @@ def _list(item: h5py.Group, attribute: str, require_heaps: Callable[[], None]) -
     """Read one attribute that must be an empty list or a list of text of bounded size."""
     stored = item.attrs.get_id(attribute)
     # Not the storage size, which raises an error for the empty lists of the published files.
-    if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LONGEST_LIST:
+    if len(stored.shape) != 1 or stored.shape[0] * stored.dtype.itemsize > LARGEST_NAME_LIST:
         raise ValueError(f"the attribute {attribute} is not a list of names")
     if stored.dtype.hasobject:
         require_heaps()

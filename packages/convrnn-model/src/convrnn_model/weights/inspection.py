@@ -61,7 +61,7 @@ def inspect_weights(path: PathLike) -> WeightsInfo:
         identity = identify({name: dataset.shape for name, dataset in stored.items()})
     if identity is None:
         raise ConvRNNError(
-            f"{path} holds none of {', '.join(VARIANTS)}: its weights have other names or kernel sizes. Give a "
+            f"{path} contains none of {', '.join(VARIANTS)}: its weights have other names or kernel sizes. Give a "
             "weights file of one of them."
         )
     with path.open("rb") as file:
@@ -97,7 +97,7 @@ def identify(shapes: Mapping[str, Shape]) -> Identity | None:
 
 
 def n_timesteps(shapes: Mapping[str, Shape]) -> int:
-    """Return the number of time steps that at least half of the layers normalise; stray weights do not count."""
+    """Return the number of time steps that at least half of the layers normalise; stray weights are ignored."""
     times = [names.split_time(name.split("/")[0])[1] for name in shapes]
     counts = Counter(time for time in times if time is not None)
     if not counts:

@@ -55,14 +55,16 @@ def load_weights(
         ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite. One error lists all; the
             network is unchanged.
     """
-    _choice("readout", readout, ("strict", "skip"))
-    _choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
+    _require_choice("readout", readout, ("strict", "skip"))
+    _require_choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
     path = Path(path)
     variables = model_weights(model)
     with hdf5.open_weights(path) as stored:
         expected = {name: tuple(variable.shape) for name, variable in variables.items()}
-        plan = _Plan(path, expected, {name: dataset.shape for name, dataset in stored.items()})
-        sources = plan.sources(skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last")
+        assignment = _Assignment(path, expected, {name: dataset.shape for name, dataset in stored.items()})
+        sources = assignment.sources(
+            skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last"
+        )
         values = _read_all(path, stored, sorted(set(sources.values())))
     for name, source in sources.items():
         variables[name].assign(values[source])
@@ -71,7 +73,7 @@ def load_weights(
         loaded=tuple(sources),
         kept=tuple(name for name in variables if name not in sources),
         repeated=tuple(name for name, source in sources.items() if name != source),
-        unused=tuple(plan.unused()),
+        unused=tuple(assignment.unused()),
     )
 
 
@@ -86,7 +88,7 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
     weights = model_weights(model)
     layers: dict[str, dict[str, np.ndarray]] = {}
     for layer in _layers(model):
-        # The original's name of an input; Keras 3 numbers inputs by session.
+        # The name of inputs in the original, because Keras 3 numbers them by session.
         is_input = isinstance(layer, keras.layers.InputLayer)
         name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
         layers.setdefault(name, {}).update(
@@ -102,10 +104,10 @@ def model_weights(model: keras.Model) -> dict[str, Any]:
         ConvRNNError: Two weights have one name, or a weight belongs to no layer.
     """
     found = [(f"{layer.name}/{v.name}", v) for layer in _layers(model) for v in layer.weights]
-    twice = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
-    if twice:
+    duplicates = [name for name, count in Counter(name for name, _ in found).items() if count > 1]
+    if duplicates:
         raise ConvRNNError(
-            f"{model.name} has several weights called {', '.join(twice)}: weights are known by unique names. "
+            f"{model.name} has several weights called {', '.join(duplicates)}: names must be unique. "
             "Give one network at a time, `model.get_layer(NAME)`."
         )
     known = {id(variable) for _, variable in found}
@@ -148,8 +150,8 @@ def as_array(variable: Any) -> np.ndarray:
 
 
 @dataclass
-class _Plan:
-    """Assignment of a file's weights to a network's, from names and shapes, before arrays are read.
+class _Assignment:
+    """Assignment of a file's weights to those of a network, by names and shapes, before arrays are read.
 
     Args:
         path: The file, for messages.
@@ -162,10 +164,10 @@ class _Plan:
     stored: Mapping[str, Shape]
 
     def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
-        """Map each of the network's weights to the file's, or raise one error that lists all problems."""
+        """Map each weight of the network to one of the file, or raise one error that lists all problems."""
         file_steps = n_timesteps(self.stored)
         sources = {
-            name: _at_most(name, file_steps - 1) if file_steps else name
+            name: _clamp_time(name, file_steps - 1) if file_steps else name
             for name in self.expected
             if not (skip_readout and _is_readout(name))
         }
@@ -175,15 +177,19 @@ class _Plan:
         ]
         wanted = dict.fromkeys(sources.values())
         missing = [source for source in wanted if source not in self.stored]
-        misshapen = [
-            _misshapen(source, self.stored[source], self.expected[name])
+        mismatched = [
+            _shape_problem(source, self.stored[source], self.expected[name])
             for name, source in sources.items()
             if source in self.stored and self.stored[source] != self.expected[name]
         ]
         problems = [
-            f"{what}: {', '.join(which)}"
-            for what, which in (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
-            if which
+            f"{problem}: {', '.join(weights)}"
+            for problem, weights in (
+                ("missing", missing),
+                ("unexpected", unexpected),
+                ("mismatched", mismatched),
+            )
+            if weights
         ]
         too_few = any(name != source for name, source in sources.items()) and not repeat_last
         if problems or too_few:
@@ -195,31 +201,34 @@ class _Plan:
 
     def unused(self) -> list[str]:
         """Return the file's weights of time steps that the network lacks."""
-        own, file = n_timesteps(self.expected), n_timesteps(self.stored)
-        laterals = {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own == 1 else set()
+        own_steps, file_steps = n_timesteps(self.expected), n_timesteps(self.stored)
+        laterals = (
+            {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own_steps == 1 else set()
+        )
         return [
             name
             for name in self.stored
-            if own and (own <= (names.split_time(name.split("/")[0])[1] or 0) < file or name in laterals)
+            if own_steps
+            and (own_steps <= (names.split_time(name.split("/")[0])[1] or 0) < file_steps or name in laterals)
         ]
 
     def _headlines(self, too_few: int | None) -> list[str]:
         """Return the general problems with their remedies, as sentences without a final period."""
-        file, own = identify(self.stored), identify(self.expected)
+        stored, expected = identify(self.stored), identify(self.expected)
         lines = []
-        if file and own and file.variant != own.variant:
+        if stored and expected and stored.variant != expected.variant:
             lines.append(
-                f"it must hold {own.variant}, got {file.variant}. Give a weights file of {own.variant}"
+                f"it must contain {expected.variant}, got {stored.variant}. Give a weights file of {expected.variant}"
             )
-        elif file and own and file.filters != own.filters:
+        elif stored and expected and stored.filters != expected.filters:
             lines.append(
-                f"filters must be {own.filters}, got {file.filters}. Build the network with "
+                f"filters must be {expected.filters}, got {stored.filters}. Build the network with "
                 "the file's `width`"
             )
-        if file and own and file.classes != own.classes:
-            of = f" ({file.dataset})" if file.dataset else ""
+        if stored and expected and stored.classes != expected.classes:
+            dataset = f" ({stored.dataset})" if stored.dataset else ""
             lines.append(
-                f"the readout must have {own.classes} classes, got {file.classes}{of}. "
+                f"the readout must have {expected.classes} classes, got {stored.classes}{dataset}. "
                 "Pass readout='skip' to keep the network's readout"
             )
         if too_few is not None:
@@ -230,7 +239,7 @@ class _Plan:
         return lines or ["its weights do not fit this network"]
 
 
-def _at_most(name: str, last: int) -> str:
+def _clamp_time(name: str, last: int) -> str:
     """Return the name of a weight at its time step or at `last`, whichever is earlier."""
     layer, weight = name.split("/")
     stem, time = names.split_time(layer)
@@ -241,10 +250,10 @@ def _is_readout(name: str) -> bool:
     return name.startswith(f"{names.READOUT}/")
 
 
-def _misshapen(name: str, received: Shape, wanted: Shape) -> str:
-    turned = sorted(received) == sorted(wanted)
-    hint = ", its axes in another order: kernels are (height, width, in, out)" if turned else ""
-    return f"{name} must be {wanted}, got {received}{hint}"
+def _shape_problem(name: str, stored: Shape, expected: Shape) -> str:
+    permuted = sorted(stored) == sorted(expected)
+    hint = ", its axes in another order: kernels are (height, width, in, out)" if permuted else ""
+    return f"{name} must be {expected}, got {stored}{hint}"
 
 
 def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[str, np.ndarray]:
@@ -255,19 +264,19 @@ def _read_all(path: Path, stored: Mapping[str, Any], wanted: list[str]) -> dict[
             f"cannot load {path}: weights must be floating-point numbers, got {', '.join(foreign)}. Give another file."
         )
     values = {name: hdf5.read(path, name, stored[name]) for name in wanted}
-    wrong = [
+    not_finite = [
         f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
         for name, value in values.items()
         if not np.isfinite(value).all()
     ]
-    if wrong:
+    if not_finite:
         raise ConvRNNError(
-            f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(wrong)}. The "
+            f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(not_finite)}. The "
             "training diverged or the file is damaged: give another file."
         )
     return values
 
 
-def _choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")

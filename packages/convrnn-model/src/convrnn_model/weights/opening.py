@@ -9,32 +9,32 @@ from pathlib import Path
 import h5py
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.weights.causes import HDF5_SIGNATURE, describe_foreign, error_number, failed
+from convrnn_model.weights.causes import HDF5_SIGNATURE, describe_foreign, error_number, io_error
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-"""Error numbers of disks that do not support locks."""
+"""Error numbers that report a disk without locks."""
 BUSY = (errno.EAGAIN, errno.EACCES)
-"""Error numbers of a lock held by another process, and of some disks without locks."""
+"""Error numbers that report a lock of another process, or on some disks the lack of locks."""
 WEIGHTS = "a weights file"
-AGAIN = "Copy or download it again, or make it again"
+COPY_AGAIN = "Copy, download or create it again"
 # TypeError: HDF5 types without a NumPy equivalent.
 READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
-def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.File:
+def open_hdf5(path: Path, *, expected: str = WEIGHTS, remedy: str = COPY_AGAIN) -> h5py.File:
     """Open an HDF5 file for reading, without a lock on disks that do not support locks.
 
     Files of this project are written atomically, so a lock only guards against other programs.
 
     Args:
         path: The file.
-        what: Expected kind of file, for messages.
+        expected: Kind of file that messages say is expected.
         remedy: Remedy for a damaged file, a sentence without final period.
 
     Raises:
         ConvRNNError: The file does not exist, is not HDF5, cannot be read, is being written, or is damaged.
     """
-    require_hdf5(path, what)
+    require_hdf5(path, expected)
     try:
         return h5py.File(path, "r")
     except READ_ERRORS as error:
@@ -48,7 +48,7 @@ def open_hdf5(path: Path, *, what: str = WEIGHTS, remedy: str = AGAIN) -> h5py.F
         raise unreadable(path, error, remedy=remedy, unlocked=True) from error
 
 
-def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
+def require_hdf5(path: Path, expected: str = WEIGHTS) -> None:
     """Raise ConvRNNError unless a path is a file with the HDF5 signature."""
     if "\0" in str(path):
         raise ConvRNNError(f"cannot read {str(path)!r}: a path must have no null characters. Check the path.")
@@ -58,26 +58,26 @@ def require_hdf5(path: Path, what: str = WEIGHTS) -> None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         os.stat(path)
     except FileNotFoundError as error:
-        dead = f"{path} is a symbolic link to a file that does not exist" if path.is_symlink() else None
-        fetch = "; `convrnn-model fetch` gets published weights" if what == WEIGHTS else ""
-        raise ConvRNNError(f"{dead or f'{path} does not exist'}. Check the path{fetch}.") from error
+        dangling = f"{path} is a symbolic link to a file that does not exist" if path.is_symlink() else None
+        fetch = "; `convrnn-model fetch` gets published weights" if expected == WEIGHTS else ""
+        raise ConvRNNError(f"{dangling or f'{path} does not exist'}. Check the path{fetch}.") from error
     except OSError as error:
-        raise failed(f"cannot read {path}", error) from error
+        raise io_error(f"cannot read {path}", error) from error
     if not is_file:
         kind = "is a folder" if is_folder else "is not a regular file"
-        raise ConvRNNError(f"{path} {kind}: {what} is one HDF5 file. Give the path of the file.")
+        raise ConvRNNError(f"{path} {kind}: {expected} is one HDF5 file. Give the path of the file.")
     try:
         with path.open("rb") as file:
             start = file.read(len(HDF5_SIGNATURE))
         if start != HDF5_SIGNATURE:
-            kind, way_out = describe_foreign(path)
-            raise ConvRNNError(f"{path} is {kind}: {what} is HDF5. {way_out}.")
+            kind, remedy = describe_foreign(path)
+            raise ConvRNNError(f"{path} is {kind}: {expected} is HDF5. {remedy}.")
     except OSError as error:
-        raise failed(f"cannot read {path}", error) from error
+        raise io_error(f"cannot read {path}", error) from error
 
 
 def unreadable(
-    path: Path, error: BaseException, where: str = "", *, remedy: str = AGAIN, unlocked: bool = False
+    path: Path, error: BaseException, where: str = "", *, remedy: str = COPY_AGAIN, unlocked: bool = False
 ) -> ConvRNNError:
     """Return the error for an HDF5 file that cannot be opened or read: a system error or corruption.
 
@@ -86,20 +86,20 @@ def unreadable(
         error: The error raised by h5py.
         where: Location in the file, such as " in kernel".
         remedy: As for `open_hdf5`.
-        unlocked: Whether the file was opened without a lock and may be incomplete.
+        unlocked: The file was opened without a lock, so it may be incomplete.
     """
     text = str(error).strip()
     if error_number(error):
-        return failed(f"cannot read {path}{where}", error)
+        return io_error(f"cannot read {path}{where}", error)
     if isinstance(error, MemoryError):
-        return failed(f"cannot read {path}{where}", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
-    also = ", or another process is writing it (a disk without locks cannot tell)" if unlocked else ""
-    return ConvRNNError(f"{path} is damaged or cut short{where}{also}: HDF5 says {text!r}. {remedy}.")
+        return io_error(f"cannot read {path}{where}", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+    or_open = ", or another process is writing it (the disk does not support locks)" if unlocked else ""
+    return ConvRNNError(f"{path} is damaged or truncated{where}{or_open}: HDF5 reports {text!r}. {remedy}.")
 
 
 def _busy(path: Path) -> ConvRNNError:
     return ConvRNNError(
-        f"cannot read {path}: another process is writing it. Wait until it is done, or end that process."
+        f"cannot read {path}: another process is writing it. Wait until it has finished, or end that process."
     )
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.variants import VARIANTS
-from convrnn_model.weights.causes import WAYS_OUT, error_number, failed
+from convrnn_model.weights.causes import REMEDIES, error_number, io_error
 from convrnn_model.weights.inspection import PathLike, inspect_weights
 
 CACHE_VARIABLE = "CONVRNN_CACHE"
 MIRROR_VARIABLE = "CONVRNN_MIRROR"
 URL_VARIABLE = "CONVRNN_URL_{}"
 RETRIES = 2
-SILENCE = 30
-"""Timeout in seconds for a server that sends nothing."""
+TIMEOUT = 30
+"""Seconds after which a server that sends nothing is abandoned."""
 
 Report = Callable[[str, int, int], None]
-"""Progress callback, called as `report(what, done, total)` in bytes during a download."""
+"""Progress callback, called as `report(name, received, total)` during a download, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ PRETRAINED = {
 def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | None = None) -> Path:
     """Return a published weights file from the cache, downloading it if needed.
 
-    The content is verified before the file gets its name. The sha256 is recorded at first use and compared later.
+    The content is verified before the file gets its final name. The sha256 is recorded at first use and compared later.
     Environment variables: `CONVRNN_CACHE` is the cache directory, `CONVRNN_MIRROR` the URL of a directory with the
     files by name (`bl_imagenet.h5`), `CONVRNN_URL_BL_IMAGENET` (and so on) the URL of one file.
 
     Args:
         name: "bl_imagenet", "bl_ecoset" or "b_imagenet".
-        cache: Cache directory; by default that of the variable, else the user's.
+        cache: Cache directory; by default `CONVRNN_CACHE`, else the user's cache.
         report: Progress callback, called with the name, the bytes received and the total.
 
     Returns:
@@ -89,10 +89,10 @@ def fetch_weights(name: str, *, cache: PathLike | None = None, report: Report | 
 
 
 def source_url(entry: Pretrained) -> str:
-    """Return the URL of a file: its own variable, else the mirror, else the authors' project."""
-    own = os.environ.get(URL_VARIABLE.format(entry.name.upper()))
+    """Return the URL of a file: by the variable for this file, else on the mirror, else in the authors' project."""
+    specific = os.environ.get(URL_VARIABLE.format(entry.name.upper()))
     mirror = os.environ.get(MIRROR_VARIABLE)
-    return own or (f"{mirror.rstrip('/')}/{entry.file_name}" if mirror else entry.url)
+    return specific or (f"{mirror.rstrip('/')}/{entry.file_name}" if mirror else entry.url)
 
 
 def _cache_folder(cache: PathLike | None) -> Path:
@@ -107,18 +107,18 @@ def _record(path: Path) -> Path:
 
 
 def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
-    # Imported here, because it imports network libraries that nothing else needs.
+    # Imported here, because pooch imports network libraries that other functions do not need.
     import pooch
 
     url = source_url(entry)
 
-    def get(url: str, output: str, caller: Any) -> None:
+    def download_and_check(url: str, output: str, caller: Any) -> None:
         bar = _ProgressBar(entry.name, report) if report else False
         downloader = pooch.downloaders.choose_downloader(url, progressbar=bar)
         _set_timeout(downloader)
         downloader(url, output, caller)
         # The file still has a temporary name, so an invalid file never gets its final one.
-        _check(Path(output), entry, record=_record(path), source=f"the answer of {url}")
+        _check(Path(output), entry, record=_record(path), source=f"the response of {url}")
 
     files = pooch.create(
         path=path.parent,
@@ -129,10 +129,10 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
     )
     try:
         with _quiet(pooch):
-            files.fetch(entry.file_name, downloader=get)
+            files.fetch(entry.file_name, downloader=download_and_check)
     except (OSError, ValueError) as error:
-        if error_number(error) in WAYS_OUT:
-            raise failed(f"cannot write {path}", error) from error
+        if error_number(error) in REMEDIES:
+            raise io_error(f"cannot write {path}", error) from error
         raise ConvRNNError(
             f"cannot download {entry.name} from {url}: {error}. Try again, save the file as {path} yourself, or set "
             f"{MIRROR_VARIABLE} to the URL of a folder that has {entry.file_name}."
@@ -142,9 +142,9 @@ def _download(entry: Pretrained, path: Path, report: Report | None) -> None:
 def _set_timeout(downloader: Any) -> None:
     """Set a timeout for servers that stop sending, which some versions and protocols of pooch lack."""
     if hasattr(downloader, "kwargs"):
-        downloader.kwargs.setdefault("timeout", SILENCE)
-    elif getattr(downloader, "timeout", SILENCE) is None:
-        downloader.timeout = SILENCE
+        downloader.kwargs.setdefault("timeout", TIMEOUT)
+    elif getattr(downloader, "timeout", TIMEOUT) is None:
+        downloader.timeout = TIMEOUT
 
 
 def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
@@ -168,7 +168,7 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
     try:
         known = record.read_text(encoding="ascii", errors="replace").split()[:1]
     except OSError as error:
-        raise failed(f"cannot read {record}", error) from error
+        raise io_error(f"cannot read {record}", error) from error
     if known != [info.sha256]:
         raise ConvRNNError(
             f"{source} has changed since its first use: its sha256 must be {' '.join(known) or 'recorded'}, as in "
@@ -185,7 +185,7 @@ def _write_atomically(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise failed(f"cannot write {path}", error) from error
+        raise io_error(f"cannot write {path}", error) from error
 
 
 @contextmanager
@@ -203,16 +203,16 @@ def _quiet(pooch: Any) -> Iterator[None]:
 class _ProgressBar:
     """Adapter from `Report` to pooch's progress bar."""
 
-    def __init__(self, what: str, report: Report) -> None:
-        self.what, self.report, self.total, self.done = what, report, 0, 0
+    def __init__(self, name: str, report: Report) -> None:
+        self.name, self.report, self.total, self.received = name, report, 0, 0
 
     def update(self, amount: int) -> None:
         # pooch counts whole blocks and may exceed the total.
-        self.done = min(self.done + amount, self.total)
-        self.report(self.what, self.done, self.total)
+        self.received = min(self.received + amount, self.total)
+        self.report(self.name, self.received, self.total)
 
     def reset(self) -> None:
-        self.done = 0
+        self.received = 0
 
     def close(self) -> None:
         """Do nothing, since no resource is open."""
