@@ -1,4 +1,4 @@
-"""The golden files, unpacked once, and small networks for everything that does not need large ones."""
+"""The golden files, unpacked once, and small networks."""
 
 import lzma
 import shutil
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convrnn_model import bl_net, load_weights
+from convrnn_model import bl_net, layers, load_weights
 from convrnn_model.weights.load_save import as_array, model_weights
 
-# Keras' own reading of tensors, under PyTorch and in saving, of which NumPy 2.4 warns.
+# NumPy 2.4 warns about conversions of tensors in Keras, under PyTorch and in saving.
 KERAS_READS = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 HERE = Path(__file__).parent
 SCALES = {"LConv": 0.45, "Readout": 0.3}
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items):
 
 
 def golden_value(name, shape):
-    """A weight of the golden networks: a pure function of its name and shape."""
+    """Compute a weight of the golden networks, a pure function of its name and shape."""
     rng = np.random.RandomState(zlib.crc32(("shared" + name).encode()))
     levels = np.array([-1.5, -0.5, 0.5, 1.5], np.float32)[rng.randint(0, 4, size=shape)]
     weight = name.rsplit("/")[-1].removesuffix(":0")
@@ -38,7 +38,7 @@ def golden_value(name, shape):
 
 @pytest.fixture(scope="session")
 def fill_golden():
-    """A function that gives every weight of a network its golden value."""
+    """A function that sets every weight of a network to its golden value."""
 
     def fill(model):
         for name, variable in model_weights(model).items():
@@ -49,7 +49,7 @@ def fill_golden():
 
 @pytest.fixture(scope="session")
 def snapshot():
-    """A function that copies a network's weights, as bytes, to compare with later."""
+    """A function that copies a network's weights as bytes, for comparison."""
 
     def copy(model):
         return {name: as_array(v).tobytes() for name, v in model_weights(model).items()}
@@ -59,7 +59,7 @@ def snapshot():
 
 @pytest.fixture(scope="session")
 def golden_file(shared, tmp_path_factory) -> Path:
-    """The weights file that the original software wrote, BL with 565 classes."""
+    """The weights file written by the original software, BL with 565 classes."""
     path = tmp_path_factory.mktemp("golden") / "bl_ecoset.h5"
     with lzma.open(shared / "golden" / "bl_ecoset.h5.xz") as packed, path.open("wb") as file:
         shutil.copyfileobj(packed, file)
@@ -68,7 +68,7 @@ def golden_file(shared, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def golden_bl(golden_file):
-    """BL with the golden weights; tests leave it as it is."""
+    """BL with the golden weights; tests leave it unchanged."""
     model = bl_net((128, 128, 3), 565)
     load_weights(model, golden_file)
     return model
@@ -76,5 +76,16 @@ def golden_bl(golden_file):
 
 @pytest.fixture
 def tiny_bl():
-    """BL, all seven layers of it, small enough for a tenth of a second."""
+    """BL with all seven layers, narrow enough to run in a tenth of a second."""
     return bl_net((64, 64, 3), 5, n_timesteps=3, width=0.02)
+
+
+@pytest.fixture
+def tiled_and_direct_bl(monkeypatch, fill_golden):
+    """Two small BL with equal weights: one uses tiles wherever it can, the other direct convolution."""
+    monkeypatch.setattr(layers, "_tiles_can_be_faster", lambda: True)
+    monkeypatch.setattr(layers, "CLEAR_GAIN", 0.0)
+    models = [bl_net((64, 64, 3), 4, 2, width=0.04, convolution=how) for how in ("auto", "direct")]
+    for model in models:
+        fill_golden(model)
+    return models

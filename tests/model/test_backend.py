@@ -1,4 +1,4 @@
-"""Networks and weights under any setting of Keras, and backends that cannot compute."""
+"""Networks and weights under all settings of Keras, and errors of missing backends."""
 
 import json
 import os
@@ -33,7 +33,7 @@ print(json.dumps([inspect_weights(sys.argv[1]).sha256, str(answers.dtype), answe
 
 @pytest.fixture
 def python(tmp_path):
-    """A function that runs code in an interpreter with a `keras.json` and variables: the finished process."""
+    """A function that runs code in a new interpreter with a `keras.json` and environment variables."""
 
     def run(code, *arguments, settings=None, **variables):
         home = tmp_path / "home"
@@ -41,12 +41,12 @@ def python(tmp_path):
         if settings is not None:
             text = settings if isinstance(settings, str) else json.dumps(SETTINGS | settings)
             (home / ".keras" / "keras.json").write_text(text)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
+        others = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
         return subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
             capture_output=True,
             text=True,
-            env=kept | {"HOME": str(home)} | variables,
+            env=others | {"HOME": str(home)} | variables,
         )
 
     return run
@@ -54,7 +54,7 @@ def python(tmp_path):
 
 @pytest.fixture
 def answers(python, tmp_path):
-    """A function that saves, loads and asks a network under settings: file's sha256, dtype, answers."""
+    """A function that saves, loads and runs a network; returns the file's sha256, the dtype and the outputs."""
 
     def run(**settings):
         done = python(HASH, tmp_path / "w.h5", **settings)
@@ -64,7 +64,7 @@ def answers(python, tmp_path):
     return run
 
 
-def test_settings_of_keras_change_nothing(answers, tmp_path, monkeypatch, capsys):
+def test_settings_of_keras_have_no_effect(answers, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "here.h5")])
     exec(HASH, {})
     expected = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -103,7 +103,7 @@ SUMMARY = "import sys; sys.argv[1:] = ['summary', 'b', '--width', '0.02']; from 
 @pytest.mark.parametrize(
     "code", [SUMMARY, "import convrnn_model.networks", "import convrnn_model; convrnn_model.bl_net"]
 )
-def test_what_keras_cannot_do_is_one_line(settings, variables, says, code, python, tmp_path):
+def test_unusable_settings_are_one_line(settings, variables, says, code, python, tmp_path):
     home = str(tmp_path / "home")
     variables = {name: value.replace("{home}", home) for name, value in variables.items()}
     done = python(code, settings=settings, **variables)
@@ -125,6 +125,6 @@ def test_a_backend_that_is_not_installed(python):
     assert 'pip install "convrnn-model[tensorflow]"' in done.stderr
 
 
-def test_commands_without_keras_work_under_any_backend(python):
+def test_commands_without_keras_ignore_the_backend(python):
     code = "import sys; sys.argv[1:] = ['inspect', 'no.h5']; from convrnn_model.cli import main; main()"
     assert "no.h5 does not exist" in python(code, settings={}, KERAS_BACKEND="theano").stderr

@@ -1,4 +1,4 @@
-"""The command: what it prints, and its exit codes."""
+"""The command: output, errors and exit codes."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.together
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """A function that runs the command in this process: exit code, output, errors."""
+    """A function that runs the command in this process, and returns exit code, output and errors."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["convrnn-model", *map(str, arguments)])
@@ -111,9 +111,9 @@ def test_interrupted(command, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["inspect", "w.h5"], ["summary", "bl"]])
-def test_a_current_folder_that_is_gone_is_one_line(arguments, tmp_path):
+def test_a_removed_working_directory_is_one_line(arguments, tmp_path):
     code = (
-        "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "import os; os.mkdir('removed'); os.chdir('removed'); os.rmdir('../removed')\n"
         "from convrnn_model.cli import main; main()"
     )
     done = subprocess.run(
@@ -124,7 +124,7 @@ def test_a_current_folder_that_is_gone_is_one_line(arguments, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_package_and_its_command_need_no_posix(tmp_path):
+def test_the_command_runs_without_posix_modules(tmp_path):
     code = "import sys; sys.modules['fcntl'] = None\nfrom convrnn_model.cli import main; main()"
 
     def run(*arguments):

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nested_models import in_model
 
 from convrnn_model import (
     ConvRNNError,
     b_d_net,
+    b_net,
     bl_net,
     multiply_adds,
     names,
@@ -35,7 +37,7 @@ def test_published_multiply_adds(side, first, step, total):
     assert round(100 * sum(cost.layers[name][1] for name in second) / later) == 25
 
 
-def test_image_is_convolved_once_and_nothing_lateral_at_first(network):
+def test_image_is_convolved_once_and_lateral_convolutions_begin_later(network):
     layers = multiply_adds(network).layers
     assert layers[names.bottom_up(0)][0] > 0
     assert layers[names.bottom_up(0)][1:] == (0, 0)
@@ -43,7 +45,7 @@ def test_image_is_convolved_once_and_nothing_lateral_at_first(network):
 
 
 @given(height=st.integers(64, 300), width=st.integers(64, 300))
-def test_cost_of_any_size_given_later(height, width, any_size):
+def test_cost_at_a_given_image_size(height, width, any_size):
     steps = multiply_adds(any_size, (height, width)).per_timestep
     by_hand = 0
     before = 3
@@ -59,6 +61,13 @@ def any_size():
     return b_d_net((None, None, 3), 5, width=0.02)
 
 
-def test_cost_needs_a_size(any_size):
+def test_cost_requires_an_image_size(any_size):
     with pytest.raises(ConvRNNError, match="image_size"):
         multiply_adds(any_size)
+
+
+def test_nested_networks_are_refused():
+    with pytest.raises(
+        ConvRNNError, match=r"must not contain other models, got b_net.*model.get_layer\('b_net'\)"
+    ):
+        multiply_adds(in_model(b_net((64, 64, 3), 5, width=0.02)))

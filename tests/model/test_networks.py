@@ -1,4 +1,4 @@
-"""The networks' structure: names, parameters, arguments, saving, and the convolution's methods."""
+"""Structure of the networks: names, parameters, arguments, and saving."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_layers_are_in_the_published_order(name, shared):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_keras_file_gives_the_same_answers(name, tmp_path, fill_golden):
+def test_saved_networks_have_the_same_outputs(name, tmp_path, fill_golden):
     steps = {"n_timesteps": 3, "cumulative_readout": True} if VARIANTS[name].recurrent else {}
     model = BUILDERS[name]((64, 64, 3), 4, width=0.02, **steps)
     fill_golden(model)
@@ -71,7 +71,7 @@ def test_keras_file_gives_the_same_answers(name, tmp_path, fill_golden):
     cumulative=st.booleans(),
     side=st.integers(64, 90),
 )
-def test_bl_answers_one_distribution_per_step(n_timesteps, classes, cumulative, side):
+def test_bl_returns_one_distribution_per_time_step(n_timesteps, classes, cumulative, side):
     model = bl_net((side, side + 3, 3), classes, n_timesteps, cumulative, width=0.02)
     assert [tuple(output.shape) for output in model.outputs] == [(None, classes)] * n_timesteps
     assert isinstance(model.output, list)
@@ -85,11 +85,11 @@ def test_any_image_size_in_one_network():
         assert answers(model, images(side=side)).shape == (2, 5)
 
 
-def test_more_steps_begin_as_fewer_do(fill_golden):
+def test_first_outputs_do_not_depend_on_the_number_of_time_steps(fill_golden):
     short, long = (bl_net((64, 64, 3), 4, steps, width=0.02) for steps in (2, 5))
     fill_golden(long)
     copy_weights(long, short)
-    # float32: a longer graph may be scheduled, and so summed, in another order
+    # float32: a longer graph may sum in another order.
     np.testing.assert_allclose(answers(short, images()), answers(long, images())[:2], rtol=1e-5)
 
 
@@ -99,11 +99,11 @@ def test_cumulative_readout_sums_before_softmax(fill_golden):
     copy_weights(plain, summed)
     logs = np.cumsum(np.log(answers(plain, images())), axis=0)
     expected = np.exp(logs) / np.exp(logs).sum(axis=-1, keepdims=True)
-    # float32 through a logarithm and back
+    # float32, through logarithm and exponential.
     np.testing.assert_allclose(answers(summed, images()), expected, rtol=1e-4)
 
 
-def test_input_may_be_a_tensor_of_another_model():
+def test_input_can_be_a_tensor_of_another_model():
     image = keras.Input((64, 64, 3))
     model = b_net(image, 5, width=0.02)
     assert model.inputs[0] is image
@@ -111,7 +111,7 @@ def test_input_may_be_a_tensor_of_another_model():
     assert whole.output_shape == (None, 5)
 
 
-def test_channels_first_configuration_changes_nothing():
+def test_channels_first_configuration_has_no_effect():
     before = keras.config.image_data_format()
     keras.config.set_image_data_format("channels_first")
     try:
@@ -121,7 +121,7 @@ def test_channels_first_configuration_changes_nothing():
     assert tuple(model.get_layer(names.relu(1)).output.shape) == (None, 32, 48, 3)
 
 
-def test_kernels_are_regularised_and_nothing_else():
+def test_only_kernels_are_regularised():
     model = bl_net((64, 64, 3), 4, 2, width=0.02)
     regularised = {v.path for v in model.weights if getattr(v, "regularizer", None)}
     assert regularised == {v.path for v in model.weights if v.path.endswith("/kernel")}
@@ -143,12 +143,12 @@ def test_kernels_are_regularised_and_nothing_else():
         (((None, None, 3), 5), {"convolution": "fft"}, "known image size"),
     ],
 )
-def test_wrong_arguments(arguments, options, says):
+def test_invalid_arguments(arguments, options, says):
     with pytest.raises(ConvRNNError, match=says):
         bl_net(*arguments, **options)
 
 
-def test_fft_network_answers_as_the_direct_one(tmp_path, fill_golden):
+def test_fft_and_direct_networks_have_the_same_outputs(tmp_path, fill_golden):
     direct, fft = (bl_net((64, 64, 3), 4, 2, width=0.02, convolution=how) for how in ("direct", "fft"))
     fill_golden(direct)
     copy_weights(direct, fft)

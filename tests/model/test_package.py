@@ -1,4 +1,4 @@
-"""What importing costs, and what it needs."""
+"""Imports: speed, side effects, and errors."""
 
 import json
 import os
@@ -12,15 +12,15 @@ pytestmark = pytest.mark.together
 
 
 def python(code, **environment):
-    """A fresh interpreter's last line, as JSON."""
-    surroundings = os.environ | {"KERAS_BACKEND": keras.backend.backend()} | environment
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings)
+    """Run code in a new interpreter, and parse its last line as JSON."""
+    variables = os.environ | {"KERAS_BACKEND": keras.backend.backend()} | environment
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_importing_costs_next_to_nothing_and_tells_keras_the_layer():
-    """Function calls, which do not depend on how busy the machine is: keras and h5py make a million."""
+def test_imports_are_fast_and_register_the_layer():
+    """Counts function calls, which do not depend on the load; importing keras and h5py takes a million."""
     found = python(
         "import json, sys, keras, h5py\n"
         "calls = 0\n"
@@ -39,7 +39,7 @@ def test_importing_costs_next_to_nothing_and_tells_keras_the_layer():
     assert found[1:] == [[], True]
 
 
-def test_importing_alone_and_the_command_leave_keras_alone():
+def test_importing_the_package_and_its_command_does_not_import_keras():
     found = python(
         "import json, sys, convrnn_model, convrnn_model.cli\n"
         "print(json.dumps(sorted({'keras', 'tensorflow', 'jax', 'torch', 'pooch'} & set(sys.modules))))"
@@ -47,7 +47,7 @@ def test_importing_alone_and_the_command_leave_keras_alone():
     assert found == []
 
 
-def test_missing_backend_says_what_to_install():
+def test_error_of_a_missing_backend_names_the_package_to_install():
     found = python(
         "import json, sys\n"
         "sys.modules['jax'] = None\n"

@@ -1,6 +1,6 @@
-"""The README's recipes run as they are printed, with weights in the cache in place of a download.
+"""The recipes of the README run as printed, with weights in the cache in place of a download.
 
-The first takes BL as published; the others a narrow one, since what they add does not depend on its width.
+The first one uses BL as published. The others use a narrow BL, because they do not depend on the width.
 """
 
 import re
@@ -24,7 +24,7 @@ N_IMAGES = 2
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory, fill_golden):
-    """A file of BL's shape with 1000 classes, where a file put by hand would lie."""
+    """Cache directory with weights of BL for 1000 classes."""
     folder = tmp_path_factory.mktemp("cache")
     network = bl_net((128, 128, 3), 1000)
     fill_golden(network)
@@ -34,9 +34,9 @@ def cache(tmp_path_factory, fill_golden):
 
 @pytest.fixture
 def published(cache, monkeypatch):
-    """BL as it is published, from the cache."""
+    """BL as published, from the cache."""
     monkeypatch.setenv("CONVRNN_CACHE", str(cache))
-    monkeypatch.setenv("CONVRNN_MIRROR", "http://127.0.0.1:9")  # nobody answers
+    monkeypatch.setenv("CONVRNN_MIRROR", "http://127.0.0.1:9")  # no server listens
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def recipe(monkeypatch, tmp_path):
     return run
 
 
-def test_there_are_five():
+def test_number_of_recipes():
     assert len(RECIPES) == 5
 
 
@@ -120,7 +120,7 @@ def test_response_times(recipe):
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_table_of_networks_is_true(name):
+def test_table_of_networks(name):
     from convrnn_model import multiply_adds
 
     row = next(line for line in README.read_text().splitlines() if line.startswith(f"| `{name}` |"))

@@ -21,21 +21,21 @@ def softmax_over_time(draw):
 
 
 @given(softmax_over_time())
-def test_entropy_is_the_mean_surprise(probabilities):
+def test_entropy_is_the_mean_surprisal(probabilities):
     ours = entropy(probabilities)
     for place in np.ndindex(ours.shape):
-        surprise = math.fsum(-p * math.log(p) for p in probabilities[place] if p)
-        assert ours[place] == pytest.approx(surprise, abs=1e-12)
+        surprisal = math.fsum(-p * math.log(p) for p in probabilities[place] if p)
+        assert ours[place] == pytest.approx(surprisal, abs=1e-12)
 
 
 @pytest.mark.parametrize("n", [2, 565, 1000])
-def test_entropy_runs_from_0_to_log_n(n):
+def test_entropy_ranges_from_0_to_log_n(n):
     assert entropy(np.eye(n)[0]) == 0
     assert entropy(np.full(n, 1 / n)) == pytest.approx(np.log(n))
 
 
 @pytest.mark.parametrize("values", [[-0.1, 1.1], [3.0, -2.0], [np.nan, 1.0]])
-def test_entropy_of_something_else(values):
+def test_entropy_rejects_other_values(values):
     with pytest.raises(ConvRNNError, match="entropy takes probabilities"):
         entropy(np.array(values))
 
@@ -57,30 +57,30 @@ def test_response_time_is_the_first_step_below_the_threshold(probabilities, thre
 
 
 @given(softmax_over_time(), st.floats(0, 2), st.floats(0, 2))
-def test_lower_thresholds_are_reached_no_sooner(probabilities, one, other):
+def test_lower_thresholds_are_not_reached_earlier(probabilities, one, other):
     late, early = (np.nan_to_num(response_times(probabilities, t), nan=np.inf) for t in sorted((one, other)))
     assert (late >= early).all()
 
 
-def test_answers_of_the_backend_are_taken_as_they_come():
+def test_lists_of_arrays_and_tensors_are_accepted():
     steps = [np.array([[0.5, 0.5], [1.0, 0.0]], np.float32), np.array([[0.0, 1.0], [0.5, 0.5]], np.float32)]
     tensors = [keras.ops.convert_to_tensor(step) for step in steps]
-    for given_as in (steps, tensors, np.stack(steps)):
-        np.testing.assert_array_equal(response_times(given_as, 0.1), [1, 0])
-        np.testing.assert_array_equal(decisions(given_as, 0.1), [1, 0])
+    for probabilities in (steps, tensors, np.stack(steps)):
+        np.testing.assert_array_equal(response_times(probabilities, 0.1), [1, 0])
+        np.testing.assert_array_equal(decisions(probabilities, 0.1), [1, 0])
 
 
-def test_nobody_decides():
+def test_undecided_images_have_no_response_time():
     assert np.isnan(response_times(np.full((3, 2, 4), 0.25), 1.0)).all()
 
 
 @pytest.mark.parametrize("threshold", [-1, np.nan])
-def test_impossible_threshold(threshold):
+def test_invalid_thresholds(threshold):
     with pytest.raises(ConvRNNError, match="an entropy of at least 0 nats"):
         response_times(np.full((3, 2, 4), 0.25), threshold)
 
 
-def test_one_time_step_alone_is_no_time():
+def test_response_times_require_a_time_axis():
     with pytest.raises(ConvRNNError, match=r"\(time, batch, classes\), got \(2, 4\)"):
         response_times(np.full((2, 4), 0.25), 1.0)
 
@@ -97,6 +97,6 @@ def test_class_names(dataset, n, first, last, shared):
     assert last in (None, class_names(dataset)[-1])
 
 
-def test_class_names_of_something_else():
+def test_class_names_of_an_unknown_data_set():
     with pytest.raises(ConvRNNError, match="imagenet or ecoset"):
         class_names("cifar10")

@@ -16,7 +16,7 @@ def test_width_scales_filters(width, name):
         assert (ours.kernel, ours.pool) == (published.kernel, published.pool)
 
 
-def test_unknown_variant():
+def test_variants_by_name():
     assert variant_named("B-K") is VARIANTS["b_k_net"]
     with pytest.raises(ConvRNNError, match="choose one of bl_net, b_net"):
         variant_named("resnet")

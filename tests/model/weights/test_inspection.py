@@ -14,14 +14,14 @@ from convrnn_model.variants import VARIANTS
 from convrnn_model.weights.inspection import identify
 
 
-def test_inspect_golden(golden_file):
+def test_golden_file_is_identified(golden_file):
     info = inspect_weights(golden_file)
     assert (info.variant, info.classes, info.n_timesteps, info.dataset) == ("bl_net", 565, 8, "ecoset")
     assert info.sha256 == "fa9a561c3d680d881c353b3d5234e9581862d5e581cadb9129401f94a05d0f99"
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_inspection_knows_every_variant(name, shared):
+def test_every_variant_is_identified(name, shared):
     manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
     shapes = {
         f"{row['layer']}/{row['name'].rsplit('/')[-1].removesuffix(':0')}": tuple(row["shape"])
@@ -33,10 +33,10 @@ def test_inspection_knows_every_variant(name, shared):
     assert found.filters == tuple(c.filters for c in VARIANTS[name].convolutions())
 
 
-def test_inspection_of_something_else(tmp_path):
+def test_other_networks_are_rejected(tmp_path):
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.attrs["layer_names"] = [b"dense"]
         file["dense/dense/kernel:0"] = np.zeros((2, 2), np.float32)
         file["dense"].attrs["weight_names"] = [b"dense/kernel:0"]
-    with pytest.raises(ConvRNNError, match="holds none of bl_net, b_net"):
+    with pytest.raises(ConvRNNError, match="contains none of bl_net, b_net"):
         inspect_weights(tmp_path / "w.h5")

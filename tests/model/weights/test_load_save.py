@@ -1,16 +1,19 @@
-"""Weights files: whole and strictly, or not at all."""
+"""Weights are loaded and saved completely, or not at all."""
 
 import json
 import os
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nested_models import Subclassed, in_model, in_model_in_model, in_sequence, over_time
 
 from convrnn_model import (
     ConvRNNError,
+    b_net,
     bl_net,
     inspect_weights,
     load_weights,
@@ -25,7 +28,7 @@ def tiny(name="bl_net", classes=5, **options):
 
 
 def described(path):
-    """Attributes and datasets of a file as its manifest describes them."""
+    """Describe the attributes and datasets of a file as the manifest does."""
     weights = []
     with h5py.File(path) as file:
         attributes = {name: file.attrs[name].decode() for name in ("keras_version", "backend")}
@@ -40,14 +43,14 @@ def described(path):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_saved_file_has_the_originals_structure(name, shared, tmp_path):
+def test_saved_files_have_the_structure_of_the_original(name, shared, tmp_path):
     manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
     classes = manifest.pop("classes")
     save_weights(BUILDERS[name]((128, 128, 3), classes), tmp_path / "w.h5")
     assert described(tmp_path / "w.h5") == manifest
 
 
-def test_golden_round_trip_keeps_every_byte(golden_file, golden_bl, tmp_path):
+def test_loading_and_saving_preserves_every_byte(golden_file, golden_bl, tmp_path):
     save_weights(golden_bl, tmp_path / "again.h5")
     with h5py.File(golden_file) as theirs, h5py.File(tmp_path / "again.h5") as ours:
         assert list(ours.attrs["layer_names"]) == list(theirs.attrs["layer_names"])
@@ -73,17 +76,17 @@ def test_save_then_load(name, tmp_path, snapshot, fill_golden):
     assert (report.kept, report.repeated, report.unused) == ((), (), ())
 
 
-def test_saving_replaces_whole_files_and_leaves_nothing_beside(tmp_path, tiny_bl):
+def test_saving_replaces_a_file_and_leaves_no_temporary_file(tmp_path, tiny_bl):
     path = tmp_path / "w.h5"
-    path.write_bytes(b"what was there before")
+    path.write_bytes(b"earlier content")
     save_weights(tiny_bl, path)
     assert inspect_weights(path).n_timesteps == 3
     assert os.listdir(tmp_path) == ["w.h5"]
 
 
-def test_failed_saving_leaves_the_old_file(tmp_path, tiny_bl, monkeypatch):
+def test_failed_saving_preserves_the_old_file(tmp_path, tiny_bl, monkeypatch):
     path = tmp_path / "w.h5"
-    path.write_bytes(b"what was there before")
+    path.write_bytes(b"earlier content")
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
@@ -91,19 +94,19 @@ def test_failed_saving_leaves_the_old_file(tmp_path, tiny_bl, monkeypatch):
     monkeypatch.setattr(h5py.Group, "create_dataset", full)
     with pytest.raises(ConvRNNError, match=r"cannot write .*: No space left.*free space"):
         save_weights(tiny_bl, path)
-    assert path.read_bytes() == b"what was there before"
+    assert path.read_bytes() == b"earlier content"
     assert os.listdir(tmp_path) == ["w.h5"]
 
 
 @pytest.mark.parametrize(
     ("path", "says"), [(".", "is a folder"), ("no/such/folder/w.h5", "cannot write .*: No such file")]
 )
-def test_saving_where_it_cannot_be(path, says, tmp_path, tiny_bl):
+def test_saving_to_an_invalid_path(path, says, tmp_path, tiny_bl):
     with pytest.raises(ConvRNNError, match=says):
         save_weights(tiny_bl, tmp_path / path)
 
 
-# --- bad files -----------------------------------------------------------------------------------------
+# --- invalid files -------------------------------------------------------------------------------------
 
 
 def cut(path):
@@ -135,7 +138,7 @@ def unreadable(path):
     if os.geteuid():
         path.chmod(0)
     else:
-        # Nothing is forbidden to root; this file exists and fails to be read by anyone.
+        # Root may read any file; reading this one fails for all users.
         path.unlink()
         path.symlink_to("/proc/self/mem")
 
@@ -235,7 +238,7 @@ def no_layout(file):
 
 
 DAMAGE = {
-    "truncated": (cut, "damaged or cut short"),
+    "truncated": (cut, "damaged or truncated"),
     "not_hdf5": (no_hdf5, "is a web page, such as a login"),
     "empty": (empty, "is empty: a weights file is HDF5"),
     "keras_archive": (keras_archive, "zip archive"),
@@ -244,17 +247,17 @@ DAMAGE = {
     "unreadable": (unreadable, "cannot read "),
     "fifo": (fifo, "not a regular file"),
     "lost_layer": (lost_layer, r"missing: RCL_2_LConv/kernel\.$"),
-    "lost_data": (lost_data, "lists RCL_2_LConv/kernel:0 in /RCL_2_LConv but does not hold it"),
+    "lost_data": (lost_data, "lists RCL_2_LConv/kernel:0 in /RCL_2_LConv but does not contain it"),
     "extra_layer": (extra_layer, r"unexpected: RCL_7_BConv/kernel\.$"),
     "extra_data": (extra_data, r"unexpected: RCL_0_BConv/RCL_0_BConv/bias:0\.$"),
     "extra_step": (extra_step_of_one_layer, r"unexpected: BatchNorm_Layer_0_Time_3/gamma"),
     "transposed": (
         replace("ReadoutDense/ReadoutDense/kernel:0", np.transpose),
-        r"misshapen: ReadoutDense/kernel must be \(41, 5\), got \(5, 41\), its axes in another order",
+        r"mismatched: ReadoutDense/kernel must be \(41, 5\), got \(5, 41\), its axes in another order",
     ),
-    "misshapen": (
+    "mismatched": (
         replace(MEAN, lambda a: a[:-1]),
-        r"misshapen: BatchNorm_Layer_3_Time_1/moving_mean must be .*, got \(4,\)",
+        r"mismatched: BatchNorm_Layer_3_Time_1/moving_mean must be .*, got \(4,\)",
     ),
     "nan": (
         replace(MEAN, set_one(np.nan)),
@@ -269,9 +272,9 @@ DAMAGE = {
         replace(MEAN, lambda a: a.astype("i4")),
         "must be floating-point numbers, got BatchNorm_Layer_3_Time_1",
     ),
-    "external_link": (link(h5py.ExternalLink("other.h5", "/x")), "links are not read"),
-    "soft_link": (link(h5py.SoftLink("/RCL_1_LConv")), "links are not read"),
-    "external_data": (stored_outside, "keeps RCL_2_LConv/kernel:0 in another file"),
+    "external_link": (link(h5py.ExternalLink("other.h5", "/x")), "links are not followed"),
+    "soft_link": (link(h5py.SoftLink("/RCL_1_LConv")), "links are not followed"),
+    "external_data": (stored_outside, "stores RCL_2_LConv/kernel:0 in another file"),
     "twice": (twice, "lists RCL_0_BConv/kernel twice"),
     "no_layout": (
         no_layout,
@@ -281,7 +284,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_bad_file_says_why_and_changes_nothing(damage, tmp_path, tiny_bl, snapshot, fill_golden):
+def test_an_invalid_file_is_explained_and_changes_nothing(damage, tmp_path, tiny_bl, snapshot, fill_golden):
     spoil, says = DAMAGE[damage]
     path = tmp_path / "weights.h5"
     save_weights(tiny_bl, path)
@@ -298,11 +301,11 @@ def test_bad_file_says_why_and_changes_nothing(damage, tmp_path, tiny_bl, snapsh
 def test_another_variant(other, tmp_path, tiny_bl, snapshot):
     save_weights(tiny(other), tmp_path / "w.h5")
     before = snapshot(tiny_bl)
-    # B-F is B with twice the filters: at another width they cannot be told apart.
+    # B-F is B with twice the filters, so at other widths the two are ambiguous.
     called = "b_net" if other == "b_f_net" else other
     with pytest.raises(
         ConvRNNError,
-        match=f"must hold bl_net, got {called}. Give a weights file of bl_net.*missing: .*unexpected: ",
+        match=f"must contain bl_net, got {called}. Give a weights file of bl_net.*missing: .*unexpected: ",
     ):
         load_weights(tiny_bl, tmp_path / "w.h5")
     assert snapshot(tiny_bl) == before
@@ -311,38 +314,38 @@ def test_another_variant(other, tmp_path, tiny_bl, snapshot):
 def test_another_width(tmp_path, tiny_bl):
     save_weights(tiny(width=0.03, n_timesteps=3), tmp_path / "w.h5")
     with pytest.raises(
-        ConvRNNError, match=r"filters must be .*, got \(3, 4, .*`width`.*misshapen: RCL_0_BConv/kernel"
+        ConvRNNError, match=r"filters must be .*, got \(3, 4, .*`width`.*mismatched: RCL_0_BConv/kernel"
     ):
         load_weights(tiny_bl, tmp_path / "w.h5")
 
 
-def test_one_error_names_everything(tmp_path, tiny_bl):
+def test_one_error_lists_all_problems(tmp_path, tiny_bl):
     path = tmp_path / "w.h5"
     save_weights(tiny_bl, path)
     for spoil in ("lost_layer", "extra_layer", "transposed"):
         DAMAGE[spoil][0](path)
-    says = "missing: RCL_2_LConv/kernel.*unexpected: RCL_7_BConv/kernel.*misshapen: ReadoutDense/kernel"
+    says = "missing: RCL_2_LConv/kernel.*unexpected: RCL_7_BConv/kernel.*mismatched: ReadoutDense/kernel"
     with pytest.raises(ConvRNNError, match=says):
         load_weights(tiny_bl, path)
 
 
 @settings(deadline=None)
 @given(data=st.binary(min_size=1, max_size=64), at=st.floats(0, 1))
-def test_spoilt_bytes_never_crash(data, at, load_spoilt):
-    load_spoilt(data, at)
+def test_corrupt_bytes_never_crash(data, at, load_corrupted):
+    load_corrupted(data, at)
 
 
 @pytest.fixture(scope="module")
-def load_spoilt(tmp_path_factory):
-    """A function that overwrites a part of a good file and loads it: the only exception is ours."""
-    path = tmp_path_factory.mktemp("spoilt") / "w.h5"
+def load_corrupted(tmp_path_factory):
+    """A function that overwrites part of a valid file and loads it; only ConvRNNError may be raised."""
+    path = tmp_path_factory.mktemp("corrupt") / "w.h5"
     model = tiny("b_net")
     save_weights(model, path)
-    good = path.read_bytes()
+    valid = path.read_bytes()
 
     def load(data, at):
-        start = int(at * (len(good) - len(data)))
-        path.write_bytes(good[:start] + data + good[start + len(data) :])
+        start = int(at * (len(valid) - len(data)))
+        path.write_bytes(valid[:start] + data + valid[start + len(data) :])
         message = str(path)
         try:
             load_weights(model, path)
@@ -356,13 +359,13 @@ def load_spoilt(tmp_path_factory):
 # --- readouts and time steps ---------------------------------------------------------------------------
 
 
-def test_golden_file_names_its_classes(golden_file, tiny_bl):
+def test_another_number_of_classes_is_reported(golden_file, tiny_bl):
     model = bl_net((64, 64, 3), 1000)
     with pytest.raises(ConvRNNError, match=r"the readout must have 1000 classes, got 565 \(ecoset\)\. Pass"):
         load_weights(model, golden_file)
 
 
-def test_readout_can_be_kept(tmp_path, snapshot, fill_golden):
+def test_readout_can_be_skipped(tmp_path, snapshot, fill_golden):
     theirs, ours = tiny(classes=7), tiny(classes=5)
     fill_golden(theirs)
     save_weights(theirs, tmp_path / "w.h5")
@@ -375,7 +378,7 @@ def test_readout_can_be_kept(tmp_path, snapshot, fill_golden):
     assert set(report.loaded) | set(report.kept) == set(before)
 
 
-def test_readout_of_the_same_size_is_kept_too(tmp_path, snapshot, fill_golden):
+def test_readout_of_the_same_size_is_skipped_too(tmp_path, snapshot, fill_golden):
     theirs, ours = tiny(), tiny()
     fill_golden(theirs)
     save_weights(theirs, tmp_path / "w.h5")
@@ -385,7 +388,7 @@ def test_readout_of_the_same_size_is_kept_too(tmp_path, snapshot, fill_golden):
 
 
 @pytest.mark.parametrize("own", [1, 2, 3])
-def test_fewer_steps_than_the_file(own, tmp_path, tiny_bl, snapshot, fill_golden):
+def test_fewer_time_steps_than_the_file(own, tmp_path, tiny_bl, snapshot, fill_golden):
     fill_golden(tiny_bl)
     save_weights(tiny_bl, tmp_path / "w.h5")
     model = tiny(n_timesteps=own)
@@ -395,7 +398,7 @@ def test_fewer_steps_than_the_file(own, tmp_path, tiny_bl, snapshot, fill_golden
     assert set(report.unused) == set(theirs) - set(snapshot(model))
 
 
-def test_more_steps_than_the_file(tmp_path, tiny_bl, snapshot, fill_golden):
+def test_more_time_steps_than_the_file(tmp_path, tiny_bl, snapshot, fill_golden):
     fill_golden(tiny_bl)
     save_weights(tiny_bl, tmp_path / "w.h5")
     model = tiny(n_timesteps=5)
@@ -420,42 +423,25 @@ def test_unknown_choice(option, tmp_path, tiny_bl):
         load_weights(tiny_bl, tmp_path / "w.h5", **{option: "perhaps"})
 
 
-# --- other files of the original software --------------------------------------------------------------
+# --- nested models -------------------------------------------------------------------------------------
 
 
-def test_whole_model_file(tmp_path, tiny_bl, snapshot, fill_golden):
-    fill_golden(tiny_bl)
-    save_weights(tiny_bl, tmp_path / "w.h5")
-    with h5py.File(tmp_path / "w.h5") as weights, h5py.File(tmp_path / "model.hdf5", "w") as whole:
-        weights.copy("/", whole, "model_weights")
-        whole.attrs["model_config"] = b"{}"
-        whole["optimizer_weights/Adam/iterations:0"] = 3
-    other = tiny(n_timesteps=3)
-    load_weights(other, tmp_path / "model.hdf5")
-    assert snapshot(other) == snapshot(tiny_bl)
-    assert inspect_weights(tmp_path / "model.hdf5").n_timesteps == 3
+@pytest.mark.parametrize("wrap", [in_model, in_sequence, in_model_in_model, Subclassed, over_time])
+def test_models_that_contain_a_network(wrap, weights_file, small_b, snapshot, fill_golden):
+    inner = b_net((64, 64, 3), 5, width=0.02)
+    fill_golden(inner)
+    model = wrap(inner)
+    report = load_weights(model, weights_file)
+    assert len(report.loaded) == len(inner.weights)
+    assert snapshot(inner) == snapshot(small_b)
+    save_weights(model, weights_file.with_name("again.h5"))
+    assert len(load_weights(small_b, weights_file.with_name("again.h5")).loaded) == len(small_b.weights)
 
 
-def test_lists_of_names_too_long_for_one_attribute(tmp_path, monkeypatch, tiny_bl, snapshot, fill_golden):
-    fill_golden(tiny_bl)
-    monkeypatch.setattr("convrnn_model.weights.hdf5.ATTRIBUTE_LIMIT", 100)
-    save_weights(tiny_bl, tmp_path / "w.h5")
-    with h5py.File(tmp_path / "w.h5") as file:
-        assert "layer_names" not in file.attrs
-        assert "layer_names1" in file.attrs
-    other = tiny(n_timesteps=3)
-    load_weights(other, tmp_path / "w.h5")
-    assert snapshot(other) == snapshot(tiny_bl)
-
-
-def test_text_names_and_other_prefixes(tmp_path, tiny_bl, snapshot, fill_golden):
-    """As some versions wrote them: names as text, and weights under a counted scope."""
-    fill_golden(tiny_bl)
-    save_weights(tiny_bl, tmp_path / "w.h5")
-    with h5py.File(tmp_path / "w.h5", "r+") as file:
-        file.attrs["layer_names"] = [name.decode() for name in file.attrs["layer_names"]]
-        file.move("RCL_1_BConv/RCL_1_BConv", "RCL_1_BConv/model/RCL_1_BConv_1")
-        file["RCL_1_BConv"].attrs["weight_names"] = [b"model/RCL_1_BConv_1/kernel:0"]
-    other = tiny(n_timesteps=3)
-    load_weights(other, tmp_path / "w.h5")
-    assert snapshot(other) == snapshot(tiny_bl)
+def test_networks_with_equal_names_cannot_be_saved_together(small_b, tmp_path):
+    recurrent = bl_net((64, 64, 3), 5, n_timesteps=2, width=0.02)
+    image = keras.Input((64, 64, 3))
+    both = keras.Model(image, [small_b(image), *recurrent(image)])
+    with pytest.raises(ConvRNNError, match="several weights called ReadoutDense/kernel"):
+        save_weights(both, tmp_path / "w.h5")
+    assert os.listdir(tmp_path) == []
