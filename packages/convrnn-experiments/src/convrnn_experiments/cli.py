@@ -14,9 +14,10 @@ from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import Executor
-from convrnn_experiments.runs.config import Config, LevelOptions, from_options, parse_numbers
+from convrnn_experiments.runs.config import STIMULUS_SIZE, Config, LevelOptions, from_options, parse_numbers
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
+from convrnn_experiments.stimuli.plan import PER_BLOCK, with_levels
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -196,16 +197,15 @@ def stimuli(
     ] = None,
     noise_sd: Annotated[Any, Option("Noise levels.", type=str, parse=parse_numbers)] = "0,0.04,0.16",
     blur_sd: Annotated[Any, Option("Blur levels, px.", type=str, parse=parse_numbers)] = "0,3,9",
-    per_block: Annotated[int, Field(ge=1), Option("Images in each of the five blocks.")] = 210,
+    per_block: Annotated[int, Field(ge=1), Option("Images in each of the five blocks.")] = PER_BLOCK,
     size: Annotated[
         int, Field(ge=1), Option("Side of the stimuli, px: the stimulus size of the runs to test.")
-    ] = 224,
+    ] = STIMULUS_SIZE,
     seed: Annotated[int, Field(ge=0), Option("Seed of all random draws.")] = 0,
 ) -> None:
     """Make a test set in the layout of the human experiments, with the perturbations of training."""
     with quiet_import():
         from convrnn_experiments.stimuli.make import make_stimuli
-        from convrnn_experiments.stimuli.plan import with_levels
     levels = with_levels(noise_sd, blur_sd)
     with console.progress() as report:
         count = make_stimuli(

@@ -197,7 +197,7 @@ class FeatureStore:
 
 
 def _memory_map(part: Part) -> np.ndarray:
-    with read_hdf5(part.path, what="a file of cached features", remedy=REMEDY) as file:
+    with read_hdf5(part.path, expected="a file of cached features", remedy=REMEDY) as file:
         stored = file["features"]
         shape, offset = stored.shape, stored.id.get_offset()
         if shape[0] != len(part.rows):

@@ -240,19 +240,19 @@ def written_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def read_hdf5(path: Path, *, what: str, remedy: str) -> Iterator[h5py.File]:
+def read_hdf5(path: Path, *, expected: str, remedy: str) -> Iterator[h5py.File]:
     """Open an HDF5 file that `written_hdf5` wrote.
 
     Args:
         path: the file.
-        what: expected content, for messages, such as "a training checkpoint".
-        remedy: what to do about a damaged file, a sentence without its full stop.
+        expected: expected content, for messages, such as "a training checkpoint".
+        remedy: what to do about a damaged file; a sentence without its full stop.
 
     Raises:
         ConvRNNError: the file cannot be read, is being written, or is damaged, even if that shows within the context.
     """
     try:
-        with open_hdf5(path, expected=what, remedy=remedy) as file:
+        with open_hdf5(path, expected=expected, remedy=remedy) as file:
             yield file
     except convrnn_model.ConvRNNError as error:
         raise ConvRNNError(str(error)) from error

@@ -24,7 +24,7 @@ def load_state(run: Run, variables: Sequence[keras.Variable]) -> dict[str, float
     """
     if not run.checkpoint.is_file():
         return None
-    with read_hdf5(run.checkpoint, what="a training checkpoint", remedy=START_OVER) as file:
+    with read_hdf5(run.checkpoint, expected="a training checkpoint", remedy=START_OVER) as file:
         progress = {key: float(value) for key, value in file.attrs.items()}
         values = [file[str(index)][()] for index in range(int(progress.pop("count")))]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:

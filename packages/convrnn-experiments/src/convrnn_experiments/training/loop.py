@@ -317,7 +317,7 @@ def _finish(network: keras.Model, run: Run, group: ProcessGroup) -> None:
     if group.is_writer:
         save_weights(network, run.path / "weights_last.h5")
     group.wait("best weights are written")
-    with read_hdf5(run.best, what="a file of the best weights", remedy=START_OVER):
+    with read_hdf5(run.best, expected="a file of the best weights", remedy=START_OVER):
         pass  # reports corruption with the remedy for a training run
     try:
         load_weights(network, run.best)
