@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-from convrnn_data.imagenet.near_duplicates import BITS, LIMIT, NOISY_LIMIT, hash_picture, hash_views
+from convrnn_data.imagenet.near_duplicates import BITS, LIMIT, NOISY_LIMIT, hash_image, hash_views
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.images.perturbations import perturb
 
@@ -72,11 +72,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("photographs", type=Path, nargs="?", help="folder; nothing is measured without it")
+    parser.add_argument(
+        "photographs", type=Path, nargs="?", help="folder; the benchmark is skipped without it"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/near_duplicates.json"))
     arguments = parser.parse_args()
     if arguments.photographs is None:
-        print("near_duplicates: needs a folder of photographs; nothing is measured")
+        print("near_duplicates: skipped, since no folder of photographs was given")
         return
     paths = sorted(
         path for path in arguments.photographs.rglob("*") if path.suffix.lower() in (".jpeg", ".jpg")
@@ -110,7 +112,7 @@ def stimuli(squares: list[Image.Image], level: str) -> np.ndarray:
         pixels = np.stack([np.asarray(image, np.float32) for image in batch]) / 255
         strengths = np.full(len(batch), strength, np.float32)
         shown, _ = perturb(pixels, CONDITIONS[regime], seed_generator=generator, levels=strengths)
-        bits += [hash_picture(stored(one)) for one in np.asarray(keras.ops.convert_to_numpy(shown))]
+        bits += [hash_image(stored(one)) for one in np.asarray(keras.ops.convert_to_numpy(shown))]
     return np.array(bits)
 
 

@@ -8,12 +8,12 @@ from imagenet_files import listing_of, named
 from convrnn_data import ConvRNNError
 from convrnn_data.categories import shipped_lists
 from convrnn_data.imagenet import choosing
-from convrnn_data.imagenet.choosing import FIRST_WORDS
+from convrnn_data.imagenet.choosing import ORIGINAL_WORDING
 from convrnn_data.imagenet.plan import Settings, make_plan
 from convrnn_data.imagenet.sources import ClassListing, Container, find_source, list_images
 
 
-def test_listed_takes_the_listed_and_counts_the_missing(class_folders):
+def test_listed_selects_listed_images_and_counts_missing_ones(class_folders):
     lists = shipped_lists()
     listing = list_images(find_source(class_folders), lists.categories)
     there = {
@@ -41,10 +41,10 @@ def test_names_that_are_not_keys_are_rejected(name, monkeypatch):
     plan = make_plan(listing, shipped_lists(), Settings(images="all"))
     assert [source for source, _ in plan.rejected] == [f"n02690373/{name}"]
     assert plan.keys.tolist() == [b"n02085782_1"]
-    # The hash is that of the reason's first wording.
-    for new, first in FIRST_WORDS.items():
+    # The hash is computed from the original wording of the reasons.
+    for new, original in ORIGINAL_WORDING.items():
         constant = next(key for key, value in vars(choosing).items() if value == new)
-        monkeypatch.setattr(choosing, constant, first)
+        monkeypatch.setattr(choosing, constant, original)
     reworded = make_plan(listing, shipped_lists(), Settings(images="all"))
     assert reworded.rejected != plan.rejected
     assert reworded.hash == plan.hash

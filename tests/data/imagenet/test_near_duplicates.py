@@ -1,4 +1,4 @@
-"""Near-duplicates of the human stimuli are found in every form of a stimulus."""
+"""Detection of near-duplicates of the human stimuli, for every level and crop."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from convrnn_data.imagenet.near_duplicates import (
     LIMIT,
     NOISY_LIMIT,
     StimulusHashes,
-    hash_picture,
+    hash_image,
     hash_views,
 )
 from convrnn_data.shards.images import decode
@@ -25,7 +25,7 @@ ALL = {"images": "all", "workers": 1}
 SIDE = 224
 
 
-def picture(seed):
+def photograph(seed):
     """Return an image with the spectrum of a photograph."""
     rng = np.random.default_rng(seed)
     size = (240, 360)
@@ -53,7 +53,7 @@ def cropped(image, share=1.0):
 
 
 def noisy(image, sd):
-    """Gray, contrast 0.2, Gaussian noise."""
+    """Return the image in gray, at contrast 0.2, with Gaussian noise."""
     gray = np.asarray(image.convert("L"), float) / 255
     shown = 0.5 + 0.2 * (gray - gray.mean()) + np.random.default_rng(0).normal(0, sd, gray.shape)
     return Image.fromarray(np.rint(255 * shown.clip(0, 1)).astype(np.uint8)).convert("RGB")
@@ -74,7 +74,7 @@ USED, UNUSED = range(7), range(7, 30)
 
 @pytest.fixture(scope="module")
 def photographs():
-    return [picture(seed) for seed in (*USED, *UNUSED)]
+    return [photograph(seed) for seed in (*USED, *UNUSED)]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def validation(photographs, tmp_path_factory):
     return folder.parent
 
 
-def test_each_level_is_found_and_nothing_else(class_folders, validation, human, tmp_path):
+def test_near_duplicates_of_each_level_are_found_and_no_others(class_folders, validation, human, tmp_path):
     out = tmp_path / "set"
     done = prepare(class_folders, out, validation=validation, exclude_stimuli=human, **ALL)
     assert done.near_duplicates == {"left_out": 7, "stimuli": 7, "matched": 7}
@@ -119,10 +119,10 @@ def test_each_level_is_found_and_nothing_else(class_folders, validation, human, 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("share", [None, 1.0, 0.96, 0.93, 0.9, 0.875])
-def test_stimuli_are_found_however_squares_were_made(level, share, photographs):
+def test_near_duplicates_are_found_for_every_crop(level, share, photographs):
     for image in photographs[:5]:
         shown = squashed(image) if share is None else cropped(image, share)
-        stimulus = hash_picture(decode(encoded(LEVELS[level](shown))))
+        stimulus = hash_image(decode(encoded(LEVELS[level](shown))))
         distance = (hash_views(image) != stimulus).sum(axis=1).min()
         assert distance <= (NOISY_LIMIT if level == "noise_0.16" else LIMIT)
 
@@ -137,14 +137,14 @@ def test_layout_and_order_of_the_stimuli_do_not_matter(class_folders, validation
     assert sets[0] == sets[1] == sets[2]
 
 
-def test_the_same_bytes_with_several_workers(class_folders, validation, human, tmp_path, digests):
+def test_bytes_do_not_depend_on_the_number_of_workers(class_folders, validation, human, tmp_path, digests):
     options = {"validation": validation, "exclude_stimuli": human}
     prepare(class_folders, tmp_path / "one", **options, **ALL)
     prepare(class_folders, tmp_path / "two", **options, **{**ALL, "workers": 2})
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
-def test_other_stimuli_are_another_plan(class_folders, validation, human, tmp_path):
+def test_other_stimuli_change_the_plan(class_folders, validation, human, tmp_path):
     prepare(class_folders, tmp_path / "set", validation=validation, exclude_stimuli=human, **ALL)
     fewer = shutil.copytree(human, tmp_path / "fewer")
     next(fewer.rglob("*_9_*")).unlink()
@@ -153,9 +153,7 @@ def test_other_stimuli_are_another_plan(class_folders, validation, human, tmp_pa
             prepare(class_folders, tmp_path / "set", validation=validation, exclude_stimuli=stimuli, **ALL)
 
 
-def test_a_damaged_validation_image_is_compared_with_nothing(
-    class_folders, validation, human, tmp_path, photographs
-):
+def test_a_damaged_validation_image_is_not_compared(class_folders, validation, human, tmp_path, photographs):
     broken = shutil.copytree(validation, tmp_path / "validation")
     path = broken / "n02085782/ILSVRC2012_val_00000001.JPEG"
     path.write_bytes(path.read_bytes()[:500])
@@ -193,7 +191,7 @@ def test_the_nearest_stimulus_is_the_one_furthest_within_its_limit():
     assert not matched.any()
 
 
-def test_the_command_counts_what_it_left_out(class_folders, validation, human, tmp_path):
+def test_the_command_counts_near_duplicates(class_folders, validation, human, tmp_path):
     command = ["prepare", str(class_folders), str(tmp_path / "set"), "--images", "all", "--workers", "1"]
     command += ["--validation", str(validation), "--exclude-stimuli", str(human)]
     done = CliRunner().invoke(app, command)

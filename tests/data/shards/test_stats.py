@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from convrnn_data import CATEGORIES, ConvRNNError, open_set, prepare
-from convrnn_data.shards.stats import check_png, save_picture, table
+from convrnn_data.shards.stats import check_png, save_chart, table
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def test_the_table_has_a_row_per_category_and_totals(prepared):
 
 
 def test_the_chart_is_a_png(prepared, tmp_path):
-    save_picture(prepared, tmp_path / "x.png")
+    save_chart(prepared, tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as image:
         assert image.format == "PNG"
 
@@ -29,6 +29,6 @@ def test_the_chart_is_a_png(prepared, tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"), [("x.jpg", "must end in"), ("gone/x.png", "its folder does not exist")]
 )
-def test_impossible_charts_are_early_errors(name, says, tmp_path):
+def test_unwritable_charts_are_early_errors(name, says, tmp_path):
     with pytest.raises(ConvRNNError, match=says):
         check_png(tmp_path / name)

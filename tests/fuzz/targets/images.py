@@ -47,7 +47,7 @@ def _image(data: bytes, folder: Path) -> None:
     image = package_images.make_ready(data, check=check, resize=resize)
     demand(image.change is not None or image.data == data, "bytes changed without a note")
     demand(
-        image.width * image.height <= package_images.MOST_PIXELS, f"{image.width}x{image.height} is too large"
+        image.width * image.height <= package_images.MAX_PIXELS, f"{image.width}x{image.height} is too large"
     )
     if image.change is not None:
         with Image.open(io.BytesIO(image.data)) as decoded:
@@ -58,7 +58,7 @@ def _image(data: bytes, folder: Path) -> None:
 
 
 class NotAStimulus(Exception):
-    """The refusal of a parser that returns None."""
+    """Refusal by a parser that returns None."""
 
 
 def _name(data: bytes, folder: Path) -> None:

@@ -34,7 +34,7 @@ CATEGORIES: tuple[str, ...] = (
     "oven",
     "truck",
 )
-"""Alphabetical; positions are labels."""
+"""Categories in alphabetical order; positions are labels."""
 
 LABELS: dict[str, int] = {category: label for label, category in enumerate(CATEGORIES)}
 

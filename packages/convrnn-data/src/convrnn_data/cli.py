@@ -22,7 +22,7 @@ from convrnn_data.imagenet.preparing import Prepared, prepare
 from convrnn_data.imagenet.preview import save_preview
 from convrnn_data.shards.formats import IMAGENET
 from convrnn_data.shards.prepared_set import MANIFEST, REJECTED, PreparedSet
-from convrnn_data.shards.stats import save_picture, table
+from convrnn_data.shards.stats import save_chart, table
 from convrnn_data.shards.verifying import verify
 
 NAME = "convrnn-data"
@@ -90,7 +90,7 @@ def _print_prepared(prepared: Prepared) -> None:
     print(f"Found {prepared.source}.")
     if prepared.validation is not None:
         print(f"Found {prepared.validation}.")
-        print(_compared(prepared.near_duplicates))
+        print(_describe_comparison(prepared.near_duplicates))
     sums = {split: sum(row.values()) for split, row in prepared.counts.items()}
     images = ", ".join(f"{count:,} {split}" for split, count in sums.items())
     if not prepared.complete:
@@ -107,7 +107,7 @@ def _print_prepared(prepared: Prepared) -> None:
     print(f"{prepared.path}: {sum(sums.values()):,} images ({images}); {done}.")
 
 
-def _compared(counts: dict[str, int] | None) -> str:
+def _describe_comparison(counts: dict[str, int] | None) -> str:
     if counts is None:
         return (
             "Not checked against the human stimuli, which are ILSVRC validation images themselves; "
@@ -121,7 +121,7 @@ def _compared(counts: dict[str, int] | None) -> str:
 
 @app.command("verify")
 def verify_command(path: Set) -> None:
-    """Verify every byte, list damaged, missing and foreign files, and complete a set made by tasks."""
+    """Verify every byte; list damaged, missing and foreign files; complete a set written by the tasks of an array."""
     with progress() as report:
         result = verify(path, report=report)
     for problem in result.problems:
@@ -155,14 +155,14 @@ def stats_command(
     heading, *rows, sums = table(prepared)
     _print_table(heading, [*rows, sums])
     if picture is not None:
-        save_picture(prepared, picture)
-        print(f"Drawn: {picture}")
+        save_chart(prepared, picture)
+        print(f"Wrote {picture}.")
 
 
 def _print_table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(heading):
-        shown.add_column(name, justify="right" if place else "left")
+    for column, name in enumerate(heading):
+        shown.add_column(name, justify="right" if column else "left")
     for row in rows:
         shown.add_row(*row)
     Console().print(shown)
@@ -175,7 +175,7 @@ def preview_command(
 ) -> None:
     """Draw a contact sheet: a row per category, columns per split or, for human stimuli, per regime."""
     save_preview(path, picture)
-    print(f"Drawn: {picture}")
+    print(f"Wrote {picture}.")
 
 
 @app.command("reformat")
@@ -231,7 +231,7 @@ def sample_command(
     trials: Annotated[int, typer.Option(min=1, help="Human test images per block.")] = 210,
     observers: Annotated[int, typer.Option(min=1, help="Simulated observers.")] = 8,
 ) -> None:
-    """Draw a tiny ImageNet and human test set, to try everything without a download."""
+    """Draw a tiny ImageNet and human test set, to try all commands without a download."""
     from convrnn_data.sample.sample import draw_sample
 
     with progress() as report:

@@ -1,1 +1,1 @@
-"""Atomic files, locks, checksummed JSON, schemas, job execution, console output, errors."""
+"""Infrastructure, also used by convrnn-experiments: atomic files, locks, checksummed JSON, schemas, jobs, console."""

@@ -1,4 +1,4 @@
-"""Advice that fits the cause of an error: by errno for system errors, by magic bytes for unexpected formats."""
+"""Advice for errors: by errno for system errors, by magic bytes for files of an unexpected format."""
 
 import errno
 import os
@@ -13,12 +13,12 @@ AnyPath = str | os.PathLike[str]
 
 
 class Kind(NamedTuple):
-    """A file format.
+    """File format.
 
     Attributes:
         name: one word, such as `gzip`.
-        words: the format as messages name it, with an article.
-        way_out: advice if another format is required; a sentence without the period, `FILE` stands for the file name.
+        words: the format with an article, as messages name it.
+        way_out: advice if another format is required: a sentence without the period, with `FILE` for the file name.
     """
 
     name: str
@@ -163,7 +163,7 @@ def not_a(wanted: str, path: AnyPath, kind: Kind | None, otherwise: str) -> str:
         wanted: the required format with an article, such as "a tar archive".
         path: the file.
         kind: the file's format, from `kind_of`.
-        otherwise: advice if the format is unknown; a sentence without the period.
+        otherwise: advice if the format is unknown: a sentence without the period.
     """
     if kind is None:
         return f"{path} is not {wanted}. {otherwise}"
@@ -178,23 +178,23 @@ def describe(
     Args:
         error: the error.
         path: the file; taken from the error if None.
-        otherwise: advice if the cause of the error does not determine it; a sentence without the period.
+        otherwise: advice if the error itself suggests none: a sentence without the period.
         writing: whether the failed operation was a write.
     """
-    what = error.strerror or str(error) or type(error).__name__
-    way = way_out(error, path, otherwise, writing=writing)
-    return f"{what}. {way}" if way else what
+    cause = error.strerror or str(error) or type(error).__name__
+    advice = way_out(error, path, otherwise, writing=writing)
+    return f"{cause}. {advice}" if advice else cause
 
 
 def way_out(
     error: OSError, path: AnyPath | None = None, otherwise: str = "", *, writing: bool = False
 ) -> str:
-    """Return advice against a system error.
+    """Return advice for a system error.
 
     Args:
         error: the error.
         path: the file; taken from the error if None.
-        otherwise: advice if the errno does not determine it.
+        otherwise: advice if the errno suggests none.
         writing: whether the failed operation was a write.
 
     Returns:
@@ -224,7 +224,7 @@ def _target(path: str) -> str:
 
 
 def _nearest(path: str) -> str:
-    """Name the nearest existing ancestor if the parent folder of a path does not exist."""
+    """Return advice that names the nearest existing ancestor, if the parent folder of a path does not exist."""
     folder = parent = os.path.dirname(os.path.abspath(path)) if path else ""
     while folder and not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
@@ -239,10 +239,10 @@ def _not_a_folder(path: str, writing: bool) -> str:
 
 
 def _denied(path: str, writing: bool) -> str:
-    what = "write" if writing else "read"
+    access = "write" if writing else "read"
     return (
-        f"Ask the owner for {what} permission, or grant it (`chmod u+{what[0]} {path or 'FILE'}`); every parent folder "
-        "needs x"
+        f"Ask the owner for {access} permission, or grant it (`chmod u+{access[0]} {path or 'FILE'}`); every parent "
+        "folder needs x"
     )
 
 
@@ -293,4 +293,4 @@ _WAYS: dict[int, Callable[[str, bool], str]] = {
         "Another program is using the file: end the program, and run the same command again"
     ),
 }
-"""errno -> function that returns advice, given a path and whether the failed operation was a write."""
+"""errno -> function of the path and of whether the failed operation was a write, which returns advice."""

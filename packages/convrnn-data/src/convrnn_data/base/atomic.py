@@ -12,7 +12,7 @@ from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
 
 TEMPORARY = ".tmp"
-"""End of every temporary name."""
+"""Suffix of every temporary name."""
 
 _DAY = 86_400
 """Seconds."""
@@ -29,8 +29,8 @@ def atomic_file(
     Args:
         path: the file; an existing one is replaced.
         make_folder: whether to create missing parent folders.
-        sync: whether to wait until the data is on the disk before the file gets its name. Otherwise a power failure
-            can leave a partial file.
+        sync: whether to flush the data to the disk before the rename. Otherwise a power failure can leave a partial
+            file.
         keep_name: whether the temporary file has the name of `path`, in a temporary folder. For libraries that derive
             the format from the name.
 
@@ -50,12 +50,12 @@ def atomic_file(
             _sync(temporary)
         os.replace(temporary, path)
         if sync:
-            with contextlib.suppress(OSError):  # Some file systems can sync files but not folders.
+            with contextlib.suppress(OSError):  # Some file systems cannot sync folders.
                 _sync(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        # Errors in reading other files are ConvRNNErrors already, so an OSError is about this file.
+        # Reading other files raises ConvRNNError, so an OSError concerns this file.
         if isinstance(error, OSError):
             reason = advice.describe(error, path.parent, "Make the folder writable", writing=True)
             raise ConvRNNError(f"cannot write {path}: {reason}. Then run the same command again") from error
@@ -94,7 +94,7 @@ def atomic_folder(out: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         if isinstance(error, OSError):
-            reason = advice.describe(error, out.parent, "Choose another place", writing=True)
+            reason = advice.describe(error, out.parent, "Choose another folder", writing=True)
             raise ConvRNNError(f"cannot write {out}: {reason}") from error
         raise
 

@@ -1,4 +1,4 @@
-"""JSON files that carry their own SHA-256, so that a truncated file or a flipped bit is detected on reading."""
+"""JSON files that contain their own SHA-256, so that truncation and flipped bits are detected on reading."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Common parts of the commands: exit codes, one-line errors, progress."""
+"""Code shared by the commands: exit codes, one-line errors, progress."""
 
 import contextlib
 import signal
@@ -35,8 +35,8 @@ def run(
 ) -> NoReturn:
     """Run a command-line app and exit with its code.
 
-    The codes are 0 (success), 1 (an error of `errors`), 2 (wrong usage), 130 (SIGINT) and 143 (SIGTERM). Output that
-    cannot be printed does not change the code.
+    The codes are 0 (success), 1 (an exception of `errors`), 2 (wrong usage), 130 (SIGINT) and 143 (SIGTERM). Output
+    that cannot be printed does not change the code.
 
     Args:
         app: the app.
@@ -91,7 +91,7 @@ def _run(app: "typer.Typer", name: str, errors: tuple[type[Exception], ...], res
 def _handle_signals() -> list[int]:
     """Convert SIGTERM, which clusters send when the time limit is reached, into KeyboardInterrupt, as for Ctrl-C.
 
-    Python swallows an exception raised in a callback, for example of the garbage collector. A timer therefore raises
+    Python swallows an exception raised in a callback, such as one of the garbage collector; a timer then raises
     KeyboardInterrupt again.
 
     Returns:
@@ -104,24 +104,24 @@ def _handle_signals() -> list[int]:
         # A second SIGTERM ends the process at once; a second Ctrl-C interrupts the cleanup.
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         received.append(number)
-        # Cython's destructors report through it that the interruption cut the construction of their object short.
+        # Cython's destructors call it if the interruption left their object half constructed.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
 
-    def again(number: int, frame: object) -> None:
+    def interrupt_again(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    def swallowed(what: "sys.UnraisableHookArgs") -> None:
+    def on_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
         if not received:
-            default_hook(what)
-        elif issubclass(what.exc_type, KeyboardInterrupt):
-            signal.signal(signal.SIGALRM, again)
+            default_hook(unraisable)
+        elif issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, interrupt_again)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
 
     with contextlib.suppress(ValueError):  # Only the main thread may set signal handlers.
         signal.signal(signal.SIGTERM, interrupt)
         signal.signal(signal.SIGINT, interrupt)
-        sys.unraisablehook = swallowed
+        sys.unraisablehook = on_unraisable
     return received
 
 
@@ -153,7 +153,7 @@ def progress() -> Iterator[Report]:
         yield plain_lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Lines printed meanwhile move above the bars, unless a file or a pipe receives them.
+    # Printed lines appear above the bars, but redirected output must not go through the display.
     redirected = sys.stdout is not None and sys.stdout.isatty()
     with Progress(*columns, console=console, redirect_stdout=redirected) as bars:
         tasks: dict[str, TaskID] = {}

@@ -9,11 +9,11 @@ from convrnn_data.base.reading import names_in
 
 
 def files_below(folder: Path, otherwise: str = "") -> Iterator[Path]:
-    """List the files below a folder in the order of their names; a folder with several links to it is listed once.
+    """List the files below a folder, sorted by name; a folder that several links lead to is listed once.
 
     Args:
         folder: the root.
-        otherwise: advice if the cause of an error does not determine it.
+        otherwise: advice if the error itself suggests none.
 
     Yields:
         Paths of files and of dead links.

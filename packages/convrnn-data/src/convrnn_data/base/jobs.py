@@ -1,4 +1,4 @@
-"""Execution of independent jobs: in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
+"""Execution of independent jobs in local processes, on a Ray cluster (through joblib) or on a Dask cluster."""
 
 import contextlib
 import importlib.util
@@ -84,12 +84,13 @@ def run_jobs(
     """Run every job and yield the results in order of completion.
 
     Args:
-        function: must be importable on every worker.
-        jobs: consumed a few at a time, so that they can be generated lazily.
+        function: function of a job, importable on every worker.
+        jobs: jobs, consumed a few at a time, so that they can be generated lazily.
         total: number of jobs, which limits the number of local processes.
         engine: "local" for processes of this machine, "ray" or "dask".
         workers: number of concurrent jobs; one per core by default, or all of the cluster.
-        address: of a Ray or Dask cluster; by default RAY_ADDRESS or DASK_SCHEDULER_ADDRESS, or a local cluster.
+        address: address of a Ray or Dask cluster; RAY_ADDRESS or DASK_SCHEDULER_ADDRESS by default, or a local cluster
+            if they are not set.
 
     Raises:
         ConvRNNError: no cluster answers, a Dask worker has another version, or a worker died.
@@ -149,7 +150,7 @@ def _by_ray(function: Callable[[Job], Result], jobs: Iterable[Job], workers: int
 
 @contextlib.contextmanager
 def _ray(workers: int | None, address: str | None) -> Iterator[None]:
-    # Otherwise Ray reports lost workers on standard output, which belongs to the command.
+    # Ray reports lost workers on standard output, which is reserved for the command.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "worker died or was killed")
     import ray
     from ray.util.joblib import register_ray
@@ -249,7 +250,7 @@ def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
         try:
             done = wait(pending, timeout=WORKER_TIMEOUT / 10, return_when="FIRST_COMPLETED").done
             future = next(future for future in pending if future in done)
-            # A result lost together with a worker is computed again, so wait for it again.
+            # If a worker is lost, its finished results are computed again.
             return future, future.result(timeout=WORKER_TIMEOUT / 10)
         except TimeoutError:
             if any(future.status == "error" for future in pending):

@@ -16,7 +16,7 @@ LOCK = ".lock"
 
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 _HELD = (errno.EAGAIN, errno.EACCES)
-"""Error numbers of a lock held by another process, and of some file systems without locks."""
+"""Error numbers of a lock held by another process; some file systems without locks report them too."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -24,13 +24,13 @@ _LOG = logging.getLogger(__name__)
 def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of a folder.
 
-    The system releases the lock when the process ends, so a killed run blocks nothing. On a file system without locks
-    a warning is logged instead. Two runs are still safe there, since files are renamed into place: they waste time,
-    and at worst one fails because the other removed its temporary file.
+    The system releases the lock when the process ends, so a killed run blocks nothing. On a file system without locks,
+    a warning is logged instead. Concurrent runs are still safe there, since files are renamed into place: at worst, one
+    run fails because another removed its temporary file.
 
     Args:
         folder: an existing folder.
-        shared: whether to admit other holders of a shared lock, such as the tasks of one job array.
+        shared: whether to share the lock, such as among the tasks of a job array.
 
     Raises:
         ConvRNNError: another run holds the folder.
@@ -79,7 +79,7 @@ def _acquire(path: Path, kind: int) -> int | None:
                     f"cannot lock {path}: {advice.describe(error, path, otherwise)}"
                 ) from error
             _LOG.warning(
-                "%s is on a disk without file locks (%s): runs that write there at the same time are not kept apart. "
+                "%s is on a disk without file locks (%s): concurrent runs are not prevented from writing there. "
                 "Start one at a time",
                 path.parent,
                 error.strerror,
@@ -91,7 +91,7 @@ def _acquire(path: Path, kind: int) -> int | None:
 
 
 def _locks_work(folder: Path) -> bool:
-    """Return whether a new file can be locked, which fails on a file system without locks."""
+    """Return whether a new file can be locked, which a file system without locks does not allow."""
     import fcntl
 
     try:

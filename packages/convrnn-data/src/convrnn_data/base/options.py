@@ -1,7 +1,7 @@
-"""Command-line options from the fields of models, so that types, bounds, defaults and help texts are declared once.
+"""Command-line options generated from the fields of models: types, bounds, defaults and help texts are declared once.
 
 Example:
-    A command that takes `--seed`, an integer of at least 0:
+    Command with the option `--seed`, an integer of at least 0:
 
         class Settings(BaseModel):
             seed: Annotated[int, Field(ge=0), Option("Seed of the split.")] = 0
@@ -24,20 +24,20 @@ _REQUIRED = inspect.Parameter.empty
 
 @dataclass(frozen=True)
 class Option:
-    """Command-line form of a field or a parameter; the annotation, its bounds and the default decide everything else.
+    """Command-line properties of a field or parameter that its annotation, bounds and default do not determine.
 
     Attributes:
         help: help text.
-        flag: option name, such as "--perturb"; derived from the field's name by default. A boolean field with a flag
-            of its own has no `--no-` form.
+        flag: option name, such as "--perturb"; derived from the field name by default. A boolean option with an
+            explicit name has no `--no-` form.
         argument: whether the value is positional.
         metavar: placeholder in the help text.
-        show_default: whether the help text shows the default, or its description. A described default is the model's
-            own: if the option is not given, the model is built without a value for the field.
-        type: type on the command line, if it is not the field's.
-        parse: function from that type to the field's; raises ValueError with the rule and the value.
-        after: name of the option that this one follows in the help text, if the command has that option.
-        commands: commands that accept the field, if not all of them do; see `Only`.
+        show_default: whether the help text shows the default, or a description of it. With a description, an option
+            that is not given is not passed to the model, which applies its own default.
+        type: type on the command line; the field's type by default.
+        parse: converts a value of `type` to the field's type; raises ValueError with the rule and the value.
+        after: name of the option after which the help text lists this one, if the command has it.
+        commands: commands that accept the option; all by default. See `Only`.
     """
 
     help: str | None = None
@@ -53,13 +53,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Only:
-    """Restricts a parameter such as `Annotated[Config, Only("features")]` to the fields for one command."""
+    """Restriction of a parameter such as `Annotated[Config, Only("features")]` to the options of one command."""
 
     command: str
 
 
 class _Field(NamedTuple):
-    """A field of a model, or a parameter of a command function."""
+    """Field of a model, or parameter of a command function."""
 
     name: str
     annotation: Any
@@ -83,10 +83,10 @@ class _Field(NamedTuple):
 
 
 def expand_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter that is annotated with a model by an option for each field that has an `Option`.
+    """Replace each parameter annotated with a model by one option for each field that has an `Option`.
 
-    A model is a Pydantic model or a dataclass. The function receives an instance of it. A value that the model rejects
-    is reported as wrong usage of its option. Other parameters may have an `Option`, or whatever Typer accepts.
+    A model is a Pydantic model or a dataclass; the function receives an instance. A value that the model rejects is
+    reported as wrong usage of the option. Other parameters may have an `Option` or any annotation that Typer accepts.
     """
     expanded: dict[str, tuple[Callable[..., Any], list[_Field]]] = {}
     parameters: list[_Field] = []
@@ -108,9 +108,9 @@ def expand_options(function: Callable[..., None]) -> Callable[..., None]:
             values[name] = _build(model, options, given)
         function(**values)
 
-    del command.__wrapped__  # Typer would read its signature
+    del command.__wrapped__  # Typer would use the signature of the wrapped function.
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [_typer_parameter(field) for field in _in_order(parameters)]
+        [_typer_parameter(field) for field in _ordered(parameters)]
     )
     command.__annotations__ = {}
     return command
@@ -144,12 +144,12 @@ def _fields(model: Any) -> Iterator[_Field]:
         yield _Field(field.name, annotation, default, metadata)
 
 
-def _in_order(parameters: list[_Field]) -> list[_Field]:
+def _ordered(parameters: list[_Field]) -> list[_Field]:
     names = {field.name for field in parameters}
     moved = [field for field in parameters if field.after in names]
     ordered = [field for field in parameters if field not in moved]
     for field in moved:
-        before = next(place for place, other in enumerate(ordered) if other.name == field.after)
+        before = next(index for index, other in enumerate(ordered) if other.name == field.after)
         ordered.insert(before + 1, field)
     return ordered
 
@@ -184,7 +184,7 @@ def _typer_info(field: _Field, option: Option) -> Any:
 
 
 def _bound(field: _Field, name: str) -> Any:
-    """Return an inclusive bound, as `annotated_types` or, in a dataclass, `pydantic.Field` expresses it."""
+    """Return an inclusive bound, declared with `annotated_types` or, in a dataclass, with `pydantic.Field`."""
     nested = (inner for item in field.metadata for inner in getattr(item, "metadata", ()))
     bounds = (getattr(item, name, None) for item in (*field.metadata, *nested))
     return next((bound for bound in bounds if bound is not None), None)
@@ -204,10 +204,10 @@ def _parse(field: _Field, value: Any) -> Any:
 def _build(model: Callable[..., Any], options: list[_Field], values: Mapping[str, Any]) -> Any:
     import typer
 
-    left_out = {
+    described = {
         field.name for field in options if field.option and isinstance(field.option.show_default, str)
     }
-    given = {name: value for name, value in values.items() if value is not None or name not in left_out}
+    given = {name: value for name, value in values.items() if value is not None or name not in described}
     try:
         return model(**given)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Standard streams on which printing never fails: narrow encodings, closed or full outputs, readers that have left."""
+"""Standard streams that never raise: narrow encodings, closed or full outputs, closed pipes."""
 
 import codecs
 import contextlib
@@ -15,19 +15,19 @@ PLAIN = {
     **{"\u2022": "*", "\u2502": "|", "\u2503": "|", "\u00a0": " ", "\u202f": " ", "\u2009": " "},
     **dict.fromkeys("\u256d\u256e\u256f\u2570\u250c\u2510\u2514\u2518\u251c\u2524\u252c\u2534\u253c", "+"),
 }
-"""What stands for characters that an encoding lacks; any other is escaped."""
+"""Replacements for characters that an encoding lacks; others are escaped."""
 ERRORS = "convrnn.plain"
-"""The name under which `_plain` is an error handler for encodings."""
+"""Name of the codec error handler `_plain`."""
 _NAMES = {1: "standard output", 2: "standard error"}
 
 
 def make_printing_safe() -> None:
     """Replace `sys.stdout` and `sys.stderr` by streams that never raise, and open standard streams that are closed.
 
-    To be called by a command, once; streams that somebody else has replaced, as a test has, stay as they are.
+    Commands call it once. Streams that were already replaced, as in tests, are left unchanged.
     """
     with contextlib.suppress(OSError):
-        # A file that is opened later would otherwise take the number of a closed stream, and receive what is printed.
+        # A file opened later would otherwise get the descriptor of a closed stream, and receive the output.
         while (spare := os.open(os.devnull, os.O_RDWR)) < 3:
             pass
         os.close(spare)
@@ -37,7 +37,7 @@ def make_printing_safe() -> None:
 
 
 def finish_printing() -> None:
-    """Write out what is buffered, and say on standard error if a part of the standard output was lost."""
+    """Flush the streams, and report on standard error if output was lost."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -51,10 +51,10 @@ def finish_printing() -> None:
 
 
 class _Output(io.TextIOWrapper):
-    """A standard stream that goes on as `/dev/null` once it cannot be written."""
+    """Standard stream that switches to `/dev/null` once writing fails."""
 
     lost: str | None = None
-    """Why a part was lost, unless its reader had enough and left."""
+    """Reason for lost output, except a closed pipe."""
 
     def __init__(self, number: int, encoding: str, line_buffering: bool) -> None:
         buffer = io.BufferedWriter(io.FileIO(number, "wb", closefd=False))
@@ -63,7 +63,7 @@ class _Output(io.TextIOWrapper):
 
     @property
     def buffer(self) -> Any:
-        """None, as typer writes UTF-8 past a stream that says that it is ASCII, where it finds a buffer."""
+        """None, because typer would bypass the encoding of an ASCII stream if it found a buffer."""
         return None
 
     def write(self, text: str) -> int:
@@ -86,14 +86,14 @@ class _Output(io.TextIOWrapper):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.number)
             os.close(nowhere)
-            super().flush()  # what is still buffered
+            super().flush()  # discards the buffer
 
 
 def _safe(stream: Any, number: int) -> Any:
-    """Return the stream to use in place of a standard one."""
+    """Return the replacement of a standard stream."""
     if stream is None:
         return _Output(number, "utf-8", False) if _is_open(number) else open(os.devnull, "w")
-    # A subclass is somebody else's, who wants to see what is printed.
+    # A subclass was installed by someone who captures output.
     if type(stream) is not io.TextIOWrapper or _number(stream) != number:
         return stream
     with contextlib.suppress(OSError):
@@ -117,7 +117,7 @@ def _is_open(number: int) -> bool:
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace characters that an encoding lacks by plain ones, or by their escapes."""
+    """Replace characters that an encoding lacks by ASCII ones or by escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

@@ -1,4 +1,4 @@
-"""Local worker processes: one pool per call, which outlives neither the call nor the parent process."""
+"""Pools of local worker processes, which end with the call and with the parent process."""
 
 import contextlib
 import itertools
@@ -50,13 +50,14 @@ def map_in_processes(
     """Yield `function(job)` for every job, computed by `workers` processes.
 
     The processes end with the generator: after the last result, when it is closed, and on any exception. They also
-    end when this process dies, however it dies.
+    end when this process is killed.
 
     Args:
-        function: importable by name; an unguarded script may call this as long as the function is not defined there.
-        jobs: consumed a few ahead of the results.
+        function: function that is importable by name; a script without `if __name__ == "__main__"` may pass one that
+            it does not define itself.
+        jobs: jobs, consumed a few ahead of the results.
         workers: number of processes.
-        ordered: yield results in the order of the jobs instead of the order of completion.
+        ordered: whether to yield results in the order of the jobs instead of the order of completion.
 
     Raises:
         ConvRNNError: a worker cannot be started, or died before it finished its job.
@@ -95,7 +96,7 @@ def _results(
             return
         if not ordered:
             done = wait(pending, return_when=FIRST_COMPLETED).done
-            pending.rotate(-next(place for place, future in enumerate(pending) if future in done))
+            pending.rotate(-next(index for index, future in enumerate(pending) if future in done))
         yield pending.popleft().result()
 
 
@@ -153,7 +154,7 @@ def _submit(executor: ProcessPoolExecutor, function: Callable[[Job], Result], jo
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in processes started within: a terminal sends it to the whole group, but the parent ends them."""
+    """Block SIGINT in processes started within: a terminal sends it to the group, but the parent ends its workers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -185,7 +186,7 @@ def _main_hidden() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Make a worker exit when the parent dies, which the executor's queues do not reveal."""
+    """Make a worker exit when the parent dies, which the executor's queues do not signal."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,4 +1,4 @@
-"""Random streams: every use of random numbers has its own tag, so that no two uses share draws."""
+"""Random streams: each use of random numbers has a tag, so that no two uses share draws."""
 
 from enum import IntEnum
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """Purpose of random numbers. Results depend on the values: never change or reuse one."""
+    """Tags of the random streams. Results depend on the values: never change or reuse one."""
 
-    TRAINING_PICTURE = 1
-    OTHER_PICTURE = 2
-    STIMULUS_PICTURE = 3
+    TRAINING_IMAGE = 1
+    OTHER_IMAGE = 2
+    STIMULUS_IMAGE = 3
     EPOCH_ORDER = 10
     EPOCH_CROPS = 11
     VIEW_ORDER = 12
@@ -34,12 +34,12 @@ class Stream(IntEnum):
 def seed_sequence(seed: int, stream: Stream, *indices: int) -> np.random.SeedSequence:
     """Return the seed sequence of a stream, or of one part of a stream.
 
-    The tag and the indices form a spawn key, which NumPy separates from the seed. In a plain list they would not be
-    separated: NumPy pads short lists with zeros, so `[seed, 2]` and `[seed, 2, 0]` would give the same numbers.
+    The tag and the indices form a spawn key. A plain list would be ambiguous: NumPy pads short lists with zeros, so
+    `[seed, 2]` and `[seed, 2, 0]` give the same numbers.
 
     Args:
         seed: seed chosen by the user.
-        stream: purpose of the numbers.
+        stream: tag of the stream.
         indices: position within the stream, such as the epoch.
     """
     return np.random.SeedSequence(seed, spawn_key=(int(stream), *indices))

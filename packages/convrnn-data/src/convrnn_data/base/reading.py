@@ -1,4 +1,4 @@
-"""Complete reads, where a single `read` may return fewer bytes (network and FUSE file systems), and listings."""
+"""Complete reads from file systems where `read` may return fewer bytes (network, FUSE), and folder listings."""
 
 import os
 import sys
@@ -47,14 +47,14 @@ def most_open() -> int:
 def is_hidden(name: str) -> bool:
     """Return whether a path has a hidden part, such as `.DS_Store`, `._n02690373_1.JPEG` or `__MACOSX/…`.
 
-    Operating systems and programs leave such files beside images. The rule is the same for folders and archives, of
+    Operating systems and programs leave such files among images. The rule is the same for folders and archives, of
     ImageNet and of the human stimuli.
     """
     parts = name.split("/")
-    return any((part.startswith(".") and part not in (".", "..")) or part in _LEFT_BEHIND for part in parts)
+    return any((part.startswith(".") and part not in (".", "..")) or part in _SYSTEM_NAMES for part in parts)
 
 
-_LEFT_BEHIND = frozenset({"__MACOSX", "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "Desktop.ini"})
+_SYSTEM_NAMES = frozenset({"__MACOSX", "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "Desktop.ini"})
 """Names that macOS, Synology and Windows leave in folders."""
 
 
@@ -63,7 +63,7 @@ def names_in(folder: str | os.PathLike[str], otherwise: str = "") -> list[str]:
 
     Args:
         folder: the folder.
-        otherwise: advice if the cause of an error does not determine it.
+        otherwise: advice if the error itself suggests none.
 
     Raises:
         ConvRNNError: the folder cannot be listed.
@@ -98,6 +98,6 @@ def require_current_folder() -> None:
         os.getcwd()
     except OSError as error:
         raise ConvRNNError(
-            f"the current folder cannot be used: {error.strerror}. It was probably removed or unmounted: change to a "
-            "folder that exists (`cd`) and run the command again"
+            f"the current folder cannot be used: {error.strerror}. It was probably removed or unmounted: change to an "
+            "existing folder (`cd`) and run the command again"
         ) from error

@@ -5,14 +5,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-"""Number of things, or of bytes."""
+"""Non-negative number of items or bytes."""
 
 
 class Document(BaseModel):
-    """Base of the models of files.
+    """Base class of file schemas.
 
-    Types are strict, so that "1", 1.0 and true are not counts. Entries that the model does not name are ignored: later
-    versions may add some.
+    Types are strict: "1", 1.0 and true are not counts. Unknown entries are ignored, since later versions may add some.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, populate_by_name=True)

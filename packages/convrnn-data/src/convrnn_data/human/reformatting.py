@@ -38,7 +38,7 @@ class Reformatted:
         path: new folder.
         counts: (condition, level, block, category, images), sorted.
         misfits: (file, reason) of files left out, also in `rejected.csv`.
-        aside: entries that are not test data.
+        aside: entries that are not test data, which are not copied.
         incomplete: response-time blocks that lack images, from `stimuli.incomplete_blocks`.
     """
 

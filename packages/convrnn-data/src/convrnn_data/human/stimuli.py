@@ -185,9 +185,9 @@ def scan_stimuli(folder: Path) -> Scan:
     try:
         found = [*layout(folder)]
     except OSError as error:  # A folder may be readable without being searchable.
-        place = error.filename or folder
+        path = error.filename or folder
         raise ConvRNNError(
-            f"cannot list {place}: {advice.describe(error, place, 'Every folder and stimulus must be readable')}"
+            f"cannot list {path}: {advice.describe(error, path, 'Every folder and stimulus must be readable')}"
         ) from error
     stimuli = [entry for entry in found if isinstance(entry, Stimulus)]
     misfits = [entry for entry in found if isinstance(entry, tuple)]
@@ -210,9 +210,9 @@ def _order(stimulus: Stimulus) -> tuple[int, int, int, str, str]:
 
 
 def _refuse_duplicates(stimuli: Iterable[Stimulus]) -> None:
-    places: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for stimulus in stimuli:
-        first = places.setdefault(str(stimulus.parsed), stimulus.path)
+        first = paths.setdefault(str(stimulus.parsed), stimulus.path)
         if first != stimulus.path:
             raise ConvRNNError(
                 f"cannot list the stimuli: a name may occur once in a response-time block, got {first} and "
@@ -220,8 +220,8 @@ def _refuse_duplicates(stimuli: Iterable[Stimulus]) -> None:
             )
 
 
-_HOLES = 2.5
-"""File names number the images of a block if the largest number is at most this many times the number of images."""
+_MAX_SPARSITY = 2.5
+"""File names are taken to number the images of a block if the largest number is at most this multiple of the count."""
 
 
 def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
@@ -246,7 +246,7 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
         sizes = [counts[experiment, block] for block in range(BLOCKS)]
         full = max(sizes)
         whole = experiment != "color_gray" or len(regimes.get(experiment, ())) == 2
-        if whole and full < largest.get(experiment, 0) <= _HOLES * full:
+        if whole and full < largest.get(experiment, 0) <= _MAX_SPARSITY * full:
             full = largest[experiment]
         incomplete += [
             f"{experiment}, block {block}: {size} of {full} images"
@@ -256,7 +256,7 @@ def incomplete_blocks(stimuli: Iterable[Stimulus]) -> list[str]:
     return incomplete
 
 
-_DEAD = "it is a link to a file that does not exist"
+_DEAD_LINK = "it is a link to a file that does not exist"
 
 
 def _in_osf(folder: Path) -> Iterator[Found]:
@@ -264,7 +264,7 @@ def _in_osf(folder: Path) -> Iterator[Found]:
         if path.is_dir() and any(name in BLOCK_FOLDERS for name in names_in(path)):
             yield from _in_experiment(path)
         elif is_dead_link(path):
-            yield path, _DEAD
+            yield path, _DEAD_LINK
         else:
             yield path
 
@@ -277,7 +277,7 @@ def _in_experiment(folder: Path) -> Iterator[Found]:
         elif path.is_dir() and path.name == TRAINING:
             yield path
         else:
-            yield path, _DEAD if is_dead_link(path) else "it must be in one of the block folders 0 to 4"
+            yield path, _DEAD_LINK if is_dead_link(path) else "it must be in one of the block folders 0 to 4"
 
 
 def _in_conditions(folder: Path) -> Iterator[Found]:
@@ -286,7 +286,7 @@ def _in_conditions(folder: Path) -> Iterator[Found]:
             yield path
             continue
         if not path.is_dir():
-            yield path, _DEAD if is_dead_link(path) else "it must be a folder of images"
+            yield path, _DEAD_LINK if is_dead_link(path) else "it must be a folder of images"
             continue
         for inner in (path / name for name in names_in(path)):
             if inner.is_dir() and inner.name in LABELS:
@@ -300,7 +300,7 @@ def _stimulus(path: Path, block: int | None) -> Found:
     """Return the stimulus of a file in folder `block` or, if `block` is None, in the layout of conditions."""
     parsed = parse_name(path.name)
     if is_dead_link(path):
-        return path, _DEAD
+        return path, _DEAD_LINK
     if parsed is None or not path.is_file():
         return path, "its name must be {index}_{experiment}_{level}_{category}.JPEG"
     if block is not None:

@@ -10,15 +10,15 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import ImageLists
 from convrnn_data.imagenet.listing import ClassListing, Listing, key_of, stated_synsets
 
-NOT_THERE = "listed, but not in the source"
+NOT_IN_SOURCE = "listed, but not in the source"
 BAD_KEY = "the name without its extension must be 1 to 90 letters, digits, - and _"
 WRONG_CLASS = "the synset in the name differs from the synset of the class"
 
-FIRST_WORDS = {
+ORIGINAL_WORDING = {
     BAD_KEY: "the name, which becomes the key, is not of 1 to 90 letters, digits, - and _",
     WRONG_CLASS: "the name says another synset than the class it lies in",
 }
-"""Reason -> original wording, which plan hashes are computed from, so that sets of earlier versions stay valid."""
+"""Reason -> original wording, from which plan hashes are computed, so that sets of earlier versions stay valid."""
 
 _KEY = re.compile(rb"[A-Za-z0-9_-]{1,90}")
 
@@ -64,13 +64,13 @@ def refuse_clashes(
 ) -> None:
     """Refuse two files with the same key, whatever their extensions and folders: the key would be ambiguous."""
     order = np.argsort(keys, kind="stable")
-    twice = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-    if not len(twice):
+    repeated = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    if not len(repeated):
         return
-    first, second = (_path_of(classes, listed, rows, int(order[at])) for at in (twice[0], twice[0] + 1))
+    first, second = (_path_of(classes, listed, rows, int(order[at])) for at in (repeated[0], repeated[0] + 1))
     raise ConvRNNError(
-        f"{len(twice)} image(s) repeat the key of another: a key (the file name without its extension) must be unique, "
-        f"got {keys[order[twice[0]]].decode()} from {first} and {second}. Remove one of the two files"
+        f"{len(repeated)} image(s) repeat the key of another: a key (the file name without its extension) must be "
+        f"unique, got {keys[order[repeated[0]]].decode()} from {first} and {second}. Remove one of the two files"
     )
 
 
@@ -113,4 +113,4 @@ def missing(listing: Listing, lists: ImageLists, keys: np.ndarray, allowed: bool
             f"{absent[0]}). Copy them there, pass --allow-missing to continue without them, or pass --images all to "
             "take every image of the listed synsets"
         )
-    return [(name, NOT_THERE) for name in absent]
+    return [(name, NOT_IN_SOURCE) for name in absent]

@@ -1,4 +1,4 @@
-"""Job of one worker: reads the images of a shard from the source, prepares them and writes the shard."""
+"""Writing of one shard by a worker: reads images from the source, prepares them and writes the shard."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from convrnn_data.shards.shard import Rejected, Sample, write_shard
 
 
 class ShardJob(NamedTuple):
-    """Everything that a worker needs to write a shard.
+    """Input of a worker that writes a shard.
 
     Attributes:
         path: the tar to write.
@@ -40,7 +40,7 @@ class ShardJob(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Result of a job: number of images, and the error as text, since some engines change exceptions."""
+    """Result of a job: number of images, or the error as text, since some engines alter exceptions."""
 
     images: int
     error: str | None
@@ -150,7 +150,7 @@ class Reader:
         except OSError as error:
             if error.errno != errno.EMFILE or not self._tars:
                 raise
-        # Other code in this process has used up the open files: continue with half as many.
+        # Other code in this process has reached the limit on open files: continue with half as many.
         self._most = max(1, len(self._tars) // 2)
         self._close_down_to(self._most - 1)
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -60,8 +60,8 @@ def read_ground_truth(path: Path) -> dict[int, str]:
     return _from_rows(path, lines)
 
 
-def _unreadable(path: Path, what: str) -> ConvRNNError:
-    return ConvRNNError(f"cannot read validation labels {path}: {what}. Give {FORMS}")
+def _unreadable(path: Path, problem: str) -> ConvRNNError:
+    return ConvRNNError(f"cannot read validation labels {path}: {problem}. Give {FORMS}")
 
 
 def _read(path: Path) -> bytes:
@@ -69,7 +69,9 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        otherwise = f"Put the devkit's {META} beside {GROUND_TRUTH}" if path.name == META else f"Give {FORMS}"
+        otherwise = (
+            f"Put the devkit's {META} next to {GROUND_TRUTH}" if path.name == META else f"Give {FORMS}"
+        )
         raise ConvRNNError(
             f"cannot read validation labels {path}: {advice.describe(error, path, otherwise)}"
         ) from error

@@ -22,7 +22,7 @@ SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
 NOT_AN_IMAGE = "not the name of an image (.JPEG, .jpg, .png, .webp)"
 
 LONGEST_NAME = 255
-"""Maximum length of a file name. Columns of names are as wide as the longest, which could fill the memory."""
+"""Maximum length of a file name. Columns of names are as wide as the longest, which could exhaust memory."""
 
 WNID = re.compile(r"n[0-9]{8}")
 
@@ -155,5 +155,7 @@ def class_listing(container: Container, rows: Iterable[ListedFile]) -> ClassList
 def require_unique(names: list[str], path: Path) -> None:
     """Raise ConvRNNError if a name occurs twice in `path`."""
     if len(set(names)) != len(names):
-        twice = collections.Counter(names).most_common(1)[0][0]
-        raise ConvRNNError(f"{path} holds {twice!r} twice: every name must be unique. Remove one of the two")
+        repeated = collections.Counter(names).most_common(1)[0][0]
+        raise ConvRNNError(
+            f"{path} holds {repeated!r} twice: every name must be unique. Remove one of the two"
+        )

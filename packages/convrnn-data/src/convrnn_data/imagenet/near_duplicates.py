@@ -34,7 +34,7 @@ LIMIT, NOISY_LIMIT = 64, 84
 """Maximum number of bits in which a near-duplicate differs from a stimulus, and from a noisy stimulus."""
 
 NOISY = 0.04
-"""Noise SD above which a stimulus is noisy, because the noise itself changes bits."""
+"""Noise SD above which a stimulus counts as noisy, because the noise changes bits."""
 
 CROPS = (1.0, 0.93, 0.875)
 """Shares of the shorter side that square crops cover; the whole image and its center, squashed, are views too."""
@@ -65,7 +65,7 @@ class HashJob(NamedTuple):
 
 
 class Hashed(NamedTuple):
-    """The result of a job.
+    """Result of a job.
 
     Attributes:
         position: position of the class.
@@ -131,7 +131,7 @@ def hash_stimuli(folder: Path, report: Report = silent) -> StimulusHashes:
     for done, stimulus in enumerate(stimuli, start=1):
         try:
             data = stimulus.read()
-            bits.append(hash_picture(decode(data)))
+            bits.append(hash_image(decode(data)))
         except OSError as error:
             reason = advice.describe(error, stimulus.path, "Every stimulus must be readable")
             raise ConvRNNError(f"cannot read {stimulus.path}: {reason}") from error
@@ -158,26 +158,26 @@ def limit_of(stimulus: Stimulus) -> int:
     return NOISY_LIMIT if noisy else LIMIT
 
 
-def hash_picture(picture: Image.Image) -> np.ndarray:
+def hash_image(image: Image.Image) -> np.ndarray:
     """Hash a whole image, (256,) bool."""
     import imagehash  # Imports scipy, which takes a second.
 
-    return np.asarray(imagehash.phash(picture.convert("RGB"), hash_size=SIDE).hash).ravel()
+    return np.asarray(imagehash.phash(image.convert("RGB"), hash_size=SIDE).hash).ravel()
 
 
-def hash_views(picture: Image.Image) -> np.ndarray:
-    """Hash an image in each way in which a square stimulus may show it, (views, 256) bool."""
-    picture = picture.convert("RGB")
-    width, height = picture.size
-    boxes: list[Box] = [(0, 0, width, height), _centre(width, height, width * CROPS[-1], height * CROPS[-1])]
+def hash_views(image: Image.Image) -> np.ndarray:
+    """Hash an image in each way in which it may have been made into a square stimulus, (views, 256) bool."""
+    image = image.convert("RGB")
+    width, height = image.size
+    boxes: list[Box] = [(0, 0, width, height), _center(width, height, width * CROPS[-1], height * CROPS[-1])]
     sides = [min(width, height) * share for share in CROPS]
-    boxes += [_centre(width, height, side, side) for side in sides]
-    # Twice the size that the hash itself scales to, so that this scaling has little effect.
+    boxes += [_center(width, height, side, side) for side in sides]
+    # Twice the size to which the hash scales, so that this step has little effect.
     size = (8 * SIDE, 8 * SIDE)
-    return np.array([hash_picture(picture.resize(size, Image.Resampling.LANCZOS, box)) for box in boxes])
+    return np.array([hash_image(image.resize(size, Image.Resampling.LANCZOS, box)) for box in boxes])
 
 
-def _centre(width: int, height: int, inner_width: float, inner_height: float) -> Box:
+def _center(width: int, height: int, inner_width: float, inner_height: float) -> Box:
     left, top = (width - inner_width) / 2, (height - inner_height) / 2
     return left, top, left + inner_width, top + inner_height
 

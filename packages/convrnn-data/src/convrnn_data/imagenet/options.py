@@ -1,4 +1,4 @@
-"""Options of `prepare`, for the function and the command alike."""
+"""Options of `prepare`, both the function and the command."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from convrnn_data.base.options import Option
 from convrnn_data.imagenet.plan import CHECKS, IMAGES, VALIDATION_SPLITS, Settings
 
 DEFAULT_VAL = 0.1
-"""Share of each category for validation, unless ILSVRC's validation images serve for that."""
+"""Share of each category for validation, unless ILSVRC's validation images are used."""
 
 
 class PrepareOptions(BaseModel):
@@ -71,11 +71,11 @@ class PrepareOptions(BaseModel):
     address: Annotated[str | None, Option("Address of a Ray or Dask cluster.")] = None
     task: Annotated[
         str | None,
-        Option("Only part I of N, from 1; `verify OUT` then completes the set.", metavar="I/N"),
+        Option("Write only part I of N, from 1; `verify OUT` then completes the set.", metavar="I/N"),
     ] = None
 
     def require_compatible(self) -> None:
-        """Refuse options that need others.
+        """Refuse options without the option that they need.
 
         Raises:
             ConvRNNError: with the way out.
@@ -86,7 +86,7 @@ class PrepareOptions(BaseModel):
             )
 
     def settings(self, split_digest: str | None) -> Settings:
-        """Return the settings that decide the set's bytes.
+        """Return the settings that determine the bytes of the set.
 
         Args:
             split_digest: SHA-256 of the assignments in `split_file`.

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, model_validator
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.schema import Document
 from convrnn_data.categories import CATEGORIES, ImageLists
-from convrnn_data.imagenet.choosing import FIRST_WORDS, choose, missing, refuse_clashes, refuse_empty
+from convrnn_data.imagenet.choosing import ORIGINAL_WORDING, choose, missing, refuse_clashes, refuse_empty
 from convrnn_data.imagenet.listing import ClassListing, Listing
 from convrnn_data.shards.formats import FORMAT, IMAGENET, NearDuplicates, PlanFile, origin
 from convrnn_data.shards.splits import SPLITS, advise_share, assign, follow, ranks
@@ -25,13 +25,13 @@ COLUMNS = ("keys", "labels", "splits", "offsets", "sizes", "stamps", "listed", "
 
 
 class Settings(Document):
-    """Everything but the images that decides the bytes of a prepared set.
+    """Settings that, together with the images, determine the bytes of a prepared set.
 
     Attributes:
         images: "listed" takes the images that the lists name, "all" every image of the lists' synsets.
         val: share of each category for validation, 0..1.
         test: share of each category for testing, 0..1.
-        seed: of the split and of the order in the shards.
+        seed: seed of the split and of the order in the shards.
         split_file: SHA-256 of the assignments of a split file, which replaces `val` and `test`.
         shard_size: maximum number of samples in a shard.
         check: "header" detects truncated files, "decode" decodes every image.
@@ -40,7 +40,7 @@ class Settings(Document):
         stimuli: SHA-256 of the human stimuli whose near-duplicates are left out; None without them.
     """
 
-    model_config = ConfigDict(allow_inf_nan=True)  # Refused by the rules, in the words of the options.
+    model_config = ConfigDict(allow_inf_nan=True)  # The rules below refuse NaN, and name the option.
 
     images: str = "listed"
     val: float = 0.1
@@ -54,9 +54,9 @@ class Settings(Document):
     stimuli: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """Return the settings for files and hashes, the newest only where used, so that older plans stay valid."""
-        newest = ("validation", "stimuli")
-        return {name: value for name, value in self if name not in newest or value is not None}
+        """Return the settings for files and hashes; those added last only if set, so that older plans stay valid."""
+        added = ("validation", "stimuli")
+        return {name: value for name, value in self if name not in added or value is not None}
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
@@ -105,10 +105,10 @@ def members_of(listing: ClassListing) -> list[Member]:
     container = listing.container
     columns = (listing.names, listing.offsets, listing.sizes, listing.stamps)
     members = []
-    for encoded, *where in zip(*(column.tolist() for column in columns), strict=True):
+    for encoded, *location in zip(*(column.tolist() for column in columns), strict=True):
         name = encoded.decode()
         path = container.absolute if container.end else f"{container.absolute}/{name}"
-        members.append(Member("", name, container.synset, 0, path, *where))
+        members.append(Member("", name, container.synset, 0, path, *location))
     return members
 
 
@@ -251,7 +251,7 @@ def make_plan(
 
 
 def thin_splits(plan: Plan) -> list[str]:
-    """Describe splits that lack images of some categories, with a share that avoids it."""
+    """Describe splits that lack images of some categories, and advise on a share that gives each an image."""
     drawn = [origin(key.decode()) == "training" for key in plan.keys.tolist()]
     totals = np.bincount(plan.labels[drawn], minlength=len(CATEGORIES))
     lines = []
@@ -291,15 +291,17 @@ def _digest(
     rejected: tuple[tuple[str, str], ...],
     classes: tuple[ClassListing, ...],
 ) -> str:
-    worded = [(source, FIRST_WORDS.get(reason, reason)) for source, reason in rejected]
+    worded = [(source, ORIGINAL_WORDING.get(reason, reason)) for source, reason in rejected]
     state = hashlib.sha256(json.dumps([FORMAT, settings.described(), worded, shards]).encode())
     # NumPy pads keys to the longest, so the padding, and the hash, depend on the keys only.
     state.update(columns["keys"].tobytes())
     for name in ("labels", "splits", "sizes"):
         state.update(columns[name].astype("<i8").tobytes())
-    # Samples contain the file name, so names other than ImageNet's change the bytes and thus the plan.
-    places = zip(columns["keys"].tolist(), columns["listed"].tolist(), columns["rows"].tolist(), strict=True)
-    named = ((key, classes[at].names[row]) for key, at, row in places)
+    # Samples contain the file name, so names that differ from ImageNet's change the bytes and thus the plan.
+    locations = zip(
+        columns["keys"].tolist(), columns["listed"].tolist(), columns["rows"].tolist(), strict=True
+    )
+    named = ((key, classes[at].names[row]) for key, at, row in locations)
     state.update(b"".join(b"%b=%b\n" % one for one in named if one[1] != one[0] + b".JPEG"))
     return state.hexdigest()
 

@@ -52,8 +52,8 @@ class Prepared:
         rejected: number of images left out.
         written: number of shards written by this run.
         kept: number of shards that existed already.
-        complete: whether the set is complete; not so after one task of several.
-        validation: summary of the validation images; None without any.
+        complete: whether the set is complete; false after one task of several.
+        validation: summary of the validation images, if any.
         near_duplicates: counts, see `formats.NearDuplicates`; None if nothing was compared.
     """
 
@@ -89,19 +89,19 @@ def prepare(
         settings: fields of `PrepareOptions`, in place of `options`.
 
     Raises:
-        ConvRNNError: the input is wrong or incomplete; shards are written whole or not at all.
+        ConvRNNError: the input is invalid or incomplete. Complete shards are kept.
     """
     require_posix("convrnn-data")
     options = _checked(options, settings)
     check_engine(options.engine, options.workers, options.address)
     part = parse_task(options.task)
     assigned = None if options.split_file is None else read_split(options.split_file)
-    decided = options.settings(None if assigned is None else _digest(assigned))
+    chosen = options.settings(None if assigned is None else _digest(assigned))
     if out.exists() and not out.is_dir():
         raise ConvRNNError(f"cannot make {out}: a prepared set is a folder, got a file. Choose another name")
     options.require_compatible()
     with Unpacker(out, report, notice) as unpack:
-        sources = _find_sources(imagenet, options, decided, unpack, report)
+        sources = _find_sources(imagenet, options, chosen, unpack, report)
         plan = make_plan(
             sources.listing,
             sources.lists,
@@ -114,7 +114,7 @@ def prepare(
             for line in thin_splits(plan):
                 notice(line)
         plan = replace(plan, near_duplicates=sources.near_duplicates)
-        prepared = _carry_out(plan, out, sources.listing.summary, part, options, report)
+        prepared = _execute(plan, out, sources.listing.summary, part, options, report)
     return replace(
         prepared,
         validation=sources.validation.summary if sources.validation else None,
@@ -136,7 +136,7 @@ def _checked(options: PrepareOptions | None, settings: dict[str, Any]) -> Prepar
 
 
 class _Sources(NamedTuple):
-    """Images and lists that a plan is made from, and the settings completed by what was found."""
+    """Images and lists that a plan is made from, and the settings, completed with the hash of the stimuli."""
 
     lists: ImageLists
     listing: Listing
@@ -186,7 +186,7 @@ def _digest(assigned: dict[bytes, int]) -> str:
     ).hexdigest()
 
 
-def _carry_out(
+def _execute(
     plan: Plan,
     out: Path,
     source: str,
@@ -194,21 +194,21 @@ def _carry_out(
     options: PrepareOptions,
     report: Report,
 ) -> Prepared:
-    described = describe(plan)
+    plan_file = describe(plan)
     assigned = plan.shards if part is None else plan.shards[part[0] - 1 :: part[1]]
     with created_and_locked(out, shared=part is not None):
-        if is_complete(out, described):
+        if is_complete(out, plan_file):
             return Prepared(out, source, plan.counts, len(plan.rejected), 0, len(plan.shards), True)
         try:
             if part is None:
                 remove_temporaries(out)
-            begin(out, described, format_split(plan.keys, plan.splits))
+            begin(out, plan_file, format_split(plan.keys, plan.splits))
             missing = [shard for shard in assigned if not is_whole(out / f"{shard.name}.tar", plan.hash)]
             _refuse_full_disk(plan, missing, out)
             _write(plan, missing, out, options, report)
         except BaseException:
             if part is None:
-                abandon(out, described)
+                abandon(out, plan_file)
             raise
         kept = len(assigned) - len(missing)
         if part is not None:
@@ -224,10 +224,10 @@ def _write(
     options: PrepareOptions,
     report: Report,
 ) -> None:
-    place = out.absolute()  # Workers may have another current folder.
+    folder = out.absolute()  # Workers may have another current folder.
     jobs = (
         ShardJob(
-            path=place / f"{shard.name}.tar",
+            path=folder / f"{shard.name}.tar",
             plan_hash=plan.hash,
             split=shard.split,
             members=plan.members(shard),

@@ -40,10 +40,10 @@ def save_preview(path: Path, picture: Path) -> None:
 
     Args:
         path: a prepared set (columns by split), or the human stimuli in any layout (columns by regime, with levels).
-        picture: the PNG.
+        picture: PNG to write.
 
     Raises:
-        ConvRNNError: `path` is neither of them, or `picture` cannot be written.
+        ConvRNNError: `path` is neither, or `picture` cannot be written.
     """
     check_png(picture)
     if (path / PLAN).is_file() or (
@@ -96,8 +96,10 @@ def _spread(stimuli: list[Stimulus], wanted: int) -> list[Tile]:
     ordered = sorted(
         stimuli, key=lambda stimulus: (stimulus.level_value or 0, stimulus.block, stimulus.index)
     )
-    places = {round(part * (len(ordered) - 1) / (wanted - 1)) for part in range(wanted)} if ordered else set()
-    return [Tile(ordered[place].read(), _note(ordered[place])) for place in sorted(places)]
+    positions = (
+        {round(part * (len(ordered) - 1) / (wanted - 1)) for part in range(wanted)} if ordered else set()
+    )
+    return [Tile(ordered[position].read(), _note(ordered[position])) for position in sorted(positions)]
 
 
 def _note(stimulus: Stimulus) -> str:
@@ -124,13 +126,13 @@ def _sheet(title: str, groups: list[Group]) -> Image.Image:
 
 def _paste(sheet: Image.Image, tile: Tile, x: int, y: int) -> None:
     try:
-        picture = ImageOps.fit(Image.open(io.BytesIO(tile.jpeg)).convert("RGB"), (CELL, CELL))
+        image = ImageOps.fit(Image.open(io.BytesIO(tile.jpeg)).convert("RGB"), (CELL, CELL))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConvRNNError(
             f"cannot draw a preview: an image cannot be decoded ({error}). Replace the image; `convrnn-data verify` "
             "finds damaged shards"
         ) from error
-    sheet.paste(picture, (x, y))
+    sheet.paste(image, (x, y))
     if tile.note:
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
         box = draw.textbbox((x + 4, y + 2), tile.note, font)

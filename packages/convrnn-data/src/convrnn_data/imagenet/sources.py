@@ -61,12 +61,12 @@ _ONE_TAR = tuple(
     for name in ("ILSVRC2012_img_train", "train")
     for ending in ("tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
 )
-"""Names of tars of all classes that are detected if the folder of the tar is given."""
+"""Names of tars of all classes, which are detected in a given folder."""
 
 THREADS = 8
 """Number of classes listed concurrently: listing on a network disk is bound by latency."""
 
-_OF_IMAGENET = f"Give ImageNet as {FORMS}"
+_GIVE_IMAGENET = f"Give ImageNet as {FORMS}"
 
 
 def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
@@ -84,16 +84,16 @@ def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
         if stat.S_ISDIR(mode):
             return _in_folder(root, unpack, depth=len(_ABOVE))
         if not stat.S_ISREG(mode):
-            raise ConvRNNError(f"{root} is neither a folder nor a regular file. {_OF_IMAGENET}")
+            raise ConvRNNError(f"{root} is neither a folder nor a regular file. {_GIVE_IMAGENET}")
         return source_in_tar(root, unpack)
     except OSError as error:
-        raise ConvRNNError(f"cannot read {root}: {advice.describe(error, root, _OF_IMAGENET)}") from error
+        raise ConvRNNError(f"cannot read {root}: {advice.describe(error, root, _GIVE_IMAGENET)}") from error
 
 
 def _in_folder(root: Path, unpack: Unpacker | None, depth: int) -> Source:
-    names = names_in(root, _OF_IMAGENET)
+    names = names_in(root, _GIVE_IMAGENET)
     classes = [name for name in names if WNID.fullmatch(name) or CLASS_TAR.fullmatch(name)]
-    # Next to classes only train/ takes precedence: other folders of these names may be unrelated.
+    # If the folder holds classes, only train/ takes precedence; the other names may be unrelated.
     for name in (_ABOVE[:1] if classes else _ABOVE) if depth else ():
         if name in names and stat.S_ISDIR(_mode(root / name)):
             return _in_folder(root / name, unpack, depth - 1)
@@ -141,7 +141,7 @@ def _of_classes(root: Path, classes: list[Container]) -> Source:
 
 
 _SHOWN = 4
-_NAMED_FIRST = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd", "7z", "rar")
+_ARCHIVES = ("zip", "parquet", "arrow", "tar", "gzip", "bzip2", "xz", "zstd", "7z", "rar")
 
 
 def _nothing_found(root: Path, names: list[str]) -> str:
@@ -151,7 +151,7 @@ def _nothing_found(root: Path, names: list[str]) -> str:
         return f"{start}an empty folder. Give the folder that holds the classes"
     for name in names[:50]:
         kind = advice.kind_of_file(root / name)
-        if kind is not None and kind.name in _NAMED_FIRST:
+        if kind is not None and kind.name in _ARCHIVES:
             way = (
                 f"Give {root / name} itself"
                 if kind.name == "tar"
@@ -204,19 +204,19 @@ def list_images(
 
 def _list_class_folder(container: Container, wanted: bool) -> tuple[ClassListing | None, int]:
     names = names_in(container.path, "Every class folder must be readable")
-    beside: list[ListedFile] = []
+    others: list[ListedFile] = []
     if IMAGES_FOLDER in names and stat.S_ISDIR(_mode(container.path / IMAGES_FOLDER)):
         if images := [name for name in names if is_image(name)]:
             raise ConvRNNError(
                 f"{container.path} holds images, such as {images[0]}, and a folder {IMAGES_FOLDER}/: images must be in "
                 "one of the two. Move them together"
             )
-        beside = [ListedFile(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
+        others = [ListedFile(name, 0, 0, 0) for name in names if name != IMAGES_FOLDER]
         container = Container(container.synset, container.path / IMAGES_FOLDER)
         names = names_in(container.path, "Every class folder must be readable")
     if not wanted:
         return None, sum(1 for name in names if is_image(name))
-    listed = class_listing(container, [*beside, *_rows(container.path, names)])
+    listed = class_listing(container, [*others, *_rows(container.path, names)])
     return listed, len(listed.names)
 
 

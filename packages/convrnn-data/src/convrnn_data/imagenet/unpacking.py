@@ -144,7 +144,7 @@ class Unpacker:
                 chunk = unpacked.read(CHUNK)
 
     def _begin(self, path: Path, size: int) -> None:
-        """Create the folder, give notice of the cost, and fail early if disk space is insufficient."""
+        """Create the folder, announce the cost, and fail early if disk space is insufficient."""
         with self._lock:
             if not self._folder.is_dir():
                 missing = [parent for parent in self._folder.parents if not parent.exists()]
@@ -152,9 +152,9 @@ class Unpacker:
                 self._made = missing
                 if self._notice:
                     self._notice(
-                        f"{path} is compressed, so it can only be read from its beginning: it is unpacked into "
+                        f"{path} is compressed, so images cannot be read by offset: it is unpacked into "
                         f"{self._folder.parent} first, takes about its size there, and is removed at the end. This "
-                        f"costs minutes for every 10 GB, in every run; to spare that, unpack it yourself"
+                        "costs minutes for every 10 GB, in every run; to avoid this, unpack it yourself"
                     )
         # Images hardly compress, so the tar is about as large as the archive.
         free = shutil.disk_usage(self._folder).free

@@ -32,7 +32,6 @@ FORMS = f"{ARCHIVE}, a folder of its images, or <wnid>/ILSVRC2012_val_*.JPEG"
 _BELOW = ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val")
 """Subfolders with the images in the layouts of torchvision and Kaggle."""
 
-
 _STEM = re.compile(r"ILSVRC2012_val_(\d{8})(?:_(n\d{8}))?", re.ASCII)
 
 
@@ -184,7 +183,7 @@ def _usual_labels(path: Path, root: Path) -> Path:
             if folder.is_dir() and (folder / name).exists():
                 return folder / name
     raise ConvRNNError(
-        f"cannot find the labels of the validation images {path}: none of the usual files is beside them. Pass "
+        f"cannot find the labels of the validation images {path}: none of the usual files is next to them. Pass "
         f"--validation-labels: {LABEL_FORMS}"
     )
 

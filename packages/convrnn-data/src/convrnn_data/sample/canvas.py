@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Point = tuple[float, float]
 
 _MIN_CONTRAST = 0.3
@@ -33,30 +33,30 @@ class Pen:
         moved = np.asarray(points, dtype=float) @ self._matrix[:, :2].T + self._matrix[:, 2]
         return [(float(x), float(y)) for x, y in moved]
 
-    def polygon(self, points: Sequence[Point] | np.ndarray, fill: Colour) -> None:
+    def polygon(self, points: Sequence[Point] | np.ndarray, fill: Color) -> None:
         """Fill the polygon through `points`."""
         self._draw.polygon(self._pixels(points), fill=fill)
 
-    def box(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
+    def box(self, left: float, top: float, right: float, bottom: float, fill: Color) -> None:
         """Fill an upright rectangle."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], fill)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour, tilt: float = 0.0) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Color, tilt: float = 0.0) -> None:
         """Fill an ellipse around `(x, y)`, rotated by `tilt` degrees."""
         self.polygon(_oval(x, y, rx, ry, tilt), fill)
 
-    def blob(self, points: Sequence[Point], fill: Colour) -> None:
+    def blob(self, points: Sequence[Point], fill: Color) -> None:
         """Fill the smooth closed curve (Catmull-Rom) through `points`."""
         self.polygon(smooth(np.asarray(points, dtype=float)), fill)
 
-    def line(self, points: Sequence[Point] | np.ndarray, width: float, fill: Colour) -> None:
+    def line(self, points: Sequence[Point] | np.ndarray, width: float, fill: Color) -> None:
         """Draw a line with round ends; `width` is in units of the square."""
         pixels, thick = self._pixels(points), max(1, round(width * self._scale))
         self._draw.line(pixels, fill=fill, width=thick, joint="curve")
         for x, y in (pixels[0], pixels[-1]):
             self._draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=fill)
 
-    def ring(self, x: float, y: float, radius: float, width: float, fill: Colour) -> None:
+    def ring(self, x: float, y: float, radius: float, width: float, fill: Color) -> None:
         """Draw a circle's outline."""
         points = _oval(x, y, radius, radius)
         self.line([*points, points[0], points[1]], width, fill)
@@ -90,35 +90,35 @@ def smooth(points: np.ndarray, steps: int = 6) -> np.ndarray:
 class Paint:
     """Colors of an object: `ink` stands out from `body`, `line` from the background."""
 
-    body: Colour
-    shade: Colour
-    light: Colour
-    ink: Colour
-    line: Colour
+    body: Color
+    shade: Color
+    light: Color
+    ink: Color
+    line: Color
 
 
-def luma(colour: Colour) -> float:
+def luma(color: Color) -> float:
     """Return the Rec. 601 luma in [0, 1]."""
-    return (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255
+    return (0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]) / 255
 
 
-def mix(a: Colour, b: Colour, share: float) -> Colour:
+def mix(a: Color, b: Color, share: float) -> Color:
     """Interpolate between two colors."""
     red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 
-def random_colour(rng: Generator, saturation: float = 0.8) -> Colour:
+def random_color(rng: Generator, saturation: float = 0.8) -> Color:
     """Draw a random color of any hue, with saturation up to `saturation` and value from 0.15 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), saturation * rng.random(), rng.uniform(0.15, 1))
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def random_paint(rng: Generator, background: Colour) -> Paint:
+def random_paint(rng: Generator, background: Color) -> Paint:
     """Draw random colors for an object that stands out from `background`."""
-    body, away = random_colour(rng), luma(background)
+    body, away = random_color(rng), luma(background)
     while abs(luma(body) - away) < _MIN_CONTRAST:
-        body = random_colour(rng)
+        body = random_color(rng)
     black, white = (20, 20, 24), (245, 244, 238)
     return Paint(
         body=body,

@@ -2,7 +2,7 @@
 
 Every object consists of polygons in the unit square, with y downwards, facing right. A `Pen` applies an affine map
 (size, rotation, stretch, flip, position), so that every pose is sharp. Categories differ in outline and parts, not only
-in color, since the images must remain recognizable in gray, with noise and blurred.
+in color, since the images must remain recognizable in gray, with noise and when blurred.
 """
 
 import math
@@ -13,13 +13,13 @@ from numpy.random import Generator
 from PIL import Image
 
 from convrnn_data.sample.canvas import (
-    Colour,
+    Color,
     Paint,
     Pen,
     Point,
     luma,
     mix,
-    random_colour,
+    random_color,
     random_paint,
     smooth,
 )
@@ -42,7 +42,7 @@ def _airplane(pen: Pen, paint: Paint, rng: Generator) -> None:
     pen.line([(0.03, 0.5), (0.18, 0.5)], 0.025, paint.shade)
 
 
-def _legs(pen: Pen, fill: Colour, feet: Sequence[float], top: float, width: float, rng: Generator) -> None:
+def _legs(pen: Pen, fill: Color, feet: Sequence[float], top: float, width: float, rng: Generator) -> None:
     for x in feet:
         step = rng.uniform(-0.05, 0.05)
         pen.polygon(
@@ -195,7 +195,7 @@ def _clock(pen: Pen, paint: Paint, rng: Generator) -> None:
     face = (
         mix(paint.light, (255, 255, 255), 0.6) if luma(paint.body) < 0.6 else mix(paint.shade, (0, 0, 0), 0.5)
     )
-    mark: Colour = (20, 20, 24) if luma(face) > 0.5 else (245, 244, 238)
+    mark: Color = (20, 20, 24) if luma(face) > 0.5 else (245, 244, 238)
     pen.ellipse(0.5, 0.5, 0.39, 0.39, face)
     for hour in range(12):
         dx, dy = math.sin(hour * math.pi / 6), math.cos(hour * math.pi / 6)
@@ -330,7 +330,7 @@ def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.I
         An RGB image.
     """
     wide, high = size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING
-    background = random_colour(rng, 0.6)
+    background = random_color(rng, 0.6)
     image = _backdrop(rng, (wide, high), background)
     _clutter(rng, image, background, count=int(rng.integers(4, 13)), largest=0.22)
     if category is not None:
@@ -341,19 +341,19 @@ def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.I
 
 
 def _pose(rng: Generator, wide: int, high: int) -> np.ndarray:
-    """Draw a random map of the unit square to 50 to 98 % of the image's shorter side, mostly inside the image."""
+    """Draw a random affine map of the unit square to 50 to 98 % of the shorter side, mostly inside the image."""
     side = rng.uniform(0.5, 0.98) * min(wide, high)
     turn, stretch = math.radians(rng.normal(0, 18)), math.exp(rng.normal(0, 0.12))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     turned = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     linear = side * turned @ np.diag([flip * stretch, 1 / stretch])
-    room = np.maximum(0, np.array([wide, high]) - side) / 2
-    centre = np.array([wide, high]) / 2 + rng.uniform(-1, 1, 2) * room
-    return np.column_stack([linear, centre - linear @ np.array([0.5, 0.5])])
+    margin = np.maximum(0, np.array([wide, high]) - side) / 2
+    center = np.array([wide, high]) / 2 + rng.uniform(-1, 1, 2) * margin
+    return np.column_stack([linear, center - linear @ np.array([0.5, 0.5])])
 
 
-def _backdrop(rng: Generator, size: tuple[int, int], colour: Colour) -> Image.Image:
-    """Draw a gradient with a texture (clouds, grain, stripes or none) and a mean near `colour`."""
+def _backdrop(rng: Generator, size: tuple[int, int], color: Color) -> Image.Image:
+    """Draw a gradient with a texture (clouds, grain, stripes or none) and a mean near `color`."""
     wide, high = size
     fall = np.linspace(-1, 1, 16)
     slope = rng.uniform(-18, 18, 3)
@@ -364,7 +364,7 @@ def _backdrop(rng: Generator, size: tuple[int, int], colour: Colour) -> Image.Im
         texture = rng.normal(0, 14, (16, 16))
     elif kind == 2:
         texture = 14 * np.sin(fall[None, :] * rng.uniform(3, 14) + fall[:, None] * rng.uniform(-9, 9))
-    pixels = np.array(colour) + plane[:, :, None] * slope + texture[:, :, None]
+    pixels = np.array(color) + plane[:, :, None] * slope + texture[:, :, None]
     small = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     if kind == 3:
         grain = rng.normal(0, 9, (high // 6, wide // 6, 1))
@@ -373,13 +373,13 @@ def _backdrop(rng: Generator, size: tuple[int, int], colour: Colour) -> Image.Im
     return small.resize(size, Image.Resampling.BICUBIC)
 
 
-def _clutter(rng: Generator, image: Image.Image, background: Colour, count: int, largest: float) -> None:
+def _clutter(rng: Generator, image: Image.Image, background: Color, count: int, largest: float) -> None:
     """Draw blobs, sticks and tiles of no category, with less contrast than the object."""
     wide, high = image.size
     pen = Pen(image, np.array([[wide, 0.0, 0.0], [0.0, wide, 0.0]]))
     for _ in range(count):
         x, y, size = rng.random(), rng.random() * high / wide, rng.uniform(0.02, largest)
-        fill = mix(background, random_colour(rng), rng.uniform(0.25, 0.9))
+        fill = mix(background, random_color(rng), rng.uniform(0.25, 0.9))
         kind = rng.integers(3)
         if kind == 0:
             pen.ellipse(x, y, size * 0.6, size * rng.uniform(0.2, 0.6), fill, tilt=rng.uniform(0, 180))

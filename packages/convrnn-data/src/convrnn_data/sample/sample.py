@@ -59,10 +59,10 @@ _GRAYSCALE_SHARE = 0.04
 _BATCH = 24
 _README = """This folder is a sample made by `convrnn-data sample` (seed {seed}).
 
-Its pictures are DRAWN by a program and its observers are SIMULATED: no photograph, no person.
+Its images are DRAWN by a program and its observers are SIMULATED: it has no photographs and no human data.
 It has the layout of ImageNet (imagenet/train/<synset>/<synset>_<number>.JPEG) and of SATBench's
-human stimuli and answers (human/), so that everything can be tried without a download.
-Figures made from it say nothing about people or about networks trained on photographs.
+human stimuli and answers (human/), to try everything without a download.
+Figures made from it say nothing about humans or about networks trained on photographs.
 """
 
 
@@ -72,7 +72,7 @@ class ImageSpec:
 
     Attributes:
         path: path relative to the sample.
-        stream: seed of the random generator: (seed, role, index, ...).
+        stream: seed of the random generator: (seed, stream, index, ...).
         category: category of the object; None for none of the 16.
         experiment: experiment of a stimulus; empty for a training image.
         level: level of the experiment, as in the file name.
@@ -124,28 +124,28 @@ def draw_sample(
             raise ConvRNNError(f"{name} must be at least {least}, got {given[name]}")
     out = Path(out)
     stimuli = plan_stimuli(trials, seed=seed)
-    pictures = [*plan_training(images_per_category, seed=seed), *stimuli]
+    specs = [*plan_training(images_per_category, seed=seed), *stimuli]
     with atomic_folder(out) as folder:
         (folder / "README.txt").write_text(_README.format(seed=seed), encoding="utf-8")
-        for done, (path, data) in enumerate(_drawn(pictures, workers), start=1):
+        for done, (path, data) in enumerate(_drawn(specs, workers), start=1):
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-            if done % _BATCH == 0 or done == len(pictures):
-                report("drawing", done, len(pictures))
+            if done % _BATCH == 0 or done == len(specs):
+                report("drawing", done, len(specs))
         _write_answers(folder / "human", stimuli, observers, seed, report)
 
 
 def plan_training(images_per_category: int, *, seed: int) -> list[ImageSpec]:
     """Specify training images of each category, distributed over the synsets, and some of no category."""
-    pictures = []
+    specs = []
     for number, (category, synsets) in enumerate(SYNSETS.items()):
         for i, path in enumerate(_training_paths(synsets, images_per_category)):
-            pictures.append(ImageSpec(path, (seed, Stream.TRAINING_PICTURE, number, i), category))
+            specs.append(ImageSpec(path, (seed, Stream.TRAINING_IMAGE, number, i), category))
     others = max(len(OTHER_SYNSETS), images_per_category // 4)
     for i, path in enumerate(_training_paths(OTHER_SYNSETS, others)):
-        pictures.append(ImageSpec(path, (seed, Stream.OTHER_PICTURE, i), None))
-    return pictures
+        specs.append(ImageSpec(path, (seed, Stream.OTHER_IMAGE, i), None))
+    return specs
 
 
 def _training_paths(synsets: Sequence[str], count: int) -> list[str]:
@@ -164,39 +164,39 @@ def _training_paths(synsets: Sequence[str], count: int) -> list[str]:
 
 def plan_stimuli(trials: int, *, seed: int) -> list[ImageSpec]:
     """Specify the human stimuli, with categories and levels balanced in every block of every experiment."""
-    pictures = []
+    specs = []
     for number, (experiment, curves) in enumerate(CURVES.items()):
         levels = list(curves)
         for block in range(BLOCKS):
-            rng = np.random.default_rng([seed, Stream.STIMULUS_PICTURE, number, block])
+            rng = np.random.default_rng([seed, Stream.STIMULUS_IMAGE, number, block])
             for i, (category, level) in enumerate(_balanced(rng, list(OBJECTS), levels, trials)):
                 name = f"{i}_{experiment}_{level}_{category}.JPEG"
                 path = f"human/{FOLDERS[experiment]}/{block}/{name}"
-                stream = (seed, Stream.STIMULUS_PICTURE, number, block, i)
-                pictures.append(ImageSpec(path, stream, category, experiment, level))
-    return pictures
+                stream = (seed, Stream.STIMULUS_IMAGE, number, block, i)
+                specs.append(ImageSpec(path, stream, category, experiment, level))
+    return specs
 
 
 def _balanced(rng: Generator, categories: list[str], levels: list[str], count: int) -> list[tuple[str, str]]:
     """Return `count` pairs in random order; counts of categories, and of levels, differ by at most one."""
     categories = [categories[i] for i in rng.permutation(len(categories))]
     levels = [levels[i] for i in rng.permutation(len(levels))]
-    # Both lists are cycled in parallel; after a full period, one is shifted so that all pairs occur.
+    # Both lists are cycled in parallel; after a full period, one is shifted so that every pair occurs.
     period = math.lcm(len(categories), len(levels))
     pairs = [(categories[i % len(categories)], levels[(i + i // period) % len(levels)]) for i in range(count)]
     return [pairs[i] for i in rng.permutation(count)]
 
 
-def render(picture: ImageSpec) -> bytes:
+def render(spec: ImageSpec) -> bytes:
     """Draw an image and encode it as JPEG."""
-    rng = np.random.default_rng(picture.stream)
-    if picture.experiment:
-        image = draw(rng, picture.category, (STIMULUS_SIZE, STIMULUS_SIZE))
-        image = perturb_stimulus(rng, image, picture.experiment, picture.level)
+    rng = np.random.default_rng(spec.stream)
+    if spec.experiment:
+        image = draw(rng, spec.category, (STIMULUS_SIZE, STIMULUS_SIZE))
+        image = perturb_stimulus(rng, image, spec.experiment, spec.level)
         return _jpeg(image, quality=92)
     short, aspect = int(rng.integers(100, 161)), rng.uniform(1, 1.4)
     size = (short, round(short * aspect))
-    image = draw(rng, picture.category, size if rng.random() < 0.4 else size[::-1])
+    image = draw(rng, spec.category, size if rng.random() < 0.4 else size[::-1])
     if rng.random() < _GRAYSCALE_SHARE:
         image = image.convert("L")
     return _jpeg(image, quality=int(rng.integers(75, 96)))
@@ -211,8 +211,9 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 def perturb_stimulus(rng: Generator, image: Image.Image, experiment: str, level: str) -> Image.Image:
     """Perturb an RGB image as in the human experiments.
 
-    Colour/gray: level `c` unchanged, `g` luma on three channels. Blur: a Gaussian, the level its SD in pixels. Noise:
-    gray, mean 0.5, contrast 0.2 about it, and Gaussian noise whose SD is the level, truncated at 2 SD by redrawing.
+    Color and gray: level `c` is unchanged, `g` is luma on three channels. Blur: Gaussian; the level is the SD in
+    pixels. Noise: gray, mean 0.5, contrast 0.2 about it, and Gaussian noise whose SD is the level, truncated at 2 SD by
+    redrawing.
     """
     if experiment == "blur":
         return image.filter(ImageFilter.GaussianBlur(float(level))) if float(level) else image
@@ -232,15 +233,15 @@ def _truncated_normal(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-def _render_all(pictures: Sequence[ImageSpec]) -> list[tuple[str, bytes]]:
-    return [(picture.path, render(picture)) for picture in pictures]
+def _render_all(specs: Sequence[ImageSpec]) -> list[tuple[str, bytes]]:
+    return [(spec.path, render(spec)) for spec in specs]
 
 
-def _drawn(pictures: Sequence[ImageSpec], workers: int | None) -> Iterator[tuple[str, bytes]]:
-    """Draw in several processes; files are written by the caller, so that nothing is written after an error."""
-    batches = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    # In the time that starting processes takes, one process draws several hundred images.
-    jobs = workers or (1 if len(pictures) < 400 else available_cores())
+def _drawn(specs: Sequence[ImageSpec], workers: int | None) -> Iterator[tuple[str, bytes]]:
+    """Draw in several processes; the caller writes the files, so that nothing is written after an error."""
+    batches = [specs[i : i + _BATCH] for i in range(0, len(specs), _BATCH)]
+    # Starting processes takes as long as drawing several hundred images.
+    jobs = workers or (1 if len(specs) < 400 else available_cores())
     if jobs == 1:
         for batch in batches:
             yield from _render_all(batch)
@@ -257,10 +258,10 @@ def _write_answers(
     total = observers * len(CURVES)
     for number, experiment in enumerate(CURVES):
         blocks: list[list[tuple[str, str, str]]] = [[] for _ in range(BLOCKS)]
-        for picture in stimuli:
-            if picture.experiment == experiment and picture.category is not None:
-                path = Path(picture.path)
-                blocks[int(path.parent.name)].append((path.name, picture.level, picture.category))
+        for spec in stimuli:
+            if spec.experiment == experiment and spec.category is not None:
+                path = Path(spec.path)
+                blocks[int(path.parent.name)].append((path.name, spec.level, spec.category))
         with (human / f"jatos_results_simulated_{experiment}.txt").open(
             "w", encoding="utf-8", newline="\n"
         ) as file:

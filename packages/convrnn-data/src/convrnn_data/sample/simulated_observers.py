@@ -1,6 +1,6 @@
 """Simulated observers: answer files in the format of the human experiments, with human-like accuracy curves.
 
-The answers are synthetic, so that all code that reads, scores and plots human data can be tried without a download.
+The answers are synthetic, to try all code that reads, scores and plots human data without a download.
 Every observer's id starts with `simulated-`.
 
 Accuracy follows SATBench's published figure (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; digitised, +-2 percentage
@@ -46,8 +46,8 @@ CURVES: dict[str, dict[str, tuple[float, ...]]] = {
 }
 """Experiment -> level -> accuracy in percent, fastest block first, where a missed trial scores 1/16.
 
-Level 0 of noise and the first two blocks of level 0 of blur are made up; the other blocks of that level are from the
-authors' notebook, converted from their convention.
+Level 0 of noise and the first two blocks of level 0 of blur are invented; the other blocks of level 0 of blur are from
+the authors' notebook, converted from their convention.
 """
 
 _ABILITY, _EASE, _DIFFICULTY = 0.35, 0.4, 0.8
@@ -59,7 +59,7 @@ _CARE = 0.5
 _TIME_SD, _LATE_MISSES = 50, 0.05
 """SD of response times in ms; share of missed trials that ended late."""
 
-_ALIKE = (
+_GROUPS = (
     ("bear", "cat", "dog", "elephant", "bird"),
     ("airplane", "bicycle", "boat", "car", "truck"),
     ("bottle", "chair", "clock", "keyboard", "knife", "oven"),
@@ -114,7 +114,7 @@ def simulate_observer(
 
 
 def answered_accuracy(experiment: str, level: str, block: int) -> float:
-    """Return the percentage correct among answered trials that gives `CURVES` if missed trials score 1/16."""
+    """Return the percentage correct among answered trials that yields `CURVES` if missed trials score 1/16."""
     missed = MISSED[block]
     return (CURVES[experiment][level][block] - 100 * CHANCE * missed) / (1 - missed)
 
@@ -129,7 +129,7 @@ def _tutorial(rng: Generator, stimuli: Sequence[tuple[str, str, str]], order: in
 
 
 def _categories() -> list[str]:
-    return sorted(name for group in _ALIKE for name in group)
+    return sorted(name for group in _GROUPS for name in group)
 
 
 def _difficulty(name: str, block: int, seed: int) -> float:
@@ -164,7 +164,7 @@ def _timeout(rng: Generator, last: float) -> float:
 
 def _confusion(rng: Generator, category: str) -> str:
     """Draw a wrong answer, with probability 0.6 from the same group: animals, vehicles or objects."""
-    group = next(group for group in _ALIKE if category in group)
+    group = next(group for group in _GROUPS if category in group)
     pool = list(group) if rng.random() < 0.6 else _categories()
     return str(rng.choice([name for name in pool if name != category]))
 

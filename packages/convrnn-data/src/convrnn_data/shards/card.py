@@ -9,7 +9,7 @@ from convrnn_data.categories import CATEGORIES
 
 CARD = "README.md"
 
-_NOTES: dict[str, tuple[tuple[str, str], ...]] = {
+_FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
     "imagenet": (
         ("synset", "string"),
         ("category", "string"),
@@ -42,9 +42,9 @@ _TITLES = {
 _TEXT = """
 # {title}
 
-A prepared set of `convrnn-data`: webdataset shards, in `{first}/` and so on, each with a JSON index beside it.
-A sample has three members: `.jpg`, `.cls` (the label, 0 to 15) and `.json` (what is known of the image).
-`convrnn-data verify` compares every byte with `manifest.json`. The images come under their owners' terms.
+A prepared set of `convrnn-data`: webdataset shards in `{first}/` and the other splits, each with a JSON index.
+A sample has three members: `.jpg`, `.cls` (the label, 0 to 15) and `.json` (metadata).
+`convrnn-data verify` compares every byte with `manifest.json`. The images are subject to their owners' terms.
 """
 
 
@@ -66,7 +66,7 @@ def format_card(kind: str, splits: Iterable[str]) -> bytes:
     lines += [
         "  - name: json",
         "    struct:",
-        *(line for note in _NOTES.get(kind, ()) for line in _feature(*note, indent=4)),
+        *(line for note in _FIELDS.get(kind, ()) for line in _feature(*note, indent=4)),
     ]
     lines += [*_feature("__key__", "string"), *_feature("__url__", "string"), "---"]
     text = _TEXT.format(title=_TITLES.get(kind, kind), first=names[0] if names else "train")

@@ -1,4 +1,4 @@
-"""Schemas of a prepared set's files, and what sets of ImageNet and of human stimuli share."""
+"""Schemas of the files of a prepared set, of ImageNet or of human stimuli."""
 
 import collections
 import re
@@ -59,7 +59,7 @@ class _Header(Document):
         format: `FORMAT`.
         kind: `IMAGENET` or `HUMAN`.
         plan: plan hash.
-        settings: settings that decide the set's bytes.
+        settings: settings that determine the bytes of the set.
     """
 
     format: int
@@ -69,7 +69,7 @@ class _Header(Document):
 
 
 class SetIdentity(_Header):
-    """Entries of `plan.json` and `manifest.json` that tell one set from another.
+    """Entries of `plan.json` and `manifest.json` that identify a set.
 
     Attributes:
         shards: images per shard.
@@ -79,13 +79,13 @@ class SetIdentity(_Header):
 
 
 class PlanFile(_Header):
-    """Content of `plan.json`, which exists while a set is being made: no paths, no dates, nothing of this machine.
+    """Content of `plan.json`, which exists until a set is complete; independent of machine, paths and date.
 
     Attributes:
-        counts: images per split and category; only of ImageNet.
+        counts: images per split and category; only for ImageNet.
         shards: images per shard.
         rejected: images that were left out.
-        near_duplicates: see `NearDuplicates`; only of ImageNet, and only after a comparison.
+        near_duplicates: see `NearDuplicates`; only for ImageNet, and only after a comparison.
     """
 
     counts: dict[SplitName, CategoryCounts] = Field(default_factory=dict)
@@ -95,7 +95,7 @@ class PlanFile(_Header):
 
 
 class FileEntry(Document):
-    """A file of a set, as `manifest.json` lists it."""
+    """Entry of `manifest.json` for a file of the set."""
 
     bytes: Count
     sha256: str
@@ -107,11 +107,11 @@ class Manifest(_Header):
     Attributes:
         categories: `CATEGORIES`.
         counts: images per split and category.
-        origins: images of each split from ILSVRC's training and validation sets; only of ImageNet.
-        near_duplicates: see `NearDuplicates`; only of ImageNet.
+        origins: images of each split from ILSVRC's training and validation sets; only for ImageNet.
+        near_duplicates: see `NearDuplicates`; only for ImageNet.
         shards: images per shard.
         rejected: number of images that were left out.
-        files: every file of the set but this one.
+        files: all other files of the set.
     """
 
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
@@ -145,7 +145,7 @@ class Samples(Document):
 
 
 class ShardIndex(Document):
-    """Content of the index beside a shard.
+    """Content of the index of a shard.
 
     Attributes:
         plan: hash of the plan that the shard belongs to.
@@ -176,7 +176,7 @@ class ShardIndex(Document):
 
 
 def differences(old: SetIdentity, new: PlanFile) -> str:
-    """Describe how a plan differs from the one that a set was made with; "" if it does not."""
+    """Describe how a plan differs from the plan of an existing set; "" if it does not."""
     for name in ("format", "kind"):
         before, now = getattr(old, name), getattr(new, name)
         if before != now:

@@ -11,10 +11,10 @@ from PIL import Image, UnidentifiedImageError
 QUALITY = 95
 """JPEG quality of re-encoded images."""
 
-MOST_PIXELS = 89_478_485
-"""Pillow's limit against decompression bombs; ImageNet's largest image has a third less."""
+MAX_PIXELS = 89_478_485
+"""Pillow's limit against decompression bombs; ImageNet's largest image is a third smaller."""
 
-MOST_SIDE = 65_500
+MAX_SIDE = 65_500
 """Largest width or height that the JPEG library writes, in pixels."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
@@ -42,7 +42,7 @@ UNREADABLE = (
 
 
 class BadImage(Exception):
-    """Reports that data is not an intact image, and why."""
+    """Reason why data is not an intact image."""
 
 
 class Header(NamedTuple):
@@ -110,8 +110,8 @@ def read_header(data: bytes) -> Header:
     if frame is None or not frame[0] or not frame[1] or frame[2] not in (1, 3, 4):
         got = "no frame header" if frame is None else f"{frame[0]} x {frame[1]} pixels, {frame[2]} components"
         raise BadImage(f"the JPEG must have a width, a height and 1, 3 or 4 color components, got {got}")
-    if frame[0] * frame[1] > MOST_PIXELS:
-        raise BadImage(f"the JPEG must have at most {MOST_PIXELS:,} pixels, got {frame[0]} x {frame[1]}")
+    if frame[0] * frame[1] > MAX_PIXELS:
+        raise BadImage(f"the JPEG must have at most {MAX_PIXELS:,} pixels, got {frame[0]} x {frame[1]}")
     # In entropy-coded data, FF is always followed by 00 or a marker, so FF D9 can only be the end marker.
     if data.rfind(b"\xff\xd9", scan) < 0:
         raise BadImage("the JPEG is truncated: it has no end marker")
@@ -177,7 +177,7 @@ def _converted(data: bytes, resize: int | None) -> PreparedImage:
 
 
 def _encoded(image: Image.Image, was: str | None, resize: int | None) -> PreparedImage:
-    """Encode as JPEG; `was` names the original format if that is the reason."""
+    """Encode as JPEG; `was` is the original format if it is the reason for the conversion."""
     changes = [f"{was} to JPEG"] if was else []
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
@@ -188,9 +188,9 @@ def _encoded(image: Image.Image, was: str | None, resize: int | None) -> Prepare
             (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS
         )
         changes.append(f"shrunk from {width}x{height}")
-    if max(image.size) > MOST_SIDE:
+    if max(image.size) > MAX_SIDE:
         raise BadImage(
-            f"a side of a JPEG must have at most {MOST_SIDE:,} pixels, got {image.size[0]} x {image.size[1]}"
+            f"a side of a JPEG must have at most {MAX_SIDE:,} pixels, got {image.size[0]} x {image.size[1]}"
         )
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)

@@ -22,7 +22,7 @@ MANIFEST, PLAN, SPLIT, REJECTED = "manifest.json", "plan.json", "split.json", "r
 
 
 class PreparedSet:
-    """Complete prepared set, made by `convrnn-data prepare` or `reformat --layout shards`.
+    """Complete prepared set, written by `convrnn-data prepare` or `reformat --layout shards`.
 
     Attributes:
         path: the folder.
@@ -61,7 +61,7 @@ class PreparedSet:
 
     @property
     def files(self) -> dict[str, FileEntry]:
-        """Size and SHA-256 of every file but the manifest, by its path within the set."""
+        """Size and SHA-256 of every file except the manifest, by path within the set."""
         return self._checked.files
 
     @property
@@ -171,11 +171,11 @@ class SampleTable:
             ConvRNNError: a shard is missing or truncated.
             IndexError: a position is out of range.
         """
-        at = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64)
-        rows = zip(
-            self.shard_ids[at].tolist(), self.offsets[at].tolist(), self.sizes[at].tolist(), strict=True
+        rows = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64)
+        locations = zip(
+            self.shard_ids[rows].tolist(), self.offsets[rows].tolist(), self.sizes[rows].tolist(), strict=True
         )
-        return [self._read(*row) for row in rows]
+        return [self._read(*location) for location in locations]
 
     def _read(self, shard: int, offset: int, size: int) -> bytes:
         file = self._files.get(shard)
@@ -188,7 +188,7 @@ class SampleTable:
         return data
 
     def _read_first(self, shard: int, offset: int, size: int) -> bytes:
-        """Read from a shard that is not open yet, and keep it open if the limit on open files allows."""
+        """Read from a shard that is not open yet; keep it open if the limit on open files allows."""
         try:
             file = os.open(self.shards[shard], os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:

@@ -33,7 +33,7 @@ class Sample(NamedTuple):
         jpeg: the image's bytes.
         width: in pixels.
         height: in pixels.
-        notes: further entries of `{key}.json`.
+        notes: other entries of `{key}.json`.
     """
 
     key: str
@@ -64,14 +64,14 @@ def ustar_header(name: str, size: int) -> bytes:
         raise ConvRNNError(
             f"{name!r} is too long for a tar member: at most 100 bytes, got {len(encoded)}. Shorten the name"
         )
-    checksum = _BARE_SUM + sum(encoded) + sum(digits)
+    checksum = _CONSTANT_SUM + sum(encoded) + sum(digits)
     return b"%b%b%b\0%b%06o\0 %b" % (encoded.ljust(100, b"\0"), _OWNER, digits, _TIME, checksum, _TAIL)
 
 
 _OWNER = b"0000644\x000000000\x000000000\x00"
 _TIME = b"00000000000\x00"
 _TAIL = b"0" + b"\0" * 100 + b"ustar\x0000" + b"\0" * 247
-_BARE_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
+_CONSTANT_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 
 def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]) -> ShardIndex:
@@ -88,7 +88,7 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     rejected: list[Rejected] = []
     digest = hashlib.sha256()
-    # `verify` finds what a power failure damaged; waiting for the disk would slow each shard down.
+    # Syncing would slow down every shard; after a power failure, `verify` finds damaged ones.
     with atomic_file(path, sync=False) as temporary, open(temporary, "wb", buffering=1 << 16) as file:
         for block in _blocks(samples, columns, rejected):
             digest.update(block)

@@ -10,7 +10,7 @@ from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.shards.prepared_set import PreparedSet
 
-COLOURS = ("#3b6ea5", "#e08f2c", "#5a9e5a", "#b0506e")
+COLORS = ("#3b6ea5", "#e08f2c", "#5a9e5a", "#b0506e")
 """One color per split, in the order of the manifest; they also differ in lightness."""
 
 ROW, BAR, LEFT, RIGHT, TOP, WIDTH = 44, 9, 130, 90, 70, 900
@@ -33,10 +33,10 @@ def _counts(prepared: PreparedSet) -> dict[str, list[int]]:
     return {split: list(row.values()) for split, row in prepared.counts.items()}
 
 
-def save_picture(prepared: PreparedSet, path: Path) -> None:
+def save_chart(prepared: PreparedSet, path: Path) -> None:
     """Draw a bar chart of the counts per category and split into a PNG.
 
-    Bars have the length of the square root of the count, since dogs outnumber knives by 191 to 1.
+    The length of a bar is the square root of the count, since dogs outnumber knives 191 to 1.
 
     Raises:
         ConvRNNError: `path` cannot be written, or does not end in .png.
@@ -47,7 +47,7 @@ def save_picture(prepared: PreparedSet, path: Path) -> None:
     draw.text((20, 12), "Images per category and split (length: square root of the count)", "black", font)
     for place, split in enumerate(prepared.splits):
         x = LEFT + 170 * place
-        draw.rectangle((x, 43, x + 14, 57), COLOURS[place])
+        draw.rectangle((x, 43, x + 14, 57), COLORS[place])
         draw.text((x + 20, 41), f"{split}: {sum(counts[split]):,}", "black", font)
     most = max(map(max, counts.values())) or 1
     for label, category in enumerate(CATEGORIES):
@@ -57,7 +57,7 @@ def save_picture(prepared: PreparedSet, path: Path) -> None:
             number = counts[split][label]
             bar = y + (ROW - (BAR + 1) * len(prepared.splits)) // 2 + (BAR + 1) * place
             length = round((WIDTH - LEFT - RIGHT) * (number / most) ** 0.5)
-            draw.rectangle((LEFT, bar, LEFT + length, bar + BAR - 1), COLOURS[place])
+            draw.rectangle((LEFT, bar, LEFT + length, bar + BAR - 1), COLORS[place])
             draw.text((LEFT + length + 6, bar + BAR // 2), f"{number:,}", "black", small, anchor="lm")
     save_png(image, path)
 
@@ -70,10 +70,10 @@ def check_png(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise ConvRNNError(
-            f"cannot write {path}: the name of the picture must end in .png, got {path.name!r}. Choose another name"
+            f"cannot write {path}: the file name must end in .png, got {path.name!r}. Choose another name"
         )
     if path.is_dir():
-        raise ConvRNNError(f"cannot write {path}: it is a folder. Choose another name for the picture")
+        raise ConvRNNError(f"cannot write {path}: it is a folder. Choose another name")
     if not path.parent.is_dir():
         raise ConvRNNError(
             f"cannot write {path}: its folder does not exist. Make the folder, or choose another"
