@@ -1,4 +1,4 @@
-"""Wrong input: one clear line on stderr, the right exit code, nothing written."""
+"""Invalid input: one line on stderr, the documented exit code, and no files."""
 
 import shutil
 from pathlib import Path
@@ -50,8 +50,8 @@ WRONG = [
 
 
 @pytest.fixture(scope="module")
-def place(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("place")
+def workspace(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workspace")
     draw_sample(folder / "sample", images_per_category=2, trials=16, observers=1)
     (folder / "empty").mkdir()
     (folder / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n and then nothing")
@@ -60,32 +60,32 @@ def place(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def everything(folder: Path) -> set[Path]:
+def files_in(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
 @pytest.mark.parametrize(("words", "code", "named"), WRONG, ids=[words for words, _, _ in WRONG])
-def test_one_line_and_nothing_written(place: Path, command, words: str, code: int, named: str) -> None:
-    before = everything(place)
-    done = command(*words.split(), cwd=place)
+def test_one_line_and_no_files(workspace: Path, command, words: str, code: int, named: str) -> None:
+    before = files_in(workspace)
+    done = command(*words.split(), cwd=workspace)
     assert done.returncode == code, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert named in lines[0]
     assert not done.stdout
-    assert everything(place) == before
+    assert files_in(workspace) == before
 
 
-def test_weights_of_another_network(place: Path, command) -> None:
+def test_weights_of_another_network_are_refused(workspace: Path, command) -> None:
     make = "import keras, convrnn_model as m; m.save_weights(m.b_net((64, 64, 3), 16, width=0.02), 'feedforward.h5')"
-    assert command("python", "-c", make, cwd=place).returncode == 0
-    before = everything(place)
+    assert command("python", "-c", make, cwd=workspace).returncode == 0
+    before = files_in(workspace)
     words = "convrnn train data --perturb color --width 0.02 --image-size 64 --weights feedforward.h5"
-    done = command(*words.split(), cwd=place)
+    done = command(*words.split(), cwd=workspace)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "feedforward.h5" in done.stderr
-    assert everything(place) == before
+    assert files_in(workspace) == before
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -97,10 +97,10 @@ def test_weights_of_another_network(place: Path, command) -> None:
         ("data IMAGENET=/nowhere/at/all", "/nowhere/at/all"),
         ("data HUMAN=/nowhere/at/all", "/nowhere/at/all"),
         ("data IMAGENET=. VALIDATION=/nowhere/at/all", "/nowhere/at/all"),
-        ("data VALIDATION=.", "goes with IMAGENET"),
+        ("data VALIDATION=.", "needs the training images"),
     ],
 )
-def test_make_says_it_before_anything_else(command, tmp_path: Path, words: str, named: str) -> None:
+def test_make_refuses_invalid_variables_first(command, tmp_path: Path, words: str, named: str) -> None:
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
     done = command("make", *words.split(), cwd=tmp_path)
     assert done.returncode == 2
@@ -119,7 +119,7 @@ def test_make_says_it_before_anything_else(command, tmp_path: Path, words: str, 
         ("VALIDATION=val.tar VALIDATION_LABELS=l", "--validation val.tar --validation-labels l"),
     ],
 )
-def test_make_data_compares_validation_images_with_the_stimuli(
+def test_make_data_passes_validation_images_and_stimuli(
     command, tmp_path: Path, words: str, options: str
 ) -> None:
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
