@@ -6,7 +6,7 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
-# autodoc imports the packages and with them TensorFlow, which prints notices.
+# autodoc imports the packages and therefore TensorFlow, which prints notices.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
@@ -72,7 +72,7 @@ def _skip() -> Exception:
 
 
 def _omit_missing_pages(app: Any, name: str, source: list[str]) -> None:
-    """Remove pages of measurements that do not exist from the contents."""
+    """Remove pages of measurements that do not exist from the table of contents."""
     for page in MEASURED if name == "index" else ():
         if not (Path(app.srcdir) / f"{page}.md").is_file():
             source[0] = source[0].replace(f"\n{page}\n", "\n")

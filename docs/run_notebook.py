@@ -1,4 +1,4 @@
-"""Execute the notebook of the pages in place: `make notebook`."""
+"""Execute the notebook of the documentation in place: `make notebook`."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    # The Python version of this machine would change the file.
+    # The default contains the Python version, which differs between machines.
     notebook.metadata.language_info = {"name": "python"}
     return notebook
 

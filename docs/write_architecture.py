@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("architecture.md")
 PACKAGES = ("convrnn_data", "convrnn_model", "convrnn_experiments")
 EXCLUDED = ("__init__", "cli")
-"""Modules that import from everywhere: the public interface and the command."""
+"""Modules outside the graph: the public interface and the command import everything."""
 
 
 def folder(package: str) -> Path:
@@ -19,7 +19,7 @@ def folder(package: str) -> Path:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Yield the absolute name of every module or attribute that a file imports, in functions too."""
+    """Yield the absolute name of every module or attribute that a file imports, including in functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -44,10 +44,10 @@ def graph(package: str) -> dict[str, set[str]]:
 
 
 def importers_first(edges: dict[str, set[str]]) -> list[str]:
-    """Return the units so that each imports only later ones.
+    """Return the units in an order in which each imports only later ones.
 
     Raises:
-        graphlib.CycleError: The graph has a cycle.
+        graphlib.CycleError: the graph has a cycle.
     """
     sorter = TopologicalSorter(edges)
     sorter.prepare()
@@ -60,7 +60,7 @@ def importers_first(edges: dict[str, set[str]]) -> list[str]:
 
 
 def page(text: str) -> str:
-    """Return the text of architecture.md with its tables renewed."""
+    """Return the text of architecture.md with updated tables."""
     for package in PACKAGES:
         start, end = f"<!-- {package} -->\n", f"<!-- end of {package} -->"
         pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)

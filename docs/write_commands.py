@@ -31,7 +31,7 @@ def page() -> str:
 def _section(name: str, module: str) -> str:
     command = [sys.executable, "-m", "typer", module, "utils", "docs", "--name", name]
     text = html.unescape(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    text = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", text)  # repeated by the sections that follow
+    text = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", text)  # the sections repeat this list
     text = re.sub(r"\* `(-h, )?--help`: .*\n", "", text)
     text = re.sub(r"\*\*Options\*\*:\n\n(?!\*)", "", text)
     text = re.sub(r"^\$ ", "", text, flags=re.MULTILINE).replace("```console", "```text")
@@ -42,7 +42,7 @@ def _section(name: str, module: str) -> str:
 
 
 def _plain_default(match: re.Match[str]) -> str:
-    """Turn `[default: 1.0; x>=0.001]` into `(default: 1.0; x >= 0.001)`: brackets are links in Markdown."""
+    """Convert `[default: 1.0; x>=0.001]` to `(default: 1.0; x >= 0.001)`, since brackets are links in Markdown."""
     words = re.sub(r"\s*(>=|<=)\s*", r" \1 ", match[2]).replace("(", "").replace(")", "")
     return f"{match[1]}({words})"
 
