@@ -28,8 +28,8 @@ PACKAGES = (
     "simplejpeg",
     "cykooz-resizer",
 )
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-"""Palette of Okabe and Ito, distinguishable with colour blindness; neighbours also differ in lightness."""
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+"""Palette of Okabe and Ito, distinguishable with color blindness; neighbors also differ in lightness."""
 
 
 def drawn_images_parser(
@@ -80,7 +80,7 @@ def timed(function: Callable[[], object]) -> float:
 def in_turn(
     functions: Mapping[str, Callable[[], object]], rounds: int, *, warm: int = 1
 ) -> dict[str, list[float]]:
-    """Measure the wall time of functions in interleaved rounds, so that a slow machine slows all of them.
+    """Measure the wall time of functions in interleaved rounds, so that other load affects all of them.
 
     Args:
         functions: By name; each round starts with a different one.
@@ -99,7 +99,7 @@ def in_turn(
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
-    """Summarise as median, least and most, rounded to significant digits."""
+    """Summarise as median, minimum and maximum, rounded to significant digits."""
     summary = {"median": statistics.median(values), "least": min(values), "most": max(values)}
     return {name: float(f"{value:.{digits}g}") for name, value in summary.items()}
 
@@ -115,7 +115,7 @@ def per_second(count: int, seconds: Mapping[str, Sequence[float]]) -> dict[str, 
 
 
 def peak_memory_mib() -> float:
-    """Peak memory of this process."""
+    """Return the peak memory of this process."""
     # Unlike VmHWM, the peak of getrusage is inherited from the parent process.
     lines = Path("/proc/self/status").read_text().splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024, 1)
@@ -149,7 +149,7 @@ def _processor() -> str:
 
 
 def show(results: Mapping[str, Any]) -> None:
-    """Print one result per line, and summaries as `median (least .. most)`."""
+    """Print one result per line, and summaries as `median (minimum .. maximum)`."""
     for name, value in _lines(results):
         print(f"{name:44} {value}")
 
@@ -174,7 +174,7 @@ def write(path: Path, results: Mapping[str, Any]) -> None:
 def bars(
     path: Path, groups: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str, title: str = ""
 ) -> None:
-    """Draw medians as bars, with least and most as whiskers.
+    """Draw medians as bars, with minimum and maximum as whiskers.
 
     Args:
         path: The suffix (.png, .svg) is the format.
@@ -194,7 +194,7 @@ def bars(
                 continue
             low, middle, high = min(group[name]), statistics.median(group[name]), max(group[name])
             at = row + (index - (len(names) - 1) / 2) * height
-            axes.barh(at, middle, height * 0.92, color=COLOURS[index % len(COLOURS)])
+            axes.barh(at, middle, height * 0.92, color=COLORS[index % len(COLORS)])
             axes.errorbar(middle, at, xerr=[[middle - low], [high - middle]], color="black", lw=1, capsize=2)
             axes.annotate(
                 f"{name}: {middle:.3g}", (high, at), (4, 0), textcoords="offset points", va="center", size=8

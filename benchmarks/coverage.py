@@ -160,7 +160,7 @@ def _profiles(rng: np.random.Generator, wanted: tuple[float, float]) -> list[np.
 
 
 def _network(curve: np.ndarray, profile: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Accuracies between 0.01 and 0.99 whose mean in each block is the curve, (blocks, categories)."""
+    """Return accuracies between 0.01 and 0.99 whose mean in each block is the curve, (blocks, categories)."""
     effects = profile - (weights @ profile)[:, None]
     room = np.minimum(curve - 0.01, 0.99 - curve) / np.abs(effects).max(axis=1)
     return curve[:, None] + effects * np.minimum(room, 1)[:, None]
@@ -202,7 +202,7 @@ def estimates(one: Contrast, other: Contrast, truth: dict[str, Any]) -> list[tup
 
 
 def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]]:
-    """Simulate a design; a row per estimate with coverage, bias and width of the interval."""
+    """Simulate a design, and return a row per estimate with coverage, bias and width of the interval."""
     world = World(design)
     seen: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     for experiment in range(experiments):

@@ -7,13 +7,13 @@ configurations:
 
     keras, antialiased   with antialias=True of the backend: the same quality as ours
     keras, area          with interpolation="area", the only setting of the loader that averages pixels
-    keras, as it ships   bilinear between four pixels, with aliasing
+    keras, default       bilinear between four pixels, with aliasing
 
-Our loader crops at stimulus size and resizes on the device, as training does in the colour regime, with and without a
-random crop and flip; `at the network's size` omits the second scale and so measures its cost. The stages give the cost
-of perturbing and resizing under every regime. Processor time per image, which other jobs disturb less, is given with
-images per second, and so is the time of each of our stages in one thread; decoding alone is the limit of any loader of
-these files. Give photographs in ImageNet's layout (train/<wnid>/*.JPEG); otherwise images are drawn, which are easier
+Our loader crops at stimulus size and resizes on the device, as training does in the color regime, with and without a
+random crop and flip; `at the network's size` omits the second scale, to measure its cost. The stages give the cost of
+perturbing and resizing under every regime. Results are images per second, processor time per image, which other load
+affects less, and the time of each of our stages in one thread; decoding alone is the limit of any loader of these
+files. Give photographs in ImageNet's layout (train/<wnid>/*.JPEG); otherwise images are drawn, which are easier
 to decode.
 
     python benchmarks/input.py --images /path/to/imagenet --count 2000
@@ -62,9 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--images", type=Path, help="ImageNet, or a part of it; drawn pictures where not given"
-    )
+    parser.add_argument("--images", type=Path, help="ImageNet, or a part of it; drawn images by default")
     parser.add_argument("--count", type=int, default=1000, help="images, repeated under new names as needed")
     parser.add_argument("--stimulus-size", type=int, default=224)
     parser.add_argument("--image-size", type=int, default=128)

@@ -27,7 +27,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--image-size", type=int, nargs="+", default=[128, 224])
-    parser.add_argument("--batch-size", type=int, nargs="+", default=[8], help="as in 1 8 32")
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[8], help="one or more, such as 1 8 32")
     parser.add_argument(
         "--width", type=float, default=1.0, help="factor on the filters; 1 is the real network"
     )

@@ -1,11 +1,11 @@
 """Growth of time and memory with images, workers, nodes and width: the data of docs/scaling.md.
 
     python benchmarks/scaling.py                                 docs/scaling.json and docs/images/scaling.png
-    python benchmarks/scaling.py --only network --widths 0.125   one kind, or one point; other points are kept
+    python benchmarks/scaling.py --only network --widths 0.125   one kind, or one point; other points are unchanged
 
 Every point is measured several times, in a separate process each (the network: in one process), so that peak memory is
-that of the point; results are median, least and most. Processor seconds are given with wall seconds, since they vary
-less on a shared machine; those of Ray's nodes cannot be measured from here. Both nodes are on this machine.
+that of the point; results are median, minimum and maximum. Processor seconds are reported as well, since
+they vary less on a shared machine; those of Ray's nodes cannot be measured from here. Both nodes are on this machine.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common import COLOURS, spread, write
+from common import COLORS, spread, write
 from prepare import make_images
 
 SIDE = 128
@@ -99,7 +99,7 @@ def points(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dic
 
 
 def repeated(repeats: int, *words: object) -> dict[str, Any]:
-    """Summarise measurements of a point: constants unchanged, measured values as median, least and most."""
+    """Summarise measurements of a point: constants unchanged, measured values as median, minimum and maximum."""
     found = [measured(*words) for _ in range(repeats)]
     values = {
         name: spread([one[name] for one in found]) if isinstance(value, float) else value
@@ -203,7 +203,7 @@ def measuring(where: str) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
 
 
 def used() -> float:
-    """Processor seconds of this process and of its finished children."""
+    """Return the processor seconds of this process and of its finished children."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in both)
 
@@ -295,7 +295,7 @@ def whiskers(axes: Any, x: list[float], found: list[dict[str, float]], place: in
     below = [one["median"] - one["least"] for one in found]
     above = [one["most"] - one["median"] for one in found]
     axes.errorbar(
-        x, middle, yerr=[below, above], color=COLOURS[place], marker="o", ms=4, capsize=2, label=label
+        x, middle, yerr=[below, above], color=COLORS[place], marker="o", ms=4, capsize=2, label=label
     )
 
 

@@ -3,7 +3,7 @@
 Both train the same readout to the same weights; the second is the method of the original scripts. A few epochs of each
 alternate in one process, and the time of 100 epochs is extrapolated from the medians:
 
-    kept      views x (one pass of the frozen network) + epochs x (one pass over cached features)
+    cached    views x (one pass of the frozen network) + epochs x (one pass over cached features)
     frozen    epochs x (one pass of the frozen network and the readout)
 
 If cached features cost nothing, the ratio is epochs / views: 25 for 100 epochs and 4 views.
