@@ -1,4 +1,4 @@
-"""Shared by all tests: the reference folder beside the checkout, where there is one."""
+"""Options and fixtures of all tests, such as the folder of golden files next to the checkout."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is, not whether the code is right.
+# The duration of an example depends on the load of the machine.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -23,7 +23,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--tested-alone",
         action="store_true",
-        help="leave out what `make test-alone` has run: tests of convrnn-data and convrnn-model not marked `together`",
+        help="omit tests run by `make test-alone`: those of convrnn-data and convrnn-model not marked `together`",
     )
 
 
@@ -43,15 +43,15 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of golden files and real photographs; a test that needs it skips where it is absent."""
+    """Provide the folder of golden files and photographs; skip the test if it does not exist."""
     if not (SHARED / "golden").is_dir():
-        pytest.skip(f"no reference files: {SHARED} is absent (set CONVRNN_SHARED to where they lie)")
+        pytest.skip(f"no reference files: {SHARED} does not exist (set CONVRNN_SHARED to their folder)")
     return SHARED
 
 
 @pytest.fixture
 def no_locks(monkeypatch):
-    """A function that makes every lock fail with an error number, as on a disk without locks."""
+    """Return a function that makes every lock fail with an error number, as on a disk without locks."""
 
     def flock_fails(number):
         def flock(*_):

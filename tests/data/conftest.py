@@ -1,4 +1,4 @@
-"""A small ImageNet made here, in its three forms, and helpers to compare folders."""
+"""Fixtures: a small generated ImageNet in three layouts, human stimuli, and comparison of folders."""
 
 import gc
 import hashlib
@@ -15,7 +15,7 @@ import pytest
 import webdataset
 from PIL import Image
 
-# One synset of every category, several of two, and two outside.
+# One synset of every category, several of two of them, and two of other categories.
 SYNSETS = (
     *("n02690373", "n02132136", "n02835271"),
     *("n01514859", "n02951358", "n02823428"),
@@ -28,7 +28,7 @@ SYNSETS = (
 
 
 def jpeg(seed: int, size: tuple[int, int] = (24, 18), mode: str = "RGB", form: str = "JPEG") -> bytes:
-    """A small picture of noise, another one for every seed."""
+    """Return a small image of noise, different for every seed."""
     channels = len(Image.new(mode, (1, 1)).getbands())
     shape = (size[1], size[0]) if channels == 1 else (size[1], size[0], channels)
     pixels = np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
@@ -44,7 +44,7 @@ def make_jpeg() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`train/<wnid>/*.JPEG`: 21 synsets of 6 images, 19 of them wanted. Read only."""
+    """Provide `train/<wnid>/*.JPEG`: 21 synsets of 6 images, 19 of the categories. Must not be changed."""
     root = tmp_path_factory.mktemp("folders")
     for number, synset in enumerate(SYNSETS):
         folder = root / "train" / synset
@@ -57,7 +57,7 @@ def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def class_tars(class_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same images as per-class tars, written by `tarfile`, in another order."""
+    """Provide the same images as class tars, written by `tarfile` in another order."""
     root = tmp_path_factory.mktemp("tars")
     for folder in sorted((class_folders / "train").iterdir()):
         with tarfile.open(root / f"{folder.name}.tar", "w", format=tarfile.GNU_FORMAT) as tar:
@@ -68,7 +68,7 @@ def class_tars(class_folders: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def tar_of_tars(class_tars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same images as a tar of tars."""
+    """Provide the same images as a tar of tars."""
     path = tmp_path_factory.mktemp("outer") / "ILSVRC2012_img_train.tar"
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
         for inner in sorted(class_tars.iterdir(), reverse=True):
@@ -78,12 +78,12 @@ def tar_of_tars(class_tars: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def own_folders(class_folders: Path, tmp_path: Path) -> Path:
-    """A copy of the class folders that a test may change."""
+    """Provide a copy of the class folders that a test may change."""
     return Path(shutil.copytree(class_folders, tmp_path / "own"))
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its relative name."""
+    """Return the SHA-256 of every file below a folder, by relative path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -95,7 +95,7 @@ def digests_fixture() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def stimuli(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Human stimuli as on OSF: three experiments, five blocks, all levels and categories' share, and `train` beside."""
+    """Provide human stimuli as on OSF: three experiments, five blocks, all levels, all categories, and `train`."""
     root = tmp_path_factory.mktemp("oscar_carlos") / "osf"
     experiments = {
         "ColorGraySplit": ("color_gray", ("c", "g")),
@@ -118,12 +118,12 @@ def stimuli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def through_webdataset() -> Callable[..., list[dict[str, Any]]]:
-    """Reads the samples of a split as webdataset itself gives them."""
+    """Return a function that reads the samples of a split with webdataset."""
 
     def read(out: Path, split: str = "train") -> list[dict[str, Any]]:
         shards = sorted(str(path) for path in (out / split).glob("*.tar"))
         with warnings.catch_warnings():
-            # It leaves closing its files to the garbage collector.
+            # webdataset leaves files for the garbage collector to close.
             warnings.simplefilter("ignore", ResourceWarning)
             samples = list(webdataset.WebDataset(shards, shardshuffle=False))
             gc.collect()

@@ -1,4 +1,4 @@
-"""ImageNet files and listings that tests make."""
+"""Helpers that create ImageNet files and listings."""
 
 import io
 import tarfile

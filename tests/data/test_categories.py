@@ -36,7 +36,7 @@ def test_labels_are_the_alphabetical_positions():
     assert [LABELS[category] for category in CATEGORIES] == list(range(16))
 
 
-def test_the_shipped_lists_are_the_published_files(shared, tmp_path):
+def test_the_included_lists_equal_the_published_files(shared, tmp_path):
     import tarfile
 
     with tarfile.open(shared / "image_names.tar.xz") as tar:
@@ -45,7 +45,7 @@ def test_the_shipped_lists_are_the_published_files(shared, tmp_path):
     assert pack(read_lists(folder)) == pack(shipped_lists())
 
 
-def test_packing_loses_nothing():
+def test_packing_is_lossless():
     lists = shipped_lists()
     again = unpack(pack(lists))
     assert again.categories == lists.categories
@@ -60,7 +60,7 @@ def lists_folder(tmp_path):
     return tmp_path
 
 
-def test_other_lists_of_the_same_form_are_read(lists_folder):
+def test_other_lists_are_read(lists_folder):
     lists = read_lists(lists_folder)
     assert (lists.total, lists.label("n00000003"), lists.names("n00000003")) == (
         32,
@@ -87,7 +87,7 @@ def test_other_lists_of_the_same_form_are_read(lists_folder):
         ),
     ],
 )
-def test_wrong_lists_are_refused(lists_folder, file, text, said):
+def test_invalid_lists_are_refused(lists_folder, file, text, said):
     (lists_folder / file).write_text(text)
     with pytest.raises(ConvRNNError, match=said):
         read_lists(lists_folder)

@@ -61,7 +61,7 @@ def test_all_commands_work_on_a_drawn_sample(command):
             assert min(sheet.size) > 300
 
 
-def test_verify_names_what_is_damaged_and_fails(command, class_folders):
+def test_verify_names_damaged_files_and_fails(command, class_folders):
     command("prepare", class_folders, "set", "--images", "all", "--val", "0")
     path = Path("set/train/000000.tar")
     path.write_bytes(path.read_bytes()[:-1])
@@ -169,9 +169,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("line", "code", "said"), WRONG, ids=[line for line, _, _ in WRONG])
-def test_wrong_input_gives_one_line_and_leaves_nothing_behind(
-    line, code, said, command, class_folders, digests
-):
+def test_wrong_input_gives_one_line_and_leaves_no_files(line, code, said, command, class_folders, digests):
     for folder in ("empty", "other/a", "other/b", "outside/n02128757", "bare/n02690373"):
         Path(folder).mkdir(parents=True)
     Path("note.txt").write_text("x" * 2000)

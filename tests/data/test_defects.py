@@ -52,7 +52,7 @@ def test_7_a_split_file_of_positions_is_refused_with_the_reason(content, tmp_pat
 
 
 @pytest.mark.parametrize("home", ["oscar", "carlos/dogs", "bird_bottle", "n02085782"])
-def test_8_the_category_is_taken_from_its_field_and_not_from_the_path(home, class_folders, stimuli, tmp_path):
+def test_8_the_category_is_read_from_its_field_and_not_from_the_path(home, class_folders, stimuli, tmp_path):
     place = tmp_path / home
     shutil.copytree(class_folders, place / "imagenet")
     prepare(place / "imagenet", place / "set", val=0, **ALL)
@@ -80,14 +80,14 @@ def test_11_no_copy_error_is_swallowed(where, class_folders, tmp_path, monkeypat
     assert not (tmp_path / "set").exists()
 
 
-def test_13_writer_and_reader_name_the_conditions_alike(stimuli, tmp_path):
+def test_13_writer_and_reader_use_the_same_names(stimuli, tmp_path):
     reformat(stimuli, tmp_path / "new")
     folders = sorted(path.name for path in (tmp_path / "new").iterdir() if path.is_dir())
     assert folders == ["blur_color", "color", "grayscale", "noise_grayscale"] == sorted(CONDITIONS.values())
     assert {one.regime for one in list_stimuli(tmp_path / "new")} == set(CONDITIONS)
 
 
-def test_14_every_name_that_a_function_uses_is_defined():
+def test_14_every_name_used_by_a_function_is_defined():
     for found in pkgutil.iter_modules(convrnn_data.__path__):
         module = importlib.import_module(f"convrnn_data.{found.name}")
         for function in map(inspect.unwrap, filter(inspect.isfunction, vars(module).values())):

@@ -28,7 +28,7 @@ def test_a_task_that_fails_leaves_the_plan_to_the_others(own_folders: Path, tmp_
     hidden = own_folders.rename(tmp_path / "hidden")
 
     def fail() -> None:
-        # The images go between listing and copying.
+        # The images are removed between listing and copying.
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(
                 "convrnn_data.imagenet.preparing._refuse_full_disk", lambda *_: own_folders.rename(hidden)

@@ -199,7 +199,7 @@ def test_every_layout_gives_the_same_bytes(name, class_folders, tmp_path, refere
     notices = []
     prepared = prepare(root, tmp_path / "out" / "set", notice=notices.append, **ALL)
     assert digests(tmp_path / "out" / "set") == reference
-    assert os.listdir(tmp_path / "out") == ["set"]  # what was unpacked is gone
+    assert os.listdir(tmp_path / "out") == ["set"]  # unpacked files are removed
     assert "21 synsets, 126 images" in prepared.source
     unpacked = any(word in name for word in ("gz", "bz2", "xz", "gzip"))
     assert ("compressed" in prepared.source) == unpacked
@@ -231,7 +231,7 @@ def lists(class_folders, tmp_path_factory):
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".JPG", ".jpeg", ".Jpeg", ".png", ".PNG", ".webp", ".WebP"])
-def test_listed_images_are_known_by_their_key(ending, own_folders, lists, tmp_path):
+def test_listed_images_are_identified_by_key(ending, own_folders, lists, tmp_path):
     """Half of the files have another extension; the same images are missing."""
     settings = {"workers": 1, "allow_missing": True, "image_names": lists}
     prepare(own_folders, tmp_path / "reference", **settings)
@@ -257,7 +257,7 @@ def rejected(out):
 @pytest.mark.parametrize("which", [slice(None), slice(None, None, 3)])
 @pytest.mark.parametrize("ending", [".JPEG", ".jpg"])
 @pytest.mark.parametrize("images", ["listed", "all"])
-def test_names_with_the_class_at_their_end_are_known(which, ending, images, own_folders, lists, tmp_path):
+def test_names_that_end_with_the_class_are_recognized(which, ending, images, own_folders, lists, tmp_path):
     settings = {"workers": 1, "allow_missing": True, "images": images, "image_names": lists}
     prepare(own_folders, tmp_path / "reference", **settings)
     rename(ending, "class")(own_folders, which)
@@ -364,7 +364,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_is_not_imagenet_is_named_for_what_it_is(name, tmp_path):
+def test_other_formats_are_identified(name, tmp_path):
     data, says = FOREIGN[name]
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ConvRNNError, match=says):
@@ -373,7 +373,7 @@ def test_what_is_not_imagenet_is_named_for_what_it_is(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["train.zip", "train-00000-of-00294.parquet", "x.tar.zst"])
-def test_archives_in_a_folder_are_named_too(name, tmp_path):
+def test_archives_in_a_folder_are_identified(name, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "README.md").write_text("x")
     (tmp_path / "data" / name).write_bytes(FOREIGN[name][0])
@@ -391,7 +391,7 @@ def test_a_compressed_tar_is_refused_if_disk_space_is_insufficient(class_folders
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("make", [compressed("gz"), inner_gz])
-def test_an_interruption_while_unpacking_leaves_nothing(make, error, class_folders, tmp_path):
+def test_an_interruption_while_unpacking_leaves_no_files(make, error, class_folders, tmp_path):
     (tmp_path / "source").mkdir()
     path = make(class_folders, tmp_path / "source")
 
@@ -405,7 +405,7 @@ def test_an_interruption_while_unpacking_leaves_nothing(make, error, class_folde
     assert sorted(os.listdir(tmp_path / "source")) == [path.name]
 
 
-def test_what_a_killed_run_unpacked_is_removed_by_the_next(class_folders, tmp_path):
+def test_files_unpacked_by_a_killed_run_are_removed(class_folders, tmp_path):
     dead = tmp_path / f".set.unpacked.{os.uname().nodename}.999999999.tmp"
     dead.mkdir()
     (dead / "n02690373.tar").write_bytes(b"x")

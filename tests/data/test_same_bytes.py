@@ -30,17 +30,17 @@ def undisturbed(class_folders, tmp_path_factory, digests):
 
 
 @pytest.mark.parametrize("form", ["class_tars", "tar_of_tars"])
-def test_every_layout_of_the_source_gives_the_same_bytes(form, request, tmp_path, undisturbed, digests):
+def test_every_layout_gives_the_same_bytes(form, request, tmp_path, undisturbed, digests):
     prepare(request.getfixturevalue(form), tmp_path / "set", workers=1, **SETTINGS)
     assert digests(tmp_path / "set") == undisturbed
 
 
-def test_two_workers(class_folders, tmp_path, undisturbed, digests):
+def test_two_workers_give_the_same_bytes(class_folders, tmp_path, undisturbed, digests):
     prepare(class_folders, tmp_path / "set", workers=2, **SETTINGS)
     assert digests(tmp_path / "set") == undisturbed
 
 
-def test_the_tasks_of_an_array_and_a_last_verify(tar_of_tars, tmp_path, undisturbed, digests):
+def test_the_tasks_of_an_array_and_verify_give_the_same_bytes(tar_of_tars, tmp_path, undisturbed, digests):
     out = tmp_path / "set"
     for task in (3, 1):
         assert not prepare(tar_of_tars, out, workers=1, task=f"{task}/3", **SETTINGS).complete
@@ -88,10 +88,10 @@ def test_killed_twenty_times(class_folders, tmp_path, undisturbed, digests):
         stamps = {
             path: path.stat().st_mtime_ns for path in out.rglob("*.tar") if path.with_suffix(".json").exists()
         }
-        # A run that begins anew has some 200 operations.
+        # A run from the beginning has about 200 operations.
         ended = killed(class_folders, out, draw.randrange(150))
         kills += ended
-        # What was whole stays as it is: it is not written again.
+        # Complete files are not written again.
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
         if not ended:
             assert digests(out) == undisturbed
@@ -118,7 +118,7 @@ def test_the_command_with_two_workers_killed_twenty_times(
                 kills += 1
         if (out / "manifest.json").exists():
             shutil.rmtree(out)
-        # Workers end a moment after their command.
+        # Workers end shortly after the command.
         while workers_of(running.pid):
             time.sleep(0.005)
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=True).returncode == 0

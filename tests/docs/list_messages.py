@@ -1,6 +1,6 @@
-"""List every error message of the packages: python tests/docs/list_messages.py [PACKAGE ...]
+"""List all error messages of the packages: python tests/docs/list_messages.py [PACKAGE ...]
 
-A message is the text of a raised or returned error, placeholders as `{expression}`, with its file and line.
+A message is the text of a raised or returned error, with placeholders as `{expression}`, and its file and line.
 """
 
 import ast
@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 PACKAGES = Path(__file__).parents[2] / "packages"
 ERRORS = ("Error", "BadImage", "failed", "BadParameter")
-"""Endings of the names of functions and classes whose call makes an error."""
+"""Suffixes of the names of functions and classes that create errors."""
 
 
 class Message(NamedTuple):
-    """One error message.
+    """Error message.
 
     Attributes:
-        place: `convrnn_data/imagenet/plan.py:12`.
-        kind: the error's class, or the function that makes it.
-        text: with placeholders.
+        location: `convrnn_data/imagenet/plan.py:12`.
+        kind: class of the error, or function that creates it.
+        text: text with placeholders.
     """
 
-    place: str
+    location: str
     kind: str
     text: str
 
@@ -45,7 +45,7 @@ def _name(function: ast.expr) -> str:
 
 
 def _text(node: ast.expr) -> str:
-    """Return a string expression's text; empty where it holds no text of its own."""
+    """Return the text of a string expression; empty if it has none."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     if isinstance(node, ast.JoinedStr):
@@ -63,4 +63,4 @@ def _text(node: ast.expr) -> str:
 if __name__ == "__main__":
     for package in sys.argv[1:] or ["*"]:
         for message in messages(package):
-            print(f"{message.place}: {message.kind}: {message.text}")
+            print(f"{message.location}: {message.kind}: {message.text}")

@@ -1,4 +1,4 @@
-"""The project's pages as data: blocks of code with what is said about how they are tested."""
+"""Code blocks of the documentation pages, with comments on how they are tested."""
 
 import re
 from collections.abc import Iterator
@@ -15,48 +15,50 @@ PAGES = sorted(
         REPOSITORY / "CONTRIBUTING.md",
         *(REPOSITORY / "docs").glob("*.md"),
     )
-    # Written by other means, and compared with what writes it.
+    # Generated; compared with the output of the generator.
     if path.name != "commands.md"
 )
-# Their commands take many minutes, and other machines; the scripts that they call have tests and checks of their own.
+# Their commands take many minutes; the benchmarks that they run have separate tests.
 MEASURED = {"performance.md", "scaling.md"}
 COMMENT = re.compile(r"<!-- test: options only, (.+?) -->")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page.
+    """Fenced block of a page.
 
     Attributes:
-        page: where it is.
-        line: its first, from 1.
+        page: path of the page.
+        line: first line, from 1.
         language: bash, python, json, text ...
-        text: its content.
-        why: the reason why it is not run, but its options checked alone; empty if it is run.
+        text: content.
+        not_run: reason why only the options are checked; empty if the block is run.
     """
 
     page: Path
     line: int
     language: str
     text: str
-    why: str = ""
+    not_run: str = ""
 
     def __str__(self) -> str:
         return f"{self.page.name}:{self.line}"
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
-    """Every fenced block, in order."""
-    before = ""
+    """Yield every fenced block, in order."""
+    html = ""
     for token in MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8")):
         if token.type == "html_block":
-            before = token.content
+            html = token.content
         elif token.type == "fence":
-            said = COMMENT.search(before)
-            yield Block(page, token.map[0] + 1, token.info.strip(), token.content, said[1] if said else "")
-            before = ""
+            comment = COMMENT.search(html)
+            yield Block(
+                page, token.map[0] + 1, token.info.strip(), token.content, comment[1] if comment else ""
+            )
+            html = ""
         elif token.type not in ("paragraph_open", "paragraph_close"):
-            before = ""
+            html = ""
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]

@@ -1,4 +1,4 @@
-"""Error messages: listed by a script, and written in plain English."""
+"""Error messages of the packages: plain English, and listed by a script."""
 
 import re
 import subprocess
@@ -12,12 +12,11 @@ TRANSLATED = re.compile(
     r"\b(came|lies|goes on|anew|could not be had|is no (?!longer|more)|there is no|is looked for|that make sense"
     r"|may take longer|what is whole)\b"
 )
-"""Words of messages that were thought in another language."""
-DONE = ("convrnn-data", "convrnn-experiments", "convrnn-model")
-"""Packages whose messages have all been read and rewritten."""
+"""Unidiomatic words."""
+PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 
 
-@pytest.mark.parametrize("package", DONE)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_messages_are_plain_english(package: str) -> None:
     found = list(messages(package))
     assert len(found) > 40

@@ -1,4 +1,4 @@
-"""The notebook of the pages: whole as it is committed, and running through to outputs of the same form."""
+"""Notebook of the documentation: committed with outputs, importable, and reproducible."""
 
 import ast
 import importlib.util
@@ -10,9 +10,8 @@ import pytest
 from pages import REPOSITORY
 
 PATH = REPOSITORY / "docs/from-weights-to-sat.ipynb"
-TRAINED = (
-    "trained"  # the tag of cells whose figures come from training, which differ in the last digits by machine
-)
+TRAINED = "trained"
+"""Tag of cells with numbers from training, whose last digits differ between machines."""
 
 
 def read() -> nbformat.NotebookNode:
@@ -26,39 +25,38 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def outputs_of(cell: nbformat.NotebookNode) -> list[str]:
-    """What a cell shows, as text; of pictures, that there are some."""
+    """Return the outputs of a cell as text, with "image" for each image."""
     shown = []
     for output in cell.outputs:
         if output.output_type == "stream":
-            # Where one ends and the next begins is a matter of timing.
-            said = f"{output.name}: "
-            if shown and shown[-1].startswith(said):
+            # Consecutive outputs of a stream are joined, since timing decides where they are split.
+            prefix = f"{output.name}: "
+            if shown and shown[-1].startswith(prefix):
                 shown[-1] += output.text
             else:
-                shown.append(said + output.text)
+                shown.append(prefix + output.text)
             continue
         assert output.output_type in ("display_data", "execute_result"), output
-        picture = "image/png" in output.data
-        shown.append("picture" if picture else output.data["text/plain"])
+        shown.append("image" if "image/png" in output.data else output.data["text/plain"])
     return shown
 
 
-def without_figures(text: str) -> str:
-    # NumPy pads a list by its longest figure.
+def without_numbers(text: str) -> str:
+    # NumPy pads lists to the longest number.
     return " ".join(re.sub(r"-?\d+(\.\d*)?", "#", text).split()).replace(" ]", "]")
 
 
-def test_it_is_committed_as_it_ran():
+def test_it_is_committed_with_the_outputs_of_one_run():
     cells = code_cells(read())
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     shown = [text for cell in cells for text in outputs_of(cell)]
-    assert shown.count("picture") == 1
+    assert shown.count("image") == 1
     assert not [text for text in shown if text.startswith("stderr") or "/tmp/" in text]
     assert PATH.stat().st_size < 150_000
     assert "SIMULATED" in "".join(cell.source for cell in cells)
 
 
-def test_what_it_imports_exists():
+def test_its_imports_exist():
     names = [
         (node.module, name.name)
         for cell in code_cells(read())
@@ -72,14 +70,14 @@ def test_what_it_imports_exists():
 
 
 @pytest.mark.slow
-def test_it_runs_through_and_shows_the_same(tmp_path):
+def test_running_it_again_gives_the_same_outputs(tmp_path):
     spec = importlib.util.spec_from_file_location("run_notebook", REPOSITORY / "docs/run_notebook.py")
     runner = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(runner)
-    kept, again = read(), runner.run(PATH, tmp_path)
-    for before, after in zip(code_cells(kept), code_cells(again), strict=True):
-        was, came = outputs_of(before), outputs_of(after)
+    committed, executed = read(), runner.run(PATH, tmp_path)
+    for before, after in zip(code_cells(committed), code_cells(executed), strict=True):
+        expected, found = outputs_of(before), outputs_of(after)
         if TRAINED in before.metadata.get("tags", []):
-            was, came = ([without_figures(text) for text in shown] for shown in (was, came))
-        assert came == was, before.source
+            expected, found = ([without_numbers(text) for text in shown] for shown in (expected, found))
+        assert found == expected, before.source
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""What the pages say is so: links, names of files and tests, options, targets, examples and figures."""
+"""Facts stated in the documentation: links, names of files and tests, options, targets, examples and numbers."""
 
 import ast
 import csv
@@ -49,7 +49,7 @@ NEEDED = {
 
 
 def anchor(heading: str) -> str:
-    """The name by which a heading is linked to, as on GitHub and in the built pages."""
+    """Return the anchor of a heading, as on GitHub and in the built pages."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
@@ -60,28 +60,28 @@ def anchors(page: Path) -> set[str]:
 
 def links(page: Path) -> list[str]:
     tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
-    inside = [child for token in tokens for child in token.children or []]
-    found = [child.attrs.get("href") or child.attrs.get("src") for child in inside]
+    children = [child for token in tokens for child in token.children or []]
+    found = [child.attrs.get("href") or child.attrs.get("src") for child in children]
     return [str(link) for link in found if link and not str(link).startswith(("http://", "https://"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_link_targets_exist(page):
     for link in links(page):
-        name, _, place = link.partition("#")
+        name, _, heading = link.partition("#")
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), f"{page.name} links to {link}"
-        assert not place or place in anchors(target), f"{page.name} links to {link}"
+        assert not heading or heading in anchors(target), f"{page.name} links to {link}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files_and_tests_that_are_named_exist(page):
+def test_named_files_and_tests_exist(page):
     for name in re.findall(
         r"`((?:tests|packages|docs|benchmarks|examples)/[^`\s]*)`", page.read_text(encoding="utf-8")
     ):
         path, _, test = name.partition("::")
         if path.startswith("benchmarks/results"):
-            continue  # made by `make bench`, and in no clone
+            continue  # written by `make bench`
         assert (REPOSITORY / path).exists(), f"{page.name} names {name}"
         if test:
             functions = [
@@ -109,8 +109,8 @@ def test_every_defect_has_a_test():
     assert [int(number) for number, _ in rows] == list(range(1, 15))
 
 
-def _words(block: Block) -> list[list[str]]:
-    """The commands of a shell block, without comments, redirections and the shell's own words."""
+def _commands(block: Block) -> list[list[str]]:
+    """Return the commands of a shell block, each as a list of words."""
     text = block.text.replace("\\\n", " ")
     found = []
     for line in text.splitlines():
@@ -127,7 +127,7 @@ def _words(block: Block) -> list[list[str]]:
 
 
 def _parse(name: str, words: list[str]) -> None:
-    """Let a command's own parser read its words; raises what a user would see."""
+    """Parse options with the parser of the command, which raises the error that a user would see."""
     group = typer.main.get_command(COMMANDS[name])
     if words and words[0].startswith("-"):
         group.make_context(name, words)
@@ -177,9 +177,9 @@ SHELL = [block for block in BLOCKS if block.language == "bash"]
 def test_every_option_and_target_exists(block):
     shell: dict[str, str] = {}
     try:
-        found = _words(block)
+        found = _commands(block)
     except ValueError:
-        assert block.page.name in MEASURED, f"{block} has a quotation that goes over lines"
+        assert block.page.name in MEASURED, f"{block} has a quotation over several lines"
         return
     for words in found:
         try:
@@ -188,7 +188,7 @@ def test_every_option_and_target_exists(block):
             pytest.fail(f"{block}: {shlex.join(words)}: {error.format_message()}")
 
 
-def test_options_named_in_the_text_exist():
+def test_named_options_exist():
     known = {
         option
         for app in COMMANDS.values()
@@ -211,18 +211,18 @@ def test_options_named_in_the_text_exist():
             assert option in known | {"--help", "--flag", "--no-flag"}, f"{page.name} names {option}"
 
 
-def test_blocks_left_out_say_why():
+def test_blocks_that_are_not_run_have_a_reason():
     for page in PAGES:
         for comment in re.findall(r"<!-- test:.*?-->", page.read_text(encoding="utf-8"), re.DOTALL):
             assert re.fullmatch(r"<!-- test: options only, .{15,} -->", comment), f"{page.name}: {comment}"
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "json"], ids=str)
-def test_json_examples_are_json(block):
+def test_json_examples_are_valid(block):
     json.loads(block.text)
 
 
-def test_the_example_of_a_configuration_is_one():
+def test_the_example_configuration_is_valid():
     examples = [json.loads(block.text) for block in BLOCKS if block.language == "json"]
     (values,) = [example for example in examples if "perturb" in example]
     assert Config.from_json(values, Path("formats.md")).to_json() == values | {"levels": None, "devices": ()}
@@ -233,7 +233,7 @@ def test_python_examples_compile(block):
     compile(block.text, str(block), "exec")
 
 
-def test_the_page_of_commands_is_what_help_says():
+def test_the_page_of_commands_is_up_to_date():
     page = REPOSITORY / "docs/commands.md"
     spec = importlib.util.spec_from_file_location("write_commands", REPOSITORY / "docs/write_commands.py")
     writer = importlib.util.module_from_spec(spec)
@@ -241,7 +241,7 @@ def test_the_page_of_commands_is_what_help_says():
     assert page.read_text(encoding="utf-8") == writer.page(), "run .venv/bin/python docs/write_commands.py"
 
 
-def test_figures_of_the_full_set():
+def test_numbers_of_the_full_set():
     lists = shipped_lists()
     keys = np.concatenate(
         [np.array([name[:-5] for name in lists.names(synset)], dtype=bytes) for synset in lists.categories]
@@ -263,22 +263,21 @@ def test_figures_of_the_full_set():
     assert f"so {gigabytes} for the listed" in (REPOSITORY / "docs/faq.md").read_text()
 
 
-def test_columns_are_those_that_are_written():
-    """Names of columns, as the code has them, against the tables of formats.md."""
+def test_formats_lists_every_column():
     from convrnn_experiments.comparison.columns import MEASURES
     from convrnn_experiments.observers import table as observer_table
     from convrnn_experiments.report import comparison_tables
 
     text = (REPOSITORY / "docs/formats.md").read_text()
-    said = set(re.findall(r"`(\w+)`", text))
-    assert set(observer_table.COLUMNS) <= said
-    assert {measure.key for measure in MEASURES} <= said
+    documented = set(re.findall(r"`(\w+)`", text))
+    assert set(observer_table.COLUMNS) <= documented
+    assert {measure.key for measure in MEASURES} <= documented
     source = Path(comparison_tables.__file__).read_text()
     comparison = source[source.index("def comparison(") : source.index("def comparison_wide")]
-    assert set(re.findall(r'^            "(\w+)":', comparison, re.MULTILINE)) <= said
+    assert set(re.findall(r'^            "(\w+)":', comparison, re.MULTILINE)) <= documented
 
 
-def test_stimuli_lists_have_the_columns_said():
+def test_formats_lists_the_columns_of_the_stimuli():
     text = (REPOSITORY / "docs/formats.md").read_text()
     for package, file in (
         ("convrnn-data", "convrnn_data/human/reformatting.py"),
@@ -289,7 +288,7 @@ def test_stimuli_lists_have_the_columns_said():
         assert ",".join(next(csv.reader([header.replace(" ", "")]))) in text
 
 
-def test_the_pages_import_nothing_that_is_not_installed():
+def test_packages_for_building_the_pages_are_installed():
     done = subprocess.run(
         [sys.executable, "-c", "import furo, latex2mathml, myst_nb, sphinx, sphinx_copybutton"], check=False
     )

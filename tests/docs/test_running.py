@@ -1,7 +1,7 @@
-"""Every command and snippet of the pages runs, in a folder that looks like a fresh clone.
+"""Commands and snippets of the documentation, run in a folder like a fresh clone.
 
-Only sizes differ: the commands in `.venv/bin` stand before the real ones and add options for a tiny network and sample.
-Real ImageNet is stood in for by drawn pictures in the same layouts, published weights by files of the same shapes.
+Only sizes differ: wrappers in `.venv/bin` add options for a tiny network and sample to the commands. Drawn images in
+the same layouts replace ImageNet, and randomly initialised files of the same shapes replace the published weights.
 """
 
 import os
@@ -47,7 +47,7 @@ save_weights(bl_net((64, 64, 3), 1000, width=0.02), sys.argv[2])
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory) -> Path:
-    """What lies under /path/to in the pages: ImageNet as folders and as its tars, and the download from OSF."""
+    """Provide /path/to of the pages: ImageNet as folders and as tars, and the download from OSF."""
     folder = tmp_path_factory.mktemp("outside")
     draw_sample(folder / "sample", images_per_category=4, trials=32, observers=2)
     (folder / "sample/imagenet").rename(folder / "ILSVRC2012")
@@ -71,7 +71,7 @@ def outside(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A cache with files of the published shapes, and a tiny one; their numbers are an initialisation's."""
+    """Provide a cache with randomly initialised files of the published shapes, and a tiny one."""
     folder = tmp_path_factory.mktemp("weights")
     subprocess.run([sys.executable, "-c", WRITE_WEIGHTS, folder, folder / "tiny.h5"], check=True)
     return folder
@@ -79,7 +79,7 @@ def weights(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def clone(tmp_path, weights) -> Path:
-    """A folder like a clone that has been set up."""
+    """Provide a folder like a clone after `make setup`."""
     for path in REPOSITORY.iterdir():
         if path.is_file() or path.name == "packages":
             (tmp_path / path.name).symlink_to(path)
@@ -97,11 +97,11 @@ def clone(tmp_path, weights) -> Path:
     return tmp_path
 
 
-def _run(words: list[str], place: Path, weights: Path) -> subprocess.CompletedProcess:
-    settings = {"CONVRNN_CACHE": str(weights), "CONVRNN_MIRROR": "http://127.0.0.1:9"}  # where nobody answers
+def _run(words: list[str], folder: Path, weights: Path) -> subprocess.CompletedProcess:
+    settings = {"CONVRNN_CACHE": str(weights), "CONVRNN_MIRROR": "http://127.0.0.1:9"}  # no server
     return subprocess.run(
         words,
-        cwd=place,
+        cwd=folder,
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
@@ -112,26 +112,29 @@ def _run(words: list[str], place: Path, weights: Path) -> subprocess.CompletedPr
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_run_in_the_order_of_the_page(page, clone, outside, weights):
-    mine = [block for block in BLOCKS if block.page == page and block.language == "bash" and not block.why]
-    if page.name == "faq.md" and mine:  # its questions are asked by someone who has prepared a set
+def test_commands_run_in_order(page, clone, outside, weights):
+    blocks = [
+        block for block in BLOCKS if block.page == page and block.language == "bash" and not block.not_run
+    ]
+    if page.name == "faq.md" and blocks:  # the page assumes a prepared set
         assert _run(["make", "data"], clone, weights).returncode == 0
-    for block in mine:
+    for block in blocks:
         text = block.text.replace("/path/to/", f"{outside}/")
         done = _run(["bash", "-euo", "pipefail", "-c", text], clone, weights)
         assert done.returncode == 0, f"{block}\n{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_snippets_run_in_the_order_of_the_page(page, clone, weights):
-    mine = [block for block in BLOCKS if block.page == page and block.language == "python" and not block.why]
-    for block in mine:
+def test_snippets_run_in_order(page, clone, weights):
+    blocks = [
+        block for block in BLOCKS if block.page == page and block.language == "python" and not block.not_run
+    ]
+    for block in blocks:
         done = _run([sys.executable, "-c", block.text], clone, weights)
         assert done.returncode == 0, f"{block}\n{block.text}\n{done.stderr[-2000:]}"
 
 
-def test_the_pages_build_without_a_warning(tmp_path):
-    """With what is there now; pages that others add are taken in by pattern."""
+def test_the_pages_build_without_warnings(tmp_path):
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "--quiet"]
     done = subprocess.run(
         [*build, "-d", tmp_path / "trees", REPOSITORY / "docs", tmp_path / "site"],
@@ -144,5 +147,5 @@ def test_the_pages_build_without_a_warning(tmp_path):
         assert (tmp_path / "site" / f"{page.stem}.html").is_file()
     scripts = [line for path in (tmp_path / "site").glob("*.html") for line in path.read_text().splitlines()]
     assert not [line for line in scripts if '<script src="http' in line], (
-        "a page fetches a script from elsewhere"
+        "a page loads a script from another server"
     )

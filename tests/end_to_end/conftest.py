@@ -1,4 +1,4 @@
-"""Runs the commands as a user does: in processes of their own, from an empty folder."""
+"""Fixture that runs the commands in separate processes, as a user does."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ Command = Callable[..., subprocess.CompletedProcess]
 
 @pytest.fixture(scope="session")
 def command() -> Command:
-    """Runs a command of the environment that the tests run in; returns it finished, with its texts."""
+    """Return a function that runs a command of this environment and returns the completed process."""
 
     def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
         bin_folder = Path(sys.executable).parent

@@ -1,4 +1,4 @@
-"""The scripts of `examples/slurm`, run with stand-ins for SLURM's own commands."""
+"""Scripts of `examples/slurm`, run with fakes of SLURM's commands."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "examples/slurm"
 BIN = Path(sys.executable).parent
 SMALL = "--width 0.02 --timesteps 2 --image-size 64 --batch-size 8 --epochs 1"
 
-# What SLURM does with a step: as many processes as there are tasks, each with its number.
+# Like SLURM, start a process for each task, with its number.
 SRUN = """#!/usr/bin/env bash
 trap 'kill -TERM $(jobs -p)' TERM
 for ((task = 0; task < ${SLURM_NTASKS:-1}; task++)); do SLURM_PROCID=$task "$@" & pids+=($!); done
@@ -32,7 +32,7 @@ exit $code
 SCONTROL = """#!/usr/bin/env bash
 if [[ $1 == show ]]; then printf '127.0.0.1\\nanother\\n'; else echo "$@" > requeued; fi
 """
-# A command that goes on until it is told to end, and says so by its exit code.
+# Runs until SIGTERM, then exits with 143.
 PATIENT = """#!/usr/bin/env bash
 trap 'exit 143' TERM
 echo "$@" > words
@@ -48,7 +48,7 @@ def executable(path: Path, text: str) -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Path:
-    """A folder with `srun` and `scontrol` on the path of the scripts that run there."""
+    """Provide a folder with fakes of `srun` and `scontrol` for the scripts run there."""
     executable(tmp_path / "slurm/srun", SRUN)
     executable(tmp_path / "slurm/scontrol", SCONTROL)
     return tmp_path
@@ -75,13 +75,13 @@ def run(cluster: Path, script: str, **values: object) -> str:
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.sbatch")))
-def test_bash_reads_it(script: str) -> None:
+def test_bash_parses_it(script: str) -> None:
     subprocess.run(["bash", "-n", SCRIPTS / script], check=True)
     if shutil.which("shellcheck"):
         subprocess.run(["shellcheck", SCRIPTS / script], check=True)
     text = (SCRIPTS / script).read_text()
     assert text.startswith("#!/usr/bin/env bash\n")
-    assert text.index("#SBATCH") < text.index("set -"), "options after the first command are not read"
+    assert text.index("#SBATCH") < text.index("set -"), "SLURM ignores options after the first command"
 
 
 def prepare_as_array(cluster: Path) -> None:
@@ -105,7 +105,7 @@ def test_prepare_as_an_array_and_verify(cluster: Path) -> None:
     assert sum(sum(row.values()) for row in PreparedSet(cluster / "data").manifest["counts"].values()) == 48
 
 
-def test_training_ends_itself_and_queues_again(cluster: Path) -> None:
+def test_training_requeues_itself_on_sigterm(cluster: Path) -> None:
     executable(cluster / "bin/convrnn", PATIENT)
     values = environment(cluster, CONVRNN_BIN=cluster / "bin", PERTURB="noise", TRAIN_FLAGS="--epochs 3")
     with subprocess.Popen(["bash", SCRIPTS / "train.sbatch"], cwd=cluster, env=values) as job:
@@ -120,7 +120,7 @@ def test_training_ends_itself_and_queues_again(cluster: Path) -> None:
     assert words[words.index("--epochs") + 1] == "3"
 
 
-def test_training_that_fails_does_not_queue_again(cluster: Path) -> None:
+def test_failed_training_is_not_requeued(cluster: Path) -> None:
     executable(cluster / "bin/convrnn", "#!/usr/bin/env bash\nexit 1\n")
     values = environment(cluster, CONVRNN_BIN=cluster / "bin", PERTURB="noise")
     assert (
@@ -130,18 +130,18 @@ def test_training_that_fails_does_not_queue_again(cluster: Path) -> None:
     assert not (cluster / "requeued").exists()
 
 
-def test_processes_know_their_number_and_the_first_host(cluster: Path) -> None:
-    say = '#!/usr/bin/env bash\necho "$KERAS_BACKEND $*" > words-$SLURM_PROCID\n'
-    executable(cluster / "bin/convrnn", say)
-    where = {"CONVRNN_BIN": cluster / "bin", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_NTASKS": 2}
-    run(cluster, "train-nodes.sbatch", PERTURB="blur", PORT=5000, **where)
+def test_processes_get_their_number_and_the_first_host(cluster: Path) -> None:
+    echo = '#!/usr/bin/env bash\necho "$KERAS_BACKEND $*" > words-$SLURM_PROCID\n'
+    executable(cluster / "bin/convrnn", echo)
+    settings = {"CONVRNN_BIN": cluster / "bin", "SLURM_JOB_NODELIST": "n[1-2]", "SLURM_NTASKS": 2}
+    run(cluster, "train-nodes.sbatch", PERTURB="blur", PORT=5000, **settings)
     for number in range(2):
         words = (cluster / f"words-{number}").read_text().split()
         assert words[0] == "jax"
         assert words[-6:] == ["--coordinator", "127.0.0.1:5000", "--processes", "2", "--process", str(number)]
 
 
-def test_features_know_their_task(cluster: Path) -> None:
+def test_features_get_their_task(cluster: Path) -> None:
     executable(cluster / "bin/convrnn", '#!/usr/bin/env bash\necho "$@" > words\n')
     task = {"SLURM_ARRAY_TASK_ID": 3, "SLURM_ARRAY_TASK_COUNT": 8}
     flags = "--views 2 --width 0.5"
@@ -159,7 +159,7 @@ def test_features_know_their_task(cluster: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_road(cluster: Path) -> None:
+def test_all_scripts_in_order(cluster: Path) -> None:
     prepare_as_array(cluster)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -167,14 +167,14 @@ def test_the_whole_road(cluster: Path) -> None:
     flags = f"--weights none {SMALL}"
     nodes = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_NTASKS": 2, "PORT": port}
     run(cluster, "train-nodes.sbatch", PERTURB="color", TRAIN_FLAGS=flags, **nodes)
-    what = "--weights runs/color/weights.h5 --views 1 --width 0.02 --timesteps 2 --image-size 64"
+    features = "--weights runs/color/weights.h5 --views 1 --width 0.02 --timesteps 2 --image-size 64"
     for task in (2, 1):
         array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": 2}
-        run(cluster, "features.sbatch", PERTURB="noise", FEATURES_FLAGS=what, **array)
+        run(cluster, "features.sbatch", PERTURB="noise", FEATURES_FLAGS=features, **array)
     files = {path: path.stat().st_mtime_ns for path in cluster.glob("runs/features/*/*")}
     flags = f"--weights runs/color/weights.h5 --views 1 {SMALL}"
     run(cluster, "train.sbatch", PERTURB="noise", TRAIN_FLAGS=flags)
-    # Training took what the array had computed.
+    # Training used the features computed by the array.
     assert {path: path.stat().st_mtime_ns for path in cluster.glob("runs/features/*/*")} == files
     run(cluster, "evaluate.sbatch", HUMAN_SET="sample/human", HUMAN="sample/human")
     assert (cluster / "report/index.html").stat().st_size > 0

@@ -1,4 +1,4 @@
-"""The example project does what its README says, as it is written: on a tiny network, and slowly on a full one."""
+"""Example project: the commands of its README, on a tiny network and, in slow tests, on a full one."""
 
 import ast
 import csv
@@ -34,40 +34,40 @@ N_TIMESTEPS, WIDTH = 8, 0.02
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,
-    reason="PyTorch is not installed here; make test-backends has it",
+    reason="PyTorch is not installed; make test-backends installs it",
 )
 
 
 @pytest.fixture
-def place(tmp_path) -> Path:
-    """A folder with photographs and categories of them; `aside.txt` is no photograph."""
+def workspace(tmp_path) -> Path:
+    """Provide a folder of photographs and a folder of categories; `aside.txt` is not a photograph."""
     rng = np.random.default_rng(0)
     for folder in ("photographs", "categories/day", "categories/night"):
         (tmp_path / folder).mkdir(parents=True)
         for name, size in zip(NAMES, ((300, 200), (150, 150), (90, 260)), strict=True):
             pixels = rng.integers(0, 100, (*size, 3), dtype=np.uint8) + 155 * folder.endswith("day")
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / name)
-    (tmp_path / "photographs/aside.txt").write_text("no photograph")
+    (tmp_path / "photographs/aside.txt").write_text("not a photograph")
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Path:
-    """Weights of a tiny BL with ImageNet's classes, as an initialisation has them."""
+    """Provide randomly initialised weights of a tiny BL with ImageNet's classes."""
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.h5"
     save_weights(bl_net((128, 128, 3), 1000, N_TIMESTEPS, width=WIDTH), path)
     return path
 
 
-def run(place: Path, command: str, *words: object, **environment: str) -> str:
-    """Runs one of the project's commands; returns what it printed."""
+def run(workspace: Path, command: str, *words: object, **environment: str) -> str:
+    """Run a command of the project and return its standard output."""
     module, _, function = PROJECT["scripts"][command].partition(":")
     start = f"import sys; sys.argv[0] = {command!r}; from {module} import {function}; {function}()"
     done = subprocess.run(
         [sys.executable, "-c", start, *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(EXAMPLE), **environment},
-        cwd=place,
+        cwd=workspace,
         capture_output=True,
         text=True,
         check=False,
@@ -93,7 +93,7 @@ def test_everything_it_imports_is_public():
     assert imported <= set(convrnn_model.__all__)
 
 
-def test_it_asks_for_what_there_is():
+def test_its_extras_and_commands_exist():
     model = tomllib.loads((ROOT / "packages/convrnn-model/pyproject.toml").read_text())["project"]
     extras = {extra: f"convrnn-model[{extra}]" for extra in PROJECT["optional-dependencies"]}
     assert PROJECT["optional-dependencies"] == {extra: [asked] for extra, asked in extras.items()}
@@ -101,12 +101,12 @@ def test_it_asks_for_what_there_is():
     assert {command for command, *_ in COMMANDS} == set(PROJECT["scripts"])
 
 
-def test_answers_and_response_times(place, tiny):
+def test_answers_and_response_times(workspace, tiny):
     words = ("photographs", "--weights", tiny, "--width", WIDTH)
-    assert run(place, "response-times", *words, "--threshold", 7).endswith(
+    assert run(workspace, "response-times", *words, "--threshold", 7).endswith(
         "3 photographs, 3 decided at 7 nats: answers\n"
     )
-    rows = table(place / "answers/answers.csv")
+    rows = table(workspace / "answers/answers.csv")
     assert [row["photograph"] for row in rows] == sorted(NAMES)
     names = set(convrnn_model.class_names("imagenet"))
     for row in rows:
@@ -115,23 +115,23 @@ def test_answers_and_response_times(place, tiny):
         assert {row[f"answer_{t}"] for t in range(N_TIMESTEPS)} <= names
         entropies = [float(row[f"entropy_{t}"]) for t in range(N_TIMESTEPS)]
         assert 0 < min(entropies) <= max(entropies) <= np.log(1000) + 1e-5  # float32
-    assert np.load(place / "answers/activations.npy").shape == (3, 2, 2, round(2048 * WIDTH))
+    assert np.load(workspace / "answers/activations.npy").shape == (3, 2, 2, round(2048 * WIDTH))
 
     assert "0 decided at 0 nats" in run(
-        place, "response-times", *words, "--threshold", 0, "--layer", 0, "--time", 1
+        workspace, "response-times", *words, "--threshold", 0, "--layer", 0, "--time", 1
     )
-    undecided = table(place / "answers/answers.csv")
+    undecided = table(workspace / "answers/answers.csv")
     assert {(row["response_time"], row["answer"]) for row in undecided} == {("", "")}
-    # The threshold changes nothing but when it answers.
+    # The threshold changes only the time of the answer.
     assert [row["entropy_3"] for row in undecided] == [row["entropy_3"] for row in rows]
-    assert np.load(place / "answers/activations.npy").shape == (3, 128, 128, round(96 * WIDTH))
+    assert np.load(workspace / "answers/activations.npy").shape == (3, 128, 128, round(96 * WIDTH))
 
 
-def test_what_is_wrong_is_said_in_a_line(place, tiny, monkeypatch):
+def test_errors_are_one_line(workspace, tiny, monkeypatch):
     spec = importlib.util.spec_from_file_location("response_times", EXAMPLE / "response_times.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(workspace)
     for words, message in (
         (["categories", "--weights", str(tiny), "--width", str(WIDTH)], r"categories has no \.jpg.*"),
         (
@@ -147,7 +147,7 @@ def test_what_is_wrong_is_said_in_a_line(place, tiny, monkeypatch):
 
 @needs_torch
 @pytest.mark.parametrize(("fine_tune", "epochs"), [("--no-fine-tune", 40), ("--fine-tune", 10)])
-def test_a_readout_through_pytorch(place, tiny, fine_tune, epochs):
+def test_training_a_readout_in_pytorch(workspace, tiny, fine_tune, epochs):
     words = (
         "categories",
         "--weights",
@@ -160,9 +160,9 @@ def test_a_readout_through_pytorch(place, tiny, fine_tune, epochs):
         0.01,
         fine_tune,
     )
-    # Thousands of tiny operations: where other work takes a core, two threads wait for each other at every one.
-    said = run(place, "torch-readout", *words, OMP_NUM_THREADS="1")
-    losses = [float(value) for value in re.findall(r"loss (\d+\.\d+)", said)]
+    # With other load, two threads would wait for each other at each of thousands of tiny operations.
+    stdout = run(workspace, "torch-readout", *words, OMP_NUM_THREADS="1")
+    losses = [float(value) for value in re.findall(r"loss (\d+\.\d+)", stdout)]
     assert len(losses) == epochs
     assert losses[-1] < 0.9 * losses[0]
     check = (
@@ -179,7 +179,7 @@ def test_a_readout_through_pytorch(place, tiny, fine_tune, epochs):
     done = subprocess.run(
         [sys.executable, "-c", check, tiny, str(WIDTH)],
         env={**os.environ, "PYTHONPATH": str(EXAMPLE)},
-        cwd=place,
+        cwd=workspace,
         capture_output=True,
         text=True,
         check=False,
@@ -192,22 +192,22 @@ def test_a_readout_through_pytorch(place, tiny, fine_tune, epochs):
 
 
 @pytest.mark.slow
-def test_the_readme_runs_as_it_is_written(place, tmp_path_factory):
-    """With a file of the published shape in the cache; its numbers are an initialisation's."""
+def test_the_commands_of_the_readme_run(workspace, tmp_path_factory):
+    """The cache has a randomly initialised file of the published shape."""
     cache = tmp_path_factory.mktemp("cache")
     save_weights(bl_net((128, 128, 3), 1000), cache / "bl_imagenet.h5")
-    nobody = {"CONVRNN_CACHE": str(cache), "CONVRNN_MIRROR": "http://127.0.0.1:9"}
+    offline = {"CONVRNN_CACHE": str(cache), "CONVRNN_MIRROR": "http://127.0.0.1:9"}
     for command, *words in COMMANDS:
         if command == "torch-readout" and importlib.util.find_spec("torch") is None:
             continue
-        run(place, command, *words, **nobody)
-    assert len(table(place / "surer/answers.csv")) == len(NAMES)
-    assert np.load(place / "surer/activations.npy").shape[0] == len(NAMES)
+        run(workspace, command, *words, **offline)
+    assert len(table(workspace / "surer/answers.csv")) == len(NAMES)
+    assert np.load(workspace / "surer/activations.npy").shape[0] == len(NAMES)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("uv") is None, reason="uv, which installs it, is not here")
-def test_it_installs(place, tiny, tmp_path):
+@pytest.mark.skipif(importlib.util.find_spec("uv") is None, reason="uv is not installed")
+def test_it_installs(workspace, tiny, tmp_path):
     install = (
         "uv",
         "pip",
@@ -228,7 +228,7 @@ def test_it_installs(place, tiny, tmp_path):
     done = subprocess.run(
         [tmp_path / "site/bin/response-times", "photographs", "--weights", tiny, "--width", str(WIDTH)],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-        cwd=place,
+        cwd=workspace,
         capture_output=True,
         text=True,
         check=False,

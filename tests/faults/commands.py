@@ -1,4 +1,4 @@
-"""The commands under test, what each reads and writes, and when two results are the same."""
+"""Commands under test, their inputs and outputs, and comparison of results."""
 
 import csv
 import hashlib
@@ -11,15 +11,15 @@ PREPARE = "convrnn-data prepare source set --images all --val 0.34 --shard-size 
 NETWORK = "--width 0.02 --timesteps 2 --image-size 64"
 TRAIN = f"convrnn train data --perturb noise {NETWORK} --batch-size 8 --out run --resume"
 NOT_REPRODUCED = ("model.keras", "environment.json")
-"""Files of a run that hold dates and options; they have to exist."""
+"""Files of a run with dates and options, which only have to exist."""
 
 GROWING = ("checkpoint", "history.csv", "tensorboard")
-"""What a run replaces after every epoch."""
+"""Files that a run replaces after every epoch."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command on a small input.
+    """Command on a small input.
 
     Attributes:
         line: its words.
@@ -37,7 +37,7 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """The words of the line."""
+        """Words of the command line."""
         return self.line.split()
 
 
@@ -71,8 +71,8 @@ COMMANDS = {
 }
 
 
-def lay_out(inputs: Path, folder: Path, command: Command) -> Path:
-    """Make a folder in which a command finds its inputs as links, or as copies where it writes into them."""
+def link_inputs(inputs: Path, folder: Path, command: Command) -> Path:
+    """Create a folder with the inputs of a command as links, or as copies if the command changes them."""
     folder.mkdir(parents=True)
     for path in inputs.iterdir():
         if path.name in command.copied:
@@ -85,12 +85,12 @@ def lay_out(inputs: Path, folder: Path, command: Command) -> Path:
 
 
 def result(folder: Path) -> dict[str, str]:
-    """Return what must be the same after a fault: all files, hidden ones too, by their relative names."""
+    """Return the content that a fault must not change: hashes of all files, including hidden ones, by path."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if "tensorboard" in path.parts:
-            found["tensorboard"] = "exists"  # Its files are named by date, one for each process.
+            found["tensorboard"] = "exists"  # Its files are named by date and process.
         elif path.name in NOT_REPRODUCED:
             found[name] = "exists"
         elif path.name == "history.csv":

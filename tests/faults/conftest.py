@@ -1,4 +1,4 @@
-"""Inputs of the commands, made once: a drawn sample, a prepared set, a run, and its evaluation."""
+"""Inputs of the commands, created once: a drawn sample, a prepared set, a run, and its evaluation."""
 
 import itertools
 import shutil
@@ -8,34 +8,34 @@ from pathlib import Path
 
 import pytest
 
-from faults.commands import COMMANDS, NETWORK, PREPARE, Command, differences, lay_out, result
+from faults.commands import COMMANDS, NETWORK, PREPARE, Command, differences, link_inputs, result
 from faults.processes import NONE, Ended, Fault, run, start_server
 
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder of everything that the commands read."""
+    """Provide a folder with all inputs of the commands."""
     start_server()
-    # Resolved, since commands record where they were run.
+    # Resolved, since commands record their folder.
     folder = tmp_path_factory.mktemp("faults").resolve() / "inputs"
     folder.mkdir()
-    must("convrnn-data sample sample --images-per-category 2 --trials 16 --observers 2", folder)
+    run_successfully("convrnn-data sample sample --images-per-category 2 --trials 16 --observers 2", folder)
     (folder / "sample/imagenet").rename(folder / "source")
     (folder / "sample/human").rename(folder / "human")
-    must(f"{PREPARE.replace('source set', 'source data')} --workers 1", folder)
-    must(
+    run_successfully(f"{PREPARE.replace('source set', 'source data')} --workers 1", folder)
+    run_successfully(
         f"convrnn train data --perturb noise {NETWORK} --weights none --trainable all --epochs 1 --out run",
         folder,
     )
     shutil.copytree(folder / "run", folder / "evaluated")
-    must("convrnn evaluate evaluated human", folder)
+    run_successfully("convrnn evaluate evaluated human", folder)
     one_per_block(folder / "human", folder / "stimuli")
     shutil.rmtree(folder / "sample")
     return folder
 
 
-def must(line: str, folder: Path) -> None:
-    """Run a command that has to succeed."""
+def run_successfully(line: str, folder: Path) -> None:
+    """Run a command, which must succeed."""
     ended = run(line.split(), folder)
     assert ended.code == 0, ended.error
 
@@ -51,7 +51,7 @@ def one_per_block(human: Path, out: Path) -> None:
 
 @dataclass
 class Trial:
-    """One command, its undisturbed run, and folders in which faults are tried.
+    """Command with the result of an undisturbed run, and folders for runs with faults.
 
     Attributes:
         command: the command.
@@ -71,7 +71,7 @@ class Trial:
         return run(self.command.words, folder, fault)
 
     def unfinished(self, folder: Path) -> list[str]:
-        """Run the command again, undisturbed; return what differs from a run that nothing disturbed."""
+        """Run the command again without a fault; return differences from the undisturbed run."""
         ended = self.run(folder)
         if ended.code not in (0, self.command.done):
             return [f"then exit code {ended.code}: {ended.error[-300:]}"]
@@ -83,13 +83,13 @@ class Trial:
 
 @pytest.fixture(scope="session")
 def trial_of(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Trial]]:
-    """Return trials by the command's name, each run undisturbed once."""
+    """Return a function from the name of a command to its trial, each run undisturbed once."""
     root, numbers, trials = tmp_path_factory.mktemp("trials").resolve(), itertools.count(), {}
 
     def make(name: str) -> Trial:
         if name not in trials:
             command = COMMANDS[name]
-            trial = Trial(command, lambda: lay_out(inputs, root / f"{next(numbers)}", command))
+            trial = Trial(command, lambda: link_inputs(inputs, root / f"{next(numbers)}", command))
             folder = trial.new_folder()
             trial.usual = trial.run(folder)
             assert trial.usual.code == 0, trial.usual.error

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, with a fault before a chosen file operation.
+"""Commands in separate processes, with a fault before a chosen file operation.
 
 Processes are forked from a server that has imported everything, so that a fault hits the work and not the seconds of an
 import.
@@ -41,7 +41,7 @@ LIMIT = 600
 """Seconds after which a command counts as hung and is killed."""
 
 STEP = 0.004
-"""Seconds between two looks at a process."""
+"""Polling interval in seconds."""
 
 PATH_ARGUMENT = {
     "open": 0,
@@ -52,14 +52,14 @@ PATH_ARGUMENT = {
     "os.link": 1,
     "os.symlink": 1,
 }
-"""Audit events of file operations, each with the index of its path. HDF5 and TensorFlow open files unseen."""
+"""Audit events of file operations, each with the index of its path. HDF5 and TensorFlow open files without events."""
 
 REMOVALS = ("os.remove", "os.rmdir")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong.
+    """Fault to inject.
 
     Attributes:
         number: the file operation before which it happens, from 1: a write (a file opened for writing, renamed, linked
@@ -82,7 +82,7 @@ NONE = Fault()
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that has ended.
+    """Command that has ended.
 
     Attributes:
         code: the exit code, negative for a signal, or None if it hung.
@@ -100,7 +100,7 @@ class Ended:
 
 
 class Process:
-    """A running command.
+    """Running command.
 
     Args:
         words: the command.
@@ -129,12 +129,12 @@ class Process:
         return self.wait(0)
 
     def signal(self, number: int, *, group: bool = True) -> None:
-        """Send a signal to the command, or to its workers too."""
+        """Send a signal to the command, by default also to its workers."""
         with contextlib.suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.pid, number)
 
     def worked(self) -> float:
-        """Return processor seconds of the command and its present workers, which other load does not change."""
+        """Return the processor seconds of the command and its present workers, which do not depend on other load."""
         total = 0.0
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
@@ -152,7 +152,7 @@ class Process:
 
 @contextlib.contextmanager
 def running(words: Sequence[str], folder: Path, fault: Fault = NONE) -> Iterator[Process]:
-    """Start a command that does not outlive the block, nor do its workers."""
+    """Start a command, and kill it and its workers at the end of the block."""
     process = Process(words, folder, fault)
     try:
         yield process
@@ -162,13 +162,13 @@ def running(words: Sequence[str], folder: Path, fault: Fault = NONE) -> Iterator
 
 
 def run(words: Sequence[str], folder: Path, fault: Fault = NONE) -> Ended:
-    """Run a command to its end."""
+    """Run a command, and return how it ended."""
     with running(words, folder, fault) as process:
         return process.ended()
 
 
 def start_server() -> None:
-    """Start the process that commands are forked from, unless it runs already."""
+    """Start the process from which commands are forked, if it is not running."""
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT)
@@ -211,7 +211,7 @@ def _enter(words: tuple[str, ...], folder: Path, fault: Fault, logs: dict[str, P
     except BaseException:
         traceback.print_exc()
         code = 1
-    # A forked child leaves these out, and an interpreter does not.
+    # A forked child skips these at exit, unlike an interpreter.
     threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A fault before each file operation, on broken inputs, and of two commands at once."""
+"""Faults before file operations of each command."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ FAULTS = {
     "unreadable input": Fault(error=errno.EIO, reads=True),
 }
 CODES = {"kill": (-9,), "SIGINT": (130, 0), "SIGTERM": (143, 0)}
-"""Exit codes, where not 1: 0 if the work was done. An error may lead to 0 where the operation is dispensable."""
+"""Allowed exit codes other than 1. An error may lead to 0 if the operation is dispensable."""
 
 
 def sampled(count: int) -> Iterable[int]:
@@ -35,19 +35,19 @@ def sampled(count: int) -> Iterable[int]:
 
 
 def own_lines(error: str) -> list[str]:
-    """Return what a command printed to standard error, without progress."""
+    """Return the lines on standard error, without progress."""
     return [line for line in error.splitlines() if line and not PROGRESS.fullmatch(line)]
 
 
 def unclear(ended: Ended) -> list[str]:
-    """Return what is wrong with how a command ended by itself: it says one line, or succeeds silently."""
+    """Return problems with the end of a command, which must print one error line or succeed silently."""
     lines = own_lines(ended.error)
     clear = not lines if ended.code == 0 else len(lines) == 1 and ERROR.fullmatch(lines[0])
     return [] if clear else [f"exit code {ended.code}: {lines}"]
 
 
 def disturb(trial, name: str, fault: Fault) -> list[str]:
-    """Cause a fault, then run the command again; return what is wrong."""
+    """Cause a fault, then run the command again; return problems."""
     folder = trial.new_folder()
     ended = trial.run(folder, fault)
     wrong = [f"half-written: {path}" for path in half_written(folder / trial.command.output, trial.expected)]
@@ -61,7 +61,7 @@ def disturb(trial, name: str, fault: Fault) -> list[str]:
 
 
 def disturb_each(trial, name: str, choose: Callable[[int], Iterable[int]]) -> None:
-    """Cause a fault before each chosen operation; fail with all that is wrong."""
+    """Cause a fault before each chosen operation; fail with all problems."""
     fault = FAULTS[name]
     kind = "read" if fault.reads else "write"
     operations = [operation for operation in trial.usual.operations if operation.startswith(kind)]

@@ -1,4 +1,4 @@
-"""Damaged inputs, files that grow too large, and two commands at once."""
+"""Damaged inputs, failing writes, and concurrent commands."""
 
 import shutil
 from pathlib import Path
@@ -22,14 +22,14 @@ DAMAGED = [
     ("train, kept features", "run/weights.h5", 1),
     ("train, whole network", "data/train/*.tar", 1),
 ]
-"""Command, the file that loses its second half, and the exit code; what a damaged image leaves out is reported."""
+"""Command, file that is cut to half its size, and exit code; a damaged image is only reported."""
 
 RESUMED = [
     ("train, kept features", "made/features/*/train*.h5", "Delete it"),
     ("train, whole network", "made/run/checkpoint/state.h5", "--force"),
     ("train, whole network", "made/run/checkpoint/best.h5", "--force"),
 ]
-"""Command, the file of its own that loses its second half, and the way out that its error names."""
+"""Command, its own file that is cut to half its size, and the way out in the error."""
 
 
 def cost(name: str):
@@ -38,7 +38,7 @@ def cost(name: str):
 
 
 def halve(path: Path) -> bytes:
-    """Cut a file to half its size; return its whole content."""
+    """Cut a file to half its size; return the original content."""
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     return whole
@@ -71,11 +71,11 @@ def test_a_damaged_input_is_one_clear_error(trial_of, name: str, pattern: str, c
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "pattern", "way_out"), RESUMED)
-def test_damage_to_an_own_file_names_the_way_out(trial_of, name: str, pattern: str, way_out: str) -> None:
+def test_damage_to_a_file_of_a_run_names_the_way_out(trial_of, name: str, pattern: str, way_out: str) -> None:
     trial = trial_of(name)
     folder = trial.new_folder()
     assert trial.run(folder).code == 0
-    (folder / "made/run/weights.h5").unlink()  # A finished run does not read them.
+    (folder / "made/run/weights.h5").unlink()  # A finished run does not read the checkpoint.
     path = min(folder.glob(pattern))
     halve(path)
     ended = trial.run(folder)
@@ -93,11 +93,11 @@ def test_damage_to_an_own_file_names_the_way_out(trial_of, name: str, pattern: s
     [
         pytest.param(name, share, marks=cost(name))
         for name in COMMANDS
-        # A third of its kilobytes would be too little for TensorFlow's own temporary files.
+        # A third of its size would be too small for TensorFlow's temporary files.
         for share in ((0.8,) if name == "evaluate" else (0.3, 0.8))
     ],
 )
-def test_a_write_that_fails_midway_is_one_clear_error(trial_of, name: str, share: float) -> None:
+def test_a_failed_write_is_one_clear_error(trial_of, name: str, share: float) -> None:
     trial = trial_of(name)
     folder = trial.new_folder()
     largest = max(path.stat().st_size for path in trial.finished.rglob("*") if path.is_file())
@@ -109,7 +109,7 @@ def test_a_write_that_fails_midway_is_one_clear_error(trial_of, name: str, share
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=cost(name)) for name in COMMANDS])
-def test_two_at_once(trial_of, name: str) -> None:
+def test_a_second_concurrent_command_is_refused(trial_of, name: str) -> None:
     trial = trial_of(name)
     folder = trial.new_folder()
     with running(trial.command.words, folder) as one, running(trial.command.words, folder) as other:

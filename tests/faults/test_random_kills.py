@@ -1,4 +1,4 @@
-"""Random kills of a worker, a command or both: everything is gone within seconds, and the next start finishes.
+"""Random kills of a worker, a command or both: all processes end within seconds, and the next run finishes.
 
 `make chaos CHAOS_KILLS=300` asks for more than the few kills here.
 """
@@ -20,10 +20,10 @@ from faults.test_faults import ERROR, own_lines
 KILLS = int(os.environ.get("CONVRNN_KILLS", "8"))
 SEED = int(os.environ.get("CONVRNN_KILLS_SEED", "0"))
 IN_A_ROW = 4
-"""Kills at most before the command may finish."""
+"""Maximum number of kills before the command may finish."""
 
 SECONDS = 10.0
-"""Time within which every process has to be gone."""
+"""Seconds within which all processes must end."""
 
 VICTIMS = {
     "features, two workers": ("worker", "worker", "command", "group"),
@@ -67,7 +67,7 @@ def busy_seconds(process: Process) -> float:
 def kill_once(
     trial, folder: Path, draw: random.Random, victims: tuple[str, ...], most: float
 ) -> list[str] | None:
-    """Kill at a random moment; return what is wrong, or None if the command had ended before."""
+    """Kill at a random moment; return problems, or None if the command had already ended."""
     victim, number = draw.choice(victims), draw.choice((signal.SIGKILL,) * 3 + (signal.SIGTERM,))
     with running(trial.command.words, folder) as process:
         if process.wait_for_work(draw.uniform(0, most)) is not None:
@@ -89,7 +89,7 @@ def kill_once(
 
 
 def problems(process: Process, worker_killed: bool, number: int) -> list[str]:
-    """Return what is wrong with an exit code and its message."""
+    """Return problems with the exit code and the message."""
     code, lines = process.wait(0), own_lines(process.ended().error)
     lines = [line for line in lines if not line.startswith(("features, ", "evaluate "))]
     if not worker_killed and number == signal.SIGKILL:
@@ -113,7 +113,7 @@ def workers_of(process: Process) -> list[int]:
 
 
 def members(group: int) -> list[int]:
-    """Return the processes of a group, without zombies."""
+    """Return the processes of a group, except zombies."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Imported by the fork server: parses the options of each command once, for which typer imports more."""
+"""Warm-up of the fork server: parses the options of each command once, since typer imports modules then."""
 
 import contextlib
 import io

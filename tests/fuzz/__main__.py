@@ -24,7 +24,7 @@ MINIMISE_SECONDS = 60
 
 
 def main() -> int:
-    """Run what the command line asks for; return 1 if anything was found."""
+    """Fuzz or replay as requested; return 1 if anything was found."""
     parser = argparse.ArgumentParser(
         prog="python -m fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,7 +39,7 @@ def main() -> int:
     names = options.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
         parser.error(f"unknown target {', '.join(sorted(unknown))}. Choose from {', '.join(TARGETS)}")
-    # A warning at a user's terminal is no answer either.
+    # A warning counts as a finding too.
     warnings.simplefilter("error")
     if options.replay:
         with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, limited_memory():
@@ -97,7 +97,7 @@ def run_hypothesis(name: str, seconds: int, first_seed: int, folder: Path) -> Pa
     target, end, path = TARGETS[name], time.monotonic() + seconds, folder / "input"
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch, limited_memory():
         for number in itertools.count(first_seed):
-            # Kept while it runs, so that an input which ends the process is found as well.
+            # Written before the run, so that an input that kills the process is found.
             run = seed(number)(examples_of(target, Path(scratch) / "input", path))
             try:
                 run()

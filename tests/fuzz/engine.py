@@ -1,4 +1,4 @@
-"""Runs one target under Atheris: `python -m fuzz.engine TARGET [option of libFuzzer ...]`."""
+"""Run one target under Atheris: `python -m fuzz.engine TARGET [option of libFuzzer ...]`."""
 
 import contextlib
 import sys
@@ -10,7 +10,7 @@ import atheris
 
 INSTRUMENTED = ["convrnn_data", "convrnn_model", "PIL"]
 LARGEST = 40_000
-"""Bytes of an input."""
+"""Maximum size of an input in bytes."""
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     warnings.simplefilter("error")
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-        # One in eight keeps its wrong checksum.
+        # One in eight inputs keeps the wrong checksum.
         changed = atheris.Mutate(data, max_size)
         return target.repair(changed)[:max_size] if seed % 8 else changed
 
@@ -37,7 +37,7 @@ def main() -> None:
             (Path(folder) / "tokens").write_text("".join(map(_quoted, target.tokens)))
             options += [f"-dict={folder}/tokens", str(corpus)]
         stack.enter_context(limited_memory())
-        # libFuzzer starts itself anew to minimise, by its first word.
+        # libFuzzer restarts itself, by argv[0], to minimise.
         words = [f"{sys.executable} -m fuzz.engine {name}", f"-max_len={LARGEST}", "-timeout=60", *options]
         atheris.Setup(words, lambda data: check(target, data, scratch), custom_mutator=mutate)
         atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""What a target is, and how one input is judged."""
+"""Definition of a target, and check of one input."""
 
 import contextlib
 import resource
@@ -16,10 +16,10 @@ import convrnn_experiments.errors
 import convrnn_model
 
 CPU_SECONDS = 5
-"""Processor time that one input may take."""
+"""Limit on the processor time of one input, in seconds."""
 
 MEMORY = 2 << 30
-"""Address space that a target may add, in bytes."""
+"""Limit on the address space that a target may add, in bytes."""
 
 LONGEST_MESSAGE = 10_000
 
@@ -27,12 +27,12 @@ REFUSALS = (convrnn_data.ConvRNNError, convrnn_model.ConvRNNError, convrnn_exper
 
 
 class Finding(AssertionError):
-    """An input was accepted with a wrong answer, refused by an unclear message, or took too long."""
+    """Input that was accepted with a wrong answer, refused with an unclear message, or took too long."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One parser under test.
+    """Parser under test.
 
     Attributes:
         parse: parses an input, which it may write to the given empty folder, and checks the answer. It returns, or
@@ -94,12 +94,12 @@ def limited_memory() -> Iterator[None]:
 
 
 def variant(data: bytes, count: int) -> int:
-    """Choose one of several ways to parse an input, by its content alone."""
+    """Choose one of several ways to parse an input by its content."""
     return zlib.crc32(data) % count
 
 
 def put(path: Path, data: bytes) -> Path:
-    """Write a file, and its folder where that does not exist."""
+    """Write a file, and create its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path

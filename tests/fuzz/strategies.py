@@ -1,4 +1,4 @@
-"""Hypothesis strategies: seeds with bytes, JSON values or table cells edited."""
+"""Hypothesis strategies: seeds with edited bytes, JSON values or table cells."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Regression tests of what fuzzing has found: each minimised input, and the answer that it must get."""
+"""Regression tests of findings: each minimised input with the expected answer."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""No reader executes what it reads: none unpickles, evaluates, or trusts code in a saved model."""
+"""Readers execute no content of files: no unpickling, no evaluation, no code from saved models."""
 
 import ast
 from pathlib import Path
@@ -29,7 +29,7 @@ def offences(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("package", ["data", "model", "experiments"])
-def test_no_reader_can_execute_what_it_reads(package):
+def test_readers_have_no_calls_that_execute_content(package):
     files = sorted((PACKAGES / f"convrnn-{package}" / "src").rglob("*.py"))
     assert files
     assert {str(file): found for file in files if (found := offences(ast.parse(file.read_text())))} == {}
@@ -38,7 +38,7 @@ def test_no_reader_can_execute_what_it_reads(package):
 @pytest.mark.parametrize(
     "line", ["import pickle", "from dill import loads", "eval(x)", "np.load(f, allow_pickle=True)"]
 )
-def test_the_scan_reports(line):
+def test_the_scan_finds_offences(line):
     assert offences(ast.parse(line))
 
 

@@ -1,4 +1,4 @@
-"""Every target on its seeds and on a few drawn inputs; `make fuzz` gives it many more."""
+"""Every target on its seeds and a few drawn inputs; `make fuzz` draws many more."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings

@@ -1,4 +1,4 @@
-"""Imports: no cycles within a package, and none between packages that must stay independent."""
+"""Imports: no cycles within a package, and none between independent packages."""
 
 import pytest
 from write_architecture import PACKAGES, PAGE, folder, graph, importers_first, imports, page
@@ -20,7 +20,7 @@ def test_subpackages_and_modules_import_each_other_without_cycles(package):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_packages_import_only_those_they_may(package):
+def test_packages_import_only_allowed_packages(package):
     imported = {name.partition(".")[0] for path in folder(package).rglob("*.py") for name in imports(path)}
     assert imported & set(PACKAGES) - {package} == ALLOWED[package]
 

@@ -1,4 +1,4 @@
-"""Layout of the tests: every module has a test file of its own, in folders that mirror the package."""
+"""Layout of the tests: each module has a test file, in folders that mirror the package."""
 
 from pathlib import Path
 

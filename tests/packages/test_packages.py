@@ -1,4 +1,4 @@
-"""What people install: the same from either form, whole, named, and working where nothing may be written."""
+"""Built packages: contents, metadata, and commands in a read-only installation."""
 
 import email.policy
 import json
@@ -20,8 +20,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UV = (sys.executable, "-m", "uv")
-# Root may write anywhere; without this power its own closed folders are closed to it, too.
-POWERLESS = (
+# Without this capability, even root cannot write to read-only folders.
+UNPRIVILEGED = (
     ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 and shutil.which("setpriv") else ()
 )
 Python = Callable[..., str]
@@ -37,7 +37,7 @@ DATA = {
     "convrnn-model": {"class_names/ecoset_categories.txt", "class_names/imagenet_categories.txt"},
 }
 VERSION = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
-ROAD = """
+COMMANDS = """
 convrnn-data sample drawn --images-per-category 2 --trials 16 --observers 1
 convrnn-data prepare drawn/imagenet set --images all --val 0.5
 convrnn-data verify set
@@ -45,7 +45,7 @@ convrnn-data preview set sheet.png
 convrnn-model --help
 convrnn --help
 """
-# Tables, texts and styles are read from beside the code.
+# Reads the tables, texts and styles that are installed with the code.
 USE = """
 import importlib, pkgutil
 import convrnn_data, convrnn_experiments, convrnn_model
@@ -61,7 +61,7 @@ each_package = pytest.mark.parametrize("package", PACKAGES)
 
 
 def run(*words: object, **options: object) -> str:
-    """Runs a command to its end, which must be a good one; returns what it printed."""
+    """Run a command, which must succeed, and return its standard output."""
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, check=False, **options
     )
@@ -71,21 +71,23 @@ def run(*words: object, **options: object) -> str:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the source distribution of each package, and the wheel made from that."""
+    """Provide a folder with the source distribution of each package and the wheel built from it."""
     folder = tmp_path_factory.mktemp("dist")
     for package in sorted((ROOT / "packages").iterdir()):
         build(package, folder)
     return folder
 
 
-def build(package: Path, folder: Path, *what: str) -> None:
-    """Builds a package with the pinned tools; both of its forms unless told."""
-    run(*UV, "build", *what, "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, package)
+def build(package: Path, folder: Path, *forms: str) -> None:
+    """Build a package with the pinned tools, by default as source distribution and wheel."""
+    run(
+        *UV, "build", *forms, "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, package
+    )
 
 
 @pytest.fixture(scope="session")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A site-packages with the three wheels alone, closed to writing."""
+    """Provide a read-only site-packages with only the three wheels."""
     site = tmp_path_factory.mktemp("installed") / "site"
     wheels = sorted(built.glob("*.whl"))
     run(*UV, "pip", "install", "--no-deps", "--python", sys.executable, "--target", site, *wheels)
@@ -99,11 +101,11 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def python(installed: Path, tmp_path: Path) -> Python:
-    """Runs Python, or a command of the packages, with these packages before all others, in an empty folder."""
+    """Return a function that runs Python, or a command, with the installed packages first, in an empty folder."""
 
     def start(*words: str) -> str:
         environment = {**os.environ, "PYTHONPATH": str(installed)}
-        return run(*POWERLESS, sys.executable, *words, env=environment, cwd=tmp_path)
+        return run(*UNPRIVILEGED, sys.executable, *words, env=environment, cwd=tmp_path)
 
     return start
 
@@ -129,19 +131,19 @@ def metadata(built: Path, package: str) -> Message:
 
 
 @each_package
-def test_version_is_said_once_and_heard_everywhere(package, metadata):
+def test_version_is_defined_once(package, metadata):
     assert metadata["Version"] == VERSION
     assert import_module(module(package)).__version__ == VERSION
-    said = [
+    repeated = [
         path.relative_to(ROOT)
         for path in (ROOT / "packages" / package).rglob("*")
         if path.suffix in (".py", ".toml", ".md") and VERSION in path.read_text()
     ]
-    assert said == []
+    assert repeated == []
 
 
 @each_package
-def test_metadata_is_the_project_s(package, metadata):
+def test_metadata_matches_pyproject(package, metadata):
     own = project(package)
     assert metadata["Name"] == package
     assert metadata["Summary"] == own["description"]
@@ -156,7 +158,7 @@ def test_metadata_is_the_project_s(package, metadata):
 
 
 @each_package
-def test_every_python_that_is_promised_is_named(package, metadata):
+def test_supported_python_versions_are_listed(package, metadata):
     classifiers = metadata.get_all("Classifier")
     assert "Typing :: Typed" in classifiers
     named = {line.rpartition(" ")[2] for line in classifiers if "Python :: 3." in line}
@@ -165,7 +167,7 @@ def test_every_python_that_is_promised_is_named(package, metadata):
 
 
 @each_package
-def test_wheel_holds_the_sources_and_nothing_else(package, built):
+def test_wheel_contains_exactly_the_sources(package, built):
     sources = ROOT / "packages" / package / "src"
     expected = {
         str(path.relative_to(sources))
@@ -181,7 +183,7 @@ def test_wheel_holds_the_sources_and_nothing_else(package, built):
 
 
 @each_package
-def test_source_distribution_holds_what_a_build_needs(package, built):
+def test_source_distribution_contains_everything_for_a_build(package, built):
     stem = f"{module(package)}-{VERSION}"
     with tarfile.open(built / f"{stem}.tar.gz") as archive:
         names = {name.removeprefix(f"{stem}/") for name in archive.getnames()}
@@ -194,26 +196,26 @@ def test_source_distribution_holds_what_a_build_needs(package, built):
 
 
 @each_package
-def test_the_wheel_of_the_source_distribution_is_the_repository_s(package, built, tmp_path):
+def test_wheels_from_source_distribution_and_repository_are_equal(package, built, tmp_path):
     build(ROOT / "packages" / package, tmp_path, "--wheel")
     (own,) = tmp_path.glob("*.whl")
     assert own.read_bytes() == (built / own.name).read_bytes()
 
 
 @each_package
-def test_an_index_would_take_it(package, built):
+def test_twine_accepts_the_distributions(package, built):
     files = sorted(built.glob(f"{module(package)}-*"))
     checked = run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files)
     assert checked.count("PASSED") == len(files) == 2
 
 
 @each_package
-def test_importing_says_nothing_and_leaves_the_backends_alone(package, python, installed):
+def test_importing_prints_nothing_and_imports_no_backend(package, python, installed):
     name = module(package)
     code = (
         f"import json, sys, {name}\n"
-        "loud = {'keras', 'tensorflow', 'jax', 'torch', 'matplotlib', 'pandas'} & set(sys.modules)\n"
-        f"json.dump([{name}.__file__, {name}.__version__, sorted(loud)], sys.stdout)"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        f"json.dump([{name}.__file__, {name}.__version__, sorted(heavy)], sys.stdout)"
     )
     assert json.loads(python("-W", "error", "-c", code)) == [
         str(installed / name / "__init__.py"),
@@ -223,25 +225,25 @@ def test_importing_says_nothing_and_leaves_the_backends_alone(package, python, i
 
 
 @each_package
-def test_commands_are_there_and_help(package, python, installed):
+def test_commands_print_help(package, python, installed):
     for command in project(package)["scripts"]:
         assert f"Usage: {command}" in re.sub(
             r"\x1b\[[\d;]*m", "", python(f"{installed}/bin/{command}", "--help")
         )
 
 
-def test_all_of_it_works_where_nothing_may_be_written(python, installed, tmp_path):
-    before = everything(installed)
+def test_everything_works_in_a_read_only_installation(python, installed, tmp_path):
+    before = state_of(installed)
     python("-c", USE)
-    for line in ROAD.strip().splitlines():
+    for line in COMMANDS.strip().splitlines():
         command, *words = line.split()
         python(f"{installed}/bin/{command}", *words)
-    assert everything(installed) == before
+    assert state_of(installed) == before
     assert not any(path.stat().st_mode & stat.S_IWUSR for path in installed.rglob("*"))
     for name in ("weights.h5", "set/manifest.json", "sheet.png"):
         assert (tmp_path / name).is_file()
 
 
-def everything(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and date of every file below a folder."""
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return size and modification time of every file below a folder."""
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}

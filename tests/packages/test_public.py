@@ -1,4 +1,4 @@
-"""The public interface of each package: `__all__`, what it exports, and the page that documents it."""
+"""Public interface of each package: `__all__`, exports, and documentation."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ each_package = pytest.mark.parametrize("name", STABLE)
 
 
 @each_package
-def test_all_names_what_is_exported(name):
+def test_all_lists_the_exports(name):
     package = import_module(name)
     exported = [
         (node.module, alias.name)
@@ -52,7 +52,7 @@ def test_all_names_what_is_exported(name):
 
 
 @each_package
-def test_the_page_documents_what_is_exported(name):
+def test_the_page_documents_every_export(name):
     text = API.read_text(encoding="utf-8")
     section = re.search(rf"^## {name}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)[1]
     listed = set(
@@ -66,7 +66,7 @@ def test_the_page_documents_what_is_exported(name):
     assert exported - {"__version__"} <= documented
 
 
-def test_measures_need_neither_keras_nor_pandas():
+def test_measures_import_neither_keras_nor_pandas():
     code = (
         "import sys, convrnn_experiments\n"
         "convrnn_experiments.sat_rmse, convrnn_experiments.Condition\n"

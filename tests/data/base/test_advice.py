@@ -64,7 +64,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_formats_are_known_by_their_first_bytes(name, tmp_path):
+def test_formats_are_detected_by_their_first_bytes(name, tmp_path):
     kind = advice.kind_of(HEADS[name][: advice.HEAD])
     assert kind is not None
     assert kind.name == name
@@ -86,7 +86,7 @@ def test_unknown_bytes_have_no_format(tmp_path):
     assert advice.kind_of(b"\x01\x02\x03\xfe" * 200) is None
     assert advice.kind_of_file(tmp_path / "absent") is None
     os.mkfifo(tmp_path / "pipe")
-    assert advice.kind_of_file(tmp_path / "pipe") is None  # and does not wait for a writer
+    assert advice.kind_of_file(tmp_path / "pipe") is None  # does not wait for a writer
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_way_out_fits_the_errno(number, says):
     assert "Something else" not in said
 
 
-def test_an_errno_without_advice_of_its_own_takes_the_callers():
+def test_an_errno_without_advice_uses_the_advice_of_the_caller():
     assert advice.describe(OSError(errno.EDOM, "Odd"), "/x", "Do this") == "Odd. Do this"
     assert advice.describe(OSError(errno.EDOM, "Odd")) == "Odd"
     assert advice.describe(OSError()) == "OSError"
@@ -135,7 +135,7 @@ def test_a_dead_link_and_a_missing_folder_are_named(tmp_path):
     assert f"{tmp_path / 'file'} is not a folder" in advice.way_out(error, tmp_path / "file" / "x")
 
 
-def test_a_file_too_large_for_the_disk_is_not_taken_for_a_full_one(tmp_path, monkeypatch):
+def test_a_file_too_large_differs_from_a_full_disk(tmp_path, monkeypatch):
     def too_large(self, data):
         raise OSError(errno.EFBIG, "File too large")
 

@@ -1,4 +1,4 @@
-"""Commands that are interrupted at any point end with one line and the right code."""
+"""Commands interrupted at any point: one line and the documented exit code; progress."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ INTO_A_CONSTRUCTOR = """
         def __del__(self):
             try:
                 raise KeyError(0)
-            except KeyError as error:  # As Cython's destructors report it, before it is unraisable here.
+            except KeyError as error:  # Cython's destructors report it in this way before it becomes unraisable.
                 sys.excepthook(type(error), error, error.__traceback__)
                 raise
 
@@ -100,7 +100,7 @@ def test_errors_of_libraries_show_a_traceback() -> None:
     assert "Traceback" in done.stderr
 
 
-def test_logs_get_a_line_now_and_then(capsys):
+def test_logs_get_a_line_every_few_seconds(capsys):
     times = iter([0.0, 3.0, 11.0, 11.0, 12.0, 21.5, 21.5])
     report = plain_lines(clock=lambda: next(times))
     for done in range(4):
@@ -108,7 +108,7 @@ def test_logs_get_a_line_now_and_then(capsys):
     assert capsys.readouterr().err == "Writing shards: 1,000 of 4,000\nWriting shards: 3,000 of 4,000\n"
 
 
-def test_progress_on_a_terminal_leaves_piped_lines_alone():
+def test_progress_on_a_terminal_does_not_change_piped_output():
     script = (
         "from convrnn_data.base.console import progress\n"
         "with progress() as report:\n    report('epoch 1', 1, 2)\n    print('the line of an epoch')\n"
@@ -119,7 +119,7 @@ def test_progress_on_a_terminal_leaves_piped_lines_alone():
         text=True,
         check=True,
         timeout=600,
-        env=os.environ | {"FORCE_COLOR": "1"},  # rich then takes standard error for a terminal
+        env=os.environ | {"FORCE_COLOR": "1"},  # makes rich treat standard error as a terminal
     )
     assert done.stdout == "the line of an epoch\n"
     assert "epoch 1" in done.stderr

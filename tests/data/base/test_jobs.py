@@ -1,4 +1,4 @@
-"""Independent tasks: what goes wrong with workers is one clear line, whatever the engine."""
+"""Job execution: results, and one-line errors for failures of workers, on every engine."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ def test_invalid_tasks_are_refused(task):
 
 
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("dask", "distributed")])
-def test_an_engine_that_is_not_installed(name, package, monkeypatch):
+def test_an_engine_that_is_not_installed_is_refused(name, package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         ConvRNNError,
@@ -61,7 +61,7 @@ def test_an_address_for_the_local_engine_is_refused():
     jobs_module.check_engine("local", None)
 
 
-def test_a_worker_of_this_machine_that_is_killed():
+def test_a_killed_local_worker_is_an_error():
     with pytest.raises(ConvRNNError, match="ended before it finished its job") as caught:
         list(jobs_module.run_jobs(die, range(4), 4, workers=2))
     assert len(str(caught.value).splitlines()) == 1
@@ -82,7 +82,7 @@ def refuse(number: int) -> int:
 
 @pytest.fixture
 def dask_address():
-    """Of a scheduler in this process, with so many workers as are asked for."""
+    """Return a function that starts a scheduler in this process with a number of workers, and gives its address."""
     distributed = pytest.importorskip("distributed")
     with contextlib.ExitStack() as stack:
 
@@ -102,15 +102,15 @@ def test_every_job_is_done_once_by_dask(dask_address):
         assert sorted(done) == list(range(0, 18, 2))
 
 
-def test_what_a_job_raises_comes_through_dask(dask_address):
+def test_dask_raises_the_exceptions_of_jobs(dask_address):
     with pytest.raises(ConvRNNError, match="job 3 cannot be done"):
         list(jobs_module.run_jobs(refuse, range(9), 9, engine="dask", address=dask_address(1)))
 
 
-def test_a_scheduler_without_workers(dask_address, monkeypatch):
+def test_a_scheduler_without_workers_is_an_error(dask_address, monkeypatch):
     distributed = pytest.importorskip("distributed")
     wait = distributed.Client.wait_for_workers
-    # Connecting keeps all the time that it may need on a busy machine.
+    # The timeout for connecting is unchanged, since it may be needed on a busy machine.
     monkeypatch.setattr(
         distributed.Client,
         "wait_for_workers",
@@ -123,7 +123,7 @@ def test_a_scheduler_without_workers(dask_address, monkeypatch):
 @pytest.mark.parametrize(
     ("found", "why"), [("0.0.1", "has convrnn-data 0.0.1"), (ImportError(), "lacks convrnn-data")]
 )
-def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch):
+def test_a_dask_worker_without_the_package_is_an_error(found, why, dask_address, monkeypatch):
     address = dask_address(1)
     distributed = pytest.importorskip("distributed")
 
@@ -139,7 +139,7 @@ def test_a_dask_worker_without_the_package(found, why, dask_address, monkeypatch
         list(jobs)
 
 
-def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
+def test_a_dask_worker_that_does_not_answer_is_an_error(dask_address, monkeypatch):
     address = dask_address(1)
     distributed = pytest.importorskip("distributed")
 
@@ -152,7 +152,7 @@ def test_a_dask_worker_that_does_not_answer(dask_address, monkeypatch):
         list(jobs_module.run_jobs(of_the_package, range(3), 3, engine="dask", address=address))
 
 
-def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
+def test_a_cluster_that_loses_its_workers_or_scheduler_is_an_error(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(jobs_module, "WORKER_TIMEOUT", 0.5)
     for lose, message in (
@@ -163,10 +163,10 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster:
             jobs = jobs_module.run_jobs(
-                slowly, range(1000), 1000, engine="dask", address=cluster.scheduler_address
+                slow, range(1000), 1000, engine="dask", address=cluster.scheduler_address
             )
             next(jobs)
-            # How long the client tries to connect once more; to connect first it has `jobs_module.CONNECT_TIMEOUT`.
+            # Timeout for reconnecting; for the first connection it is `jobs_module.CONNECT_TIMEOUT`.
             distributed.default_client()._timeout = 1
             lose(cluster)
             with pytest.raises(ConvRNNError, match=message) as caught:
@@ -174,7 +174,7 @@ def test_a_cluster_that_loses_its_workers_or_its_scheduler(monkeypatch):
             assert len(str(caught.value).splitlines()) == 1
 
 
-def slowly(number):
+def slow(number):
     time.sleep(0.01)
     return number
 
@@ -189,7 +189,7 @@ def lose_scheduler(cluster):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ray", "dask"])
-def test_a_worker_of_a_cluster_that_is_killed(name):
+def test_a_killed_worker_of_a_cluster_is_an_error(name):
     pytest.importorskip(jobs_module._PACKAGES[name])
     script = (
         "import sys\n"

@@ -29,7 +29,7 @@ def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     "number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EAGAIN, errno.EACCES, errno.EINVAL]
 )
 @pytest.mark.parametrize("shared", [False, True])
-def test_disks_without_locks_are_written_with_a_warning(
+def test_a_disk_without_locks_causes_a_warning(
     number: int,
     shared: bool,
     tmp_path: Path,
@@ -44,7 +44,7 @@ def test_disks_without_locks_are_written_with_a_warning(
     assert f"{tmp_path} is on a disk without file locks ({os.strerror(number)})" in record.getMessage()
 
 
-def test_other_errors_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_lock_errors_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

@@ -1,4 +1,4 @@
-"""Printing ends no work: narrow encodings, closed and full outputs, readers that have left; in all three packages."""
+"""Printing never ends a command: narrow encodings, closed and full outputs, closed pipes; in all three packages."""
 
 import os
 import subprocess
@@ -99,8 +99,8 @@ def test_errors_are_printed_in_any_encoding(tmp_path: Path) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
-def test_both_packages_print_alike() -> None:
-    """convrnn-model does not import convrnn-data, so it has a copy."""
+def test_both_packages_have_the_same_code() -> None:
+    """convrnn-model does not import convrnn-data and therefore has a copy."""
     spec = find_spec("convrnn_model")
     if spec is None or spec.origin is None:
         pytest.skip("convrnn-model is not installed")

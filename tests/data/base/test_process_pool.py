@@ -42,7 +42,7 @@ def refuse(number):
     return number
 
 
-def wait_for_ever(folder):
+def wait_forever(folder):
     """Create a file named after the process, to show that the job runs."""
     (Path(folder) / str(os.getpid())).touch()
     while True:
@@ -83,7 +83,7 @@ def test_results_in_order_and_jobs_consumed_a_few_ahead():
             assert len(taken) <= count + 2 * process_pool.SUBMITTED
 
 
-def test_an_exception_of_a_job_comes_through():
+def test_exceptions_of_jobs_are_raised():
     with pytest.raises(ConvRNNError, match="job 3 is refused"):
         list(map_in_processes(refuse, range(9), 2))
 
@@ -105,7 +105,7 @@ def test_a_dead_worker_is_a_one_line_error(function, job, cause):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_large_jobs_that_wait_when_a_worker_dies():
+def test_a_worker_dies_while_large_jobs_are_pending():
     """The pending data exceeds the capacity of a pipe."""
     jobs = [(signal.SIGKILL, bytes(1 << 20)) for _ in range(8)]
     with pytest.raises(ConvRNNError, match="killed by SIGKILL"):
@@ -116,16 +116,16 @@ def kill_by_first(job):
     os.kill(os.getpid(), job[0])
 
 
-def test_closing_ends_workers_in_the_middle_of_their_jobs(tmp_path):
+def test_closing_kills_busy_workers(tmp_path):
     with contextlib.closing(map_in_processes(wait_or_return, [None, tmp_path, tmp_path], 2)) as results:
         assert next(results) is None
-        running = begun(tmp_path, 2)
+        running = started(tmp_path, 2)
     assert not alive(running)
 
 
 def wait_or_return(folder):
     if folder is not None:
-        wait_for_ever(folder)
+        wait_forever(folder)
 
 
 def test_workers_end_after_the_last_result():
@@ -145,7 +145,7 @@ def test_libraries_in_workers_share_the_cores(monkeypatch):
 @pytest.mark.parametrize(
     "error", [OSError(11, "Resource temporarily unavailable"), NotImplementedError("no sem_open")]
 )
-def test_a_system_without_queues(error, monkeypatch):
+def test_a_system_without_queues_is_an_error(error, monkeypatch):
     def none(*args, **how):
         raise error
 
@@ -154,7 +154,7 @@ def test_a_system_without_queues(error, monkeypatch):
         list(map_in_processes(double, range(3), 2))
 
 
-def test_a_worker_that_cannot_be_started(monkeypatch):
+def test_a_worker_that_cannot_be_started_is_an_error(monkeypatch):
     def none(*args, **how):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -169,7 +169,7 @@ def test_a_worker_that_cannot_be_started(monkeypatch):
 SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
-from test_process_pool import double, wait_for_ever
+from test_process_pool import double, wait_forever
 from convrnn_data.base.process_pool import map_in_processes
 {body}
 """
@@ -181,8 +181,7 @@ def script(body, tmp_path):
     return [sys.executable, str(path)]
 
 
-def test_an_unguarded_script(tmp_path):
-    """Workers do not run the script again."""
+def test_an_unguarded_script_is_not_run_by_workers(tmp_path):
     words = script("print(list(map_in_processes(double, range(4), 2, ordered=True)))", tmp_path)
     done = subprocess.run(words, capture_output=True, text=True, timeout=GENEROUS, check=False)
     assert (done.stdout, done.stderr) == ("[0, 2, 4, 6]\n", "")
@@ -192,14 +191,14 @@ def test_an_unguarded_script(tmp_path):
 def test_workers_end_with_their_parent(number, tmp_path):
     folder = tmp_path / "running"
     folder.mkdir()
-    words = script(f"list(map_in_processes(wait_for_ever, [{str(folder)!r}] * 4, 2))", tmp_path)
+    words = script(f"list(map_in_processes(wait_forever, [{str(folder)!r}] * 4, 2))", tmp_path)
     parent = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        running = begun(folder, 2)
+        running = started(folder, 2)
         # A terminal sends Ctrl-C to the whole group.
         (os.killpg if number == signal.SIGINT else os.kill)(parent.pid, number)
         errors = parent.communicate(timeout=GENEROUS)[1]
-        assert not alive_for_long(running)
+        assert not remain_alive(running)
         assert parent.returncode == -number
         assert errors.count("Traceback") == (number == signal.SIGINT)
     finally:
@@ -207,7 +206,7 @@ def test_workers_end_with_their_parent(number, tmp_path):
             os.killpg(parent.pid, signal.SIGKILL)
 
 
-def begun(folder, count):
+def started(folder, count):
     """Wait for a number of processes to create their files in a folder, and return the process ids."""
     end = time.monotonic() + GENEROUS
     while time.monotonic() < end:
@@ -221,7 +220,7 @@ def alive(numbers):
     return [number for number in numbers if runs(number)]
 
 
-def alive_for_long(numbers):
+def remain_alive(numbers):
     end = time.monotonic() + GENEROUS
     while time.monotonic() < end and alive(numbers):
         time.sleep(0.01)

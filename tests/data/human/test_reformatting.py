@@ -7,7 +7,7 @@ from convrnn_data import ConvRNNError, list_stimuli, open_set, reformat, verify
 from convrnn_data.human.stimuli import CONDITIONS
 
 
-def test_folders_are_exactly_as_the_loader_reads_them(stimuli, tmp_path):
+def test_folders_have_the_layout_that_the_loader_reads(stimuli, tmp_path):
     done = reformat(stimuli, tmp_path / "new")
     expected = {
         f"{CONDITIONS[one.regime]}/{one.category}/{one.path.stem}_exit{one.block}.JPEG": one.path.read_bytes()
@@ -28,7 +28,7 @@ def test_folders_are_exactly_as_the_loader_reads_them(stimuli, tmp_path):
     assert tuple((*place, images) for place, images in stored.items()) == done.counts
 
 
-def test_shards_of_stimuli_are_a_prepared_set(stimuli, tmp_path, through_webdataset):
+def test_shards_form_a_prepared_set(stimuli, tmp_path, through_webdataset):
     reformat(stimuli, tmp_path / "new", "shards")
     assert verify(tmp_path / "new").problems == ()
     opened = open_set(tmp_path / "new")

@@ -26,7 +26,7 @@ GRAMMATICAL = st.one_of(
 
 
 @given(GRAMMATICAL)
-def test_names_are_parsed_as_they_are_written(name):
+def test_formatted_names_are_parsed(name):
     assert parse_name(str(name)) == name
 
 
@@ -40,7 +40,7 @@ def test_names_are_parsed_as_they_are_written(name):
         ("14_noise_0.16_bicycle_exit3.JPEG", ("14", "noise", "0.16", "bicycle", 3)),
     ],
 )
-def test_published_names_are_read(name, fields):
+def test_published_names_are_parsed(name, fields):
     assert tuple(parse_name(name)) == fields
 
 
@@ -123,7 +123,7 @@ def own(stimuli, tmp_path):
         ("BlurSplit_color/1_blur_3_car.JPEG", "must be in one of the block folders 0 to 4"),
     ],
 )
-def test_files_that_do_not_fit_are_named(own, tmp_path, name, reason):
+def test_misfits_are_named(own, tmp_path, name, reason):
     (own / name).write_bytes(b"x")
     with pytest.raises(ConvRNNError, match=f"1 file.s. in {own} are not stimuli, the first: {own / name}"):
         list_stimuli(own)
@@ -135,7 +135,7 @@ def test_files_that_do_not_fit_are_named(own, tmp_path, name, reason):
     assert done.images == 90
 
 
-def test_a_cut_stimulus_is_listed(own, tmp_path):
+def test_a_truncated_stimulus_is_listed(own, tmp_path):
     victim = list_stimuli(own)[5].path
     victim.write_bytes(victim.read_bytes()[:-30])
     for layout in ("folders", "shards"):
@@ -256,12 +256,12 @@ def test_a_complete_set_has_complete_blocks(stimuli, tmp_path):
             ["blur, block 2: 4 of 6 images"],
         ),
         (lambda one: one.experiment == "noise" and one.block == 4, ["noise, block 4: 0 of 6 images"]),
-        # Half of each block is lost: their numbers tell.
+        # Half of each block is missing, as the numbers show.
         (
             lambda one: one.experiment == "blur" and one.index % 2 == 0,
             [f"blur, block {block}: 3 of 6 images" for block in range(5)],
         ),
-        # One condition alone is a choice, and the holes in its numbers are the other's.
+        # One condition alone is complete; the gaps in its numbers belong to the other condition.
         (lambda one: one.regime == "grayscale", []),
         (lambda one: one.experiment == "blur", []),
     ],

@@ -10,9 +10,9 @@ from convrnn_data.imagenet.sources import find_source, list_images
 WANTED = {"n02690373", "n02085782"}
 
 
-def test_a_tar_that_is_cut_anywhere_is_an_error(class_tars, tmp_path):
+def test_a_tar_truncated_anywhere_is_an_error(class_tars, tmp_path):
     whole = (class_tars / "n02690373.tar").read_bytes()
-    end = whole.rstrip(b"\0")  # The last image's last byte; after it padding and the end mark.
+    end = whole.rstrip(b"\0")  # The last byte of the last image, before padding and end marker.
     for length in (1, 511, 512, 700, 4096, len(end) // 2, len(end) - 1, (len(end) + 511) // 512 * 512):
         (tmp_path / "n02690373.tar").write_bytes(whole[:length])
         with pytest.raises(ConvRNNError, match=r"cut|no tar|damaged"):
@@ -35,13 +35,13 @@ def test_one_class_tar_alone_is_refused(class_tars):
 ALL = {"images": "all", "val": 0.3, "workers": 1}
 
 
-def test_a_shard_of_a_webdataset_is_named(tmp_path):
+def test_a_webdataset_shard_is_identified(tmp_path):
     (tmp_path / "shard.tar").write_bytes(tar([("n02690373_1.jpg", b"x"), ("n02690373_1.cls", b"0")]))
     with pytest.raises(ConvRNNError, match="looks like a webdataset shard: give the ImageNet"):
         find_source(tmp_path / "shard.tar")
 
 
-def test_two_folders_of_classes_in_a_tar_are_ambiguous(class_folders, tmp_path):
+def test_two_folders_of_classes_in_a_tar_are_refused(class_folders, tmp_path):
     files = [(f"{above}/n02690373/n02690373_1.JPEG", b"x") for above in ("a", "b")]
     (tmp_path / "x.tar").write_bytes(tar(files))
     with pytest.raises(ConvRNNError, match=r"holds 2 folders of classes .'a', 'b'.: exactly one of them"):
@@ -52,7 +52,7 @@ def test_two_folders_of_classes_in_a_tar_are_ambiguous(class_folders, tmp_path):
 @pytest.mark.parametrize("name", ["n02690373_2.JPEG", "n" * 120 + ".JPEG"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_images_that_are_links_in_a_tar_are_an_error(kind, name, whole, tmp_path, make_jpeg):
-    """A tar of linked files holds the data once or not at all, so images would be lost silently."""
+    """A tar of links contains the data once or not at all, so images would be lost silently."""
     path = tmp_path / ("imagenet.tar" if whole else "n02690373.tar")
     above = "train/n02690373/" if whole else ""
     with tarfile.open(path, "w") as archive:

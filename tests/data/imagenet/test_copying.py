@@ -24,7 +24,7 @@ def reference(class_folders, tmp_path_factory, digests):
 
 
 @pytest.mark.parametrize("most", [16, 4])
-def test_few_open_files_are_enough(most, class_tars, tmp_path, reference, digests, monkeypatch):
+def test_a_low_limit_on_open_files_suffices(most, class_tars, tmp_path, reference, digests, monkeypatch):
     """With more class tars than open files, tars are closed and reopened."""
     monkeypatch.setattr("convrnn_data.imagenet.copying.most_open", lambda: most)
     prepare(class_tars, tmp_path / "set", **ALL)
@@ -54,7 +54,7 @@ def rejected(out):
 
 
 @pytest.fixture
-def odd(own_folders, make_jpeg):
+def unusual(own_folders, make_jpeg):
     """Provide class folders with PNG and CMYK named JPEG, truncated, empty, invalid, other and hidden files."""
     folder = own_folders / "train" / "n02690373"
     (folder / "n02690373_101.JPEG").write_bytes(make_jpeg(1, form="PNG"))
@@ -67,8 +67,8 @@ def odd(own_folders, make_jpeg):
     return own_folders
 
 
-def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path, through_webdataset):
-    prepare(odd, tmp_path / "set", **ALL)
+def test_unusual_images_are_converted_or_rejected_with_the_reason(unusual, tmp_path, through_webdataset):
+    prepare(unusual, tmp_path / "set", **ALL)
     samples = {sample["__key__"]: sample for sample in through_webdataset(tmp_path / "set")}
     changes = {key: json.loads(sample["json"]).get("change") for key, sample in samples.items()}
     assert {key: change for key, change in changes.items() if change} == {
@@ -88,9 +88,9 @@ def test_odd_images_are_repaired_or_rejected_with_the_reason(odd, tmp_path, thro
     assert len(samples) == 6 * 19 + 2
 
 
-def test_strict_makes_a_bad_image_an_error_and_leaves_nothing(odd, tmp_path):
+def test_strict_refuses_a_bad_image_and_leaves_no_files(unusual, tmp_path):
     with pytest.raises(ConvRNNError, match=r"bad image n02690373/n02690373_10\d\.JPEG in .*without --strict"):
-        prepare(odd, tmp_path / "set", strict=True, **ALL)
+        prepare(unusual, tmp_path / "set", strict=True, **ALL)
     assert not (tmp_path / "set").exists()
 
 

@@ -36,7 +36,7 @@ def labels(request, tmp_path, lines):
     return kit if request.param == "folder" else kit / "data" / "ILSVRC2012_validation_ground_truth.txt"
 
 
-def test_every_format_of_labels_is_read_alike(labels):
+def test_every_format_gives_the_same_labels(labels):
     assert read_ground_truth(labels) == LABELS
 
 
@@ -82,7 +82,7 @@ def _archive(root):
 
 
 @pytest.mark.parametrize("case", BAD_LABELS)
-def test_other_labels_are_refused(case, tmp_path):
+def test_invalid_labels_are_refused(case, tmp_path):
     make, says = BAD_LABELS[case]
     with pytest.raises(ConvRNNError, match=says) as caught:
         read_ground_truth(make(tmp_path))

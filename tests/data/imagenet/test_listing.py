@@ -36,11 +36,11 @@ def test_keys_and_classes_come_from_the_name(name, key, synsets):
 @pytest.mark.parametrize(
     ("name", "expected"), [("a.JPEG", True), ("a.PnG", True), ("a.txt", False), ("a" * 255 + ".jpg", False)]
 )
-def test_images_are_known_by_their_extension(name, expected):
+def test_images_are_recognized_by_extension(name, expected):
     assert is_image(name) == expected
 
 
-def test_a_class_is_sorted_into_images_and_others():
+def test_files_of_a_class_are_separated_into_images_and_others():
     listing = class_listing(
         CONTAINER,
         [ListedFile("b.jpg", 0, 2, 9), ListedFile("notes.txt", 0, 1, 9), ListedFile("a.jpg", 0, 1, 8)],
@@ -55,6 +55,6 @@ def test_a_class_is_sorted_into_images_and_others():
 @pytest.mark.parametrize(
     ("synsets", "images", "says"), [(SYNSETS, IMAGES, "(all of"), (SYNSETS, 7, "(a part of")]
 )
-def test_the_summary_tells_a_whole_imagenet_from_a_part(synsets, images, says):
+def test_the_summary_says_whether_imagenet_is_complete(synsets, images, says):
     source = Source("class folders", Path("x"), (CONTAINER,) * synsets)
     assert says in Listing(source, (), images).summary

@@ -22,7 +22,7 @@ def test_validation_images_replace_the_share_for_validation(options, val):
     assert PrepareOptions(**options).settings(None).val == val
 
 
-def test_options_or_keywords_are_taken_but_not_both(tmp_path):
+def test_options_and_keywords_exclude_each_other(tmp_path):
     with pytest.raises(TypeError, match="unexpected keyword argument 'imagse'"):
         prepare(tmp_path, tmp_path / "set", imagse="all")
     with pytest.raises(TypeError, match="either options or keyword arguments"):
@@ -33,6 +33,6 @@ def test_options_or_keywords_are_taken_but_not_both(tmp_path):
         prepare(tmp_path, tmp_path / "set", workers="many")
 
 
-def test_options_that_need_others_are_refused():
+def test_options_without_the_options_they_need_are_refused():
     with pytest.raises(ConvRNNError, match="need --validation"):
         PrepareOptions(exclude_stimuli="x").require_compatible()

@@ -16,7 +16,7 @@ from convrnn_data.shards.splits import SPLITS, format_split, read_split
 
 @given(st.tuples(st.integers(0, 40), st.integers(1, 40)), st.integers(1, 30), st.integers(0, 3))
 @settings(deadline=None)
-def test_every_key_lands_once_and_shards_are_even_and_order_does_not_matter(sizes, shard_size, seed):
+def test_every_key_occurs_once_in_even_shards_whatever_the_order(sizes, shard_size, seed):
     wanted = Settings(images="all", val=0.25, test=0.1, seed=seed, shard_size=shard_size)
     plan = make_plan(listing_of(sizes), shipped_lists(), wanted)
     shards = named(plan)
@@ -30,7 +30,7 @@ def test_every_key_lands_once_and_shards_are_even_and_order_does_not_matter(size
     assert (named(other), other.hash) == (shards, plan.hash)
 
 
-def test_members_carry_their_own_sizes_and_labels():
+def test_members_have_their_sizes_and_labels():
     plan = make_plan(listing_of((9, 9)), shipped_lists(), Settings(images="all"))
     for shard in plan.shards:
         for member in plan.members(shard):
@@ -90,7 +90,7 @@ def test_a_changed_image_changes_the_hash(own_folders):
     assert differences(describe(plans[0]), describe(plans[1])) == "the images have changed"
 
 
-def test_a_split_file_is_followed(tmp_path):
+def test_a_split_file_determines_the_split(tmp_path):
     listing, lists = listing_of((10, 10)), shipped_lists()
     plan = make_plan(listing, lists, Settings(images="all", val=0.3, test=0.2, seed=4))
     path = tmp_path / "split.json"

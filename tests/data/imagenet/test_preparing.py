@@ -19,7 +19,7 @@ def rejected(out):
         return [tuple(row) for row in csv.reader(file)][1:]
 
 
-def test_the_real_photographs(shared, tmp_path, through_webdataset):
+def test_photographs_are_prepared(shared, tmp_path, through_webdataset):
     out = tmp_path / "new" / "set"
     prepared = prepare(shared / "imagenet-sample", out, **ALL)
     assert sum(prepared.counts["train"].values()) == 60
@@ -49,7 +49,7 @@ def test_the_set_does_not_depend_on_the_machine(class_folders, tmp_path):
     ]
 
 
-def test_counts_in_the_manifest_are_those_of_the_shards(class_folders, tmp_path, through_webdataset):
+def test_counts_in_the_manifest_agree_with_the_shards(class_folders, tmp_path, through_webdataset):
     prepare(class_folders, tmp_path / "set", images="all", val=0.3, workers=1, shard_size=20)
     prepared = open_set(tmp_path / "set")
     for split in ("train", "val"):
@@ -59,7 +59,7 @@ def test_counts_in_the_manifest_are_those_of_the_shards(class_folders, tmp_path,
         }
 
 
-def test_resize_is_noted(class_folders, tmp_path, through_webdataset):
+def test_resizing_is_recorded(class_folders, tmp_path, through_webdataset):
     prepare(class_folders, tmp_path / "set", resize=12, **ALL)
     table = open_set(tmp_path / "set").table("train")
     assert set(map(min, zip(table.widths.tolist(), table.heights.tolist(), strict=True))) == {12}
@@ -67,7 +67,7 @@ def test_resize_is_noted(class_folders, tmp_path, through_webdataset):
     assert all(note["change"].startswith("shrunk from ") for note in notes)
 
 
-def test_allow_missing_lists_what_is_missing(class_folders, tmp_path):
+def test_allow_missing_records_missing_images(class_folders, tmp_path):
     prepared = prepare(class_folders, tmp_path / "set", workers=1, allow_missing=True)
     there = sum(sum(row.values()) for row in prepared.counts.values())
     assert prepared.rejected == len(rejected(tmp_path / "set")) == 213_555 - there
@@ -75,7 +75,7 @@ def test_allow_missing_lists_what_is_missing(class_folders, tmp_path):
 
 
 def test_a_full_disk_is_an_error(class_folders, tmp_path):
-    """The limit on file size stands in for a full disk: both make write() fail halfway."""
+    """A limit on file size simulates a full disk: both make write() fail halfway."""
     script = (
         "import sys; from pathlib import Path; from convrnn_data import prepare\n"
         f"prepare(Path({str(class_folders)!r}), Path(sys.argv[1]), **{ALL!r})"

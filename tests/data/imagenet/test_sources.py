@@ -12,7 +12,7 @@ WANTED = {"n02690373", "n02085782"}
     ("form", "kind"),
     [("class_folders", "class folders"), ("class_tars", "class tars"), ("tar_of_tars", "tar of tars")],
 )
-def test_every_form_is_found_by_looking(form, kind, request):
+def test_every_layout_is_detected(form, kind, request):
     source = find_source(request.getfixturevalue(form))
     listing = list_images(source, WANTED)
     assert source.kind == kind
@@ -30,7 +30,7 @@ def test_class_folders_are_found_without_a_train_folder(class_folders):
     assert find_source(class_folders / "train").kind == "class folders"
 
 
-def test_images_are_where_the_listing_says(tar_of_tars, class_folders):
+def test_the_listing_locates_the_images(tar_of_tars, class_folders):
     listing = list_images(find_source(tar_of_tars), WANTED)
     with open(tar_of_tars, "rb") as file:
         for one in listing.classes:
@@ -40,7 +40,7 @@ def test_images_are_where_the_listing_says(tar_of_tars, class_folders):
                 assert file.read(size) == original.read_bytes()
 
 
-def test_half_an_extraction_is_refused(class_tars, tmp_path):
+def test_an_unfinished_extraction_is_refused(class_tars, tmp_path):
     (tmp_path / "n02690373").mkdir()
     (tmp_path / "n02085782.tar").write_bytes((class_tars / "n02085782.tar").read_bytes())
     with pytest.raises(ConvRNNError, match="1 class folders and 1 class tars"):

@@ -47,7 +47,7 @@ def test_insufficient_disk_space_is_an_early_error(tmp_path, monkeypatch):
         unpack.unpack(tmp_path / "x.tar.gz", "x.tar")
 
 
-def test_compressed_tars_are_known_by_their_bytes(tmp_path):
+def test_compressed_tars_are_detected_by_their_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"12" + gzip.compress(TAR))
     assert is_compressed(tmp_path / "x", 2)
     assert not is_compressed(tmp_path / "x")

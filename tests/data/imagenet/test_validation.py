@@ -1,4 +1,4 @@
-"""ILSVRC's validation images as a split: every layout, and what a set records about their origin."""
+"""ILSVRC's validation images as a split: layouts, labels, and the origin recorded in the set."""
 
 import csv
 import gzip
@@ -83,7 +83,7 @@ def images(request, tmp_path, photographs, archive):
     return root, own
 
 
-def test_every_form_of_images_gives_the_same_shards(
+def test_every_layout_gives_the_same_shards(
     images, archive, lines, class_folders, tmp_path, through_webdataset, photographs
 ):
     source, own = images
@@ -100,7 +100,7 @@ def test_every_form_of_images_gives_the_same_shards(
         assert notes["split"] == "val"
     reference = tmp_path / "reference"
     prepare(class_folders, reference, validation=archive, validation_labels=lines, **ALL)
-    with_synset = any("_n0" in path.name for path in source.rglob("*.JPEG"))  # Shards note the file's name.
+    with_synset = any("_n0" in path.name for path in source.rglob("*.JPEG"))  # Shards contain the file name.
     assert (open_set(out).plan_hash == open_set(reference).plan_hash) == (not with_synset)
 
 
@@ -124,7 +124,7 @@ def common(archive, lines):
     return {"validation": archive, "validation_labels": lines, **ALL}
 
 
-def test_training_images_are_then_not_split_unless_asked(class_folders, tmp_path, common):
+def test_training_images_are_not_split_unless_requested(class_folders, tmp_path, common):
     counts = prepare(class_folders, tmp_path / "default", **common).counts
     assert sum(counts["train"].values()) == 6 * 19
     assert sum(counts["val"].values()) == 16
@@ -164,7 +164,7 @@ def test_a_set_of_an_older_version_is_read(class_folders, tmp_path):
     assert prepare(class_folders, tmp_path / "set", val=0.5, **ALL).written == 0
 
 
-def test_the_same_bytes_with_workers_tasks_and_interruptions(class_folders, tmp_path, common, digests):
+def test_bytes_do_not_depend_on_workers_tasks_or_interruptions(class_folders, tmp_path, common, digests):
     prepare(class_folders, tmp_path / "one", shard_size=10, **common)
     prepare(class_folders, tmp_path / "two", shard_size=10, **{**common, "workers": 2})
     for task in ("1/2", "2/2"):
@@ -175,7 +175,7 @@ def test_the_same_bytes_with_workers_tasks_and_interruptions(class_folders, tmp_
     assert digests(tmp_path / "one") == digests(tmp_path / "two") == digests(tmp_path / "tasks")
 
 
-def test_a_split_file_decides_where_it_names_an_image(class_folders, tmp_path, common):
+def test_a_split_file_takes_precedence_for_the_images_it_names(class_folders, tmp_path, common):
     prepare(class_folders, tmp_path / "first", val=0.5, **common)
     split = tmp_path / "first/split.json"
     prepare(class_folders, tmp_path / "again", split_file=split, **common)
@@ -200,7 +200,7 @@ def test_a_bad_validation_image_is_left_out_with_the_reason(class_folders, tmp_p
     assert open_set(out).origins("val") == {"validation": 14}
 
 
-def test_another_validation_split_is_another_plan(class_folders, tmp_path, common):
+def test_another_validation_split_changes_the_plan(class_folders, tmp_path, common):
     prepare(class_folders, tmp_path / "set", val=0, **common)
     with pytest.raises(ConvRNNError, match="another plan: validation must be val, got test"):
         prepare(class_folders, tmp_path / "set", val=0, validation_split="test", **common)
@@ -234,7 +234,7 @@ BAD_IMAGES = {
 
 
 @pytest.mark.parametrize("case", BAD_IMAGES)
-def test_other_images_are_refused(case, tmp_path, archive, lines, class_folders):
+def test_invalid_images_are_refused(case, tmp_path, archive, lines, class_folders):
     make, says = BAD_IMAGES[case]
     root = tmp_path / "images"
     root.mkdir()
@@ -245,7 +245,7 @@ def test_other_images_are_refused(case, tmp_path, archive, lines, class_folders)
     assert not (tmp_path / "set").exists()
 
 
-def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
+def test_missing_labels_are_requested(archive, class_folders, tmp_path):
     with pytest.raises(
         ConvRNNError, match=r"cannot find the labels .* beside them\. Pass --validation-labels"
     ):
@@ -253,12 +253,12 @@ def test_images_without_labels_ask_for_them(archive, class_folders, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["validation_labels", "exclude_stimuli"])
-def test_options_that_need_validation_images_are_refused_without(option, class_folders, tmp_path):
+def test_options_need_validation_images(option, class_folders, tmp_path):
     with pytest.raises(ConvRNNError, match=r"need --validation. Pass --validation, or remove"):
         prepare(class_folders, tmp_path / "set", **{option: tmp_path}, **ALL)
 
 
-def test_categories_without_a_validation_image_are_counted_with_the_way_out(class_folders, tmp_path, common):
+def test_categories_without_a_validation_image_are_reported_with_advice(class_folders, tmp_path, common):
     said = []
     prepare(class_folders, tmp_path / "set", notice=said.append, **common)
     assert said == [
@@ -269,7 +269,7 @@ def test_categories_without_a_validation_image_are_counted_with_the_way_out(clas
     assert len(said) == 1
 
 
-def test_the_command_prints_what_was_found_and_what_is_unknown(archive, lines, class_folders, tmp_path):
+def test_the_command_prints_what_was_found_and_not_compared(archive, lines, class_folders, tmp_path):
     command = ["prepare", str(class_folders), str(tmp_path / "set"), "--images", "all", "--workers", "1"]
     command += ["--validation", str(archive), "--validation-labels", str(lines)]
     done = CliRunner().invoke(app, command)

@@ -33,12 +33,12 @@ def drawn(tmp_path_factory):
     return out
 
 
-def test_same_seed_same_bytes_whatever_the_workers(drawn, tmp_path):
+def test_bytes_depend_on_the_seed_and_not_on_workers(drawn, tmp_path):
     draw_sample(tmp_path / "again", seed=3, workers=2, **SMALL)
     assert contents(tmp_path / "again") == contents(drawn)
 
 
-def test_another_seed_other_bytes_under_the_same_layout(drawn, tmp_path):
+def test_another_seed_changes_bytes_but_not_the_layout(drawn, tmp_path):
     draw_sample(tmp_path / "other", seed=4, **SMALL)
     mine, others = contents(drawn), contents(tmp_path / "other")
     training = [name for name in mine if name.startswith("imagenet")]
@@ -72,7 +72,7 @@ def test_training_images_have_the_layout_of_imagenet(drawn):
     assert seen == {**dict.fromkeys(CATEGORIES, 2), "none": len(sample.OTHER_SYNSETS)}
 
 
-def test_the_synsets_are_those_of_the_lists():
+def test_the_synsets_are_on_the_lists():
     categories = shipped_lists().categories
     assert list(sample.SYNSETS) == list(OBJECTS) == list(CATEGORIES)
     for category, synsets in sample.SYNSETS.items():
@@ -81,7 +81,7 @@ def test_the_synsets_are_those_of_the_lists():
     assert not set(sample.OTHER_SYNSETS) & set(categories)
 
 
-def test_more_images_than_are_listed_get_new_names():
+def test_images_beyond_the_lists_get_new_names():
     paths = [p.path for p in plan_training(600, seed=0) if p.category == "knife"]
     assert len(set(paths)) == 600
 
@@ -134,13 +134,13 @@ def test_stimuli_are_224_pixels_square_in_three_channels(experiment):
 def test_noise_stimuli_have_the_mean_and_spread_of_their_level(index):
     clean = stimulus("noise", "0", index)
     assert clean.mean() == pytest.approx(0.5, abs=2e-3)  # rounding to bytes
-    assert np.ptp(clean) <= 0.2 + 0.06  # contrast 0.2, and the ringing of JPEG
+    assert np.ptp(clean) <= 0.2 + 0.06  # contrast 0.2, and JPEG ringing
     for level in (0.04, 0.16):
         noisy = stimulus("noise", str(level), index)
         added = (noisy - clean)[:, :, 0]
-        assert np.ptp(noisy, axis=2).max() <= 2 / 255  # gray, up to the rounding of JPEG's colours
+        assert np.ptp(noisy, axis=2).max() <= 2 / 255  # gray, up to the rounding of JPEG's colors
         assert added.mean() == pytest.approx(0, abs=4e-3)
-        # A normal truncated at 2 SD keeps 0.8796 of its SD; JPEG at quality 92 loses up to a tenth of fine noise.
+        # Truncation at 2 SD reduces the SD to 0.8796; JPEG at quality 92 removes up to a tenth of fine noise.
         assert added.std() == pytest.approx(0.8796 * level, rel=0.1)
         assert np.abs(added).max() < 2 * level + 0.15
 
@@ -152,17 +152,17 @@ def test_truncated_noise_is_redrawn_not_clipped():
     assert values.std() == pytest.approx(0.8796, abs=0.005)
 
 
-def test_blur_and_gray_change_what_they_should():
+def test_blur_removes_detail_and_gray_removes_color():
     sharp, soft, softer = (
         np.abs(np.diff(stimulus("blur", level), axis=0)).mean() for level in ("0", "3", "9")
     )
     assert sharp > soft > softer
-    colour, gray = stimulus("color_gray", "c"), stimulus("color_gray", "g")
-    assert np.ptp(colour, axis=2).mean() > 0.02 > np.ptp(gray, axis=2).max()
-    assert gray[..., 0].mean() == pytest.approx((colour @ [0.2989, 0.587, 0.114]).mean(), abs=0.01)
+    color, gray = stimulus("color_gray", "c"), stimulus("color_gray", "g")
+    assert np.ptp(color, axis=2).mean() > 0.02 > np.ptp(gray, axis=2).max()
+    assert gray[..., 0].mean() == pytest.approx((color @ [0.2989, 0.587, 0.114]).mean(), abs=0.01)
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path):
+def test_a_folder_with_files_is_not_changed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConvRNNError, match="got a folder with files"):
         draw_sample(tmp_path, **SMALL)
@@ -182,7 +182,7 @@ def test_an_empty_folder_is_filled(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_interruption_leaves_nothing(tmp_path, error):
+def test_an_interruption_leaves_no_files(tmp_path, error):
     def report(what, done, total):
         raise error
 

@@ -96,7 +96,7 @@ def test_simulated_observers_miss_as_often_as_humans_and_differ(noiseless):
         [[np.mean(["response" not in row for row in trials]) for trials in blocks] for blocks in noiseless[0]]
     )
     assert missed.mean(axis=0) == pytest.approx([0.60, 0.50, 0.33, 0.28, 0.23], abs=0.06)
-    # Observers differ by more than the draws of 208 trials do, and who misses much does so in every block.
+    # Observers differ by more than sampling noise in 208 trials, consistently over blocks.
     assert missed[:, 2].std() > 2 * np.sqrt(0.33 * 0.67 / 208)
     assert np.corrcoef(missed[:, 0], missed[:, 4])[0, 1] > 0.7
 
@@ -117,7 +117,7 @@ def test_the_tutorial_has_fifty_trials_for_any_number_of_stimuli(noiseless, draw
         assert senders[:first].count("Stimulus & Response") == 50
 
 
-def test_three_quarters_of_the_color_files_have_three_more_rows_between_two_blocks():
+def test_three_quarters_of_the_color_files_have_three_extra_rows():
     stimuli = [[("1_color_gray_c_cat.JPEG", "c", "cat")]] * 5
     more = []
     for number in range(8):

@@ -37,7 +37,7 @@ INDEX = {
 
 
 @pytest.mark.parametrize(("model", "body"), [(PlanFile, PLAN), (Manifest, MANIFEST), (ShardIndex, INDEX)])
-def test_documents_are_written_as_they_were_read(model, body):
+def test_documents_survive_a_round_trip(model, body):
     written = model.model_validate(body).model_dump(exclude_unset=True, by_alias=True)
     assert written == body
     if model is ShardIndex:

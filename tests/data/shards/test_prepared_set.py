@@ -40,7 +40,7 @@ def test_a_set_names_its_splits_and_columns(path, originals):
 
 
 @given(indices=st.lists(st.integers(-90, 89), max_size=40))
-def test_images_come_in_the_order_asked_for(path, originals, indices):
+def test_images_are_read_in_the_requested_order(path, originals, indices):
     table = open_set(path).table("train")
     right = table.read(indices) == [originals[table.keys[index]] for index in indices]
     table.close()
@@ -64,7 +64,7 @@ def test_many_threads_may_read_at_once(path, originals, monkeypatch, most_open):
     assert len(table._files) == min(most_open, len(table.shards))
 
 
-def test_a_table_can_be_sent_to_another_process(path):
+def test_a_table_can_be_pickled(path):
     table = open_set(path).table("val")
     table.read([0])
     again = pickle.loads(pickle.dumps(table))
@@ -84,7 +84,7 @@ def test_a_shard_shorter_than_its_index_is_an_error(path, tmp_path):
         table.read(np.flatnonzero(table.shard_ids == 1)[:1])
 
 
-def test_other_paths_are_refused(path, tmp_path, class_folders):
+def test_paths_that_are_not_sets_are_refused(path, tmp_path, class_folders):
     with pytest.raises(
         ConvRNNError,
         match=r"does not exist. Check the path, or make a prepared set there with `convrnn-data prepare",

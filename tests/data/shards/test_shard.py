@@ -8,7 +8,7 @@ from convrnn_data import prepare
 ALL = {"images": "all", "val": 0, "workers": 1}
 
 
-def test_the_tars_are_plain(class_folders, tmp_path):
+def test_the_tars_are_plain_ustar(class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", **ALL)
     path = tmp_path / "set" / "train" / "000000.tar"
     with tarfile.open(path) as tar:
@@ -21,10 +21,10 @@ def test_the_tars_are_plain(class_folders, tmp_path):
         with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as again:
             for member in members:
                 again.addfile(member, tar.extractfile(member))
-    assert out.getvalue() == path.read_bytes()  # tarfile itself would have written just that
+    assert out.getvalue() == path.read_bytes()  # identical to the output of tarfile
 
 
-def test_the_index_says_where_the_bytes_are(class_folders, tmp_path):
+def test_the_index_locates_the_images(class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", **ALL)
     shard = tmp_path / "set" / "train" / "000000.tar"
     index, data = json.loads(shard.with_suffix(".json").read_text()), shard.read_bytes()

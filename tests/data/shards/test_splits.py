@@ -1,4 +1,4 @@
-"""A share that is too small for the images there: said by `prepare`, and wherever the split is asked for."""
+"""Splits: properties of the assignment, and advice on shares that are too small."""
 
 import json
 
@@ -81,7 +81,7 @@ def test_an_empty_split_of_a_split_file_is_explained(class_folders, tmp_path):
     assert "its split file names no images of 'val'" in open_set(tmp_path / "other").why_empty("val")
 
 
-def test_the_advice_is_other_if_no_share_helps(own_folders, tmp_path):
+def test_the_advice_differs_if_no_share_suffices(own_folders, tmp_path):
     for path in sorted((own_folders / "train" / "n02690373").iterdir())[1:]:
         path.unlink()
     (notice,) = prepared(own_folders, tmp_path / "set", val=0.1)
@@ -108,17 +108,17 @@ def test_the_split_of_a_category_ignores_the_others(numbers, seed):
 
 
 @given(KEYS, st.floats(0, 0.5), st.floats(0, 0.4))
-def test_the_split_is_stratified_to_the_image(numbers, val, test):
+def test_the_split_is_exactly_stratified(numbers, val, test):
     keys, labels = keyed(numbers)
     splits = assign(keys, labels, val=val, test=test, seed=0)
     for label in np.unique(labels):
         counts = np.bincount(splits[labels == label], minlength=3)
         total = counts.sum()
         assert abs(counts[1] - total * val) <= 0.5
-        assert abs(counts[2] - total * test) <= 1  # half for itself, half for what rounding gave to val
+        assert abs(counts[2] - total * test) <= 1  # its own rounding and that of val
 
 
-def test_another_seed_is_another_split():
+def test_another_seed_gives_another_split():
     keys, labels = keyed(range(300))
     splits = [assign(keys, labels, val=0.5, test=0, seed=seed) for seed in (0, 1)]
     assert 0.3 < np.mean(splits[0] == splits[1]) < 0.7

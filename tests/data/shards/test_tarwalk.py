@@ -15,7 +15,7 @@ NAMES = st.text(
 
 @given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=6), st.sampled_from([0, 1, 2]))
 @settings(max_examples=60, deadline=None)
-def test_walking_finds_what_tarfile_wrote(tmp_path_factory, files, form):
+def test_walking_finds_the_files_written_by_tarfile(tmp_path_factory, files, form):
     path = tmp_path_factory.mktemp("walk") / "a.tar"
     form = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)[form]
     if form == tarfile.USTAR_FORMAT:

@@ -22,14 +22,14 @@ def own(whole, tmp_path):
 
 
 def problems(path):
-    """What verify names, whether as problems or, where the manifest itself is damaged, as an error."""
+    """Return the problems that verify reports; for a damaged manifest, the error."""
     try:
         return verify(path).problems
     except ConvRNNError as error:
         return (str(error),)
 
 
-def test_a_whole_set_is_whole(whole):
+def test_an_intact_set_has_no_problems(whole):
     found = verify(whole)
     files = [path for path in whole.rglob("*") if path.is_file()]
     assert (found.problems, found.files) == ((), len(files))
@@ -52,7 +52,7 @@ def test_sets_of_earlier_versions_may_lack_a_card(whole, tmp_path):
     manifest = unseal(old / "manifest.json")
     del manifest["files"]["README.md"]
     (old / "manifest.json").write_bytes(seal(manifest, indent=1))
-    (old / "README.md").write_text("# a card of somebody's own")
+    (old / "README.md").write_text("# another card")
     assert problems(old) == ()
     (old / "README.md").unlink()
     assert problems(old) == ()
@@ -77,7 +77,7 @@ def test_any_flipped_bit_is_named(whole, name, place, bit):
 
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True))
 @settings(max_examples=80, deadline=None)
-def test_any_cut_is_named(whole, name, place):
+def test_any_truncation_is_named(whole, name, place):
     path = whole / name
     data = path.read_bytes()
     try:

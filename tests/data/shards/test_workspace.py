@@ -7,7 +7,7 @@ from convrnn_data import ConvRNNError, prepare
 ALL = {"images": "all", "val": 0, "workers": 1}
 
 
-def test_a_complete_set_is_left_alone(class_folders, tmp_path, digests):
+def test_a_complete_set_is_not_changed(class_folders, tmp_path, digests):
     prepare(class_folders, tmp_path / "set", **ALL)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")}
     again = prepare(class_folders, tmp_path / "set", **ALL)
@@ -15,7 +15,7 @@ def test_a_complete_set_is_left_alone(class_folders, tmp_path, digests):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")} == before
 
 
-def test_another_plan_is_refused_and_says_what_differs(class_folders, tmp_path, digests):
+def test_another_plan_is_refused_with_the_difference(class_folders, tmp_path, digests):
     prepare(class_folders, tmp_path / "set", **ALL)
     before = digests(tmp_path / "set")
     with pytest.raises(

@@ -1,1 +1,1 @@
-"""Inputs to start from: valid files and hand-made hostile ones."""
+"""Seeds: valid files and hand-made hostile ones."""

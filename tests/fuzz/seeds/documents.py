@@ -1,4 +1,4 @@
-"""Valid JSON, CSV and text files, as the packages write them."""
+"""Valid JSON, CSV and text files in the formats of the packages."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Small images of every format, and images that claim more than they hold."""
+"""Small images of every format, and images whose headers claim more than they contain."""
 
 import io
 import struct
@@ -28,7 +28,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(width: int, height: int, rows: bytes, color_type: int = 2, depth: int = 8, *more: bytes) -> bytes:
-    """Return a PNG that claims a size, whatever `rows` holds."""
+    """Return a PNG that claims a size, independent of `rows`."""
     head = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     body = chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + body
@@ -54,7 +54,7 @@ def sized(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def hostile() -> dict[str, bytes]:
-    """Return images that claim giant sizes, hold bombs, or are of formats that run programs."""
+    """Return decompression bombs, images that claim giant sizes, and formats that run programs."""
     jpeg = encoded("JPEG")
     return {
         "jpeg_giant": sized(jpeg, 65535, 65535),

@@ -1,4 +1,4 @@
-"""Tars written header by header: valid ones, and every trick that a tar can play."""
+"""Tars written header by header: valid and hostile ones."""
 
 import io
 import tarfile
@@ -39,7 +39,7 @@ def with_checksums(data: bytes) -> bytes:
 
 
 def padded(content: bytes) -> bytes:
-    """Fill content up to whole blocks."""
+    """Pad content to whole blocks."""
     return content + bytes(-len(content) % BLOCK)
 
 
@@ -177,4 +177,4 @@ RECORDS = (
     *((b"hdrcharset", b"BINARY"), (b"mtime", b"1.5"), (b"comment", b"a=b\nc"), (b"", b"x"), (b"path\0", b"x")),
 )
 # fmt: on
-"""Parts of which headers are drawn."""
+"""Parts from which headers are drawn."""

@@ -1,4 +1,4 @@
-"""Small weights files: valid ones, and HDF5 that links elsewhere, claims too much or holds other types."""
+"""Small weights files: valid ones, and HDF5 with external links, false sizes or other types."""
 
 import contextlib
 import io
@@ -163,7 +163,7 @@ def with_checksums(data: bytes) -> bytes:
 
 
 def lookup3(data: bytes) -> int:
-    """Return Bob Jenkins' hash, HDF5's checksum of its own structures."""
+    """Return Bob Jenkins' hash, the checksum of HDF5's metadata."""
     a = b = c = (0xDEADBEEF + len(data)) & _MASK
     at = 0
     while len(data) - at > 12:

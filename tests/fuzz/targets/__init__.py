@@ -1,4 +1,4 @@
-"""Every parser under test, by name."""
+"""Parsers under test, by name."""
 
 from fuzz.harness import Target
 from fuzz.targets import archives, images, labels, observers, prepared_sets, reports, runs, weights

@@ -78,7 +78,7 @@ def _walk(data: bytes, folder: Path) -> None:
 
 
 def _by_tarfile(data: bytes) -> list[tuple[str, int, int]] | None:
-    """Return what `tarfile` finds; None where it fails, or stops without an end mark."""
+    """Return the files that `tarfile` finds; None if it fails, or stops without an end marker."""
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:", errorlevel=2) as tar:
             members = tar.getmembers()
@@ -118,7 +118,7 @@ def _collection(data: bytes, folder: Path) -> None:
 
 
 def _collection_seeds() -> dict[str, bytes]:
-    """Return tars of class folders and tars of tars, plain and compressed as a whole or within."""
+    """Return tars of class folders and tars of tars, plain, compressed, or with compressed members."""
     inner = tars.valid(CONTENT)["ustar"]
     folders = tars.member(b"train/n02690373/n02690373_1.JPEG", CONTENT) + tars.member(
         b"train/n02690373/._x", CONTENT

@@ -1,4 +1,4 @@
-"""The lists of images, airplane.txt to truck.txt, and the labels of ILSVRC's validation images."""
+"""Image lists, airplane.txt to truck.txt, and labels of ILSVRC's validation images."""
 
 import io
 import re

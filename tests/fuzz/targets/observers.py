@@ -1,4 +1,4 @@
-"""Observers' answers."""
+"""Human answers (JATOS)."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The files of a prepared set: split, manifest, index and plan."""
+"""Files of a prepared set: split, manifest, index and plan."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The list of a report's files, which decides what a later report removes."""
+"""List of a report's files, which decides which files a later report removes."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ LISTS = [
 
 
 def _files(data: bytes, folder: Path) -> None:
-    """Write a page into a folder with such a list; a refused list counts as empty."""
+    """Write a page into a folder with the list; a refused list counts as empty."""
     for name, content in EXISTING.items():
         put(folder / name, content)
     report = put(folder / "report" / output.LIST, data).parent
@@ -61,7 +61,7 @@ def _listed(report: Path) -> tuple[output.Listed, ConvRNNError | None]:
 
 
 def _no_longer_needed(listed: output.Listed) -> set[str]:
-    """Return the files that belong to the page alone, are unchanged, and are not part of the new page."""
+    """Return the unchanged files that belong only to this page and are not part of the new page."""
     shared = {f"report/{name}" for page, files in listed.items() if page != PAGE for name in files}
     own = {f"report/{name}": sums for name, sums in listed.get(PAGE, {}).items()}
     return {name for name, sums in own.items() if SUMS.get(name) in sums and name not in shared}

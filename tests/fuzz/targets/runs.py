@@ -1,4 +1,4 @@
-"""The files of a run: predictions, configuration, measures, environment and history."""
+"""Files of a run: predictions, configuration, measures, environment and history."""
 
 import csv
 import io
@@ -85,7 +85,7 @@ def _history(data: bytes, folder: Path) -> None:
         all(isinstance(value, int | float) for row in rows for value in row.values()),
         "a value that is not a number",
     )
-    # As resumed training does.
+    # Resumed training extends the history.
     epoch = dict.fromkeys(documents.HISTORY.decode().splitlines()[0].split(","), 0.5)
     run_folder.Run(folder).write_history([*rows, epoch])
     demand(
@@ -95,7 +95,7 @@ def _history(data: bytes, folder: Path) -> None:
 
 
 def _same(first: list[dict[str, float]], second: list[dict[str, float]]) -> bool:
-    """Compare rows, NaN equal to itself."""
+    """Compare rows, where NaN equals NaN."""
     return [sorted(map(str, row.items())) for row in first] == [
         sorted(map(str, row.items())) for row in second
     ]

@@ -31,7 +31,7 @@ SEEDS = {
     **weights.hostile(VALID["readout"]),
     **{f"b_{name}": data for name, data in weights.hostile(VALID["b"]).items()},
 }
-# HDF5 takes long for large files.
+# HDF5 is slow for large files.
 SMALL = tuple(seed for seed in SEEDS.values() if len(seed) <= 30_000)
 
 
@@ -55,7 +55,7 @@ def _load(data: bytes, folder: Path) -> None:
     demand(report.loaded == ("ReadoutDense/kernel",), f"{report}")
     kernel = as_array(_model().weights[0])
     demand(bool(np.isfinite(kernel).all()), "weights that are not finite")
-    # There is nothing to compare with in a group that HDF5 cannot list.
+    # A group that HDF5 cannot list cannot be compared.
     with h5py.File(folder / "w.h5") as file, contextlib.suppress(RuntimeError):
         if set(file) == {"ReadoutDense"} and set(file["ReadoutDense"]) == {"ReadoutDense"}:
             stored, *others = file["ReadoutDense/ReadoutDense"].values()

@@ -1,4 +1,4 @@
-"""The whole road once, at a small size: draw, prepare, train, evaluate, report; by commands alone."""
+"""Whole pipeline by commands, at a small size: draw, prepare, train, evaluate, report."""
 
 import csv
 import gc
@@ -19,9 +19,9 @@ FROM_COLOR = ["--weights", "runs/color/weights.h5", "--views", "2", *SMALL]
 
 
 @pytest.fixture(scope="module")
-def road(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which every command of the road has been run."""
-    folder = tmp_path_factory.mktemp("road")
+def pipeline(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a folder in which every command of the pipeline has been run."""
+    folder = tmp_path_factory.mktemp("pipeline")
     sample = ["sample", "sample", "--images-per-category", "4", "--trials", "32", "--observers", "2"]
     for words in (
         ["convrnn-data", *sample],
@@ -36,18 +36,18 @@ def road(command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         done = command(*words, cwd=folder)
         assert done.returncode == 0, f"{words}: {done.stderr}"
-        loud = [line for line in done.stderr.splitlines() if not PROGRESS.fullmatch(line)]
-        assert not loud, f"{words} spoke on stderr: {done.stderr}"
-        (folder / f"said-{words[1]}-{words[2].replace('/', '-')}.txt").write_text(done.stdout)
+        unexpected = [line for line in done.stderr.splitlines() if not PROGRESS.fullmatch(line)]
+        assert not unexpected, f"{words} wrote to stderr: {done.stderr}"
+        (folder / f"stdout-{words[1]}-{words[2].replace('/', '-')}.txt").write_text(done.stdout)
     return folder
 
 
-def test_prepared_set_is_read_by_webdataset(road: Path) -> None:
-    shards = sorted(str(path) for path in road.glob("data/*/*.tar"))
+def test_prepared_set_is_read_by_webdataset(pipeline: Path) -> None:
+    shards = sorted(str(path) for path in pipeline.glob("data/*/*.tar"))
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ResourceWarning
-        )  # webdataset leaves closing its files to the collector
+        )  # webdataset leaves files for the garbage collector to close
         samples = list(webdataset.WebDataset(shards, shardshuffle=False))
         gc.collect()
     assert len(samples) == 4 * len(CATEGORIES)
@@ -55,18 +55,18 @@ def test_prepared_set_is_read_by_webdataset(road: Path) -> None:
         assert CATEGORIES[int(sample["cls"])] == json.loads(sample["json"])["category"]
 
 
-def test_runs_are_whole(road: Path) -> None:
+def test_runs_are_complete(pipeline: Path) -> None:
     for name in ("color", "noise"):
-        with (road / "runs" / name / "history.csv").open() as file:
+        with (pipeline / "runs" / name / "history.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == 2
         assert {f"val_accuracy_exit{step}" for step in range(8)} <= set(rows[0])
-        assert (road / "runs" / name / "weights.h5").is_file()
-    assert len(list(road.glob("runs/features/*/train-view?-*.h5"))) == 2
+        assert (pipeline / "runs" / name / "weights.h5").is_file()
+    assert len(list(pipeline.glob("runs/features/*/train-view?-*.h5"))) == 2
 
 
-def test_predictions_have_the_originals_columns(road: Path) -> None:
-    with (road / "runs/noise/evaluation/noise/predictions.csv").open() as file:
+def test_predictions_have_the_columns_of_the_published_code(pipeline: Path) -> None:
+    with (pipeline / "runs/noise/evaluation/noise/predictions.csv").open() as file:
         reader = csv.reader(file)
         header, rows = next(reader), list(reader)
     exits = [f"predictions_exit{step}" for step in range(8)]
@@ -80,10 +80,10 @@ def test_predictions_have_the_originals_columns(road: Path) -> None:
         assert all(0 <= int(answer) < 16 for answer in row[3:11])
 
 
-def test_measures_are_those_of_the_predictions(road: Path) -> None:
-    with (road / "runs/noise/evaluation/noise/predictions.csv").open() as file:
+def test_measures_agree_with_the_predictions(pipeline: Path) -> None:
+    with (pipeline / "runs/noise/evaluation/noise/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    measures = json.loads((road / "runs/noise/evaluation/noise/measures.json").read_text())
+    measures = json.loads((pipeline / "runs/noise/evaluation/noise/measures.json").read_text())
     for step in range(8):
         right = [row[f"predictions_exit{step}"] == row["labels"] for row in rows]
         percent = measures["accuracy"]["percent"][step]
@@ -91,30 +91,30 @@ def test_measures_are_those_of_the_predictions(road: Path) -> None:
         assert measures["accuracy"]["low"][step] <= percent <= measures["accuracy"]["high"][step]
 
 
-def test_accuracy_is_said_for_every_time_step(road: Path) -> None:
-    said = (road / "said-evaluate-runs-color.txt").read_text()
-    assert re.search(r"all(\s+\d+\.\d){8}$", said, re.MULTILINE), said
+def test_accuracy_is_printed_for_every_time_step(pipeline: Path) -> None:
+    stdout = (pipeline / "stdout-evaluate-runs-color.txt").read_text()
+    assert re.search(r"all(\s+\d+\.\d){8}$", stdout, re.MULTILINE), stdout
 
 
-def test_page_stands_alone(road: Path) -> None:
-    page = (road / "report/index.html").read_text()
+def test_the_report_is_self_contained(pipeline: Path) -> None:
+    page = (pipeline / "report/index.html").read_text()
     assert "data:image/png;base64," in page
     assert not re.findall(r"src=[\"'](?!data:)", page)
     linked = [
         name for name in re.findall(r"href=[\"']([^\"']*)", page) if not name.startswith(("#", "data:"))
     ]
-    assert all((road / "report" / name).is_file() for name in linked), linked
-    assert list((road / "report").rglob("*.png"))
+    assert all((pipeline / "report" / name).is_file() for name in linked), linked
+    assert list((pipeline / "report").rglob("*.png"))
 
 
-def test_the_same_command_again_changes_nothing(road: Path, command) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (road / "runs/color").iterdir() if path.is_file()}
-    again = command("convrnn", "train", "data", "--perturb", "color", *TRAIN, cwd=road)
+def test_repeating_a_command_changes_nothing(pipeline: Path, command) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (pipeline / "runs/color").iterdir() if path.is_file()}
+    again = command("convrnn", "train", "data", "--perturb", "color", *TRAIN, cwd=pipeline)
     assert again.returncode == 1
     assert "finished" in again.stderr
-    resumed = command("convrnn", "train", "data", "--perturb", "color", *TRAIN, "--resume", cwd=road)
+    resumed = command("convrnn", "train", "data", "--perturb", "color", *TRAIN, "--resume", cwd=pipeline)
     assert resumed.returncode == 0
     assert "nothing to do" in resumed.stdout
     assert before == {
-        path: path.stat().st_mtime_ns for path in (road / "runs/color").iterdir() if path.is_file()
+        path: path.stat().st_mtime_ns for path in (pipeline / "runs/color").iterdir() if path.is_file()
     }
