@@ -173,18 +173,18 @@ def estimates(one: Contrast, other: Contrast, truth: dict[str, Any]) -> list[tup
     pairs = zip(one.network_accuracies(network, one.blocks), truth["networks"][0], strict=True)
     found += [("accuracy, network", estimate, true) for estimate, true in pairs]
     pairs = zip(one.human_accuracies(people), truth["people"], strict=True)
-    found += [("accuracy, people", estimate, true) for estimate, true in pairs]
+    found += [("accuracy, humans", estimate, true) for estimate, true in pairs]
     apart, gap = difference(network, people), truth["networks"][0] - truth["people"]
     found += [
-        ("accuracy, network less people", student(apart.select([block])), gap[block])
+        ("accuracy, network minus humans", student(apart.select([block])), gap[block])
         for block in range(BLOCKS)
     ]
     slopes = one.network_steepness(), one.human_steepness(BEEPS)
     true_slope = float(truth["people"] @ slope_weights(BEEPS))
     found.append(("steepness, network", student(slopes[0]), truth["slopes"][0]))
-    found.append(("steepness, people", student(slopes[1]), true_slope))
+    found.append(("steepness, humans", student(slopes[1]), true_slope))
     apart = student(difference(*slopes))
-    found.append(("steepness, network less people", apart, truth["slopes"][0] - true_slope))
+    found.append(("steepness, network minus humans", apart, truth["slopes"][0] - true_slope))
     gaps = [sat_rmse(curve, truth["people"]) for curve in truth["networks"]]
     rs = [category_correlation(profile, truth["categories"]) for profile in truth["network categories"]]
     found.append(("RMSE", one.rmse(), gaps[0]))
@@ -244,7 +244,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         found[row["estimate"]].append(row)
     lines = [
-        "| estimate | covers, % (least, mean, most) | largest bias | mean width |",
+        "| estimate | coverage, % (minimum, mean, maximum) | largest bias | mean width |",
         "|---|---|---|---|",
     ]
     for name, designs in found.items():

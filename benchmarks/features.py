@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 
 def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
-    """Extract features of the training split, anew in each call, and run the pooled network on arrays in memory."""
+    """Extract features of the training split, again in each call, and run the pooled network on arrays in memory."""
     network = run_network.build_network(config)
     extractor = extractor_module.Extractor(network, config, data)
     model, _ = extractor_module.pooled_model(network, config)

@@ -150,10 +150,10 @@ def variants(image: Image.Image, boxes: list[tuple[float, float, float, float]])
     return [other for one in mirrored for other in (one, ImageOps.flip(one))]
 
 
-def false_alarms(pictures: list[list[Image.Image]]) -> dict[str, dict[str, float]]:
+def false_alarms(photographs: list[list[Image.Image]]) -> dict[str, dict[str, float]]:
     """Count pairs of different photographs within the limit, all pairs, and false alarms per image, by level."""
-    source = np.repeat(np.arange(len(pictures)), [len(its) for its in pictures])
-    flat = [image for its in pictures for image in its]
+    source = np.repeat(np.arange(len(photographs)), [len(its) for its in photographs])
+    flat = [image for its in photographs for image in its]
     views = np.where([hash_views(image) for image in flat], np.float32(1), np.float32(-1))
     table = {}
     for level in LEVELS:

@@ -61,7 +61,7 @@ def unusual(own_folders, make_jpeg):
     (folder / "n02690373_102.JPEG").write_bytes(make_jpeg(2, mode="CMYK"))
     (folder / "n02690373_103.JPEG").write_bytes(make_jpeg(3, (60, 60))[:-40])
     (folder / "n02690373_104.JPEG").write_bytes(b"")
-    (folder / "n02690373_105.JPEG").write_bytes(b"no picture at all")
+    (folder / "n02690373_105.JPEG").write_bytes(b"not an image")
     (folder / "notes.txt").write_text("x")
     (folder / ".DS_Store").write_text("x")
     return own_folders

@@ -59,7 +59,7 @@ BAD_LABELS = {
     "a word among synsets": (lambda root: write(root / "l", "n02690373\ntench\n"), "line 2 must be a synset"),
     "no meta.mat": (
         lambda root: write(root / "l", "1\n2\n"),
-        r"No such file or directory. Put the devkit's meta\.mat beside",
+        r"No such file or directory. Put the devkit's meta\.mat next to",
     ),
     "another meta.mat": (
         lambda root: kit_of(root, b"no matlab file"),

@@ -247,7 +247,7 @@ def test_invalid_images_are_refused(case, tmp_path, archive, lines, class_folder
 
 def test_missing_labels_are_requested(archive, class_folders, tmp_path):
     with pytest.raises(
-        ConvRNNError, match=r"cannot find the labels .* beside them\. Pass --validation-labels"
+        ConvRNNError, match=r"cannot find the labels .* next to them\. Pass --validation-labels"
     ):
         prepare(class_folders, tmp_path / "set", validation=archive, **ALL)
 

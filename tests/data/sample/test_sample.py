@@ -50,8 +50,8 @@ def test_another_seed_changes_bytes_but_not_the_layout(drawn, tmp_path):
 
 
 def test_all_images_differ():
-    pictures = [*plan_training(2, seed=0), *plan_stimuli(16, seed=0)]
-    assert len({p.stream for p in pictures}) == len({p.path for p in pictures}) == len(pictures)
+    specs = [*plan_training(2, seed=0), *plan_stimuli(16, seed=0)]
+    assert len({p.stream for p in specs}) == len({p.path for p in specs}) == len(specs)
 
 
 def test_training_images_have_the_layout_of_imagenet(drawn):
@@ -107,21 +107,21 @@ def test_levels_and_categories_are_balanced_in_every_block(trials):
     for folder, experiment in zip(FOLDERS.values(), FOLDERS, strict=True):
         for block in range(5):
             where = f"human/{folder}/{block}/"
-            pictures = [p for p in plan_stimuli(trials, seed=1) if p.path.startswith(where)]
-            levels = Counter(p.level for p in pictures)
-            categories = Counter(p.category for p in pictures)
+            specs = [p for p in plan_stimuli(trials, seed=1) if p.path.startswith(where)]
+            levels = Counter(p.level for p in specs)
+            categories = Counter(p.category for p in specs)
             assert set(levels) <= LEVELS[experiment]
-            assert len(pictures) == trials
+            assert len(specs) == trials
             for counts, kinds in ((levels, len(LEVELS[experiment])), (categories, 16)):
                 assert max(counts.values()) <= -(-trials // kinds)
                 assert len(counts) == min(kinds, trials)
-            pairs = Counter((p.level, p.category) for p in pictures)
+            pairs = Counter((p.level, p.category) for p in specs)
             assert max(pairs.values()) <= -(-trials // (16 * len(levels)))
 
 
 def stimulus(experiment, level, index=0):
-    picture = ImageSpec("x", (0, 9, index), "elephant", experiment, level)
-    return np.asarray(Image.open(io.BytesIO(render(picture)))) / 255
+    spec = ImageSpec("x", (0, 9, index), "elephant", experiment, level)
+    return np.asarray(Image.open(io.BytesIO(render(spec)))) / 255
 
 
 @pytest.mark.parametrize("experiment", FOLDERS)

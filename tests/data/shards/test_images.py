@@ -31,9 +31,9 @@ def test_the_header_agrees_with_pillow_for_photographs(shared):
 
 def test_a_png_is_converted_and_the_change_recorded(make_jpeg):
     png = make_jpeg(2, (20, 10), "RGBA", "PNG")
-    picture = make_ready(png)
-    assert picture.change == f"PNG to JPEG, quality {QUALITY}"
-    assert (opened(picture.data).format, opened(picture.data).mode, opened(picture.data).size) == (
+    image = make_ready(png)
+    assert image.change == f"PNG to JPEG, quality {QUALITY}"
+    assert (opened(image.data).format, opened(image.data).mode, opened(image.data).size) == (
         "JPEG",
         "RGB",
         (20, 10),
@@ -43,21 +43,21 @@ def test_a_png_is_converted_and_the_change_recorded(make_jpeg):
 def test_cmyk_is_converted_to_the_same_colors():
     out = io.BytesIO()
     Image.new("CMYK", (16, 16), (0, 200, 200, 0)).save(out, "JPEG", quality=95)
-    picture = make_ready(out.getvalue())
-    assert picture.change == f"CMYK to JPEG, quality {QUALITY}"
-    color = np.asarray(opened(picture.data)).mean(axis=(0, 1))
+    image = make_ready(out.getvalue())
+    assert image.change == f"CMYK to JPEG, quality {QUALITY}"
+    color = np.asarray(opened(image.data)).mean(axis=(0, 1))
     assert np.abs(color - [255, 55, 55]).max() < 4  # JPEG is lossy
 
 
 @pytest.mark.parametrize(("size", "result"), [((60, 40), (30, 20)), ((40, 60), (20, 30)), ((41, 20), None)])
 def test_resizing_shrinks_the_shorter_side_and_never_enlarges(make_jpeg, size, result):
     data = make_jpeg(3, size)
-    picture = make_ready(data, resize=20)
+    image = make_ready(data, resize=20)
     if result is None:
-        assert (picture.data, picture.change) == (data, None)
+        assert (image.data, image.change) == (data, None)
     else:
-        assert (picture.width, picture.height) == opened(picture.data).size == result
-        assert picture.change == f"shrunk from {size[0]}x{size[1]}, quality {QUALITY}"
+        assert (image.width, image.height) == opened(image.data).size == result
+        assert image.change == f"shrunk from {size[0]}x{size[1]}, quality {QUALITY}"
 
 
 @given(st.floats(0, 0.999))

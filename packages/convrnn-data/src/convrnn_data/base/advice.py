@@ -81,7 +81,7 @@ _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (
         0,
         b"\0\x05\x16\x07",
-        Kind("appledouble", "a macOS metadata file (._*)", "Give the file beside it without ._"),
+        Kind("appledouble", "a macOS metadata file (._*)", "Give the file of the same name without ._"),
     ),
     (0, b"version https://git-lfs", _LFS),
     (257, b"ustar", _TAR),

@@ -116,7 +116,7 @@ def require_new(out: Path) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a hidden path beside `path` that no other process uses: it contains the host name and the process id."""
+    """Return a hidden path next to `path` that no other process uses: it contains the host name and the process id."""
     return path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}{TEMPORARY}")
 
 

@@ -81,7 +81,7 @@ def prepare(
 
     Args:
         imagenet: class folders, class tars, or one tar of either; read in place. Compressed tars are unpacked first,
-            into a hidden folder beside `out` that is removed at the end.
+            into a hidden folder next to `out` that is removed at the end.
         out: the set's folder; created if it does not exist.
         options: options of the run.
         report: progress callback.
