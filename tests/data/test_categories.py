@@ -70,7 +70,7 @@ def test_other_lists_are_read(lists_folder):
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "message"),
     [
         (
             "dog.txt",
@@ -87,9 +87,9 @@ def test_other_lists_are_read(lists_folder):
         ),
     ],
 )
-def test_invalid_lists_are_refused(lists_folder, file, text, said):
+def test_invalid_lists_are_refused(lists_folder, file, text, message):
     (lists_folder / file).write_text(text)
-    with pytest.raises(ConvRNNError, match=said):
+    with pytest.raises(ConvRNNError, match=message):
         read_lists(lists_folder)
 
 

@@ -168,8 +168,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("line", "code", "said"), WRONG, ids=[line for line, _, _ in WRONG])
-def test_wrong_input_gives_one_line_and_leaves_no_files(line, code, said, command, class_folders, digests):
+@pytest.mark.parametrize(("line", "code", "message"), WRONG, ids=[line for line, _, _ in WRONG])
+def test_wrong_input_gives_one_line_and_leaves_no_files(line, code, message, command, class_folders, digests):
     for folder in ("empty", "other/a", "other/b", "outside/n02128757", "bare/n02690373"):
         Path(folder).mkdir(parents=True)
     Path("note.txt").write_text("x" * 2000)
@@ -179,7 +179,7 @@ def test_wrong_input_gives_one_line_and_leaves_no_files(line, code, said, comman
     assert (found, out) == (code, "")
     assert err.startswith("convrnn-data: error: ")
     assert err.count("\n") == 1
-    assert re.search(said, err)
+    assert re.search(message, err)
     assert sorted(Path().rglob("*")) == before
 
 

@@ -305,7 +305,7 @@ def text(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "says"),
+    ("name", "make", "expected"),
     [
         ("n02123394", dead, "n02123394: No such file or directory. .* is a link to /nowhere"),
         ("n02123394", text, "n02123394 is neither a class folder nor a class tar: got a text file"),
@@ -331,9 +331,9 @@ def text(path):
         ),
     ],
 )
-def test_entries_that_are_neither_classes_nor_images_are_errors(name, make, says, own_folders, tmp_path):
+def test_entries_that_are_neither_classes_nor_images_are_errors(name, make, expected, own_folders, tmp_path):
     make(own_folders / "train" / name)
-    with pytest.raises(ConvRNNError, match=says):
+    with pytest.raises(ConvRNNError, match=expected):
         prepare(own_folders, tmp_path / "set", **ALL)
     assert not (tmp_path / "set").exists()
 
@@ -365,9 +365,9 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_other_formats_are_identified(name, tmp_path):
-    data, says = FOREIGN[name]
+    data, expected = FOREIGN[name]
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(ConvRNNError, match=says):
+    with pytest.raises(ConvRNNError, match=expected):
         prepare(tmp_path / name, tmp_path / "out" / "set", **ALL)
     assert os.listdir(tmp_path) == [name]
 

@@ -90,7 +90,7 @@ def test_unknown_bytes_have_no_format(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "says"),
+    ("number", "words"),
     [
         (errno.EMFILE, "ulimit -n"),
         (errno.EFBIG, "FAT32"),
@@ -105,11 +105,11 @@ def test_unknown_bytes_have_no_format(tmp_path):
         (errno.ENOMEM, "fewer --workers"),
     ],
 )
-def test_the_way_out_fits_the_errno(number, says):
-    said = advice.describe(OSError(number, os.strerror(number)), "/some/file", "Something else")
-    assert said.startswith(os.strerror(number) + ". ")
-    assert says in said
-    assert "Something else" not in said
+def test_the_way_out_fits_the_errno(number, words):
+    text = advice.describe(OSError(number, os.strerror(number)), "/some/file", "Something else")
+    assert text.startswith(os.strerror(number) + ". ")
+    assert words in text
+    assert "Something else" not in text
 
 
 def test_an_errno_without_advice_uses_the_advice_of_the_caller():

@@ -52,12 +52,12 @@ def test_narrow_encodings(head: str, encoding: str, tmp_path: Path) -> None:
     variables = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     done = run(head, str(tmp_path / "out"), "--lines", "2", **variables)
     assert (done.returncode, done.stderr.count(b"\n")) == (0, 2)
-    said = done.stdout.decode(encoding)
-    assert "\\udc80 1" in said
+    output = done.stdout.decode(encoding)
+    assert "\\udc80 1" in output
     assert (tmp_path / "out").read_text() == "True\n"
     if encoding == "ascii":
-        assert "progress ... +- ' \\u65e5\\u672c" in said
-        assert "- x" in said
+        assert "progress ... +- ' \\u65e5\\u672c" in output
+        assert "- x" in output
     helped = run(head, "--help", **variables)
     assert (helped.returncode, helped.stderr) == (0, b"")
     assert "Do what is asked" in helped.stdout.decode(encoding)

@@ -281,7 +281,7 @@ def test_other_folders_are_refused(what, tmp_path, class_folders):
     ]
     if what == "file":
         folder.write_text("x")
-    says = {"file": "is not a directory: .*Check the path", "nothing": "does not exist: .*Check the path"}
+    expected = {"file": "is not a directory: .*Check the path", "nothing": "does not exist: .*Check the path"}
     otherwise = "is not the human test set: it must hold .* Give the folder of the stimuli"
-    with pytest.raises(ConvRNNError, match=says.get(what, otherwise)):
+    with pytest.raises(ConvRNNError, match=expected.get(what, otherwise)):
         list_stimuli(folder)

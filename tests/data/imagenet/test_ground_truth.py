@@ -83,8 +83,8 @@ def _archive(root):
 
 @pytest.mark.parametrize("case", BAD_LABELS)
 def test_invalid_labels_are_refused(case, tmp_path):
-    make, says = BAD_LABELS[case]
-    with pytest.raises(ConvRNNError, match=says) as caught:
+    make, expected = BAD_LABELS[case]
+    with pytest.raises(ConvRNNError, match=expected) as caught:
         read_ground_truth(make(tmp_path))
     assert ("Give ILSVRC2012_devkit_t12" in str(caught.value)) == (case != "no meta.mat")
 

@@ -53,8 +53,8 @@ def test_files_of_a_class_are_separated_into_images_and_others():
 
 
 @pytest.mark.parametrize(
-    ("synsets", "images", "says"), [(SYNSETS, IMAGES, "(all of"), (SYNSETS, 7, "(a part of")]
+    ("synsets", "images", "words"), [(SYNSETS, IMAGES, "(all of"), (SYNSETS, 7, "(a part of")]
 )
-def test_the_summary_says_whether_imagenet_is_complete(synsets, images, says):
+def test_the_summary_says_whether_imagenet_is_complete(synsets, images, words):
     source = Source("class folders", Path("x"), (CONTAINER,) * synsets)
-    assert says in Listing(source, (), images).summary
+    assert words in Listing(source, (), images).summary

@@ -166,11 +166,11 @@ def test_damaged_and_missing_stimuli_are_errors(class_folders, validation, human
     broken = shutil.copytree(human, tmp_path / "human")
     path = list_stimuli(broken)[0].path
     path.write_bytes(b"\xff\xd8 cut")
-    for stimuli, says in (
+    for stimuli, expected in (
         (broken, "cannot compare the images with stimulus .*: the JPEG's header is damaged"),
         (validation, "is not the human test set"),
     ):
-        with pytest.raises(ConvRNNError, match=says):
+        with pytest.raises(ConvRNNError, match=expected):
             prepare(class_folders, tmp_path / "set", validation=validation, exclude_stimuli=stimuli, **ALL)
         assert not (tmp_path / "set").exists()
 

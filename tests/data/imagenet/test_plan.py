@@ -67,8 +67,8 @@ def test_each_setting_that_changes_bytes_changes_the_hash_and_is_named(name):
         for one in (base, base.model_copy(update={name: OTHERS[name]}))
     ]
     assert plans[0].hash != plans[1].hash
-    said = differences(describe(plans[0]), describe(plans[1]))
-    assert said == f"{name} must be {getattr(base, name)}, got {OTHERS[name]}"
+    message = differences(describe(plans[0]), describe(plans[1]))
+    assert message == f"{name} must be {getattr(base, name)}, got {OTHERS[name]}"
 
 
 def test_sets_made_before_validation_images_were_supported_are_resumed():

@@ -24,15 +24,15 @@ def test_an_archive_is_unpacked_and_removed_at_the_end(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "expected"),
     [
         (gzip.compress(os.urandom(9000))[:-4000], "is damaged or truncated"),
         (gzip.compress(b"<html>"), "not a compressed tar"),
     ],
 )
-def test_damaged_and_other_archives_are_refused(data, says, tmp_path):
+def test_damaged_and_other_archives_are_refused(data, expected, tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(data)
-    with Unpacker(tmp_path / "set") as unpack, pytest.raises(ConvRNNError, match=says):
+    with Unpacker(tmp_path / "set") as unpack, pytest.raises(ConvRNNError, match=expected):
         unpack.unpack(tmp_path / "x.tar.gz", "x.tar")
     assert os.listdir(tmp_path) == ["x.tar.gz"]
 

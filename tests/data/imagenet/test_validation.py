@@ -235,10 +235,10 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize("case", BAD_IMAGES)
 def test_invalid_images_are_refused(case, tmp_path, archive, lines, class_folders):
-    make, says = BAD_IMAGES[case]
+    make, expected = BAD_IMAGES[case]
     root = tmp_path / "images"
     root.mkdir()
-    with pytest.raises(ConvRNNError, match=says):
+    with pytest.raises(ConvRNNError, match=expected):
         prepare(
             class_folders, tmp_path / "set", validation=make(root, archive), validation_labels=lines, **ALL
         )
@@ -259,14 +259,14 @@ def test_options_need_validation_images(option, class_folders, tmp_path):
 
 
 def test_categories_without_a_validation_image_are_reported_with_advice(class_folders, tmp_path, common):
-    said = []
-    prepare(class_folders, tmp_path / "set", notice=said.append, **common)
-    assert said == [
+    notices = []
+    prepare(class_folders, tmp_path / "set", notice=notices.append, **common)
+    assert notices == [
         "ILSVRC's validation images give no image of 13 of 16 categories to 'val' (bicycle has 6 for training). "
         "--val 0.09 gives at least one image a category"
     ]
-    prepare(class_folders, tmp_path / "both", val=0.09, notice=said.append, **common)
-    assert len(said) == 1
+    prepare(class_folders, tmp_path / "both", val=0.09, notice=notices.append, **common)
+    assert len(notices) == 1
 
 
 def test_the_command_prints_what_was_found_and_not_compared(archive, lines, class_folders, tmp_path):
@@ -274,9 +274,9 @@ def test_the_command_prints_what_was_found_and_not_compared(archive, lines, clas
     command += ["--validation", str(archive), "--validation-labels", str(lines)]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    said = done.stdout.splitlines()
-    assert said[1].startswith(
+    printed = done.stdout.splitlines()
+    assert printed[1].startswith(
         "Found validation archive: 20 images, 16 of the 16 categories (a part of ILSVRC's"
     )
-    assert said[2].startswith("Not checked against the human stimuli")
-    assert re.search(r"114 train, 16 val", said[-1])
+    assert printed[2].startswith("Not checked against the human stimuli")
+    assert re.search(r"114 train, 16 val", printed[-1])

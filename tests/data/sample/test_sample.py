@@ -201,14 +201,14 @@ def test_numbers_out_of_range_are_refused(tmp_path, wrong):
 
 
 def test_progress_is_reported_to_the_end(tmp_path):
-    heard = []
+    reports = []
     draw_sample(
         tmp_path / "out",
-        report=lambda *said: heard.append(said),
+        report=lambda *message: reports.append(message),
         images_per_category=1,
         trials=2,
         observers=1,
     )
-    drawing = [said for said in heard if said[0] == "drawing"]
+    drawing = [message for message in reports if message[0] == "drawing"]
     assert drawing[-1][1] == drawing[-1][2] == 16 + 4 + 3 * 5 * 2
-    assert heard[-1] == ("simulating observers", 3, 3)
+    assert reports[-1] == ("simulating observers", 3, 3)

@@ -83,7 +83,7 @@ def test_invalid_columns_are_refused(change):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         ({}, ""),
         ({"kind": "human"}, "kind must be imagenet, got human"),
@@ -92,9 +92,9 @@ def test_invalid_columns_are_refused(change):
         ({"plan": "b"}, "the images have changed"),
     ],
 )
-def test_differences_between_plans_are_named(change, says):
+def test_differences_between_plans_are_named(change, expected):
     old = SetIdentity.model_validate(PLAN)
-    assert differences(old, PlanFile.model_validate({**PLAN, **change})) == says
+    assert differences(old, PlanFile.model_validate({**PLAN, **change})) == expected
 
 
 def test_origins_are_counted_by_key():

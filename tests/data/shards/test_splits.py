@@ -55,18 +55,18 @@ def test_prepare_names_shares_that_leave_categories_without_an_image(four_each, 
 
 
 @pytest.mark.parametrize(
-    ("share", "says"),
+    ("share", "expected"),
     [
         (0.02, "no images in its 'val' split: --val 0.02 of the largest category's 18 images rounds to none"),
         (0, "no images in its 'val' split: it was prepared with --val 0"),
     ],
 )
-def test_an_empty_split_is_explained_with_a_share_that_fills_it(share, says, class_folders, tmp_path):
+def test_an_empty_split_is_explained_with_a_share_that_fills_it(share, expected, class_folders, tmp_path):
     prepare(class_folders, tmp_path / "set", images="all", workers=1, val=share, image_names=None)
     opened = open_set(tmp_path / "set")
-    said = opened.why_empty("val")
-    assert says in said
-    assert said.endswith(
+    message = opened.why_empty("val")
+    assert expected in message
+    assert message.endswith(
         "Prepare the set again in another folder: --val 0.09 gives at least one image a category"
     )
     with pytest.raises(ConvRNNError, match=r"has no split 'val'; it has train: .*--val 0.09 gives"):

@@ -27,8 +27,8 @@ def test_the_chart_is_a_png(prepared, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("x.jpg", "must end in"), ("gone/x.png", "its folder does not exist")]
+    ("name", "expected"), [("x.jpg", "must end in"), ("gone/x.png", "its folder does not exist")]
 )
-def test_unwritable_charts_are_early_errors(name, says, tmp_path):
-    with pytest.raises(ConvRNNError, match=says):
+def test_unwritable_charts_are_early_errors(name, expected, tmp_path):
+    with pytest.raises(ConvRNNError, match=expected):
         check_png(tmp_path / name)
