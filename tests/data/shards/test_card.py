@@ -11,4 +11,4 @@ def test_the_card_names_splits_labels_and_entries(kind, entry):
     assert "  - split: val\n    path: val/*.tar\n" in card
     assert f"'15': {CATEGORIES[15]}\n" in card
     assert f"    - name: {entry}\n" in card
-    assert "in `train/` and so on" in card
+    assert "in `train/` and the other splits" in card
