@@ -65,9 +65,27 @@ def files_in(folder: Path) -> set[Path]:
 
 
 @pytest.mark.parametrize(("words", "code", "named"), WRONG, ids=[words for words, _, _ in WRONG])
-def test_one_line_and_no_files(workspace: Path, command, words: str, code: int, named: str) -> None:
+def test_one_line_and_no_files(workspace: Path, forked, words: str, code: int, named: str) -> None:
+    check(forked, workspace, words, code, named)
+
+
+# The forked process has imported everything; here the command does, as a user starts it.
+@pytest.mark.parametrize(
+    ("words", "code", "named"),
+    [
+        ("convrnn train data --perturb color --weights nowhere.h5", 1, "nowhere.h5"),
+        ("convrnn-data prepare nowhere out", 1, "nowhere"),
+        ("convrnn-model inspect broken.h5", 1, "broken.h5"),
+    ],
+)
+def test_one_line_from_a_started_command(workspace: Path, command, words: str, code: int, named: str) -> None:
+    check(command, workspace, words, code, named)
+
+
+def check(run, workspace: Path, words: str, code: int, named: str) -> None:
+    """Check that a command ends with one line that names the mistake, and leaves every file alone."""
     before = files_in(workspace)
-    done = command(*words.split(), cwd=workspace)
+    done = run(*words.split(), cwd=workspace)
     assert done.returncode == code, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr

@@ -1,10 +1,6 @@
-"""Networks and people: hand-made results with known answers, and the table that is written of them."""
+"""Networks compared with humans: values against the plain definitions, and results with known answers."""
 
-import errno
-import json
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,51 +121,3 @@ def test_answers_to_other_images_are_refused(tmp_path, make_run, seen):
     (answers / "jatos_results_1.txt").write_text(text)
     with pytest.raises(ConvRNNError, match="stimuli that these observers answered, got none"):
         compare(read_evaluations([run]), read_observer_group(answers))
-
-
-@pytest.mark.parametrize("damage", ["cut", "other", "old", "none"])
-def test_results_that_cannot_be_read_are_named(tmp_path, make_run, seen, damage):
-    run = make_run(tmp_path / "color", "color", seen)
-    folder = run / "evaluation/color"
-    if damage == "cut":
-        (folder / "predictions.csv").write_text((folder / "predictions.csv").read_text()[:40])
-    elif damage == "other":
-        (folder / "predictions.csv").write_text("a,b\n1,2\n")
-    elif damage == "old":
-        measured = json.loads((folder / "measures.json").read_text())
-        (folder / "measures.json").write_text(json.dumps({"regime": measured["regime"]}))
-    else:
-        (folder / "measures.json").unlink()
-    with pytest.raises(ConvRNNError, match="evaluate"):
-        read_evaluations([run])
-
-
-@pytest.mark.parametrize("name", ["measures.json", "predictions.csv"])
-@pytest.mark.parametrize(
-    ("number", "says"), [(errno.EIO, "check `dmesg`"), (errno.ENOENT, "Run `convrnn evaluate` again")]
-)
-def test_errors_of_the_disk_have_the_way_out_that_fits(
-    tmp_path, make_run, seen, monkeypatch, name, number, says
-):
-    run = make_run(tmp_path / "color", "color", seen)
-
-    def failing(real):
-        def call(path, *args, **kwargs):
-            if path.name == name:
-                raise OSError(number, os.strerror(number), str(path))
-            return real(path, *args, **kwargs)
-
-        return call
-
-    for method in ("open", "read_text"):
-        monkeypatch.setattr(Path, method, failing(getattr(Path, method)))
-    with pytest.raises(
-        ConvRNNError, match=f"cannot read .*{name}: {os.strerror(number)}. .*{says}"
-    ) as caught:
-        read_evaluations([run])
-    assert (number == errno.ENOENT) == ("evaluate` again" in str(caught.value))
-
-
-def test_runs_of_one_name_are_told_apart(tmp_path, make_run, seen):
-    paths = [make_run(tmp_path / place / "color", "color", seen) for place in ("a", "b")]
-    assert [one.network for one in read_evaluations(paths)] == [str(path) for path in paths]

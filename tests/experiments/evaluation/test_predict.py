@@ -1,8 +1,6 @@
 """Evaluation: every layout, every regime its own weights, the original's columns, and nothing half-written."""
 
 import csv
-import dataclasses
-import io
 import json
 import shutil
 from pathlib import Path
@@ -20,7 +18,6 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation import predict
 from convrnn_experiments.evaluation import trials as trial_sets
 from convrnn_experiments.evaluation.results import read_evaluations
-from convrnn_experiments.images.batches import batches
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import Run, write_json
 from convrnn_experiments.runs.network import build_network
@@ -199,49 +196,8 @@ def test_a_broken_image_is_named_and_nothing_is_written(tmp_path, human):
     assert not (run.path / "evaluation").exists()
 
 
-def test_wrong_test_sets(tmp_path, run, human, prepared):
-    config = run.config()
-    only_blur = tmp_path / "BlurSplit_color"
-    shutil.copytree(human / "BlurSplit_color", only_blur)
-    for folder, regime, says in (
-        (tmp_path / "nowhere", Regime.COLOR, "must be a folder, got no such folder"),
-        (only_blur, Regime.COLOR, "must hold stimuli of the color regime, got blur"),
-    ):
-        with pytest.raises(ConvRNNError, match=says):
-            trial_sets.find_trials(folder, regime, config)
-    with pytest.raises(ConvRNNError, match="nosuch"):
-        trial_sets.find_trials(prepared.path, Regime.COLOR, config, split="nosuch")
-
-
 def test_a_feedforward_network_has_one_exit(tmp_path, human):
     run = untrained(tmp_path / "b", "color", 1, network="b", timesteps=1)
     line = evaluated(run, human)[0]
     assert "predictions_exit0" in line
     assert "predictions_exit1" not in line
-
-
-def test_stimuli_are_read_as_they_are(human):
-    trials = trial_sets.find_trials(human, Regime.COLOR, Config(data="data", perturb=Regime.COLOR))
-    assert (trials.frame.size, trials.frame.resize) == (224, 224)
-    assert dataclasses.replace(trials, levels=None).perturbed is False
-    ((images, _, _),) = batches(trials.images, trials.frame, 1, rows=np.array([3]))
-    expected = np.asarray(Image.open(io.BytesIO(trials.images.read([3])[0])).convert("RGB")).astype(int)
-    np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # decoders round otherwise
-
-
-@pytest.mark.parametrize("size", [(200, 200), (224, 200)])
-@pytest.mark.parametrize("layout", ["original", "shards"])
-def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
-    """Levels are in pixels of the stimulus, so at another size they are other levels under the same name."""
-    copy = tmp_path / "human"
-    shutil.copytree(human, copy)
-    victim = sorted(copy.glob("NoiseSplit_gray_contrast0.2/3/*"))[0]
-    Image.open(victim).resize(size).save(victim, "JPEG")
-    folder = copy
-    if layout == "shards":
-        folder = tmp_path / "shards"
-        reformat(copy, folder, layout=layout)
-    says = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
-    with pytest.raises(ConvRNNError, match=says):
-        trial_sets.find_trials(folder, Regime.NOISE, Config(data="data", perturb=Regime.NOISE))
-    trial_sets.find_trials(folder, Regime.BLUR, Config(data="data", perturb=Regime.BLUR))

@@ -1,6 +1,7 @@
 """Batches: every row once, in an order and with crops that are functions of seed and epoch alone."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from PIL import Image
 
 import convrnn_data
 import convrnn_experiments
+from convrnn_data import PreparedSet
 from convrnn_data.base.random_streams import Stream, generator
+from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.store import view_order
 from convrnn_experiments.images import decoding
 from convrnn_experiments.images.batches import (
@@ -25,6 +28,8 @@ from convrnn_experiments.images.batches import (
     decode_ratios,
     epoch_jitter,
     epoch_rows,
+    images_of_split,
+    rows_of_process,
     unreadable,
 )
 
@@ -184,3 +189,35 @@ def test_every_stream_is_drawn_from(stream: Stream) -> None:
     folders = (Path(package.__file__).parent for package in (convrnn_data, convrnn_experiments))
     sources = [path.read_text() for folder in folders for path in folder.rglob("*.py")]
     assert any(f"Stream.{stream.name}" in source for source in sources), f"remove {stream.name}"
+
+
+@given(count=st.integers(1, 60), share=st.integers(1, 6), processes=st.integers(1, 5), seed=st.integers(0, 9))
+def test_processes_read_every_row_once(count: int, share: int, processes: int, seed: int) -> None:
+    rows = epoch_rows(count, seed=seed, epoch=0)
+    size = share * processes
+    parts = [rows_of_process(rows, size, index=index, count=processes) for index in range(processes)]
+    assert len({len(part) for part in parts}) == 1
+    for start in range(0, count, size):
+        local = [part[start // processes : start // processes + share] for part in parts]
+        shown = np.concatenate(local)
+        np.testing.assert_array_equal(np.sort(shown[shown >= 0]), np.sort(rows[start : start + size]))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    with pytest.raises(
+        ConvRNNError, match=r"a multiple of --processes 3, got 10\. Give a multiple such as 12"
+    ):
+        rows_of_process(np.arange(9), 10, index=0, count=3)
+
+
+def test_a_cut_shard_is_named(prepared: PreparedSet, tmp_path: Path) -> None:
+    cut = Path(shutil.copytree(prepared.path, tmp_path / "cut"))
+    shard = next((cut / "train").glob("*.tar"))
+    with shard.open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(tf.errors.OpError) as caught:
+        list(batches(images_of_split(PreparedSet(cut), "train"), Frame(16, 16), 4))
+    said = unreadable(caught.value, "data")
+    assert isinstance(said, ConvRNNError)
+    assert str(shard) in str(said)
+    assert len(str(said).splitlines()) == 1

@@ -1,5 +1,6 @@
 """Files of a page: written whole, and removed once no page links to them."""
 
+import csv
 import hashlib
 import html
 import json
@@ -75,3 +76,18 @@ def test_a_list_that_is_none_removes_nothing(tmp_path, runs, listed):
     )
     build.write_report(runs[:1], page)
     assert victim.is_file()
+
+
+@pytest.mark.usefixtures("figures_undrawn")
+def test_a_report_leaves_no_table_of_an_earlier_one(tmp_path: Path, seen, make_run) -> None:
+    path = make_run(tmp_path / "blur", "blur", seen)
+    human = tmp_path / "human"
+    human.mkdir()
+    answers = seen / "jatos_results_blur.txt"
+    (human / answers.name).write_bytes(answers.read_bytes()[:-400])
+    page = build.write_report([path], tmp_path / "page/index.html", human=human, max_unreadable=1.0)
+    with (page.parent / "tables/observer_problems.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 1
+    (human / answers.name).write_bytes(answers.read_bytes())
+    build.write_report([path], page, human=human)
+    assert not (page.parent / "tables/observer_problems.csv").exists()

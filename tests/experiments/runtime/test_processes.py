@@ -1,4 +1,4 @@
-"""Several devices and bfloat16: in processes of their own, since devices are fixed once TensorFlow has begun."""
+"""Training over several devices and processes; each test has its own, as devices are fixed once TensorFlow starts."""
 
 import os
 import socket
@@ -8,12 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.images.batches import epoch_rows, rows_of_process
 from convrnn_experiments.runtime import processes
 from convrnn_experiments.runtime.process_group import ProcessGroup
 
@@ -148,18 +145,6 @@ def test_processes_train_as_one(prepared: PreparedSet, tmp_path: Path) -> None:
         assert all(row[name] * 16 == pytest.approx(round(row[name] * 16), abs=1e-4) for name in names)
 
 
-@given(count=st.integers(1, 60), share=st.integers(1, 6), processes=st.integers(1, 5), seed=st.integers(0, 9))
-def test_processes_read_every_row_once(count: int, share: int, processes: int, seed: int) -> None:
-    rows = epoch_rows(count, seed=seed, epoch=0)
-    size = share * processes
-    parts = [rows_of_process(rows, size, index=index, count=processes) for index in range(processes)]
-    assert len({len(part) for part in parts}) == 1
-    for start in range(0, count, size):
-        local = [part[start // processes : start // processes + share] for part in parts]
-        shown = np.concatenate(local)
-        np.testing.assert_array_equal(np.sort(shown[shown >= 0]), np.sort(rows[start : start + size]))
-
-
 def test_a_process_that_nobody_joins() -> None:
     pytest.importorskip("jax", reason="training over processes runs on JAX")
     code = (
@@ -183,10 +168,6 @@ def test_a_process_that_nobody_joins() -> None:
     )
 
 
-def test_batches_that_cannot_be_shared() -> None:
-    with pytest.raises(
-        ConvRNNError, match=r"a multiple of --processes 3, got 10\. Give a multiple such as 12"
-    ):
-        rows_of_process(np.arange(9), 10, index=0, count=3)
+def test_a_group_needs_jax() -> None:
     with pytest.raises(ConvRNNError, match="KERAS_BACKEND=jax"):
         processes.join(ProcessGroup("localhost:1", 2, 0))

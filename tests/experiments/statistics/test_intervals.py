@@ -36,11 +36,33 @@ def test_undefined_values_have_no_interval():
         assert np.isnan([found.value, found.low, found.high]).all()
 
 
+@pytest.fixture
+def same_noise(monkeypatch):
+    """Draws the noise of a covariance once: every call draws the same numbers, and cases of a test share it."""
+    draw, drawn = intervals._noise, {}
+
+    def noise(covariance, freedom):
+        key = (covariance.tobytes(), freedom)
+        if key not in drawn:
+            drawn[key] = draw(covariance, freedom)
+        return drawn[key].copy()
+
+    monkeypatch.setattr(intervals, "_noise", noise)
+
+
+def test_the_noise_of_a_covariance_is_the_same_in_every_call():
+    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
+    noise = intervals._noise(covariance, LARGE)
+    np.testing.assert_array_equal(noise, intervals._noise(covariance, LARGE))
+    np.testing.assert_allclose(np.cov(noise.T), covariance, rtol=0.1)
+
+
 def coverage(make, true, samples=300):
     found = [make(np.random.default_rng(sample)) for sample in range(samples)]
     return np.mean([one.low <= true <= one.high for one in found]), np.mean([one.value for one in found])
 
 
+@pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize("true", [0.0, 2.0, 8.0])
 def test_the_corrected_rmse_is_held(true):
     """Five correlated differences: 300 cases, so the share held is known to 1.3 points."""
@@ -59,6 +81,7 @@ def test_the_corrected_rmse_is_held(true):
     assert abs(mean - true) < raw - true
 
 
+@pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize(("true", "shared"), [(0.5, 0), (0.94, 20)])
 def test_the_corrected_correlation_is_held(true, shared):
     rng = np.random.default_rng(4)
@@ -93,6 +116,7 @@ def test_a_difference_of_symmetric_intervals_is_the_usual_one():
     assert (paired.low, paired.high) == pytest.approx((6, 6))
 
 
+@pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize(("one", "other"), [(0.0, 3.0), (8.0, 5.0)])
 def test_the_difference_of_two_corrected_rmses_is_held(one, other):
     """Also where one of them is 0, and the errors of both are mostly shared."""

@@ -1,4 +1,4 @@
-"""Training: objectives, kept features against the network, resuming, and refusing what cannot work."""
+"""Training loop: cached features against the network, the best epoch, and exact resuming."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import convrnn_model
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.features import store
 from convrnn_experiments.features.fingerprint import cache_folder
 from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, images_of_split
 from convrnn_experiments.runs import folder as run_folder
@@ -22,10 +20,8 @@ from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runs.network import build_network
 from convrnn_experiments.training import loop
 from convrnn_experiments.training.objectives import (
-    ExitAccuracy,
     TimeAveragedCrossentropy,
     balanced_weights,
-    learning_rate,
 )
 from convrnn_model import load_weights, save_weights
 
@@ -70,41 +66,6 @@ def start_weights(prepared: PreparedSet, tmp_path: Path) -> Path:
     path = tmp_path / "start.h5"
     save_weights(build_network(config_of(prepared)), path)
     return path
-
-
-def test_loss_is_the_mean_over_time_of_the_crossentropy() -> None:
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(size=(5, 3, 16)).astype("float32"), rng.integers(16, size=5)
-    softmax = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    expected = -np.log([softmax[image, :, label] for image, label in enumerate(labels)]).mean()
-    assert float(TimeAveragedCrossentropy()(labels, logits)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_accuracy_is_of_its_own_time_step() -> None:
-    logits = keras.ops.one_hot(np.array([[1, 2], [1, 1], [3, 1]]), 16)
-    for step, expected in enumerate((2 / 3, 2 / 3)):
-        metric = ExitAccuracy(step)
-        metric.update_state(np.array([1, 1, 1]), logits)
-        assert float(metric.result()) == pytest.approx(expected)
-    last = ExitAccuracy(1)
-    last.update_state(np.array([2, 1, 3]), logits)
-    assert float(last.result()) == pytest.approx(2 / 3)
-
-
-def test_class_weights_follow_the_labels_order_and_balance() -> None:
-    labels = np.array([15] * 6 + [0] * 3 + [7])
-    weights = balanced_weights(labels)
-    np.testing.assert_allclose(weights[[15, 0, 7]], [10 / (3 * 6), 10 / (3 * 3), 10 / 3], rtol=1e-6)
-    assert weights[1] == 0
-    assert weights[labels].mean() == pytest.approx(1)
-
-
-def test_learning_rate_warms_up_then_holds_or_falls() -> None:
-    assert learning_rate(0.1, schedule="constant", steps=10, warmup_steps=0) == 0.1
-    held = learning_rate(0.1, schedule="constant", steps=10, warmup_steps=4)
-    np.testing.assert_allclose([float(held(step)) for step in (0, 2, 4, 9)], [0, 0.05, 0.1, 0.1], atol=1e-7)
-    falling = learning_rate(0.1, schedule="cosine", steps=10, warmup_steps=0)
-    np.testing.assert_allclose([float(falling(step)) for step in (0, 5, 10)], [0.1, 0.05, 0.0], atol=1e-7)
 
 
 def test_a_run_leaves_all_its_files(prepared: PreparedSet, tmp_path: Path) -> None:
@@ -284,12 +245,6 @@ def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, 
         trained(config, prepared, tmp_path / "two")
 
 
-def test_every_image_goes_through_all_its_views() -> None:
-    seen = np.stack([store.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
-    np.testing.assert_array_equal(np.sort(seen, axis=0), np.arange(4)[:, None].repeat(40, axis=1))
-    assert len(np.unique(seen[0])) == 4
-
-
 def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     config = config_of(prepared)
     task = loop.whole_network_task(
@@ -300,50 +255,3 @@ def test_validation_never_draws_from_training(prepared: PreparedSet) -> None:
     assert not set(prepared.table("train").keys) & set(prepared.table("val").keys)
     shown = np.sort(np.concatenate([rows.numpy() for _, _, rows in task.training(0)]))
     np.testing.assert_array_equal(shown, np.arange(len(prepared.table("train"))))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"trainable": "readout"}, "--trainable readout needs --weights"),
-        ({"resize": 71}, "--resize must be at least --stimulus-size 72, got 71"),
-        ({"image_size": 73}, "--image-size must be at most --stimulus-size 72, got 73"),
-        ({"weights": "nowhere.h5"}, "nowhere.h5"),
-    ],
-)
-def test_what_cannot_work_is_said_first(prepared: PreparedSet, changes: dict, message: str) -> None:
-    with pytest.raises((ConvRNNError, convrnn_model.ConvRNNError), match=message):
-        config_of(prepared, **changes)
-
-
-def test_runs_are_not_overwritten(prepared: PreparedSet, tmp_path: Path) -> None:
-    config = config_of(prepared)
-    run_folder.start(tmp_path / "run", config, resume=False, force=False)
-    with pytest.raises(ConvRNNError, match=r"got an unfinished run\. Continue with --resume"):
-        run_folder.start(tmp_path / "run", config, resume=False, force=False)
-    with pytest.raises(ConvRNNError, match="got seed 5 instead of 0"):
-        run_folder.start(tmp_path / "run", config.replace(seed=5), resume=True, force=False)
-    run_folder.start(tmp_path / "run", config.replace(seed=5), resume=False, force=True)
-    assert run_folder.Run(tmp_path / "run").config().seed == 5
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    for force in (False, True):
-        with pytest.raises(ConvRNNError, match="must be empty or a run, got one with other files"):
-            run_folder.start(tmp_path / "mine", config, resume=False, force=force)
-    assert (tmp_path / "mine" / "thesis.tex").exists()
-
-
-def test_configuration_survives_its_file(prepared: PreparedSet, tmp_path: Path) -> None:
-    config = config_of(prepared, perturb=Regime.NOISE, levels=(0.0, 0.1))
-    run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
-    assert run.config() == config
-    assert run.config().condition.levels == (0.0, 0.1)
-
-
-def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp_path: Path) -> None:
-    values = json.loads(
-        json.dumps(Config(data="data", perturb=Regime.NOISE, image_size=128, resize=146).to_json())
-    )
-    del values["stimulus_size"]
-    config = Config.from_json(values, tmp_path / "config.json")
-    assert (config.stimulus_size, config.image_size, config.resize) == (128, 128, 146)

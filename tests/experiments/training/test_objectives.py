@@ -18,6 +18,7 @@ from convrnn_experiments.training.objectives import (
     MeanLoss,
     TimeAveragedCrossentropy,
     balanced_weights,
+    learning_rate,
 )
 
 DOG = CATEGORIES.index("dog")
@@ -119,3 +120,38 @@ def test_the_loss_is_weighted_and_averaged_over_images() -> None:
     assert _mean_loss(labels, logits, weights) == pytest.approx(np.mean(weights * each), rel=1e-5)
     loss = TimeAveragedCrossentropy()(labels, logits, sample_weight=weights)
     assert float(loss) == pytest.approx(np.mean(weights * each), rel=1e-5)
+
+
+def test_loss_is_the_mean_over_time_of_the_crossentropy() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(5, 3, 16)).astype("float32"), rng.integers(16, size=5)
+    softmax = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -np.log([softmax[image, :, label] for image, label in enumerate(labels)]).mean()
+    assert float(TimeAveragedCrossentropy()(labels, logits)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_accuracy_is_of_its_own_time_step() -> None:
+    logits = keras.ops.one_hot(np.array([[1, 2], [1, 1], [3, 1]]), 16)
+    for step, expected in enumerate((2 / 3, 2 / 3)):
+        metric = ExitAccuracy(step)
+        metric.update_state(np.array([1, 1, 1]), logits)
+        assert float(metric.result()) == pytest.approx(expected)
+    last = ExitAccuracy(1)
+    last.update_state(np.array([2, 1, 3]), logits)
+    assert float(last.result()) == pytest.approx(2 / 3)
+
+
+def test_class_weights_follow_the_labels_order_and_balance() -> None:
+    labels = np.array([15] * 6 + [0] * 3 + [7])
+    weights = balanced_weights(labels)
+    np.testing.assert_allclose(weights[[15, 0, 7]], [10 / (3 * 6), 10 / (3 * 3), 10 / 3], rtol=1e-6)
+    assert weights[1] == 0
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_learning_rate_warms_up_then_holds_or_falls() -> None:
+    assert learning_rate(0.1, schedule="constant", steps=10, warmup_steps=0) == 0.1
+    held = learning_rate(0.1, schedule="constant", steps=10, warmup_steps=4)
+    np.testing.assert_allclose([float(held(step)) for step in (0, 2, 4, 9)], [0, 0.05, 0.1, 0.1], atol=1e-7)
+    falling = learning_rate(0.1, schedule="cosine", steps=10, warmup_steps=0)
+    np.testing.assert_allclose([float(falling(step)) for step in (0, 5, 10)], [0.1, 0.05, 0.0], atol=1e-7)

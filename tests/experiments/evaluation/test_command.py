@@ -1,0 +1,132 @@
+"""Evaluation of a run under each regime: what is evaluated and what is printed."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from convrnn_data.base.console import Report, silent
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.evaluation import predict
+from convrnn_experiments.evaluation.command import evaluate
+from convrnn_experiments.evaluation.measures import Accuracy, Measures
+from convrnn_experiments.evaluation.trials import Trials
+from convrnn_experiments.runs.environment import Environment
+from convrnn_experiments.runs.folder import Run
+from convrnn_experiments.runtime import devices
+
+
+def accuracy(*percent: float) -> Accuracy:
+    return Accuracy(percent=list(percent), low=list(percent), high=list(percent), images=7)
+
+
+@contextmanager
+def no_progress() -> Iterator[Report]:
+    yield silent
+
+
+class Evaluated:
+    """Calls `evaluate` with a network whose measures are known; keeps what was evaluated and printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tested: list[tuple[Path, str, Regime]] = []
+        self.lines: list[str] = []
+        self.warnings: list[str] = []
+        monkeypatch.setattr(predict, "evaluate", self.measure)
+        monkeypatch.setattr(devices, "idle_gpu", lambda: None)
+
+    def measure(self, run: Run, trials: Trials, *, report: Report) -> Measures:
+        self.tested.append((run.path, trials.name, trials.regime))
+        levels = sorted(set(trials.levels or ["0"]))
+        return Measures(
+            regime=trials.regime,
+            kind=trials.kind,
+            source=str(trials.source),
+            network="bl_net",
+            parameters=1,
+            multiply_adds=[1, 2],
+            environment=Environment(command="convrnn train"),
+            images=7,
+            accuracy=accuracy(12.34, 100.0),
+            accuracy_by_level={level: accuracy(1.0, 2.0) for level in levels},
+        )
+
+    def __call__(self, run: Path, testset: Path, *regimes: Regime, **more: str) -> None:
+        options = {"split": "val", "name": None} | more
+        evaluate(
+            run,
+            testset,
+            regimes=regimes,
+            echo=self.lines.append,
+            warn=self.warnings.append,
+            progress=no_progress,
+            **options,
+        )
+
+
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> Evaluated:
+    return Evaluated(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, drawn, make_run) -> Path:
+    """A finished run of the blur regime."""
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", drawn / "human", steps=2)
+
+
+def test_the_regime_of_the_run_is_the_default(evaluated, run, drawn):
+    evaluated(run, drawn / "human")
+    assert evaluated.tested == [(run, "blur", Regime.BLUR)]
+    assert evaluated.lines == [
+        f"{run} on blur, 7 images: accuracy % by time step",
+        "     all   12.3 100.0",
+        "       0    1.0   2.0",
+        "       3    1.0   2.0",
+        "       9    1.0   2.0",
+    ]
+    assert evaluated.warnings == []
+
+
+def test_regimes_are_evaluated_in_the_given_order(evaluated, run, drawn):
+    evaluated(run, drawn / "human", Regime.NOISE, Regime.COLOR, name="new")
+    assert evaluated.tested == [(run, "new-noise", Regime.NOISE), (run, "new-color", Regime.COLOR)]
+    assert evaluated.lines[-1] == "     all   12.3 100.0"  # the one level is not repeated
+
+
+def test_a_split_is_described(evaluated, run, prepared):
+    evaluated(run, prepared.path, Regime.COLOR, split="train")
+    assert evaluated.tested == [(run, "train-color", Regime.COLOR)]
+    assert evaluated.lines[1].startswith("  images: 32 from ImageNet's training set, seen by a backbone")
+
+
+def test_every_test_set_is_found_before_the_first_is_evaluated(evaluated, run, drawn, tmp_path):
+    only_blur = tmp_path / "human"
+    (only_blur / "BlurSplit_color").parent.mkdir()
+    (only_blur / "BlurSplit_color").symlink_to(drawn / "human/BlurSplit_color")
+    with pytest.raises(ConvRNNError, match="must hold stimuli of the noise regime, got blur"):
+        evaluated(run, only_blur, Regime.BLUR, Regime.NOISE)
+    assert (evaluated.tested, evaluated.lines) == ([], [])
+
+
+def test_missing_stimuli_are_warned_of(evaluated, run, drawn, tmp_path):
+    part = tmp_path / "human"
+    shutil.copytree(drawn / "human", part)
+    next((part / "BlurSplit_color/2").iterdir()).unlink()
+    evaluated(run, part)
+    assert len(evaluated.tested) == 1
+    assert any(line.startswith(f"{part}, blur: missing: 1 images") for line in evaluated.warnings)
+
+
+def test_an_idle_gpu_is_reported(evaluated, run, drawn, monkeypatch):
+    monkeypatch.setattr(devices, "idle_gpu", lambda: "a GPU is idle")
+    evaluated(run, drawn / "human")
+    assert evaluated.lines[0] == "a GPU is idle"
+
+
+def test_an_unfinished_run_is_refused(evaluated, tmp_path, drawn):
+    with pytest.raises(ConvRNNError, match=r"must be a folder with config\.json, got no such folder"):
+        evaluated(tmp_path / "nowhere", drawn / "human")

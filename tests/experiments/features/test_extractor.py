@@ -1,0 +1,109 @@
+"""Pooled features of one part: those of the network, whatever computes them, in order."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from convrnn_data import PreparedSet
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.features import extractor
+from convrnn_experiments.features.extractor import Extractor, pooled_model, pooled_names
+from convrnn_experiments.features.plan import Part
+from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, images_of_split
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.network import build_network
+from convrnn_model import preprocess_image
+
+
+@pytest.fixture(scope="module")
+def color(config: Config) -> Config:
+    """The small configuration without a perturbation, and with stimuli of the network's size."""
+    return config.replace(perturb=Regime.COLOR, stimulus_size=64, resize=66)
+
+
+@pytest.fixture(scope="module")
+def network(color: Config) -> keras.Model:
+    keras.utils.set_random_seed(3)
+    return build_network(color)
+
+
+def test_the_readout_reads_one_layer_for_each_time_step() -> None:
+    assert pooled_names("bl", 3) == ["GlobalAvgPool_Time_0", "GlobalAvgPool_Time_1", "GlobalAvgPool_Time_2"]
+    assert pooled_names("b", 1) == pooled_names("b_d", 8)
+    assert len(pooled_names("b", 1)) == 1
+
+
+def test_the_readout_of_pooled_features_is_the_network(color: Config, network: keras.Model) -> None:
+    model, _ = pooled_model(network, color)
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    pooled = model.predict_on_batch(images)
+    assert pooled.shape == (3, 2, 41)
+    expected = network.predict_on_batch(preprocess_image(images))
+    kernel, bias = network.get_layer("ReadoutDense").get_weights()
+    for step in range(2):
+        logits = pooled[:, step] @ kernel + bias
+        softmax = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(softmax, expected[step], rtol=1e-4, atol=1e-6)  # float32, another order
+
+
+@pytest.mark.parametrize(("split", "view"), [("train", 1), ("val", 0)])
+def test_a_part_has_the_features_of_its_rows_and_view(
+    split: str, view: int, color: Config, network: keras.Model, many: PreparedSet, tmp_path: Path
+) -> None:
+    rows = np.array([5, 2, 7])
+    part = Part(tmp_path / "part.h5", split, 0, view, rows)
+    Extractor(network, color, many, threads=2).write(part)
+    with h5py.File(part.path) as file:
+        found = file["features"][()]
+        assert file["features"].dtype == np.float32
+        assert file["features"].id.get_offset() is not None  # contiguous, to be mapped
+    pictures = images_of_split(many, split)
+    jitter = epoch_jitter(len(pictures), seed=color.seed, epoch=view) if split == "train" else None
+    model, _ = pooled_model(network, color)
+    for row, features in zip(rows, found, strict=True):
+        ((images, _, _),) = batches(pictures, frame_of(color), 1, rows=np.array([row]), jitter=jitter)
+        np.testing.assert_allclose(features, model.predict_on_batch(images)[0], rtol=1e-4, atol=1e-6)
+
+
+def test_each_part_draws_from_a_stream_of_its_own(
+    config: Config, network: keras.Model, many: PreparedSet, tmp_path: Path
+) -> None:
+    """The same rows under noise: equal bytes for equal parts in any order, others for another view or shard."""
+    both = Extractor(network, config, many, threads=1)
+    first = Part(tmp_path / "first.h5", "val", 0, 0, np.arange(4))
+    shard = replace(first, path=tmp_path / "shard.h5", shard=1)
+    again = replace(first, path=tmp_path / "again.h5")
+    for part in (first, shard, again):
+        both.write(part)
+    assert first.path.read_bytes() == again.path.read_bytes()
+    assert first.path.read_bytes() != shard.path.read_bytes()
+
+
+def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
+    counting = threading.Lock()
+    begun, ended, most = 0, 0, 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal begun, most
+        for number in range(20):
+            with counting:
+                begun += 1
+                most = max(most, begun - ended)
+            yield number
+
+    def slow(number: int) -> int:
+        nonlocal ended
+        time.sleep(0.002 * (number % 3))
+        with counting:
+            ended += 1
+        return number
+
+    assert list(extractor._parallel_map(slow, numbers(), 3)) == list(range(20))
+    assert most <= 4  # and the one that is being read

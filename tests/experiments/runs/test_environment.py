@@ -1,0 +1,49 @@
+"""What made a run or an evaluation: command, versions, settings and machine."""
+
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+
+import pytest
+from pydantic import ValidationError
+
+from convrnn_experiments.runs.environment import REPORTED, Environment
+
+
+def test_this_process_is_described(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/convrnn", "train", "a set", "--perturb", "noise"])
+    found = Environment.current("16 from somewhere")
+    assert found.command == "convrnn train 'a set' --perturb noise"
+    assert found.versions == {name: version(name) for name in REPORTED} | {
+        "python": platform.python_version()
+    }
+    assert (found.floatx, found.epsilon, found.image_data_format) == ("float32", 1e-7, "channels_last")
+    assert found.processors == os.cpu_count()
+    assert found.validation_images == "16 from somewhere"
+
+
+def test_a_variable_that_changes_results_is_recorded(monkeypatch):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    assert Environment.current().variables["NVIDIA_TF32_OVERRIDE"] == "1"
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+    assert "NVIDIA_TF32_OVERRIDE" not in Environment.current().variables
+
+
+def test_unknown_entries_are_left_out_of_the_file():
+    assert Environment(command="convrnn train").to_json() == {"command": "convrnn train", "versions": {}}
+
+
+def test_the_file_of_another_version_is_read():
+    """An older one has fewer entries, a newer one may have more."""
+    assert Environment.model_validate({"command": "convrnn train"}).processor is None
+    newer = {"command": "convrnn train", "weather": "fair"}
+    assert Environment.model_validate(newer).to_json()["weather"] == "fair"
+    current = Environment.current()
+    assert Environment.model_validate(json.loads(json.dumps(current.to_json()))) == current
+
+
+def test_a_file_without_a_command_is_refused():
+    with pytest.raises(ValidationError):
+        Environment.model_validate({"versions": {}})

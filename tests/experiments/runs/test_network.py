@@ -1,0 +1,99 @@
+"""Network of a configuration: its form, its weights, and what of it is trained."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import convrnn_model
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.network import build_network, prepare_network
+from convrnn_model import save_weights
+
+SMALL = {"width": 0.02, "timesteps": 2, "stimulus_size": 72, "image_size": 64, "resize": 73}
+
+
+def config_of(**changes: object) -> Config:
+    return Config(**{"data": "data", "perturb": Regime.COLOR, "weights": "none"} | SMALL | changes)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Number of classes -> weights file of the small network."""
+    folder = tmp_path_factory.mktemp("weights")
+    keras.utils.set_random_seed(3)
+    for classes in (16, 565):
+        network = convrnn_model.bl_net((64, 64, 3), classes, 2, width=0.02)
+        save_weights(network, folder / f"{classes}.h5")
+    return {classes: folder / f"{classes}.h5" for classes in (16, 565)}
+
+
+def prepared(config: Config) -> tuple[keras.Model, list[str]]:
+    said: list[str] = []
+    return prepare_network(config, said.append), said
+
+
+def test_a_recurrent_network_has_an_exit_for_each_time_step() -> None:
+    network = build_network(config_of(timesteps=3))
+    assert network.name == "bl_net"
+    assert network.input_shape == (None, 64, 64, 3)
+    assert network.output_shape == [(None, 16)] * 3
+
+
+@pytest.mark.parametrize("name", ["b", "b_k", "b_f", "b_d"])
+def test_a_feedforward_network_has_one_exit(name: str) -> None:
+    network = build_network(config_of(network=name))
+    assert network.name == f"{name}_net"
+    assert network.output_shape == (None, 16)
+
+
+def test_the_seed_decides_initial_weights() -> None:
+    def readout(seed: int) -> np.ndarray:
+        network, said = prepared(config_of(seed=seed))
+        assert said == [f"weights: none; bl at width 0.02 starts from seed {seed}"]
+        return network.get_layer("ReadoutDense").get_weights()[0]
+
+    np.testing.assert_array_equal(readout(1), readout(1))
+    assert not np.array_equal(readout(1), readout(2))
+
+
+def test_weights_of_16_classes_keep_their_readout(weights: dict[int, Path]) -> None:
+    network, said = prepared(config_of(weights=str(weights[16])))
+    (line,) = said
+    assert line.startswith(f"weights: {weights[16]}: bl_net, ")
+    assert line.endswith("; its readout kept")
+    expected = convrnn_model.bl_net((64, 64, 3), 16, 2, width=0.02)
+    convrnn_model.load_weights(expected, weights[16])
+    for found, wanted in zip(network.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_weights_of_other_classes_get_a_new_readout(weights: dict[int, Path]) -> None:
+    network, (line,) = prepared(config_of(weights=str(weights[565])))
+    assert line.endswith("; its 565-class readout left out, a new one")
+    source = convrnn_model.bl_net((64, 64, 3), 565, 2, width=0.02)
+    convrnn_model.load_weights(source, weights[565])
+    first = "RCL_0_BConv"
+    np.testing.assert_array_equal(
+        network.get_layer(first).get_weights()[0], source.get_layer(first).get_weights()[0]
+    )
+    assert network.output_shape == [(None, 16)] * 2
+
+
+@pytest.mark.parametrize(("trainable", "names"), [("readout", {"ReadoutDense"}), ("all", None)])
+def test_a_frozen_network_trains_its_readout_alone(trainable: str, names: set[str] | None) -> None:
+    network, _ = prepared(config_of(trainable=trainable))
+    trained = {layer.name for layer in network.layers if layer.trainable_variables}
+    with_weights = {layer.name for layer in network.layers if layer.variables}
+    assert trained == (with_weights if names is None else names)
+
+
+def test_mixed_precision_computes_in_bfloat16() -> None:
+    try:
+        network, _ = prepared(config_of(mixed_precision=True))
+        assert network.get_layer("RCL_0_BConv").compute_dtype == "bfloat16"
+        assert {weight.dtype for weight in network.weights} == {"float32"}
+    finally:
+        keras.config.set_dtype_policy("float32")

@@ -1,0 +1,123 @@
+"""Exact training-state checkpoints: on disks without locks, while they are written, and damaged."""
+
+import errno
+import fcntl
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.runs.folder import Run
+from convrnn_experiments.training.checkpoint import load_state, save_state
+
+VALUES = [
+    np.float32([1, 1e-45]),  # the smallest number above 0
+    np.float32(3),
+    np.int64(2**53 + 1),
+    np.float32([[np.nan, np.inf], [-0.0, 1 / 3]]),
+]
+
+
+def variables(values: list[np.ndarray]) -> list[keras.Variable]:
+    return [keras.Variable(value, dtype=str(value.dtype)) for value in values]
+
+
+def cleared() -> list[keras.Variable]:
+    return variables([np.zeros_like(value) for value in VALUES])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run with a checkpoint of `VALUES`."""
+    run = Run(tmp_path / "run")
+    save_state(run, variables(VALUES), epoch=3, best=0.1)
+    return run
+
+
+def test_a_checkpoint_is_exact(run: Run) -> None:
+    found = cleared()
+    assert load_state(run, found) == {"epoch": 3, "best": 0.1}
+    for variable, value in zip(found, VALUES, strict=True):
+        assert variable.numpy().tobytes() == value.tobytes()
+
+
+def test_a_run_without_a_checkpoint_starts_from_the_beginning(tmp_path: Path) -> None:
+    found = variables(VALUES)
+    assert load_state(Run(tmp_path), found) is None
+    assert float(found[1].numpy()) == 3
+
+
+def test_the_next_checkpoint_replaces_the_last(run: Run) -> None:
+    save_state(run, cleared(), epoch=4)
+    found = variables(VALUES)
+    assert load_state(run, found) == {"epoch": 4}
+    assert not found[0].numpy().any()
+    assert [path.name for path in run.checkpoint.parent.iterdir()] == ["state.h5"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EAGAIN, errno.ENOSYS])
+def test_disks_without_locks(number: int, run: Run, no_locks: Callable[[int], None]) -> None:
+    no_locks(number)
+    found = cleared()
+    save_state(run, found, epoch=4, best=0.25)
+    assert load_state(run, found) == {"epoch": 4, "best": 0.25}
+
+
+def test_a_checkpoint_that_is_being_written(run: Run) -> None:
+    with run.checkpoint.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        with pytest.raises(ConvRNNError, match=f"cannot read {run.checkpoint}: another process is writing"):
+            load_state(run, cleared())
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def replace_arrays(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["other"] = 1
+        file.attrs.update({"count": 1, "epoch": 1})
+
+
+def replace_by_zip(path: Path) -> None:
+    path.write_bytes(b"PK\3\4")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (truncate, "state.h5 is damaged.*with --force"),
+        (replace_arrays, "state.h5 is damaged.*with --force"),
+        (replace_by_zip, "state.h5 is a zip archive"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(damage: Callable[[Path], None], message: str, run: Run) -> None:
+    damage(run.checkpoint)
+    found = variables(VALUES)
+    with pytest.raises(ConvRNNError, match=message):
+        load_state(run, found)
+    assert float(found[1].numpy()) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.EMFILE, "ulimit -n"), (errno.EIO, "copy on another disk")]
+)
+def test_errors_of_the_system(number: int, advice: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "as the system says")
+
+    monkeypatch.setattr(h5py, "File", fail)
+    with pytest.raises(ConvRNNError, match=f"cannot read {run.checkpoint}: .*{advice}"):
+        load_state(run, cleared())
+
+
+def test_another_networks_checkpoint(run: Run) -> None:
+    with pytest.raises(
+        ConvRNNError, match=r"shapes of this network's variables, got others\. Start the run over"
+    ):
+        load_state(run, cleared()[:2])

@@ -1,0 +1,195 @@
+"""From a configuration to a training: what is refused before anything slow, and what the training is given."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from convrnn_data import PreparedSet
+from convrnn_data.base.locking import LOCK, locked
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.features import extractor, store
+from convrnn_experiments.features.plan import Executor
+from convrnn_experiments.runs import folder as run_folder
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.folder import Run
+from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runtime import devices
+from convrnn_experiments.runtime.process_group import ProcessGroup
+from convrnn_experiments.training import launch, loop
+from convrnn_model import save_weights
+
+SMALL = {"width": 0.02, "timesteps": 1, "stimulus_size": 72, "image_size": 64, "resize": 73}
+
+
+@pytest.fixture
+def config(prepared: PreparedSet) -> Config:
+    return Config(
+        data=str(prepared.path), perturb=Regime.COLOR, weights="none", trainable="all", seed=5, **SMALL
+    )
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The arguments of the training loop, which does nothing."""
+    found: dict[str, Any] = {}
+
+    def train(network: keras.Model, config: Config, run: Run, data: PreparedSet, **more: Any) -> None:
+        found.update(network=network, config=config, run=run, data=data, **more)
+
+    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(devices, "idle_gpu", lambda **_: None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        ({}, {"group": ProcessGroup(None, 2)}, "--processes needs --coordinator, got none"),
+        (
+            {"trainable": "readout"},
+            {"group": ProcessGroup("host:1", 2)},
+            "--processes needs --trainable all, got readout",
+        ),
+        ({}, {"executor": Executor(workers=2)}, "so they need --trainable readout, got all"),
+        ({}, {"executor": Executor("ray")}, "so they need --trainable readout, got all"),
+        ({"trainable": "readout"}, {}, "--trainable readout needs --weights FILE"),
+        ({"data": "nowhere"}, {}, "nowhere"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused_first(
+    changes: dict[str, Any],
+    arguments: dict[str, Any],
+    message: str,
+    config: Config,
+    given: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConvRNNError, match=message):
+        launch.train(config.replace(**changes), tmp_path / "run", **arguments)
+    assert not given
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_training_gets_the_network_and_the_new_run(
+    config: Config, given: dict[str, Any], prepared: PreparedSet, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    run = launch.train(config, tmp_path / "runs/color", echo=said.append)
+    assert run == given["run"] == Run(tmp_path / "runs/color")
+    assert given["config"] == run.config()
+    assert given["config"].data_plan == prepared.plan_hash
+    assert given["network"].name == "bl_net"
+    assert given["features"] == tmp_path / "runs/features"
+    assert said == [
+        "weights: none; bl at width 0.02 starts from seed 5",
+        f"weights: {tmp_path / 'runs/color/weights.h5'}",
+    ]
+
+
+def test_a_run_is_resumed_only_if_that_is_asked_for(
+    config: Config, given: dict[str, Any], tmp_path: Path
+) -> None:
+    launch.train(config, tmp_path / "run")
+    given.clear()
+    with pytest.raises(ConvRNNError, match="Continue with --resume"):
+        launch.train(config, tmp_path / "run")
+    assert not given
+    launch.train(config, tmp_path / "run", resume=True)
+    assert given["run"] == Run(tmp_path / "run")
+
+
+def test_a_finished_run_is_left_alone(config: Config, given: dict[str, Any], tmp_path: Path) -> None:
+    run = launch.train(config, tmp_path / "run")
+    run.weights.write_bytes(b"weights")
+    given.clear()
+    said: list[str] = []
+    launch.train(config, tmp_path / "run", resume=True, echo=said.append)
+    assert said == [f"{tmp_path / 'run'} is finished already; nothing to do"]
+    assert not given
+    launch.train(config, tmp_path / "run", force=True)
+    assert given["run"] == run
+    assert not run.weights.exists()
+
+
+def test_only_the_first_process_of_a_group_writes_and_prints(
+    config: Config, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convrnn_experiments.runtime import processes
+
+    monkeypatch.setattr(processes, "join", lambda group: None)
+    monkeypatch.setattr(ProcessGroup, "wait", lambda group, event: None)
+    said: list[str] = []
+    launch.train(config, tmp_path / "run", group=ProcessGroup("host:1", 2, 1), echo=said.append)
+    assert given["group"].process == 1
+    assert said == [f"weights: {tmp_path / 'run/weights.h5'}"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_features_are_those_of_the_frozen_network(
+    config: Config, prepared: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras.utils.set_random_seed(0)
+    save_weights(build_network(config), tmp_path / "start.h5")
+    found: dict[str, Any] = {}
+    called: list[str] = []
+    monkeypatch.setattr(extractor, "use_one_thread_per_operation", lambda: called.append("one thread"))
+
+    def extract(network: Any, config: Config, data: PreparedSet, root: Path, **more: Any) -> str:
+        called.append("extract")
+        found.update(network=network(), config=config, data=data, root=root, **more)
+        return "the result"
+
+    monkeypatch.setattr(store, "extract_features", extract)
+    frozen = config.replace(trainable="readout", weights=str(tmp_path / "start.h5"))
+    assert launch.extract_features(frozen, tmp_path / "features", task="2/3") == "the result"
+    assert (found["root"], found["task"]) == (tmp_path / "features", "2/3")
+    assert called == ["one thread", "extract"]  # features do not depend on the number of cores
+    assert found["config"].weights_sha256
+    trained = {layer.name for layer in found["network"].layers if layer.trainable_variables}
+    assert trained == {"ReadoutDense"}
+    with pytest.raises(ConvRNNError, match="4/3"):
+        launch.extract_features(frozen, tmp_path / "features", task="4/3")
+
+
+KILLED_AFTER_ITS_LAST_FILE = """
+import os, signal, sys
+from pathlib import Path
+from convrnn_data.shards.workspace import created_and_locked
+folder = Path(sys.argv[1])
+with created_and_locked(folder):
+    (folder / "weights.h5").write_bytes(b"whole")
+    (folder / f".history.csv.{os.uname().nodename}.{os.getpid()}.tmp").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def killed_at_its_end(config: Config, prepared: PreparedSet, tmp_path: Path) -> tuple[Config, Path]:
+    """A run whose process was killed between its last file and letting go of the folder."""
+    config = checked(config, prepared)
+    run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
+    done = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_LAST_FILE, run.path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in run.path.glob(".*")} > {LOCK}
+    return config, run.path
+
+
+def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed_at_its_end) -> None:
+    config, folder = killed_at_its_end
+    said = []
+    launch.train(config, folder, resume=True, echo=said.append)
+    assert said == [f"{folder} is finished already; nothing to do"]
+    assert not list(folder.rglob(".*"))
+
+
+def test_the_lock_of_a_process_at_work_stays(killed_at_its_end) -> None:
+    config, folder = killed_at_its_end
+    with locked(folder):
+        launch.train(config, folder, resume=True)
+        assert (folder / LOCK).exists()
