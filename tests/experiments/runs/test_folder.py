@@ -151,7 +151,7 @@ def test_hdf5_appears_once_it_is_complete(tmp_path: Path) -> None:
     with written_hdf5(path) as file:
         file["a"] = np.arange(3)
         assert not path.exists()
-    with read_hdf5(path, what="a file", remedy="Remedy") as file:
+    with read_hdf5(path, expected="a file", remedy="Remedy") as file:
         assert file["a"][()].tolist() == [0, 1, 2]
 
 
@@ -160,12 +160,12 @@ def test_errors_while_hdf5_is_read_have_the_remedy(tmp_path: Path) -> None:
         file.create_group("group")
     with (
         pytest.raises(ConvRNNError, match=r"a\.h5 .*Remedy"),
-        read_hdf5(tmp_path / "a.h5", what="a file", remedy="Remedy") as file,
+        read_hdf5(tmp_path / "a.h5", expected="a file", remedy="Remedy") as file,
     ):
         _ = file["group"].shape
     with (
         pytest.raises(ConvRNNError, match=r"a\.h5.*on another disk"),
-        read_hdf5(tmp_path / "a.h5", what="a file", remedy="Remedy"),
+        read_hdf5(tmp_path / "a.h5", expected="a file", remedy="Remedy"),
     ):
         raise OSError(errno.EIO, "Input/output error")
 
