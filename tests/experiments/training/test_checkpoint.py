@@ -12,7 +12,10 @@ import pytest
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.runs.folder import Run
-from convrnn_experiments.training.checkpoint import load_state, save_state
+from convrnn_experiments.training.checkpoint import Progress, load_state, save_state
+
+PROGRESS = Progress(epoch=3, best_accuracy=0.5, best_loss=0.1)
+LATER = Progress(epoch=4, best_accuracy=0.75, best_loss=0.25)
 
 VALUES = [
     np.float32([1, 1e-45]),  # the smallest number above 0
@@ -34,13 +37,13 @@ def cleared() -> list[keras.Variable]:
 def run(tmp_path: Path) -> Run:
     """A run with a checkpoint of `VALUES`."""
     run = Run(tmp_path / "run")
-    save_state(run, variables(VALUES), epoch=3, best=0.1)
+    save_state(run, variables(VALUES), PROGRESS)
     return run
 
 
 def test_a_checkpoint_is_exact(run: Run) -> None:
     found = cleared()
-    assert load_state(run, found) == {"epoch": 3, "best": 0.1}
+    assert load_state(run, found) == PROGRESS
     for variable, value in zip(found, VALUES, strict=True):
         assert variable.numpy().tobytes() == value.tobytes()
 
@@ -52,9 +55,9 @@ def test_a_run_without_a_checkpoint_starts_from_the_beginning(tmp_path: Path) ->
 
 
 def test_the_next_checkpoint_replaces_the_last(run: Run) -> None:
-    save_state(run, cleared(), epoch=4)
+    save_state(run, cleared(), LATER)
     found = variables(VALUES)
-    assert load_state(run, found) == {"epoch": 4}
+    assert load_state(run, found) == LATER
     assert not found[0].numpy().any()
     assert [path.name for path in run.checkpoint.parent.iterdir()] == ["state.h5"]
 
@@ -63,8 +66,8 @@ def test_the_next_checkpoint_replaces_the_last(run: Run) -> None:
 def test_disks_without_locks(number: int, run: Run, no_locks: Callable[[int], None]) -> None:
     no_locks(number)
     found = cleared()
-    save_state(run, found, epoch=4, best=0.25)
-    assert load_state(run, found) == {"epoch": 4, "best": 0.25}
+    save_state(run, found, LATER)
+    assert load_state(run, found) == LATER
 
 
 def test_a_checkpoint_that_is_being_written(run: Run) -> None:
@@ -121,3 +124,11 @@ def test_another_networks_checkpoint(run: Run) -> None:
         ConvRNNError, match=r"shapes of this network's variables, got others\. Start the run over"
     ):
         load_state(run, cleared()[:2])
+
+
+@pytest.mark.parametrize("epoch", [2.5, np.nan])
+def test_invalid_progress(epoch: float, run: Run) -> None:
+    with h5py.File(run.checkpoint, "r+") as file:
+        file.attrs["epoch"] = epoch
+    with pytest.raises(ConvRNNError, match=r"state.h5 is damaged.*epoch.*with --force"):
+        load_state(run, cleared())

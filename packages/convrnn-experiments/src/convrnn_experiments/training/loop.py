@@ -33,7 +33,7 @@ from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import START_OVER, Run, read_hdf5
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.processes import strategy
-from convrnn_experiments.training.checkpoint import load_state, save_state
+from convrnn_experiments.training.checkpoint import Progress, load_state, save_state
 from convrnn_experiments.training.objectives import (
     FILLER,
     BalancedExitAccuracy,
@@ -183,7 +183,8 @@ def train(
                 save_weights(network, run.best)
             run.write_history(history)
             accuracy, negative_loss = max(score, best)
-            save_state(run, state, epoch=epoch + 1, best_accuracy=accuracy, best_loss=-negative_loss)
+            progress = Progress(epoch=epoch + 1, best_accuracy=accuracy, best_loss=-negative_loss)
+            save_state(run, state, progress)
             log_tensorboard(run.path / "tensorboard", history[-1])
         best = max(score, best)
         echo(epoch_line(history[-1], config.epochs))
@@ -216,12 +217,7 @@ def _restore(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
     progress = load_state(run, state)
     if progress is None:
         return 0, Score()
-    if missing := {"epoch", "best_accuracy", "best_loss"} - set(progress):
-        raise ConvRNNError(
-            f"cannot resume from {run.checkpoint}: its attributes must include {', '.join(sorted(missing))}, got those "
-            f"of an earlier version. {START_OVER}"
-        )
-    return int(progress["epoch"]), Score(progress["best_accuracy"], -progress["best_loss"])
+    return progress.epoch, Score(progress.best_accuracy, -progress.best_loss)
 
 
 def compile_task(task: Task, config: Config) -> None:
