@@ -1,5 +1,7 @@
 """Layers: all methods of convolution agree, and `auto` chooses the fastest."""
 
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -189,3 +191,33 @@ def test_terms_of_a_fused_sum_can_be_requested(tiled_and_direct_bl):
     assert_outputs_agree(
         [np.asarray(ours[names[2]])], [np.asarray(ours[names[0]]) + np.asarray(ours[names[1]])]
     )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's sums of gradients")
+def test_no_other_operation_reads_the_terms_of_a_sum_of_gradients():
+    # AddN begins with the first of its terms that it may overwrite: if others read them too, timing decides which.
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    network = bl_net((64, 64, 3), 4, n_timesteps=4, width=0.02)
+    images = tf.random.stateless_uniform((2, 64, 64, 3), (1, 2))
+
+    @tf.function
+    def loss_gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.add_n([tf.reduce_mean(softmax[:, 0]) for softmax in network(images, training=True)])
+        return tape.gradient(loss, network.trainable_variables)
+
+    context.context().enable_run_metadata()
+    try:
+        loss_gradients()
+        (graph,) = context.context().export_run_metadata().partition_graphs
+    finally:
+        context.context().disable_run_metadata()
+    terms = [[name.split(":")[0] for name in node.input] for node in graph.node]
+    readers = collections.Counter(name for names in terms for name in names)
+    sums = [
+        names for node, names in zip(graph.node, terms, strict=True) if node.op == "AddN" and len(names) > 2
+    ]
+    assert len(sums) > len(network.trainable_variables) / 3
+    assert [name for names in sums for name in names if readers[name] > 1] == []

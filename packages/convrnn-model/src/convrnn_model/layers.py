@@ -106,7 +106,7 @@ class ConvSum(keras.layers.Add):
         """Add tensors (batch, H, W, filters)."""
         parts = [made_of for tensor in inputs if (made_of := getattr(tensor, MADE_OF, None))]
         if not parts or len({(layer.convolution, layer.kernel_size) for layer, _ in parts}) > 1:
-            return super().call(inputs)
+            return self._add(inputs, training)
         images, kernels = [image for _, image in parts], [layer.kernel for layer, _ in parts]
         channels = sum(int(kernel.shape[2]) for kernel in kernels)
         shape = (*kernels[0].shape[:2], channels, kernels[0].shape[3])
@@ -114,7 +114,7 @@ class ConvSum(keras.layers.Add):
         compiled = not training and _can_compile(images)
         method = _method_for(parts[0][0].convolution, images[0], shape, compiled=compiled)
         if not isinstance(method, Plan):
-            return super().call(inputs)
+            return self._add(inputs, training)
         read = (
             shared_spectrum
             if training
@@ -127,6 +127,12 @@ class ConvSum(keras.layers.Add):
             convolve = partial(tiled_convolution, images, kernels, method, read)
             setattr(output, SUM_OF, (convolve, *others))
         return output
+
+    def _add(self, inputs: Sequence[Any], training: bool | None) -> Any:
+        if training and keras.backend.backend() == "tensorflow":
+            # All but one: TensorFlow would merge equal copies.
+            inputs = [*map(_with_own_gradient, inputs[:-1]), inputs[-1]]
+        return super().call(inputs)
 
     def _spectrum_reader(self, layers: Sequence[SameConv2D], image: Any, plan: Plan) -> Callable[..., Any]:
         """Return the function that reads the kernels' spectrum; the first time step reads a slice of later ones'."""
@@ -378,6 +384,22 @@ def _annotate(output: Any, layer: SameConv2D, inputs: Any) -> None:
     """Record the layer and the input that made a tensor of a traced graph, for `ConvSum`."""
     if layer.convolution != "direct" and _is_traced():
         setattr(output, MADE_OF, (layer, inputs))
+
+
+def _with_own_gradient(tensor: Any) -> Any:
+    """Return the tensor, with a gradient that no other operation reads, so that training is reproducible to the bit.
+
+    The gradient of a tensor that several time steps share is a sum (AddN), which TensorFlow begins with the first term
+    that it may overwrite. If other operations read the terms too, timing decides which one that is, and so decides the
+    order of summation and its rounding error.
+    """
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def identity(tensor: Any) -> Any:
+        return tf.identity(tensor), lambda upstream: tf.raw_ops.Snapshot(input=upstream)
+
+    return identity(tensor)
 
 
 @cache
