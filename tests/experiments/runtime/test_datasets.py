@@ -19,8 +19,8 @@ from convrnn_experiments.training import loop
 from convrnn_model import save_weights
 
 SMALL = {
+    "network": "b",
     "width": 0.02,
-    "timesteps": 2,
     "weights": "none",
     "views": 1,
     "stimulus_size": 64,

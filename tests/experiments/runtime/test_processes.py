@@ -34,7 +34,7 @@ from convrnn_experiments.images.perturbations import Perturb
 data, out = PreparedSet(sys.argv[1]), Path(sys.argv[2])
 both = ("CPU:0", "CPU:1")
 sizes = dict(stimulus_size=72, image_size=64, resize=72)
-small = dict(weights="none", width=0.02, timesteps=2, **sizes, batch_size=16, epochs=1, trainable="all")
+small = dict(network="b", weights="none", width=0.02, **sizes, batch_size=16, epochs=1, trainable="all")
 for name, devices in (("one", ()), ("two", both)):
     config = Config(data=str(data.path), perturb=Regime.COLOR, devices=devices, seed=1, **small)
     config = checked(config, data)
@@ -55,7 +55,7 @@ BFLOAT16 = """
 config = Config(data=str(data.path), perturb=Regime.BLUR, mixed_precision=True, **small)
 config = checked(config, data)
 network = networks.prepare_network(config, lambda line: None)
-assert network.get_layer("RCL_1_BConv").compute_dtype == "bfloat16"
+assert network.get_layer("Conv_Layer_1").compute_dtype == "bfloat16"
 assert all(weight.dtype == "float32" for weight in network.weights)
 run = runs.start(out / "half", config, resume=False, force=False)
 loop.train(network, config, run, data, features=out, echo=print)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.statistics.correlations import rank_correlation, rank_correlations
+from convrnn_experiments.statistics.correlations import correlations, rank_correlations
 from convrnn_experiments.statistics.means import mean_over
 
 _CANDIDATES = 50
@@ -70,12 +71,12 @@ def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | 
     if candidates is None:
         finite = values[np.isfinite(values)]
         candidates = np.quantile(finite, np.linspace(0, 1, _CANDIDATES)) if finite.size else []
-    best, best_threshold = -np.inf, float("nan")
-    for threshold in np.unique(np.asarray(candidates, dtype=float)):
-        rho = rank_correlation(response_order(values, threshold), times)
-        if rho > best:
-            best, best_threshold = rho, float(threshold)
-    return best_threshold
+    thresholds = np.unique(np.asarray(candidates, dtype=float))
+    if len(times) < 2 or not thresholds.size:
+        return float("nan")
+    orders = np.stack([response_order(values, threshold) for threshold in thresholds])
+    rho = correlations(rankdata(orders, axis=1), rankdata(times))
+    return float("nan") if np.isnan(rho).all() else float(thresholds[np.nanargmax(rho)])
 
 
 @dataclass(frozen=True)
