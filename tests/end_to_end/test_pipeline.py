@@ -13,7 +13,8 @@ import webdataset
 from convrnn_data import CATEGORIES
 
 PROGRESS = re.compile(r".+: [\d,]+ of [\d,]+")
-SMALL = ["--width", "0.02", "--image-size", "64", "--epochs", "2"]
+TIMESTEPS = 3
+SMALL = ["--timesteps", str(TIMESTEPS), "--width", "0.02", "--image-size", "64", "--epochs", "2"]
 TRAIN = ["--weights", "none", "--trainable", "all", "--batch-size", "8", *SMALL]
 FROM_COLOR = ["--weights", "runs/color/weights.h5", "--views", "2", *SMALL]
 
@@ -59,7 +60,7 @@ def test_runs_are_complete(pipeline: Path) -> None:
         with (pipeline / "runs" / name / "history.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == 2
-        assert {f"val_accuracy_exit{step}" for step in range(8)} <= set(rows[0])
+        assert {f"val_accuracy_exit{step}" for step in range(TIMESTEPS)} <= set(rows[0])
         assert (pipeline / "runs" / name / "weights.h5").is_file()
     assert len(list(pipeline.glob("runs/features/*/train-view?-*.h5"))) == 2
 
@@ -68,22 +69,22 @@ def test_predictions_have_the_columns_of_the_published_code(pipeline: Path) -> N
     with (pipeline / "runs/noise/evaluation/noise/predictions.csv").open() as file:
         reader = csv.reader(file)
         header, rows = next(reader), list(reader)
-    exits = [f"predictions_exit{step}" for step in range(8)]
-    assert header[:11] == ["file_paths", "file_names", "labels", *exits]
+    exits = [f"predictions_exit{step}" for step in range(TIMESTEPS)]
+    assert header[: 3 + TIMESTEPS] == ["file_paths", "file_names", "labels", *exits]
     assert header[-2:] == ["level", "block"]
     assert len(rows) == 5 * 16
     for row in rows:
         stem = re.fullmatch(r"\d+_noise_([\d.]+)_([a-z]+)_exit(\d)\.JPEG", row[1])
         assert stem, row[1]
         assert (stem[1], CATEGORIES[int(row[2])], stem[3]) == (row[-2], stem[2], row[-1])
-        assert all(0 <= int(answer) < 16 for answer in row[3:11])
+        assert all(0 <= int(answer) < 16 for answer in row[3 : 3 + TIMESTEPS])
 
 
 def test_measures_agree_with_the_predictions(pipeline: Path) -> None:
     with (pipeline / "runs/noise/evaluation/noise/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     measures = json.loads((pipeline / "runs/noise/evaluation/noise/measures.json").read_text())
-    for step in range(8):
+    for step in range(TIMESTEPS):
         right = [row[f"predictions_exit{step}"] == row["labels"] for row in rows]
         percent = measures["accuracy"]["percent"][step]
         assert percent == pytest.approx(100 * sum(right) / len(right))
@@ -92,7 +93,7 @@ def test_measures_agree_with_the_predictions(pipeline: Path) -> None:
 
 def test_accuracy_is_printed_for_every_time_step(pipeline: Path) -> None:
     stdout = (pipeline / "stdout-evaluate-runs-color.txt").read_text()
-    assert re.search(r"all(\s+\d+\.\d){8}$", stdout, re.MULTILINE), stdout
+    assert re.search(rf"all(\s+\d+\.\d){{{TIMESTEPS}}}$", stdout, re.MULTILINE), stdout
 
 
 def test_the_report_is_self_contained(pipeline: Path) -> None:
