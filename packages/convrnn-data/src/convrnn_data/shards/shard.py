@@ -15,7 +15,7 @@ from convrnn_data.base import advice
 from convrnn_data.base.atomic import atomic_file, write_file
 from convrnn_data.base.checksummed_json import seal, unseal_as
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.shards.formats import Samples, ShardIndex
+from convrnn_data.shards.formats import FileEntry, Samples, ShardIndex
 from convrnn_data.shards.tarwalk import BLOCK, padded
 
 RECORD = 20 * BLOCK
@@ -169,18 +169,26 @@ def is_whole(shard: Path, plan_hash: str) -> bool:
         return False
 
 
-def damage(shard: Path, index: ShardIndex) -> str | None:
-    """Read a whole shard, and describe its damage; None if it is intact."""
+def damage(path: Path, recorded: ShardIndex | FileEntry, *, record: str = "its index") -> str | None:
+    """Read a whole file, and describe how it differs from its recorded size and sha256; None if it does not.
+
+    Args:
+        path: The file.
+        recorded: Its recorded size and sha256.
+        record: What recorded them, for the message.
+    """
     try:
-        with open(shard, "rb") as file:
+        with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size != index.bytes:
-                return f"{shard} has {size:,} bytes, but its index says {index.bytes:,}"
+            if size != recorded.bytes:
+                return f"{path} has {size:,} bytes, but {record} says {recorded.bytes:,}"
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return f"{path} is missing"
     except OSError as error:
-        return f"cannot read {shard}: {advice.describe(error, shard)}"
+        return f"cannot read {path}: {advice.describe(error, path)}"
     return (
         None
-        if digest == index.sha256
-        else f"{shard} is damaged: its sha256 differs from the one in its index"
+        if digest == recorded.sha256
+        else f"{path} is damaged: its sha256 differs from the one in {record}"
     )

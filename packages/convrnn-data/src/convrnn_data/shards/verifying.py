@@ -1,14 +1,11 @@
 """Verification of prepared sets: reads every byte and reports every damaged, missing or foreign file."""
 
-import hashlib
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convrnn_data.base import advice
 from convrnn_data.base.checksummed_json import unseal, unseal_as
 from convrnn_data.base.console import Report, silent
 from convrnn_data.base.errors import ConvRNNError
@@ -74,22 +71,8 @@ def _each(check: Any, jobs: list[Any], report: Report) -> list[str]:
 
 
 def _check_file(job: tuple[Path, FileEntry]) -> str | None:
-    path, expected = job
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != expected.bytes:
-                return f"{path} has {size:,} bytes, but the manifest says {expected.bytes:,}"
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return f"{path} is missing"
-    except OSError as error:
-        return f"cannot read {path}: {advice.describe(error, path)}"
-    return (
-        None
-        if digest == expected.sha256
-        else f"{path} is damaged: its sha256 differs from the one in the manifest"
-    )
+    path, recorded = job
+    return damage(path, recorded, record="the manifest")
 
 
 def _foreign(path: Path, known: Iterable[str]) -> list[str]:
