@@ -80,7 +80,7 @@ class Unpacker:
 
     @property
     def used(self) -> bool:
-        """Whether anything was unpacked."""
+        """True if anything was unpacked."""
         return self._folder.is_dir()
 
     def stop(self) -> None:

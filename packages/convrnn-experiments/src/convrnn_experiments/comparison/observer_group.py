@@ -71,7 +71,7 @@ class ObserverGroup:
 
     @cached_property
     def simulated(self) -> bool:
-        """Whether any observer is simulated."""
+        """True if any observer is simulated."""
         return is_simulated(self.table)
 
     @property

@@ -41,7 +41,7 @@ class DigitisedCurve:
 
     @property
     def human(self) -> bool:
-        """Whether the curve is of humans."""
+        """True if the curve is of humans."""
         return self.who == HUMANS
 
     @property

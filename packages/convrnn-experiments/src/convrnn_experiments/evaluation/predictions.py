@@ -53,7 +53,7 @@ class Answers:
 
     @property
     def right(self) -> np.ndarray:
-        """Whether each answer is right, (images, time)."""
+        """True where the answer is right, (images, time)."""
         return self.answers == self.labels[:, None]
 
     def of(self, rows: np.ndarray) -> "Answers":

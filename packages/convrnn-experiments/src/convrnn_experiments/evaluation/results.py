@@ -63,7 +63,7 @@ class Evaluation:
 
     @property
     def human(self) -> bool:
-        """Whether the images are stimuli of the human experiments."""
+        """True if the images are stimuli of the human experiments."""
         return bool((self.answers.blocks >= 0).all())
 
     @property

@@ -52,7 +52,7 @@ class Trials:
 
     @property
     def perturbed(self) -> bool:
-        """Whether the files are already perturbed, as human stimuli are."""
+        """True if the files are already perturbed, as human stimuli are."""
         return self.levels is not None
 
 

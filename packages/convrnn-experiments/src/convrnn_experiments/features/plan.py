@@ -60,7 +60,7 @@ class Executor:
 
     @property
     def in_process(self) -> bool:
-        """Whether this process computes all parts itself."""
+        """True if this process computes all parts itself."""
         return self.engine == "local" and self.workers in (None, 1)
 
 

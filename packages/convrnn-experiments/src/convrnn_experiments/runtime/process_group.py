@@ -29,7 +29,7 @@ class ProcessGroup:
 
     @property
     def is_writer(self) -> bool:
-        """Whether this process writes the files of the run."""
+        """True if this process writes the files of the run."""
         return self.process == 0
 
     def wait(self, event: str) -> None:
