@@ -1,4 +1,4 @@
-"""Answers written by hand: rows, blocks and sessions in the form of the experiments' files."""
+"""Synthetic answers: rows, blocks and sessions in the format of the experiments' files."""
 
 import json
 
@@ -8,7 +8,7 @@ SCREENS = list(jatos.BEEPS)
 
 
 def response(name, answer, duration, order=1, **more):
-    """A response row for a stimulus; `answer` None is a miss."""
+    """Return a response row for a stimulus; an `answer` of None is a miss."""
     *_, level, category = name.removesuffix(".JPEG").split("_")
     row = {
         "sender": "Stimulus & Response",
@@ -26,7 +26,7 @@ def three_rows(row):
 
 
 def session_rows(observer, blocks, tutorial=()):
-    """One observer's rows: `blocks` maps a block's number to its response rows."""
+    """Return the rows of one observer; `blocks` maps a block's number to its response rows."""
     rows = [{"sender": "Welcome", "url": {"srid": observer}}, {"sender": "ScreenCategorizationTutorial"}]
     for row in tutorial:
         rows += three_rows(row)
@@ -38,7 +38,7 @@ def session_rows(observer, blocks, tutorial=()):
 
 
 def session(observer, blocks, tutorial=()):
-    """One observer as a line of a file."""
+    """Return the session of one observer as a line of a file."""
     return json.dumps(session_rows(observer, blocks, tutorial))
 
 
@@ -46,13 +46,13 @@ def practice(order=1):
     return [response(f"{i}_blur_3_bird.JPEG", "bird", 400.0, order) for i in range(10)]
 
 
-def five(trials=(), order=1):
-    """Five blocks of practice and the same trials."""
+def five_blocks(trials=(), order=1):
+    """Return five blocks of practice and the same trials."""
     return {block: [*practice(order), *trials] for block in range(5)}
 
 
-def practice_of(what):
-    return [response(f"{90 + i}_{what}.JPEG", what.split("_")[-1], 400) for i in range(10)]
+def practice_of(stimulus):
+    return [response(f"{90 + i}_{stimulus}.JPEG", stimulus.split("_")[-1], 400) for i in range(10)]
 
 
 def problems(table):

@@ -1,4 +1,4 @@
-"""A prepared set small enough to train on in a test; stimuli, answers and results written by hand."""
+"""Fixtures: a prepared set small enough to train on, stimuli, answers and synthetic results."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from convrnn_experiments.runs.folder import write_json
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn sample: 3 images per category, blocks of 16 stimuli, 2 simulated observers."""
     folder = tmp_path_factory.mktemp("drawn") / "sample"
     draw_sample(folder, images_per_category=3, trials=16, observers=2)
@@ -28,30 +28,30 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prepared(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+def prepared(drawn_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
     """The drawn images as shards, two thirds for training."""
     folder = tmp_path_factory.mktemp("prepared") / "set"
-    prepare(drawn / "imagenet", folder, images="all", val=0.34, workers=1)
+    prepare(drawn_sample / "imagenet", folder, images="all", val=0.34, workers=1)
     return PreparedSet(folder)
 
 
-def _picture(form: str = "JPEG") -> bytes:
+def _image_bytes(form: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.full((16, 16, 3), (200, 120, 40), np.uint8)).save(buffer, form)
     return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
-def undrawn() -> Callable[[], AbstractContextManager[None]]:
-    """A context in which figures are not drawn, for tests of a page's text, numbers and files.
+def without_figures() -> Callable[[], AbstractContextManager[None]]:
+    """Context in which figures are not drawn, for tests of a page's text, numbers and files.
 
     Drawing takes three quarters of a report's time.
     """
 
     def draw(sheet: canvas.Sheet, name: str, *, photographs: bool = False) -> canvas.Drawing:
-        whole, panel = _picture("PNG"), _picture("JPEG" if photographs else "PNG")
+        sheet_png, panel = _image_bytes("PNG"), _image_bytes("JPEG" if photographs else "PNG")
         width, height = (round(side * canvas.CSS) for side in sheet.size)
-        return canvas.Drawing(name, whole, f"%PDF {name}".encode(), (panel,) * sheet.cells, width, height)
+        return canvas.Drawing(name, sheet_png, f"%PDF {name}".encode(), (panel,) * sheet.cells, width, height)
 
     @contextmanager
     def context() -> Iterator[None]:
@@ -63,21 +63,21 @@ def undrawn() -> Callable[[], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def figures_undrawn(undrawn: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    """`undrawn` for a whole test."""
-    with undrawn():
+def figures_not_drawn(without_figures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Apply `without_figures` to a whole test."""
+    with without_figures():
         yield
 
 
 @pytest.fixture(scope="session")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stimuli and answers as on OSF: blocks of 48, 4 simulated observers, and one picture in every file."""
-    folder = tmp_path_factory.mktemp("seen") / "human"
-    picture, blocks = _picture(), {experiment: [[], [], [], [], []] for experiment in FOLDERS}
+def human_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stimuli and answers as on OSF: blocks of 48, 4 simulated observers, and the same image in every file."""
+    folder = tmp_path_factory.mktemp("human_data") / "human"
+    image, blocks = _image_bytes(), {experiment: [[], [], [], [], []] for experiment in FOLDERS}
     for stimulus in plan_stimuli(48, seed=3):
         path = folder.parent / stimulus.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture)
+        path.write_bytes(image)
         shown = (path.name, stimulus.level, stimulus.category)
         blocks[stimulus.experiment][int(path.parent.name)].append(shown)
     for experiment, shown in blocks.items():
@@ -91,30 +91,30 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
-    """Writes a run and its evaluation on stimuli as files, with answers that get better over time; no network."""
+    """Writer of a run and its evaluation on stimuli; accuracy rises over time, and no network is built."""
 
     def make(path: Path, regime: str, stimuli: Path, *, steps: int = 8, seed: int = 0, right=None) -> Path:
-        chosen = [one for one in list_stimuli(stimuli) if one.regime == regime]
-        chosen.sort(key=lambda one: (one.label, str(one.parsed)))
-        rng = np.random.default_rng([seed, len(chosen)])
+        stimuli_of_regime = [stimulus for stimulus in list_stimuli(stimuli) if stimulus.regime == regime]
+        stimuli_of_regime.sort(key=lambda stimulus: (stimulus.label, str(stimulus.parsed)))
+        rng = np.random.default_rng([seed, len(stimuli_of_regime)])
         if right is None:
-            right = rng.random((len(chosen), steps)) < np.linspace(0.3, 0.8, steps)
-        labels = np.array([one.label for one in chosen])[:, None]
+            right = rng.random((len(stimuli_of_regime), steps)) < np.linspace(0.3, 0.8, steps)
+        labels = np.array([stimulus.label for stimulus in stimuli_of_regime])[:, None]
         answers = np.where(right, labels, (labels + rng.integers(1, 16, right.shape)) % 16)
         entropy = np.sort(rng.random(right.shape), axis=1)[:, ::-1] * 2.7
         numbers = {"predictions": answers, "confidence": 1 - entropy / 2.8, "entropy": entropy}
-        table = pd.DataFrame({"file_paths": [str(one.path) for one in chosen]})
-        table["file_names"] = [str(one.parsed) for one in chosen]
+        table = pd.DataFrame({"file_paths": [str(stimulus.path) for stimulus in stimuli_of_regime]})
+        table["file_names"] = [str(stimulus.parsed) for stimulus in stimuli_of_regime]
         table["labels"] = labels
         for name, values in numbers.items():
             table[[f"{name}_exit{step}" for step in range(steps)]] = values
-        table["level"] = [one.level for one in chosen]
-        table["block"] = [one.block for one in chosen]
+        table["level"] = [stimulus.level for stimulus in stimuli_of_regime]
+        table["block"] = [stimulus.block for stimulus in stimuli_of_regime]
         folder = path / "evaluation" / regime
         folder.mkdir(parents=True)
         table.to_csv(folder / "predictions.csv", index=False, float_format="%.6f", lineterminator="\n")
         levels = {str(level): part for level, part in table.groupby("level").groups.items()}
-        made = {"command": f"convrnn train data --perturb {regime}", "versions": {"keras": "3.0"}}
+        environment = {"command": f"convrnn train data --perturb {regime}", "versions": {"keras": "3.0"}}
         write_json(
             folder / "measures.json",
             {
@@ -124,8 +124,8 @@ def make_run() -> MakeRun:
                 "network": "bl_net",
                 "parameters": 1234,
                 "multiply_adds": [10**6 * (1 + 5 * step) for step in range(steps)],
-                "environment": made,
-                "images": len(chosen),
+                "environment": environment,
+                "images": len(stimuli_of_regime),
                 "accuracy": _accuracy(right),
                 "accuracy_by_level": {level: _accuracy(right[list(part)]) for level, part in levels.items()},
             },
@@ -133,7 +133,7 @@ def make_run() -> MakeRun:
         write_json(
             path / "config.json", Config(data="data", perturb=Regime(regime), timesteps=steps).to_json()
         )
-        write_json(path / "environment.json", made)
+        write_json(path / "environment.json", environment)
         (path / "weights.h5").write_bytes(b"")
         return path
 

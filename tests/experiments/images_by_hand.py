@@ -1,4 +1,4 @@
-"""Encoded images made by hand."""
+"""Synthetic images and their encoded files."""
 
 import io
 
@@ -18,7 +18,7 @@ def jpeg(array: np.ndarray) -> bytes:
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A picture with detail at every scale, as photographs have."""
+    """Return an image with detail at every scale, as photographs have."""
     rng = np.random.default_rng(seed)
     layers = [
         Image.fromarray(rng.integers(0, 256, (max(2, height // step), max(2, width // step), 3), np.uint8))

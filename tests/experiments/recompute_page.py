@@ -1,8 +1,8 @@
-"""Compute every number of a report's page again, from the CSV files beside it, without the package's code.
+"""Recompute every number of a report's page from its CSV files, without the package's code.
 
     python tests/experiments/recompute_page.py report/index.html
 
-Values are computed from single trials by loops and textbook formulas; intervals that rest on random draws are drawn
+Values are computed from single trials by loops and textbook formulas; intervals that use random draws are drawn
 anew, so they agree to the precision of the draws.
 """
 
@@ -34,7 +34,7 @@ def number(text):
 
 
 class Cells(html.parser.HTMLParser):
-    """The cells of every table of a page, as rows of text."""
+    """Parser of a page's tables into rows of text cells."""
 
     def __init__(self):
         super().__init__()
@@ -59,23 +59,23 @@ class Cells(html.parser.HTMLParser):
 
 
 class Side:
-    """Accuracy of a network or of people in groups of images, with its error by images and observers."""
+    """Accuracy of a network or of humans in groups of images, with its error by images and observers."""
 
     def __init__(self, scores, images, strata):
         # scores: observer -> image -> percent; a network is a single observer that was not drawn.
         self.scores, self.images, self.strata = scores, images, strata
 
     def parts(self, groups, network):
-        """Mean, contributions of images and observers, residual variance, for each group (a list of images)."""
+        """Return the mean, contributions of images and observers, and residual variance of each group of images."""
         found = []
         residual = {} if network else residuals(self.scores, self.images, self.strata)
         for group in groups:
             members = set(group)
             own = {}
             for who, answers in self.scores.items():
-                mine = [answers[image] for image in group if image in answers]
-                if mine:
-                    own[who] = (sum(mine) / len(mine), len(mine))
+                shown = [answers[image] for image in group if image in answers]
+                if shown:
+                    own[who] = (sum(shown) / len(shown), len(shown))
             count = len(own)
             mean = sum(value for value, _ in own.values()) / count
             image = dict.fromkeys(self.images, 0.0)
@@ -142,7 +142,7 @@ def residuals(scores, images, strata):
 
 
 class Joint:
-    """Estimates as one vector, with their covariance and degrees of freedom."""
+    """Vector of estimates with their covariance and degrees of freedom."""
 
     def __init__(self, parts, images, observers, image_freedom):
         self.values = np.array([mean for mean, *_ in parts])
@@ -170,9 +170,9 @@ class Joint:
         values, vectors = np.linalg.eigh(total)
         if values.min() >= 0:
             return total
-        mended = vectors @ np.diag(np.maximum(values, 0)) @ vectors.T
-        scale = np.sqrt(np.where(np.diag(mended) > 0, diagonal / np.maximum(np.diag(mended), 1e-300), 0))
-        return mended * scale[:, None] * scale[None, :]
+        repaired = vectors @ np.diag(np.maximum(values, 0)) @ vectors.T
+        scale = np.sqrt(np.where(np.diag(repaired) > 0, diagonal / np.maximum(np.diag(repaired), 1e-300), 0))
+        return repaired * scale[:, None] * scale[None, :]
 
     @property
     def freedom(self):
@@ -199,17 +199,17 @@ def student(value, variance, freedom):
 
 
 def stratify(images):
-    """Level, block and category; images that are alone join each other, or the largest stratum of their block."""
+    """Return strata by level, block and category; single images join each other, or the largest of their block."""
     strata = {image: (level, block, category) for image, (level, block, category) in images.items()}
     codes = {}
     for coarse in sorted({(level, block) for level, block, _ in strata.values()}):
-        here = [image for image in images if strata[image][:2] == coarse]
+        images_of_block = [image for image in images if strata[image][:2] == coarse]
         count = defaultdict(int)
-        for image in here:
+        for image in images_of_block:
             count[strata[image]] += 1
-        alone = [image for image in here if count[strata[image]] == 1]
-        others = [image for image in here if count[strata[image]] > 1]
-        for image in here:
+        alone = [image for image in images_of_block if count[strata[image]] == 1]
+        others = [image for image in images_of_block if count[strata[image]] > 1]
+        for image in images_of_block:
             codes[image] = strata[image]
         if len(alone) > 1 or not others:
             for image in alone:
@@ -278,16 +278,16 @@ def slope(times):
 
 
 class Condition:
-    """One network and people in one condition, from single trials."""
+    """Trials of one network and humans in one condition."""
 
     def __init__(self, images, trials):
         self.images = {(row["response_time_block"], row["file_name"]): row for row in images}
         self.keys = list(self.images)
-        self.people = defaultdict(dict)
+        self.humans = defaultdict(dict)
         for row in trials:
             key = row["response_time_block"], row["file_name"]
             if key in self.images and row["score"]:
-                self.people[row["observer"]][key] = 100 * number(row["score"])
+                self.humans[row["observer"]][key] = 100 * number(row["score"])
         self.strata = stratify(
             {
                 key: (row["level"], row["response_time_block"], row["category"])
@@ -295,7 +295,7 @@ class Condition:
             }
         )
         self.freedom = len(self.keys) - len(set(self.strata.values()))
-        self.observers = list(self.people)
+        self.observers = list(self.humans)
 
     def side(self, column):
         scores = {"network": {key: 100 * number(row[column]) for key, row in self.images.items()}}
@@ -308,9 +308,9 @@ class Condition:
         return dict(sorted(found.items()))
 
     def joint(self, groups, column="score"):
-        """The network's means, then people's."""
+        """Return the network's means, then those of humans."""
         parts = self.side(column).parts(groups, network=True)
-        parts += Side(self.people, self.keys, self.strata).parts(groups, network=False)
+        parts += Side(self.humans, self.keys, self.strata).parts(groups, network=False)
         return Joint(parts, self.keys, self.observers, self.freedom)
 
     def rmse(self, column="score"):
@@ -352,20 +352,20 @@ def mean(values):
 
 
 class Check:
-    """Collects every comparison; a difference beyond its tolerance is a failure."""
+    """Collector of comparisons; a difference beyond its tolerance is a failure."""
 
     def __init__(self):
         self.count, self.wrong = 0, []
 
-    def near(self, what, page, again, tolerance=1e-4):
+    def near(self, label, on_page, recomputed, tolerance=1e-4):
         self.count += 1
-        same = math.isnan(page) and math.isnan(again)
-        if not same and not abs(page - again) <= tolerance * max(1, abs(again)):
-            self.wrong.append(f"{what}: {page} on the page, {again} computed again")
+        same = math.isnan(on_page) and math.isnan(recomputed)
+        if not same and not abs(on_page - recomputed) <= tolerance * max(1, abs(recomputed)):
+            self.wrong.append(f"{label}: {on_page} on the page, {recomputed} computed again")
 
-    def interval(self, what, row, ends, names=("low", "high"), tolerance=1e-4):
+    def interval(self, label, row, ends, names=("low", "high"), tolerance=1e-4):
         for name, end in zip(names, ends, strict=True):
-            self.near(f"{what}, {name}", number(row[name]), end, tolerance)
+            self.near(f"{label}, {name}", number(row[name]), end, tolerance)
 
 
 def comparison(check, folder):
@@ -378,35 +378,35 @@ def comparison(check, folder):
         by_network[row["network"], row["condition"]].append(row)
     for (network, condition), rows in found.items():
         regime = condition.split()[0]
-        (whole,) = [one for one in by_network if one[0] == network and one[1].split()[0] == regime]
-        level = None if condition == whole[1] else condition.split()[1]
-        chosen = [row for row in by_network[whole] if level is None or row["level"] == level]
-        people = [row for row in trials if row["condition"] == whole[1]]
-        numbers(check, f"{network}, {condition}", rows, Condition(chosen, people), people)
-        curves(check, folder, network, condition, Condition(chosen, people))
+        (pooled,) = [one for one in by_network if one[0] == network and one[1].split()[0] == regime]
+        level = None if condition == pooled[1] else condition.split()[1]
+        chosen = [row for row in by_network[pooled] if level is None or row["level"] == level]
+        human_trials = [row for row in trials if row["condition"] == pooled[1]]
+        numbers(check, f"{network}, {condition}", rows, Condition(chosen, human_trials), human_trials)
+        curves(check, folder, network, condition, Condition(chosen, human_trials))
 
 
-def numbers(check, what, rows, both, trials):
+def numbers(check, label, rows, both, trials):
     raw, value, ends = both.rmse()
-    check.near(f"{what}: RMSE, raw", number(rows["sat_rmse_raw"]["value"]), raw)
-    check.near(f"{what}: RMSE", number(rows["sat_rmse"]["value"]), value)
+    check.near(f"{label}: RMSE, raw", number(rows["sat_rmse_raw"]["value"]), raw)
+    check.near(f"{label}: RMSE", number(rows["sat_rmse"]["value"]), value)
     width = ends[1] - ends[0]
     check.interval(
-        f"{what}: RMSE", rows["sat_rmse"], ends, tolerance=0.05 * max(width, 1) / max(1, ends[1]) + 0.02
+        f"{label}: RMSE", rows["sat_rmse"], ends, tolerance=0.05 * max(width, 1) / max(1, ends[1]) + 0.02
     )
     if rows["sat_rmse_affine"]["value"]:
         _, value, _ = both.rmse("affine_score")
-        check.near(f"{what}: RMSE, affine", number(rows["sat_rmse_affine"]["value"]), value, 1e-3)
+        check.near(f"{label}: RMSE, affine", number(rows["sat_rmse_affine"]["value"]), value, 1e-3)
     raw, value, ends = both.correlation()
-    check.near(f"{what}: r, raw", number(rows["category_correlation_raw"]["value"]), raw)
-    check.near(f"{what}: r", number(rows["category_correlation"]["value"]), value)
+    check.near(f"{label}: r, raw", number(rows["category_correlation_raw"]["value"]), raw)
+    check.near(f"{label}: r", number(rows["category_correlation"]["value"]), value)
     if not math.isnan(value):
-        check.interval(f"{what}: r", rows["category_correlation"], ends, tolerance=0.04)
-    steepness(check, what, rows, both)
-    agreement(check, what, rows, both, trials)
+        check.interval(f"{label}: r", rows["category_correlation"], ends, tolerance=0.04)
+    steepness(check, label, rows, both)
+    agreement(check, label, rows, both, trials)
 
 
-def steepness(check, what, rows, both):
+def steepness(check, label, rows, both):
     steps = [name for name in next(iter(both.images.values())) if name.startswith("correct_step")]
     if len(steps) < 2:
         return
@@ -417,22 +417,22 @@ def steepness(check, what, rows, both):
     }
     parts = Side({"network": scores}, both.keys, both.strata).parts([both.keys], network=True)
     blocks = list(both.groups("response_time_block").values())
-    parts += Side(both.people, both.keys, both.strata).parts(blocks, network=False)
+    parts += Side(both.humans, both.keys, both.strata).parts(blocks, network=False)
     joint = Joint(parts, both.keys, both.observers, both.freedom)
-    people = np.concatenate([[0], slope(BEEPS)])
+    human_weights = np.concatenate([[0], slope(BEEPS)])
     for name, weight in {
         "steepness_network": np.eye(6)[0],
-        "steepness_people": people,
-        "steepness_difference": np.eye(6)[0] - people,
+        "steepness_people": human_weights,
+        "steepness_difference": np.eye(6)[0] - human_weights,
     }.items():
         one = joint.combined(weight[:, None])
-        check.near(f"{what}: {name}", number(rows[name]["value"]), one.values[0])
+        check.near(f"{label}: {name}", number(rows[name]["value"]), one.values[0])
         check.interval(
-            f"{what}: {name}", rows[name], student(one.values[0], one.covariance[0, 0], one.freedom[0])
+            f"{label}: {name}", rows[name], student(one.values[0], one.covariance[0, 0], one.freedom[0])
         )
 
 
-def agreement(check, what, rows, both, trials):
+def agreement(check, label, rows, both, trials):
     answers = defaultdict(dict)
     for row in trials:
         key = row["response_time_block"], row["file_name"]
@@ -449,7 +449,7 @@ def agreement(check, what, rows, both, trials):
                 ]
                 by_cell.append(kappa(pairs) if pairs else math.nan)
             each.append(mean(by_cell))
-        check.near(f"{what}: kappa", number(rows["error_consistency"]["value"]), mean(each))
+        check.near(f"{label}: kappa", number(rows["error_consistency"]["value"]), mean(each))
     pairs_of = []
     for one, other in itertools.combinations(answers.values(), 2):
         by_cell = []
@@ -457,7 +457,7 @@ def agreement(check, what, rows, both, trials):
             pairs = [(one[key], other[key]) for key in cell if key in one and key in other]
             by_cell.append(kappa(pairs) if pairs else math.nan)
         pairs_of.append(mean(by_cell))
-    check.near(f"{what}: ceiling", number(rows["error_consistency_people"]["value"]), mean(pairs_of))
+    check.near(f"{label}: ceiling", number(rows["error_consistency_people"]["value"]), mean(pairs_of))
 
 
 def curves(check, folder, network, condition, both):
@@ -469,19 +469,19 @@ def curves(check, folder, network, condition, both):
         if (row["network"], row["condition"]) != (network, condition):
             continue
         place = list(blocks).index((row["response_time_block"],))
-        what = f"{network}, {condition}, block {row['response_time_block']}"
+        label = f"{network}, {condition}, block {row['response_time_block']}"
         sides = (
             ("network", place, len(blocks[(row["response_time_block"],)])),
             ("people", n + place, len(both.observers)),
         )
         for name, at, units in sides:
             value, variance, freedom = joint.values[at], joint.covariance[at, at], joint.freedom[at]
-            check.near(f"{what}: {name}", number(row[f"{name}_percent"]), value)
+            check.near(f"{label}: {name}", number(row[f"{name}_percent"]), value)
             ends = (f"{name}_low", f"{name}_high")
             check.interval(
-                f"{what}: {name}", row, wilson(value, max(variance, 0), freedom, units), ends, 0.02
+                f"{label}: {name}", row, wilson(value, max(variance, 0), freedom, units), ends, 0.02
             )
-        check.near(f"{what}: difference", number(row["difference_points"]), gap.values[place])
+        check.near(f"{label}: difference", number(row["difference_points"]), gap.values[place])
     categories = both.groups("category")
     joint = both.joint(list(categories.values()))
     for row in read(folder, "categories"):
@@ -511,7 +511,7 @@ def misses(check, folder):
 
 
 def page(check, path):
-    """Every number of a table on the page is the rounding of one in the CSV files."""
+    """Check that every number in a table of the page is the rounding of one in the CSV files."""
     known = set()
     for file in sorted((path.parent / "tables").glob("*.csv")):
         if file.stem in ("images_networks", "trials_people"):
@@ -540,7 +540,7 @@ def page(check, path):
 
 
 def recompute(path):
-    """Every number of the page; returns how many were computed again, and those that differ."""
+    """Recompute every number of the page; return the checks with the numbers that differ."""
     check = Check()
     comparison(check, path.parent)
     misses(check, path.parent)

@@ -1,4 +1,4 @@
-"""Cached features of a small network: its options, its parts, and the bytes of the files."""
+"""Cached features of a small network: options, parts and digests of the files."""
 
 import hashlib
 import sys
@@ -17,26 +17,26 @@ SMALL = {"width": 0.02, "timesteps": 2, "views": 2, "seed": 5} | SIZES
 OPTIONS = "--width 0.02 --timesteps 2 --stimulus-size 68 --image-size 64 --resize 70 --views 2 --seed 5"
 PARTS = 10
 """Two views of 32 images in shards of 8, and 16 images for validation; a category has 3, so the split is exact."""
-TWO = Executor(workers=2)
+TWO_WORKERS = Executor(workers=2)
 
 
-def keep(config: Config, root: Path, **how: object) -> store.ExtractionResult:
+def extract(config: Config, root: Path, **options: object) -> store.ExtractionResult:
     def network() -> keras.Model:
         return run_network.prepare_network(config, lambda line: None)
 
-    return store.extract_features(network, config, PreparedSet(config.data), root, **how)
+    return store.extract_features(network, config, PreparedSet(config.data), root, **options)
 
 
-def digests(kept: Path) -> dict[str, str]:
-    """Every file below a folder, whatever ends its name, with its sha256."""
+def digests(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file below a folder."""
     return {
-        str(path.relative_to(kept)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(kept.rglob("*"))
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
 
 
 def command(config: Config, root: Path, *more: str) -> list[str]:
-    """`convrnn features` of the same configuration."""
+    """Return the command line of `convrnn features` for the same configuration."""
     words = [str(Path(sys.executable).with_name("convrnn")), "features", config.data, "--perturb", "noise"]
     return [*words, "--weights", config.weights, "--out", str(root), *OPTIONS.split(), *more]

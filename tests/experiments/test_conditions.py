@@ -1,4 +1,4 @@
-"""Table of the regimes: levels, names and their order."""
+"""Table of regimes: levels, names and their order."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_every_condition_has_one_name():
 @pytest.mark.parametrize(
     ("level", "plain"), [(0, "0"), (0.0, "0"), ("0.0", "0"), ("3.0", "3"), ("0.04", "0.04"), ("c", "c")]
 )
-def test_a_level_has_one_form(level, plain):
+def test_a_level_has_one_spelling(level, plain):
     assert plain_level(level) == plain
 
 

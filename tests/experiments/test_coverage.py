@@ -1,4 +1,4 @@
-"""The simulation of how often the comparison's intervals hold the truth, at a small scale."""
+"""Coverage of the comparison's intervals in a small simulation."""
 
 import importlib.util
 from pathlib import Path
@@ -20,21 +20,21 @@ def coverage():
         yield module
 
 
-def test_the_truth_is_what_many_draws_average_to(coverage):
+def test_the_truth_is_the_mean_of_many_simulated_experiments(coverage):
     world = coverage.World(coverage.Design(20, 70, 0.8, 5.0, 0.9))
     rng = np.random.default_rng(0)
     drawn = [world.draw(rng)[0] for _ in range(40)]
-    people = np.mean([contrast.curves[1].values for contrast in drawn], axis=0)
+    humans = np.mean([contrast.curves[1].values for contrast in drawn], axis=0)
     network = np.mean([contrast.curves[0].values for contrast in drawn], axis=0)
     # A mean of 40 experiments is known to about a point.
-    np.testing.assert_allclose(people, world.truth["people"], atol=1.5)
+    np.testing.assert_allclose(humans, world.truth["people"], atol=1.5)
     np.testing.assert_allclose(network, world.truth["networks"][0], atol=3)
     gaps = world.truth["networks"][0] - world.truth["people"]
     assert np.sqrt(np.mean(gaps**2)) == pytest.approx(5)
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_in_a_simulated_design(coverage):
+def test_intervals_cover_the_truth_in_a_simulated_design(coverage):
     rows = coverage.simulate(coverage.Design(8, 70, 0.8, 5.0, 0.9), 300, seed=3)
     covered = {
         row["estimate"]: row["covered_percent"] for row in rows if not row["estimate"].startswith("raw")

@@ -13,11 +13,11 @@ SCRIPT = Path(__file__).with_name("recompute_page.py")
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, seen, make_run, undrawn):
+def page(tmp_path_factory, human_data, make_run, without_figures):
     folder = tmp_path_factory.mktemp("page")
-    runs = [make_run(folder / regime, regime, seen, steps=6) for regime in ("color", "blur")]
-    with undrawn():
-        return build.write_report(runs, folder / "report/index.html", human=seen)
+    runs = [make_run(folder / regime, regime, human_data, steps=6) for regime in ("color", "blur")]
+    with without_figures():
+        return build.write_report(runs, folder / "report/index.html", human=human_data)
 
 
 def again(page):

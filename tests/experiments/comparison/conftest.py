@@ -1,4 +1,4 @@
-"""An evaluation on blurred stimuli, compared with the simulated observers."""
+"""Evaluation on blurred stimuli, compared with simulated observers."""
 
 import pytest
 
@@ -8,10 +8,10 @@ from convrnn_experiments.evaluation.results import read_evaluations
 
 
 @pytest.fixture(scope="session")
-def blur(tmp_path_factory, seen, make_run):
-    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", seen)
+def blur(tmp_path_factory, human_data, make_run):
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", human_data)
 
 
 @pytest.fixture(scope="session")
-def rows(blur, seen):
-    return compare(read_evaluations([blur]), read_observer_group(seen))
+def rows(blur, human_data):
+    return compare(read_evaluations([blur]), read_observer_group(human_data))

@@ -1,4 +1,4 @@
-"""Error consistency and response times of networks and people, with joint bootstrap intervals."""
+"""Error consistency and response times of networks and observers, with joint bootstrap intervals."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from convrnn_experiments.comparison import agreement
 from convrnn_experiments.statistics import measures
 
 
-def test_error_consistency_is_the_mean_of_the_plain_measure():
-    answers, observers, hard = agreeing_network()
-    right = hard < 0.5
+def test_error_consistency_is_the_mean_over_observers_and_blocks():
+    answers, observers, difficulty = agreeing_network()
+    right = difficulty < 0.5
     drawn = agreement.resample(answers.blocks, 5, seed=0)
     found = agreement.error_consistency(right, answers, observers, drawn)
     kappas = []
@@ -22,19 +22,19 @@ def test_error_consistency_is_the_mean_of_the_plain_measure():
         kappas.append(np.mean(by_block))
     assert found.value == pytest.approx(np.mean(kappas))
     assert found.low < found.value < found.high
-    assert found.low > 0  # it errs where people do
+    assert found.low > 0  # its errors are on the images that observers miss
 
 
 def test_one_observer_gives_no_interval():
-    answers, observers, hard = agreeing_network(observers=1)
+    answers, observers, difficulty = agreeing_network(observers=1)
     drawn = agreement.resample(answers.blocks, 1, seed=0)
-    found = agreement.error_consistency(hard < 0.5, answers, observers, drawn)
+    found = agreement.error_consistency(difficulty < 0.5, answers, observers, drawn)
     assert np.isfinite(found.value)
     assert np.isnan([found.low, found.high]).all()
     assert np.isnan(agreement.ceiling(answers, observers, drawn).value)
 
 
-def test_response_times_follow_what_is_hard():
+def test_response_times_follow_difficulty():
     answers, observers, _ = agreeing_network(images=200, observers=8)
     drawn = agreement.resample(answers.blocks, 8, seed=0)
     found = agreement.response_time_correlation(answers.entropy, observers, drawn, correct=False, seed=0)

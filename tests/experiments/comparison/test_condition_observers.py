@@ -20,13 +20,13 @@ def test_selecting_images_drops_observers_without_a_trial_on_them():
     missed = observers.missed.copy()
     observers.scores[0, :16], missed[0, :16] = np.nan, False
     observers.missed[:] = missed
-    kept = observers.select(np.arange(32) < 16)
-    assert kept.ids == ["1", "2"]
-    assert kept.scores.shape == (2, 16)
-    np.testing.assert_array_equal(kept.blocks, observers.blocks[:16])
+    selected = observers.select(np.arange(32) < 16)
+    assert selected.ids == ["1", "2"]
+    assert selected.scores.shape == (2, 16)
+    np.testing.assert_array_equal(selected.blocks, observers.blocks[:16])
 
 
-def test_mean_times_are_by_observer_first():
+def test_mean_times_are_averaged_by_observer_first():
     _, observers, _ = agreeing_network()
     for block in (0, 1):
         in_block = observers.blocks == block

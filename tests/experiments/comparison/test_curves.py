@@ -9,7 +9,7 @@ from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.evaluation.results import read_evaluations
 
 
-def test_a_panel_per_level_with_the_curve_on_the_compared_images(blur, rows):
+def test_each_level_has_a_panel_with_the_curve_on_compared_images(blur, rows):
     evaluations = [rows[0].evaluation]
     panels = curves_by_condition(evaluations, rows)
     assert [panel.title for panel in panels] == ["blur 0", "blur 3", "blur 9"]
@@ -21,14 +21,14 @@ def test_a_panel_per_level_with_the_curve_on_the_compared_images(blur, rows):
         np.testing.assert_allclose(accuracy, 100 * row.answers.right.mean(axis=0))
 
 
-def test_without_humans_curves_are_over_all_images(tmp_path, make_run, seen):
-    paths = [make_run(tmp_path / name, "color", seen, seed=seed) for seed, name in enumerate("ab")]
+def test_without_humans_curves_are_over_all_images(tmp_path, make_run, human_data):
+    paths = [make_run(tmp_path / name, "color", human_data, seed=seed) for seed, name in enumerate("ab")]
     evaluations = read_evaluations(paths)
     (panel,) = curves_by_condition(evaluations, [])
     assert [curve.network for curve in panel.networks] == ["a", "b"]
     assert panel.rows == []
     assert panel.networks[0].images == len(evaluations[0].answers.labels)
-    (panel,) = curves_by_condition(evaluations, compare(evaluations, read_observer_group(seen)))
+    (panel,) = curves_by_condition(evaluations, compare(evaluations, read_observer_group(human_data)))
     assert len(panel.rows) == 2
     assert panel.networks[0].accuracy[0].value == pytest.approx(
         100 * panel.rows[0].answers.right[:, 0].mean()

@@ -1,4 +1,4 @@
-"""Answers constructed so that their true curves are the published ones come back under the published convention."""
+"""Published curves, recovered from synthetic answers under the published convention for misses."""
 
 import json
 
@@ -22,19 +22,19 @@ OBSERVERS, TRIALS = 45, 200
 
 
 def quotas(total, count, rng):
-    """`count` different whole numbers that sum to `total`."""
+    """Return `count` whole numbers that vary and sum to `total`."""
     numbers = np.floor(rng.dirichlet(np.full(count, 400)) * total).astype(int)
     numbers[rng.permutation(count)[: total - numbers.sum()]] += 1
     return numbers
 
 
 def share_missed(percent):
-    """(blocks,) the usual shares, but for blocks in which more trials are correct than such a share would leave."""
+    """Return the usual shares (blocks,), reduced in blocks with too many correct trials for them."""
     return np.minimum(MISSED, 0.7 * (1 - np.nan_to_num(percent) / 100))
 
 
 def answers(condition, percent):
-    """Sessions in which `percent` of each block's trials are correct and the usual share of them is missed."""
+    """Return sessions in which `percent` of each block's trials are correct and the usual share is missed."""
     rng = np.random.default_rng(len(condition))
     experiment, level = EXPERIMENTS[condition]
     blocks = {number: {} for number in range(OBSERVERS)}
@@ -68,14 +68,14 @@ def mean_curve(table, misses):
 @pytest.mark.parametrize(
     "curve", [one for one in satbench.CURVES if one.source == "notebook"], ids=lambda one: one.condition
 )
-def test_notebook_curves_come_back_where_misses_are_wrong(tmp_path, curve):
+def test_notebook_curves_are_recovered_where_misses_are_wrong(tmp_path, curve):
     path = tmp_path / "jatos_results_1.txt"
     path.write_text("\n".join(json.dumps(rows) for rows in answers(curve.condition, curve.percent)))
     table = exclude(read_observers(path, strict=True), named=["satbench"])
     known = ~np.isnan(curve.percent)
     found = mean_curve(table, curve.misses)
     assert found[known] == pytest.approx(np.array(curve.percent)[known], abs=0.5)
-    # By the other conventions they lie above, by 1/16 of the misses and more: they are other curves.
+    # The other conventions give higher curves, by 1/16 of the misses or more.
     missed = share_missed(curve.percent)
     expected = np.array(curve.percent) + 100 / 16 * missed
     assert mean_curve(table, "chance")[known] == pytest.approx(expected[known], abs=0.5)
@@ -83,18 +83,18 @@ def test_notebook_curves_come_back_where_misses_are_wrong(tmp_path, curve):
 
 
 @pytest.mark.parametrize("condition", ["color", "grayscale", "blur 9"])
-def test_the_figure_is_the_notebook_under_its_own_convention(condition):
-    """The two sources agree once the notebook's misses, at their usual share, score 1/16."""
+def test_figure_and_notebook_agree_under_the_same_convention(condition):
+    """Check that the two sources agree once the notebook's misses, at their usual share, score 1/16."""
     (figure,) = [one for one in satbench.comparable(condition, "chance") if one.who == "people"]
     (notebook,) = [one for one in satbench.comparable(condition, "wrong") if one.who == "people"]
     converted = np.array(notebook.percent) + 100 / 16 * np.array(MISSED)
     assert converted == pytest.approx(figure.percent, abs=1.2)
 
 
-def test_observers_are_simulated_after_the_published_figure():
-    people = [one for one in satbench.CURVES if (one.who, one.source) == ("people", "figure")]
-    assert len(people) == 6
-    for curve in people:
+def test_simulated_observers_have_the_curves_of_the_published_figure():
+    human_curves = [one for one in satbench.CURVES if (one.who, one.source) == ("people", "figure")]
+    assert len(human_curves) == 6
+    for curve in human_curves:
         regime, _, level = curve.condition.partition(" ")
         experiment, key = {"color": ("color_gray", "c"), "grayscale": ("color_gray", "g")}.get(
             regime, (regime, level)

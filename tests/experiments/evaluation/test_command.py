@@ -1,4 +1,4 @@
-"""Evaluation of a run under each regime: what is evaluated and what is printed."""
+"""Evaluation of a run under each regime: the test sets evaluated and the lines printed."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def no_progress() -> Iterator[Report]:
     yield silent
 
 
-class Evaluated:
-    """Calls `evaluate` with a network whose measures are known; keeps what was evaluated and printed."""
+class EvaluateCommand:
+    """Caller of `evaluate` with a network of known measures; records test sets and output."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tested: list[tuple[Path, str, Regime]] = []
@@ -68,65 +68,65 @@ class Evaluated:
 
 
 @pytest.fixture
-def evaluated(monkeypatch: pytest.MonkeyPatch) -> Evaluated:
-    return Evaluated(monkeypatch)
+def command(monkeypatch: pytest.MonkeyPatch) -> EvaluateCommand:
+    return EvaluateCommand(monkeypatch)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, drawn, make_run) -> Path:
+def run(tmp_path_factory, drawn_sample, make_run) -> Path:
     """A finished run of the blur regime."""
-    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", drawn / "human", steps=2)
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", drawn_sample / "human", steps=2)
 
 
-def test_the_regime_of_the_run_is_the_default(evaluated, run, drawn):
-    evaluated(run, drawn / "human")
-    assert evaluated.tested == [(run, "blur", Regime.BLUR)]
-    assert evaluated.lines == [
+def test_the_regime_of_the_run_is_the_default(command, run, drawn_sample):
+    command(run, drawn_sample / "human")
+    assert command.tested == [(run, "blur", Regime.BLUR)]
+    assert command.lines == [
         f"{run} on blur, 7 images: accuracy % by time step",
         "     all   12.3 100.0",
         "       0    1.0   2.0",
         "       3    1.0   2.0",
         "       9    1.0   2.0",
     ]
-    assert evaluated.warnings == []
+    assert command.warnings == []
 
 
-def test_regimes_are_evaluated_in_the_given_order(evaluated, run, drawn):
-    evaluated(run, drawn / "human", Regime.NOISE, Regime.COLOR, name="new")
-    assert evaluated.tested == [(run, "new-noise", Regime.NOISE), (run, "new-color", Regime.COLOR)]
-    assert evaluated.lines[-1] == "     all   12.3 100.0"  # the one level is not repeated
+def test_regimes_are_evaluated_in_the_given_order(command, run, drawn_sample):
+    command(run, drawn_sample / "human", Regime.NOISE, Regime.COLOR, name="new")
+    assert command.tested == [(run, "new-noise", Regime.NOISE), (run, "new-color", Regime.COLOR)]
+    assert command.lines[-1] == "     all   12.3 100.0"  # the one level is not repeated
 
 
-def test_a_split_is_described(evaluated, run, prepared):
-    evaluated(run, prepared.path, Regime.COLOR, split="train")
-    assert evaluated.tested == [(run, "train-color", Regime.COLOR)]
-    assert evaluated.lines[1].startswith("  images: 32 from ImageNet's training set, seen by a backbone")
+def test_a_split_is_described(command, run, prepared):
+    command(run, prepared.path, Regime.COLOR, split="train")
+    assert command.tested == [(run, "train-color", Regime.COLOR)]
+    assert command.lines[1].startswith("  images: 32 from ImageNet's training set, seen by a backbone")
 
 
-def test_every_test_set_is_found_before_the_first_is_evaluated(evaluated, run, drawn, tmp_path):
+def test_every_test_set_is_found_before_the_first_is_evaluated(command, run, drawn_sample, tmp_path):
     only_blur = tmp_path / "human"
     (only_blur / "BlurSplit_color").parent.mkdir()
-    (only_blur / "BlurSplit_color").symlink_to(drawn / "human/BlurSplit_color")
+    (only_blur / "BlurSplit_color").symlink_to(drawn_sample / "human/BlurSplit_color")
     with pytest.raises(ConvRNNError, match="must hold stimuli of the noise regime, got blur"):
-        evaluated(run, only_blur, Regime.BLUR, Regime.NOISE)
-    assert (evaluated.tested, evaluated.lines) == ([], [])
+        command(run, only_blur, Regime.BLUR, Regime.NOISE)
+    assert (command.tested, command.lines) == ([], [])
 
 
-def test_missing_stimuli_are_warned_of(evaluated, run, drawn, tmp_path):
+def test_missing_stimuli_are_a_warning(command, run, drawn_sample, tmp_path):
     part = tmp_path / "human"
-    shutil.copytree(drawn / "human", part)
+    shutil.copytree(drawn_sample / "human", part)
     next((part / "BlurSplit_color/2").iterdir()).unlink()
-    evaluated(run, part)
-    assert len(evaluated.tested) == 1
-    assert any(line.startswith(f"{part}, blur: missing: 1 images") for line in evaluated.warnings)
+    command(run, part)
+    assert len(command.tested) == 1
+    assert any(line.startswith(f"{part}, blur: missing: 1 images") for line in command.warnings)
 
 
-def test_an_idle_gpu_is_reported(evaluated, run, drawn, monkeypatch):
+def test_an_idle_gpu_is_reported(command, run, drawn_sample, monkeypatch):
     monkeypatch.setattr(devices, "idle_gpu", lambda: "a GPU is idle")
-    evaluated(run, drawn / "human")
-    assert evaluated.lines[0] == "a GPU is idle"
+    command(run, drawn_sample / "human")
+    assert command.lines[0] == "a GPU is idle"
 
 
-def test_an_unfinished_run_is_refused(evaluated, tmp_path, drawn):
+def test_an_unfinished_run_is_refused(command, tmp_path, drawn_sample):
     with pytest.raises(ConvRNNError, match=r"must be a folder with config\.json, got no such folder"):
-        evaluated(tmp_path / "nowhere", drawn / "human")
+        command(tmp_path / "nowhere", drawn_sample / "human")

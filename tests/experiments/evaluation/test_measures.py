@@ -1,4 +1,4 @@
-"""`measures.json`: undefined values are null, and older files have fewer entries."""
+"""Format of `measures.json`: undefined values are null, and older files have fewer entries."""
 
 import json
 import math
@@ -69,6 +69,6 @@ def test_unknown_entries_are_left_out_of_the_file():
     ],
     ids=str,
 )
-def test_entries_of_another_form_are_refused(changes):
+def test_invalid_entries_are_refused(changes):
     with pytest.raises(ValidationError):
         Measures.model_validate(SMALLEST | changes)

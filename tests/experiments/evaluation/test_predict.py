@@ -1,4 +1,4 @@
-"""Evaluation: every layout, every regime its own weights, the original's columns, and nothing half-written."""
+"""Evaluation of runs: stimulus layouts, weights of each regime, the published columns, and no partial files."""
 
 import csv
 import json
@@ -26,8 +26,8 @@ from convrnn_model import load_weights, multiply_adds, preprocess_image, save_we
 SIZE = 64
 
 
-def untrained(path: Path, regime: str, seed: int, **more) -> Run:
-    """A finished run of a small network, with weights of its own."""
+def untrained_run(path: Path, regime: str, seed: int, **more) -> Run:
+    """Return a finished run of a small network with random weights."""
     import keras
 
     config = Config(data="data", perturb=Regime(regime), width=0.03, image_size=SIZE, batch_size=32, **more)
@@ -43,16 +43,16 @@ def untrained(path: Path, regime: str, seed: int, **more) -> Run:
 
 
 @pytest.fixture(scope="module")
-def human(drawn: Path) -> Path:
-    return drawn / "human"
+def human(drawn_sample: Path) -> Path:
+    return drawn_sample / "human"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    return untrained(tmp_path_factory.mktemp("runs") / "color", "color", seed=1)
+    return untrained_run(tmp_path_factory.mktemp("runs") / "color", "color", seed=1)
 
 
-def evaluated(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> list[dict[str, str]]:
+def evaluate(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> list[dict[str, str]]:
     trials = trial_sets.find_trials(folder, regime, run.config(), **more)
     predict.evaluate(run, trials)
     with (run.path / "evaluation" / trials.name / "predictions.csv").open(newline="") as file:
@@ -60,92 +60,92 @@ def evaluated(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> 
 
 
 @pytest.fixture(scope="module")
-def lines(run, human):
-    return evaluated(run, human)
+def rows(run, human):
+    return evaluate(run, human)
 
 
 @pytest.fixture(scope="module")
-def brief(tmp_path_factory, human) -> tuple[Run, list[dict[str, str]]]:
-    """A run of two time steps, which answers sooner, and its answers to the stimuli."""
-    run = untrained(tmp_path_factory.mktemp("runs") / "color", "color", seed=1, timesteps=2)
-    return run, evaluated(run, human)
+def two_step_run(tmp_path_factory, human) -> tuple[Run, list[dict[str, str]]]:
+    """A run of two time steps, which is faster, and its answers to the stimuli."""
+    run = untrained_run(tmp_path_factory.mktemp("runs") / "color", "color", seed=1, timesteps=2)
+    return run, evaluate(run, human)
 
 
-def test_columns_and_order_are_the_originals(lines):
+def test_columns_and_order_are_as_published(rows):
     exits = [f"{name}_exit{i}" for name in ("predictions", "confidence", "entropy") for i in range(8)]
-    assert list(lines[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block"]
-    keys = [(int(line["labels"]), line["file_names"]) for line in lines]
+    assert list(rows[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block"]
+    keys = [(int(row["labels"]), row["file_names"]) for row in rows]
     assert keys == sorted(keys)
-    for line in lines:
-        assert Path(line["file_paths"]).is_file()
-        assert all(0 <= int(line[f"predictions_exit{i}"]) < 16 for i in range(8))
-        assert all(1 / 16 <= float(line[f"confidence_exit{i}"]) <= 1 for i in range(8))
-        assert all(0 <= float(line[f"entropy_exit{i}"]) <= np.log(16) + 1e-6 for i in range(8))
-        assert line["file_names"].endswith(f"_exit{line['block']}.JPEG")
+    for row in rows:
+        assert Path(row["file_paths"]).is_file()
+        assert all(0 <= int(row[f"predictions_exit{i}"]) < 16 for i in range(8))
+        assert all(1 / 16 <= float(row[f"confidence_exit{i}"]) <= 1 for i in range(8))
+        assert all(0 <= float(row[f"entropy_exit{i}"]) <= np.log(16) + 1e-6 for i in range(8))
+        assert row["file_names"].endswith(f"_exit{row['block']}.JPEG")
 
 
-def test_answers_are_those_of_the_run_s_own_weights(run, lines):
+def test_answers_come_from_the_weights_of_the_run(run, rows):
     config = run.config()
     network = build_network(config)
     load_weights(network, run.weights)
-    for line in lines[:3]:
-        image = Image.open(line["file_paths"])
+    for row in rows[:3]:
+        image = Image.open(row["file_paths"])
         assert image.size == (config.stimulus_size, config.stimulus_size)
         image = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
         softmax = np.stack(network(preprocess_image(np.asarray(image))[None]))[:, 0]
-        confidence = [float(line[f"confidence_exit{i}"]) for i in range(8)]
-        # Pillow rounds the shrunk picture to whole numbers.
+        confidence = [float(row[f"confidence_exit{i}"]) for i in range(8)]
+        # Pillow rounds the resized image to whole numbers.
         np.testing.assert_allclose(softmax.max(axis=-1), confidence, atol=0.05)
 
 
 def test_every_regime_is_evaluated_with_its_own_weights(tmp_path, human):
-    """The published evaluation loaded the color weights for every regime."""
+    # The published evaluation loaded the color weights for every regime.
     found = {}
     for seed, regime in enumerate(("color", "noise"), start=1):
-        run = untrained(tmp_path / regime, regime, seed, timesteps=2)
+        run = untrained_run(tmp_path / regime, regime, seed, timesteps=2)
         done = CliRunner().invoke(app, ["evaluate", str(run.path), str(human)])
         assert done.exit_code == 0, done.output
         assert [path.name for path in (run.path / "evaluation").iterdir()] == [regime]
-        found[regime] = evaluated(run, human, Regime.COLOR)
-    ours, theirs = (
-        [[line[f"confidence_exit{i}"] for i in range(2)] for line in lines] for lines in found.values()
+        found[regime] = evaluate(run, human, Regime.COLOR)
+    expected, other = (
+        [[row[f"confidence_exit{i}"] for i in range(2)] for row in rows] for rows in found.values()
     )
-    assert ours != theirs
+    assert expected != other
     shutil.copy(tmp_path / "color/weights.h5", tmp_path / "noise/weights.h5")
-    again = evaluated(Run(tmp_path / "noise"), human, Regime.COLOR)
-    assert [[line[f"confidence_exit{i}"] for i in range(2)] for line in again] == ours
+    repeated = evaluate(Run(tmp_path / "noise"), human, Regime.COLOR)
+    assert [[row[f"confidence_exit{i}"] for i in range(2)] for row in repeated] == expected
 
 
-def test_a_folder_named_after_a_category_changes_nothing(tmp_path, human, brief):
-    """The published loader looked for the category anywhere in the path: in /home/oscar, everything was a car."""
-    run, lines = brief
+def test_a_folder_named_after_a_category_changes_nothing(tmp_path, human, two_step_run):
+    # The published loader looked for the category anywhere in the path: in /home/oscar, everything was a car.
+    run, rows = two_step_run
     inside = tmp_path / "car" / "oscar" / "dog"
     shutil.copytree(human, inside)
-    again = evaluated(run, inside, name="car")
-    assert [line["labels"] for line in again] == [line["labels"] for line in lines]
-    assert len({line["labels"] for line in again}) == 16
+    repeated = evaluate(run, inside, name="car")
+    assert [row["labels"] for row in repeated] == [row["labels"] for row in rows]
+    assert len({row["labels"] for row in repeated}) == 16
 
 
-def test_the_layouts_give_the_same_answers(tmp_path, human, brief):
-    run, lines = brief
-    without = [{key: line[key] for key in line if key != "file_paths"} for line in lines]
+def test_stimulus_layouts_give_the_same_answers(tmp_path, human, two_step_run):
+    run, rows = two_step_run
+    without = [{key: row[key] for key in row if key != "file_paths"} for row in rows]
     for layout in ("folders", "shards"):
         reformat(human, tmp_path / layout, layout=layout)
-        again = evaluated(run, tmp_path / layout, name=layout)
-        assert [{key: line[key] for key in line if key != "file_paths"} for line in again] == without
-        assert len({line["file_paths"] for line in again}) == len(again)
+        repeated = evaluate(run, tmp_path / layout, name=layout)
+        assert [{key: row[key] for key in row if key != "file_paths"} for row in repeated] == without
+        assert len({row["file_paths"] for row in repeated}) == len(repeated)
 
 
-def test_conditions_have_one_name_each(human, tmp_path):
-    """The published scripts wrote noise_grayscale and read noise-contrast-gray."""
-    run = untrained(tmp_path / "run", "color", 1, timesteps=1)
+def test_each_condition_has_one_name(human, tmp_path):
+    # The published scripts wrote noise_grayscale and read noise-contrast-gray.
+    run = untrained_run(tmp_path / "run", "color", 1, timesteps=1)
     assert list(FOLDERS) == [str(regime) for regime in CONDITIONS] == [str(regime) for regime in Regime]
     assert {stimulus.regime for stimulus in list_stimuli(human)} == set(FOLDERS)
     arguments = [word for regime in Regime for word in ("--condition", str(regime))]
     done = CliRunner().invoke(app, ["evaluate", str(run.path), str(human), "--name", "every", *arguments])
     assert done.exit_code == 0, done.output
-    made = {path.name for path in (run.path / "evaluation").iterdir() if path.name.startswith("every")}
-    assert made == {f"every-{regime}" for regime in FOLDERS}
+    names = {path.name for path in (run.path / "evaluation").iterdir() if path.name.startswith("every")}
+    assert names == {f"every-{regime}" for regime in FOLDERS}
     for one in read_evaluations([run.path]):
         if one.name.startswith("every-"):
             assert one.name == f"every-{one.regime}"
@@ -153,51 +153,51 @@ def test_conditions_have_one_name_each(human, tmp_path):
             assert set(one.levels) in (expected, {"c"}, {"g"})
 
 
-def test_measures_say_what_was_run(run, lines):
+def test_measures_describe_the_run(run, rows):
     measured = json.loads((run.path / "evaluation/color/measures.json").read_text())
     network = build_network(run.config())
     assert measured["multiply_adds"] == list(multiply_adds(network).cumulative)
     assert measured["parameters"] == network.count_params()
-    assert measured["images"] == len(lines)
+    assert measured["images"] == len(rows)
     assert "tensorflow" in measured["environment"]["versions"]
-    right = [line["predictions_exit0"] == line["labels"] for line in lines]
+    right = [row["predictions_exit0"] == row["labels"] for row in rows]
     assert measured["accuracy"]["percent"][0] == pytest.approx(100 * np.mean(right))
     (one,) = [one for one in read_evaluations([run.path]) if one.name == "color"]
     np.testing.assert_array_equal(one.answers.right[:, 0], right)
 
 
 @pytest.mark.parametrize("regime", [Regime.NOISE, Regime.BLUR])
-def test_a_split_of_a_prepared_set(tmp_path, prepared, regime):
-    run = untrained(tmp_path / "run", str(regime), 1, timesteps=2)
-    first = evaluated(run, prepared.path, regime)
+def test_a_split_is_evaluated_at_repeatable_levels(tmp_path, prepared, regime):
+    run = untrained_run(tmp_path / "run", str(regime), 1, timesteps=2)
+    first = evaluate(run, prepared.path, regime)
     assert (run.path / f"evaluation/val-{regime}").is_dir()
-    assert [(line["labels"], line["file_names"]) for line in first] == [
-        (line["labels"], line["file_names"])
-        for line in sorted(first, key=lambda line: (int(line["labels"]), line["file_names"]))
+    assert [(row["labels"], row["file_names"]) for row in first] == [
+        (row["labels"], row["file_names"])
+        for row in sorted(first, key=lambda row: (int(row["labels"]), row["file_names"]))
     ]
-    drawn = {float(line["level"]) for line in first}
+    drawn = {float(row["level"]) for row in first}
     allowed = np.array(CONDITIONS[regime].levels)
     assert all(np.abs(allowed - level).min() < 1e-6 for level in drawn)
     assert len(drawn) > 1
-    assert evaluated(run, prepared.path, regime) == first
+    assert evaluate(run, prepared.path, regime) == first
     (one,) = read_evaluations([run.path])
     assert not one.human
     assert list(one.conditions) == [f"{regime} (all levels)"]
 
 
-def test_a_broken_image_is_named_and_nothing_is_written(tmp_path, human):
-    run = untrained(tmp_path / "run", "color", 1, timesteps=2)
-    broken = tmp_path / "human"
-    shutil.copytree(human, broken)
-    victim = sorted(broken.glob("ColorGraySplit/3/*_c_dog.JPEG"))[0]
+def test_a_corrupt_image_is_named_and_nothing_is_written(tmp_path, human):
+    run = untrained_run(tmp_path / "run", "color", 1, timesteps=2)
+    corrupted = tmp_path / "human"
+    shutil.copytree(human, corrupted)
+    victim = sorted(corrupted.glob("ColorGraySplit/3/*_c_dog.JPEG"))[0]
     victim.write_bytes(victim.read_bytes()[:700])
     with pytest.raises(ConvRNNError, match=victim.name):
-        evaluated(run, broken)
+        evaluate(run, corrupted)
     assert not (run.path / "evaluation").exists()
 
 
 def test_a_feedforward_network_has_one_exit(tmp_path, human):
-    run = untrained(tmp_path / "b", "color", 1, network="b", timesteps=1)
-    line = evaluated(run, human)[0]
-    assert "predictions_exit0" in line
-    assert "predictions_exit1" not in line
+    run = untrained_run(tmp_path / "b", "color", 1, network="b", timesteps=1)
+    row = evaluate(run, human)[0]
+    assert "predictions_exit0" in row
+    assert "predictions_exit1" not in row

@@ -1,4 +1,4 @@
-"""`predictions.csv`: written and read back, and damage of every kind refused."""
+"""Format of `predictions.csv`: written and read back, and corrupt files refused."""
 
 import csv
 from pathlib import Path
@@ -29,13 +29,13 @@ LINES = [
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The file of `LINES`."""
+    """A file of `LINES`."""
     path = tmp_path / "predictions.csv"
     path.write_text("\n".join(LINES) + "\n")
     return path
 
 
-def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
+def test_the_file_has_the_documented_format(tmp_path: Path) -> None:
     with (tmp_path / "file.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header(2))
@@ -49,14 +49,14 @@ def test_answers_are_read_back(path: Path) -> None:
         np.testing.assert_array_equal(getattr(found, name), column, err_msg=name)
 
 
-def test_right_answers_are_those_of_the_label() -> None:
+def test_answers_equal_to_the_label_are_right() -> None:
     np.testing.assert_array_equal(ANSWERS.right, [[True, False], [False, True]])
     one = ANSWERS.of(np.array([False, True]))
     assert one.names.tolist() == ["2.jpg"]
     np.testing.assert_array_equal(one.right, [[False, True]])
 
 
-def test_levels_are_read_in_their_shortest_form(path: Path) -> None:
+def test_levels_are_read_in_their_shortest_spelling(path: Path) -> None:
     path.write_text(path.read_text().replace(",0.04,4", ",0.040,4"))
     assert read_answers(path).levels.tolist() == ["0.04", "c"]
 
@@ -85,7 +85,7 @@ def test_a_byte_order_mark_is_skipped(path: Path) -> None:
         ("a/1.JPEG,", '"a/1.JPEG,', "unexpected end of data"),
     ],
 )
-def test_damage_is_named(old: str, new: str, problem: str, path: Path) -> None:
+def test_corrupt_files_are_named(old: str, new: str, problem: str, path: Path) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
@@ -97,9 +97,9 @@ def test_damage_is_named(old: str, new: str, problem: str, path: Path) -> None:
     assert message.endswith(". Run `convrnn evaluate` again")
 
 
-@pytest.mark.parametrize("kept", range(0, 60, 7))
-def test_a_truncated_file_is_refused(kept: int, path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: -1 - kept])
+@pytest.mark.parametrize("cut", range(0, 60, 7))
+def test_a_truncated_file_is_refused(cut: int, path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: -1 - cut])
     with pytest.raises(ConvRNNError, match="cut short"):
         read_answers(path)
 

@@ -21,11 +21,11 @@ CONFIG = Config(data="data", perturb=Regime.COLOR)
 
 
 @pytest.fixture(scope="module")
-def human(drawn: Path) -> Path:
-    return drawn / "human"
+def human(drawn_sample: Path) -> Path:
+    return drawn_sample / "human"
 
 
-def test_stimuli_are_those_of_the_regime_by_category_and_name(human):
+def test_stimuli_of_a_regime_are_ordered_by_category_and_name(human):
     trials = find_trials(human, Regime.NOISE, CONFIG)
     stimuli = {str(one.path): one for one in list_stimuli(human) if one.regime == "noise"}
     assert (trials.name, trials.kind, trials.perturbed, trials.origin) == ("noise", HUMAN, True, None)
@@ -63,33 +63,33 @@ def test_results_can_be_named(human, prepared):
     assert find_trials(prepared.path, Regime.BLUR, CONFIG, name="new").name == "new-blur"
 
 
-def test_wrong_test_sets(tmp_path, human, prepared):
+def test_unsuitable_test_sets_are_refused(tmp_path, human, prepared):
     config = CONFIG
     only_blur = tmp_path / "BlurSplit_color"
     shutil.copytree(human / "BlurSplit_color", only_blur)
-    for folder, regime, says in (
+    for folder, regime, message in (
         (tmp_path / "nowhere", Regime.COLOR, "must be a folder, got no such folder"),
         (only_blur, Regime.COLOR, "must hold stimuli of the color regime, got blur"),
     ):
-        with pytest.raises(ConvRNNError, match=says):
+        with pytest.raises(ConvRNNError, match=message):
             find_trials(folder, regime, config)
     with pytest.raises(ConvRNNError, match="nosuch"):
         find_trials(prepared.path, Regime.COLOR, config, split="nosuch")
 
 
-def test_stimuli_are_read_as_they_are(human):
+def test_stimuli_are_read_without_cropping(human):
     trials = find_trials(human, Regime.COLOR, Config(data="data", perturb=Regime.COLOR))
     assert (trials.frame.size, trials.frame.resize) == (224, 224)
     assert dataclasses.replace(trials, levels=None).perturbed is False
     ((images, _, _),) = batches(trials.images, trials.frame, 1, rows=np.array([3]))
     expected = np.asarray(Image.open(io.BytesIO(trials.images.read([3])[0])).convert("RGB")).astype(int)
-    np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # decoders round otherwise
+    np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # decoders round differently
 
 
 @pytest.mark.parametrize("size", [(200, 200), (224, 200)])
 @pytest.mark.parametrize("layout", ["original", "shards"])
 def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
-    """Levels are in pixels of the stimulus, so at another size they are other levels under the same name."""
+    # Levels are in pixels of the stimulus, so another size would mean other levels under the same name.
     copy = tmp_path / "human"
     shutil.copytree(human, copy)
     victim = sorted(copy.glob("NoiseSplit_gray_contrast0.2/3/*"))[0]
@@ -98,7 +98,7 @@ def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
     if layout == "shards":
         folder = tmp_path / "shards"
         reformat(copy, folder, layout=layout)
-    says = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
-    with pytest.raises(ConvRNNError, match=says):
+    message = rf"square of the run's --stimulus-size 224 px, got {size[0]} x {size[1]} px.*--size 224"
+    with pytest.raises(ConvRNNError, match=message):
         find_trials(folder, Regime.NOISE, Config(data="data", perturb=Regime.NOISE))
     find_trials(folder, Regime.BLUR, Config(data="data", perturb=Regime.BLUR))

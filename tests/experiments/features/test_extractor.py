@@ -1,4 +1,4 @@
-"""Pooled features of one part: those of the network, whatever computes them, in order."""
+"""Pooled features of one part: equal to those of the network, and in order."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ def network(color: Config) -> keras.Model:
     return build_network(color)
 
 
-def test_the_readout_reads_one_layer_for_each_time_step() -> None:
+def test_each_time_step_has_its_pooled_layer() -> None:
     assert pooled_names("bl", 3) == ["GlobalAvgPool_Time_0", "GlobalAvgPool_Time_1", "GlobalAvgPool_Time_2"]
     assert pooled_names("b", 1) == pooled_names("b_d", 8)
     assert len(pooled_names("b", 1)) == 1
@@ -55,38 +55,38 @@ def test_the_readout_of_pooled_features_is_the_network(color: Config, network: k
 
 @pytest.mark.parametrize(("split", "view"), [("train", 1), ("val", 0)])
 def test_a_part_has_the_features_of_its_rows_and_view(
-    split: str, view: int, color: Config, network: keras.Model, many: PreparedSet, tmp_path: Path
+    split: str, view: int, color: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
 ) -> None:
     rows = np.array([5, 2, 7])
     part = Part(tmp_path / "part.h5", split, 0, view, rows)
-    Extractor(network, color, many, threads=2).write(part)
+    Extractor(network, color, sharded_set, threads=2).write(part)
     with h5py.File(part.path) as file:
         found = file["features"][()]
         assert file["features"].dtype == np.float32
         assert file["features"].id.get_offset() is not None  # contiguous, to be mapped
-    pictures = images_of_split(many, split)
-    jitter = epoch_jitter(len(pictures), seed=color.seed, epoch=view) if split == "train" else None
+    source = images_of_split(sharded_set, split)
+    jitter = epoch_jitter(len(source), seed=color.seed, epoch=view) if split == "train" else None
     model, _ = pooled_model(network, color)
     for row, features in zip(rows, found, strict=True):
-        ((images, _, _),) = batches(pictures, frame_of(color), 1, rows=np.array([row]), jitter=jitter)
+        ((images, _, _),) = batches(source, frame_of(color), 1, rows=np.array([row]), jitter=jitter)
         np.testing.assert_allclose(features, model.predict_on_batch(images)[0], rtol=1e-4, atol=1e-6)
 
 
 def test_each_part_draws_from_a_stream_of_its_own(
-    config: Config, network: keras.Model, many: PreparedSet, tmp_path: Path
+    config: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
 ) -> None:
-    """The same rows under noise: equal bytes for equal parts in any order, others for another view or shard."""
-    both = Extractor(network, config, many, threads=1)
+    """Compute the same rows under noise: equal parts have equal bytes, other shards have others."""
+    noisy = Extractor(network, config, sharded_set, threads=1)
     first = Part(tmp_path / "first.h5", "val", 0, 0, np.arange(4))
     shard = replace(first, path=tmp_path / "shard.h5", shard=1)
-    again = replace(first, path=tmp_path / "again.h5")
-    for part in (first, shard, again):
-        both.write(part)
-    assert first.path.read_bytes() == again.path.read_bytes()
+    repeated = replace(first, path=tmp_path / "repeated.h5")
+    for part in (first, shard, repeated):
+        noisy.write(part)
+    assert first.path.read_bytes() == repeated.path.read_bytes()
     assert first.path.read_bytes() != shard.path.read_bytes()
 
 
-def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
+def test_parallel_batches_keep_their_order_and_limit() -> None:
     counting = threading.Lock()
     begun, ended, most = 0, 0, 0
 
@@ -106,4 +106,4 @@ def test_batches_come_in_order_and_never_more_at_once_than_asked() -> None:
         return number
 
     assert list(extractor._parallel_map(slow, numbers(), 3)) == list(range(20))
-    assert most <= 4  # and the one that is being read
+    assert most <= 4  # including the one being read

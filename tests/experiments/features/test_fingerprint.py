@@ -1,4 +1,4 @@
-"""The cache folder is named by everything that features depend on."""
+"""Names of cache folders: hashes of everything that features depend on."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ def test_the_folder_is_named_by_the_hash_of_its_file(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_changes_features_changes_the_folder(change: dict[str, object]) -> None:
+def test_options_that_change_features_change_the_folder(change: dict[str, object]) -> None:
     other = Dependencies.of(CONFIG.replace(**change), "a", "a device")
     assert other.digest != Dependencies.of(CONFIG, "a", "a device").digest
 
@@ -67,7 +67,7 @@ def test_what_changes_features_changes_the_folder(change: dict[str, object]) -> 
     ],
     ids=str,
 )
-def test_what_does_not_change_features_keeps_the_folder(change: dict[str, object]) -> None:
+def test_other_options_do_not_change_the_folder(change: dict[str, object]) -> None:
     other = Dependencies.of(CONFIG.replace(**change), "a", "a device")
     assert other.digest == Dependencies.of(CONFIG, "a", "a device").digest
 
@@ -99,7 +99,7 @@ def test_a_worker_that_differs_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_a_worker_does_not_see_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_on_a_worker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConvRNNError, match="on a disk that every worker sees"):
         require_same_dependencies(tmp_path / "elsewhere", CONFIG)
 

@@ -1,4 +1,4 @@
-"""Where parts of the cached features are computed."""
+"""Executors that compute parts of the cached features."""
 
 import pytest
 
@@ -30,6 +30,6 @@ def test_one_local_worker_is_this_process(executor: Executor, in_process: bool) 
     ],
     ids=str,
 )
-def test_an_executor_that_cannot_work_is_refused(arguments: tuple[object, ...], message: str) -> None:
+def test_invalid_executors_are_refused(arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ConvRNNError, match=message):
         Executor(*arguments)

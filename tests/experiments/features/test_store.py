@@ -1,4 +1,4 @@
-"""Cached features: the same bytes wherever they are computed, resumed, read in order, and damage refused."""
+"""Cached features: the same bytes wherever they are computed, resumed, read in order, and corrupt files refused."""
 
 import errno
 import fcntl
@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from small_features import PARTS, TWO, command, digests, keep
+from small_features import PARTS, TWO_WORKERS, command, digests, extract
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.errors import ConvRNNError
@@ -21,61 +21,67 @@ from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import written_hdf5
 
 
-def test_every_image_is_in_one_part_of_each_view(config: Config, many: PreparedSet, tmp_path: Path) -> None:
-    planned = store.plan(many, config, tmp_path)
+def test_every_image_is_in_one_part_of_each_view(
+    config: Config, sharded_set: PreparedSet, tmp_path: Path
+) -> None:
+    planned = store.plan(sharded_set, config, tmp_path)
     assert len({part.path for part in planned}) == len(planned) == PARTS
     for split, views in (("train", 2), ("val", 1)):
         for view in range(views):
             rows = [row for part in planned if (part.split, part.view) == (split, view) for row in part.rows]
-            assert sorted(rows) == list(range(len(many.table(split))))
+            assert sorted(rows) == list(range(len(sharded_set.table(split))))
 
 
-def test_the_tasks_of_an_array(
+def test_array_tasks_compute_disjoint_parts(
     config: Config,
     tmp_path: Path,
-    computed: Path,
-    undisturbed: dict[str, str],
+    reference_folder: Path,
+    reference_digests: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def copied(parts: Sequence[Part], *_: object) -> Iterator[Part]:
         for part in parts:
-            shutil.copy2(computed / part.path.relative_to(tmp_path), part.path)
+            shutil.copy2(reference_folder / part.path.relative_to(tmp_path), part.path)
             yield part
 
     monkeypatch.setattr(store, "compute_in_workers", copied)
-    counts = [keep(config, tmp_path, executor=TWO, task=f"{task}/3").computed for task in (3, 1, 2)]
+    counts = [
+        extract(config, tmp_path, executor=TWO_WORKERS, task=f"{task}/3").computed for task in (3, 1, 2)
+    ]
     assert counts == [3, 4, 3]
-    assert digests(tmp_path) == undisturbed
-    assert keep(config, tmp_path).computed == 0
+    assert digests(tmp_path) == reference_digests
+    assert extract(config, tmp_path).computed == 0
 
 
-def test_two_processes_compute_what_is_missing_and_nothing_else(
-    config: Config, tmp_path: Path, computed: Path, undisturbed: dict[str, str]
+def test_two_processes_compute_only_missing_parts(
+    config: Config, tmp_path: Path, reference_folder: Path, reference_digests: dict[str, str]
 ) -> None:
-    shutil.copytree(computed, tmp_path, dirs_exist_ok=True)
-    kept = keep(config, tmp_path)
-    assert (kept.computed, kept.cached) == (0, PARTS)
-    stamps = {part.path: part.path.stat().st_mtime_ns for part in (kept.of("train")[1], kept.of("val")[0])}
-    missing = [part.path for part in kept.parts if part.path not in stamps]
+    shutil.copytree(reference_folder, tmp_path, dirs_exist_ok=True)
+    complete = extract(config, tmp_path)
+    assert (complete.computed, complete.cached) == (0, PARTS)
+    stamps = {
+        part.path: part.path.stat().st_mtime_ns for part in (complete.of("train")[1], complete.of("val")[0])
+    }
+    missing = [part.path for part in complete.parts if part.path not in stamps]
     for path in missing:
         path.unlink()
-    told: list[tuple[str, int, int]] = []
-    again = keep(config, tmp_path, executor=TWO, report=lambda *words: told.append(words))
-    assert (again.computed, again.cached) == (PARTS - 2, 2)
-    assert digests(tmp_path) == undisturbed
+    reported: list[tuple[str, int, int]] = []
+    resumed = extract(config, tmp_path, executor=TWO_WORKERS, report=lambda *words: reported.append(words))
+    assert (resumed.computed, resumed.cached) == (PARTS - 2, 2)
+    assert digests(tmp_path) == reference_digests
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
-    assert told[:2] == [("features, train", 8, 64), ("features, val", 8, 16)]
-    assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(told)
+    assert reported[:2] == [("features, train", 8, 64), ("features, val", 8, 16)]
+    assert {("features, train", 64, 64), ("features, val", 16, 16)} <= set(reported)
 
 
-def test_all_cores_and_another_readout_batch(
-    config: Config, tmp_path: Path, undisturbed: dict[str, str]
+def test_cores_and_readout_batch_size_do_not_change_features(
+    config: Config, tmp_path: Path, reference_digests: dict[str, str]
 ) -> None:
     train = [word for word in command(config, tmp_path) if word not in ("--out", str(tmp_path))]
     train[1] = "train"
     more = ["--epochs", "1", "--batch-size", "7", "--out", str(tmp_path / "run")]
-    subprocess.run([*train, *more, "--features", str(tmp_path / "kept")], check=True, timeout=600)
-    assert digests(tmp_path / "kept") == undisturbed
+    subprocess.run([*train, *more, "--features", str(tmp_path / "cached")], check=True, timeout=600)
+    assert digests(tmp_path / "cached") == reference_digests
 
 
 @pytest.fixture
@@ -92,12 +98,14 @@ def read(part: Part) -> np.ndarray:
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EAGAIN, errno.ENOSYS])
-def test_features_on_disks_without_locks(number: int, part: Part, no_locks: Callable[[int], None]) -> None:
+def test_features_are_read_on_disks_without_locks(
+    number: int, part: Part, no_locks: Callable[[int], None]
+) -> None:
     no_locks(number)
     np.testing.assert_array_equal(read(part).ravel(), np.arange(24))
 
 
-def test_features_that_are_being_written(part: Part) -> None:
+def test_features_being_written_are_refused(part: Part) -> None:
     with part.path.open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
         with pytest.raises(ConvRNNError, match=f"cannot read {part.path}: another process is writing it"):
@@ -125,7 +133,7 @@ def replace_by_zip(path: Path) -> None:
         (replace_by_zip, "train-view0-000000.h5 is a zip archive"),
     ],
 )
-def test_damaged_features_are_named(damage: Callable[[Path], None], message: str, part: Part) -> None:
+def test_corrupt_features_are_named(damage: Callable[[Path], None], message: str, part: Part) -> None:
     damage(part.path)
     with pytest.raises(ConvRNNError, match=message):
         read(part)
@@ -134,7 +142,9 @@ def test_damaged_features_are_named(damage: Callable[[Path], None], message: str
 @pytest.mark.parametrize(
     ("number", "advice"), [(errno.EMFILE, "ulimit -n"), (errno.EIO, "copy on another disk")]
 )
-def test_errors_of_the_system(number: int, advice: str, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_errors_are_reported_with_a_remedy(
+    number: int, advice: str, part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, "as the system says")
 
@@ -143,13 +153,13 @@ def test_errors_of_the_system(number: int, advice: str, part: Part, monkeypatch:
         read(part)
 
 
-def test_features_of_another_set(part: Part) -> None:
+def test_features_of_another_set_are_refused(part: Part) -> None:
     with pytest.raises(ConvRNNError, match=r"must have 3 rows, one per image, got 2. Delete it"):
         store.FeatureStore([replace(part, rows=np.arange(3))], 3)
 
 
 def test_rows_are_read_in_their_views(tmp_path: Path) -> None:
-    """Two views of four rows, in two shards that interleave: each value is 10 * view + row."""
+    """Read two views of four rows, in two shards that interleave: each value is 10 * view + row."""
     parts = []
     for view in range(2):
         for shard, rows in enumerate((np.array([3, 0]), np.array([1, 2]))):
@@ -170,6 +180,6 @@ def test_rows_are_read_in_their_views(tmp_path: Path) -> None:
 
 
 def test_every_image_goes_through_all_its_views() -> None:
-    seen = np.stack([store.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
-    np.testing.assert_array_equal(np.sort(seen, axis=0), np.arange(4)[:, None].repeat(40, axis=1))
-    assert len(np.unique(seen[0])) == 4
+    views = np.stack([store.view_order(40, 4, seed=1, epoch=epoch) for epoch in range(4)])
+    np.testing.assert_array_equal(np.sort(views, axis=0), np.arange(4)[:, None].repeat(40, axis=1))
+    assert len(np.unique(views[0])) == 4

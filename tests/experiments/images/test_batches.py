@@ -1,4 +1,4 @@
-"""Batches: every row once, in an order and with crops that are functions of seed and epoch alone."""
+"""Batches of images: every row once, in an order and with crops determined by seed and epoch."""
 
 import io
 import shutil
@@ -35,13 +35,13 @@ from convrnn_experiments.images.batches import (
 
 
 def gradients(count: int, width: int = 60, height: int = 40) -> list[np.ndarray]:
-    """Smooth pictures, so that JPEG and resizing change little: red rises to the right, green downwards."""
+    """Return smooth images, which JPEG and resizing change little: red rises to the right, green downwards."""
     red = np.linspace(0, 255, width)[None, :].repeat(height, 0)
     green = np.linspace(0, 255, height)[:, None].repeat(width, 1)
     return [np.stack([red, green, np.full_like(red, 8 * i)], -1).astype(np.uint8) for i in range(count)]
 
 
-def pictures(arrays: list[np.ndarray], files: list[bytes] | None = None) -> EncodedImages:
+def encoded_images(arrays: list[np.ndarray], files: list[bytes] | None = None) -> EncodedImages:
     files = files or [jpeg(array) for array in arrays]
     return EncodedImages(
         read=lambda rows: [files[row] for row in rows],
@@ -53,8 +53,8 @@ def pictures(arrays: list[np.ndarray], files: list[bytes] | None = None) -> Enco
 
 @settings(max_examples=15, deadline=None)
 @given(count=st.integers(1, 20), batch=st.integers(1, 9), epoch=st.integers(0, 3), skip=st.integers(0, 2))
-def test_every_row_once_and_resumable_at_any_batch(count: int, batch: int, epoch: int, skip: int) -> None:
-    source = pictures(gradients(count, 12, 10))
+def test_every_row_is_read_once_from_any_first_batch(count: int, batch: int, epoch: int, skip: int) -> None:
+    source = encoded_images(gradients(count, 12, 10))
     order = epoch_rows(count, seed=5, epoch=epoch)
     assert sorted(order) == list(range(count))
     skip = min(skip, -(-count // batch) - 1)
@@ -63,14 +63,14 @@ def test_every_row_once_and_resumable_at_any_batch(count: int, batch: int, epoch
     assert all(len(rows) == batch for rows in found[:-1])
 
 
-def test_epochs_and_seeds_differ_and_repeat() -> None:
+def test_orders_and_crops_are_determined_by_seed_and_epoch() -> None:
     assert not np.array_equal(epoch_rows(50, seed=0, epoch=0), epoch_rows(50, seed=0, epoch=1))
     assert not np.array_equal(epoch_rows(50, seed=0, epoch=0), epoch_rows(50, seed=1, epoch=0))
     np.testing.assert_array_equal(epoch_jitter(50, seed=0, epoch=4), epoch_jitter(50, seed=0, epoch=4))
 
 
 def test_images_belong_to_their_rows_and_labels() -> None:
-    source = pictures(gradients(20))
+    source = encoded_images(gradients(20))
     order = epoch_rows(20, seed=0, epoch=0)
     for images, labels, rows in batches(source, Frame(16, 16), 6, rows=order):
         assert images.dtype == "uint8"
@@ -80,14 +80,14 @@ def test_images_belong_to_their_rows_and_labels() -> None:
 
 
 def by_pillow(file: bytes, box: tuple[int, int, int, int], size: int) -> np.ndarray:
-    """The same square, decoded and resized by another library."""
+    """Return a square of the image, decoded and resized by Pillow."""
     square = Image.open(io.BytesIO(file)).convert("RGB").crop(box)
     return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
 
 
 def test_centre_crop_against_pillow() -> None:
     file = jpeg(noise(40, 60))
-    ((images, _, _),) = batches(pictures([noise(40, 60)], [file]), Frame(20, 25), 1)
+    ((images, _, _),) = batches(encoded_images([noise(40, 60)], [file]), Frame(20, 25), 1)
     # 20/25 of the 40 px side: a square of 32 px in the middle.
     expected = by_pillow(file, (14, 4, 46, 36), 20)
     np.testing.assert_allclose(images[0].numpy().astype(int), expected, atol=1)  # both round twice
@@ -98,7 +98,7 @@ def test_centre_crop_against_pillow() -> None:
 )
 def test_crops_reach_every_edge(place: tuple[float, float], corner: tuple[int, int]) -> None:
     file = jpeg(noise(40, 60))
-    source = pictures([noise(40, 60)], [file])
+    source = encoded_images([noise(40, 60)], [file])
     jitter = np.float32([[*place, 0.0], [*place, 0.9]])
     top, left = corner
     expected = by_pillow(file, (left, top, left + 32, top + 32), 20)
@@ -108,13 +108,13 @@ def test_crops_reach_every_edge(place: tuple[float, float], corner: tuple[int, i
     np.testing.assert_array_equal(flipped[0], plain[0].numpy()[:, ::-1])
 
 
-def test_coarse_decoding_never_enlarges_and_looks_the_same() -> None:
+def test_coarse_decoding_never_enlarges_and_preserves_the_image() -> None:
     widths, heights = np.array([500, 256, 255, 100, 4000]), np.array([375, 256, 300, 90, 3000])
     frame = Frame(128, 128)
     chosen = np.array(RATIOS)[decode_ratios(widths, heights, frame)]
     np.testing.assert_array_equal(chosen, [2, 2, 1, 1, 8])
     (array,) = gradients(1, 500, 375)
-    source = pictures([array])
+    source = encoded_images([array])
     full = EncodedImages(
         source.read, source.labels, np.array([1]), np.array([1])
     )  # too small to be decoded coarsely
@@ -124,53 +124,57 @@ def test_coarse_decoding_never_enlarges_and_looks_the_same() -> None:
 
 
 def test_grayscale_files_have_three_channels() -> None:
-    source = pictures([np.full((9, 9), 77, np.uint8)])
+    source = encoded_images([np.full((9, 9), 77, np.uint8)])
     ((images, _, _),) = batches(source, Frame(4, 4), 1)
     np.testing.assert_array_equal(images, np.full((1, 4, 4, 3), 77))
 
 
 @pytest.mark.parametrize("shape", [(300, 401), (1024, 1280), (2051, 1100)])
-def test_coarse_decoding_has_the_pixels_of_tensorflows_decoder(shape: tuple[int, int]) -> None:
+def test_coarse_decoding_equals_tensorflow(shape: tuple[int, int]) -> None:
     array = noise(*shape)
     file = encoded(array, quality=80)
     ratio = RATIOS[decode_ratios(np.array([shape[1]]), np.array([shape[0]]), Frame(128, 128))[0]]
     assert ratio > 1
-    theirs = tf.io.decode_jpeg(file, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE").numpy()
-    ours = decoding.decode(file, [-(-side // ratio) for side in shape])
-    np.testing.assert_array_equal(ours, theirs)
-    ((images, _, _),) = batches(pictures([array], [file]), Frame(128, 128), 1)
-    height, width = theirs.shape[:2]
+    expected_pixels = tf.io.decode_jpeg(file, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE").numpy()
+    pixels = decoding.decode(file, [-(-side // ratio) for side in shape])
+    np.testing.assert_array_equal(pixels, expected_pixels)
+    ((images, _, _),) = batches(encoded_images([array], [file]), Frame(128, 128), 1)
+    height, width = expected_pixels.shape[:2]
     side = min(height, width)
     top, left = ((free - side + 1) // 2 for free in (height, width))
-    square = tf.image.resize(theirs[top : top + side, left : left + side], (128, 128), antialias=True)
+    square = tf.image.resize(
+        expected_pixels[top : top + side, left : left + side], (128, 128), antialias=True
+    )
     np.testing.assert_allclose(images[0].numpy().astype(float), square, atol=1.5)  # rounded twice, not once
 
 
 @pytest.mark.parametrize("bad", [b"", b"no picture", jpeg(noise(64, 64))[:1500]])
-def test_an_unreadable_picture_is_said_in_one_line(bad: bytes) -> None:
+def test_an_unreadable_image_is_a_one_line_error(bad: bytes) -> None:
     files = [jpeg(noise(64, 64)), bad]
     with pytest.raises(tf.errors.OpError) as caught:
-        list(batches(pictures([noise(64, 64)] * 2, files), Frame(16, 16), 1))
-    said = str(unreadable(caught.value, "some/set"))
-    assert said.startswith("cannot decode an image of some/set: ")
-    assert len(said.splitlines()) == 1
+        list(batches(encoded_images([noise(64, 64)] * 2, files), Frame(16, 16), 1))
+    message = str(unreadable(caught.value, "some/set"))
+    assert message.startswith("cannot decode an image of some/set: ")
+    assert len(message.splitlines()) == 1
 
 
-def test_pixels_do_not_depend_on_company_or_threads() -> None:
+def test_pixels_do_not_depend_on_batches_or_threads() -> None:
     arrays = [noise(60 + row, 300 - row, row) for row in range(2 * IMAGES_PER_CALL + 3)]
-    source, frame = pictures(arrays), Frame(24, 28)
+    source, frame = encoded_images(arrays), Frame(24, 28)
     jitter = epoch_jitter(len(arrays), seed=3, epoch=1)
     together = np.concatenate([images for images, _, _ in batches(source, frame, 7, jitter=jitter)])
     order = epoch_rows(len(arrays), seed=1, epoch=0)
     for row in order:
         ((alone, _, _),) = batches(source, frame, 1, rows=np.array([row]), jitter=jitter)
         np.testing.assert_array_equal(alone[0], together[row])
-    again = np.concatenate([images for images, _, _ in batches(source, frame, 64, rows=order, jitter=jitter)])
-    np.testing.assert_array_equal(again, together[order])
+    reordered = np.concatenate(
+        [images for images, _, _ in batches(source, frame, 64, rows=order, jitter=jitter)]
+    )
+    np.testing.assert_array_equal(reordered, together[order])
 
 
 def test_orders_crops_and_views_of_all_epochs_are_independent() -> None:
-    """`default_rng([seed, 2])` and `default_rng([seed, 2, 0])` draw the same, so plain lists are not enough."""
+    # `default_rng([seed, 2])` and `default_rng([seed, 2, 0])` draw the same, so plain lists are not enough.
     drawn = [
         tuple(generator(7, stream, *indices).random(4))
         for stream in (Stream.EPOCH_ORDER, Stream.EPOCH_CROPS, Stream.VIEW_ORDER)
@@ -210,14 +214,14 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         rows_of_process(np.arange(9), 10, index=0, count=3)
 
 
-def test_a_cut_shard_is_named(prepared: PreparedSet, tmp_path: Path) -> None:
-    cut = Path(shutil.copytree(prepared.path, tmp_path / "cut"))
-    shard = next((cut / "train").glob("*.tar"))
+def test_a_truncated_shard_is_named(prepared: PreparedSet, tmp_path: Path) -> None:
+    truncated = Path(shutil.copytree(prepared.path, tmp_path / "truncated"))
+    shard = next((truncated / "train").glob("*.tar"))
     with shard.open("r+b") as file:
         file.truncate(1000)
     with pytest.raises(tf.errors.OpError) as caught:
-        list(batches(images_of_split(PreparedSet(cut), "train"), Frame(16, 16), 4))
-    said = unreadable(caught.value, "data")
-    assert isinstance(said, ConvRNNError)
-    assert str(shard) in str(said)
-    assert len(str(said).splitlines()) == 1
+        list(batches(images_of_split(PreparedSet(truncated), "train"), Frame(16, 16), 4))
+    message = unreadable(caught.value, "data")
+    assert isinstance(message, ConvRNNError)
+    assert str(shard) in str(message)
+    assert len(str(message).splitlines()) == 1

@@ -27,29 +27,29 @@ from convrnn_experiments.images import decoding
     ],
     ids=str,
 )
-def test_every_form_is_decoded(settings: dict) -> None:
+def test_every_format_is_decoded(settings: dict) -> None:
     file = encoded(noise(50, 70), **settings)
     expected = np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
     np.testing.assert_allclose(
         decoding.decode(file).astype(int), expected, atol=1
-    )  # CMYK is rounded otherwise
+    )  # CMYK is rounded differently
 
 
-def test_bytes_that_harm_no_pixel_are_let_pass() -> None:
+def test_harmless_extra_bytes_are_accepted() -> None:
     file = jpeg(noise(50, 70))
     np.testing.assert_array_equal(decoding.decode(file[:-2] + b"\0\0\0" + file[-2:]), decoding.decode(file))
 
 
 @settings(max_examples=30, deadline=None)
 @given(part=st.floats(0, 0.98))
-def test_a_cut_picture_is_an_error(part: float) -> None:
+def test_a_truncated_image_is_an_error(part: float) -> None:
     file = jpeg(noise(64, 64))
     with pytest.raises(BadImage):
         decoding.decode(file[: int(part * len(file))])
 
 
 @pytest.mark.parametrize(("side", "size"), [(188, 128), (100, 128), (128, 128), (900, 128), (1, 8)])
-def test_pillow_resizes_in_its_place(side: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillow_is_the_fallback_for_resizing(side: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     square = noise(side, side)
     fast = decoding.resizer(size)(square)
     monkeypatch.setattr(decoding, "Resizer", None)
@@ -83,7 +83,7 @@ def test_the_size_is_read_from_the_header(form: str) -> None:
 
 @pytest.mark.parametrize("read", [decoding.decode, decoding.size_of])
 def test_an_unknown_format_is_the_same_error_every_time(read: Callable[[bytes], object]) -> None:
-    """Pillow's own message contains a memory address."""
+    # Pillow's own message contains a memory address.
     with pytest.raises(BadImage) as caught:
         read(b"no image")
     assert (
@@ -110,19 +110,19 @@ def test_a_crop_is_a_square_at_its_place(
     assert np.shares_memory(cropped, image)
 
 
-def test_a_square_of_the_right_size_is_not_resized() -> None:
+def test_a_square_of_the_requested_size_is_not_resized() -> None:
     square = noise(16, 16)
     np.testing.assert_array_equal(decoding.resizer(16)(square), square)
 
 
 def test_resizing_averages_what_it_shrinks() -> None:
-    """Antialiasing: a checkerboard of single pixels becomes gray, where sampling would alias."""
+    # Antialiasing: a checkerboard of single pixels becomes gray, where sampling would alias.
     board = np.where(np.indices((64, 64)).sum(axis=0) % 2, 255, 0).astype(np.uint8)
     resized = decoding.resizer(16)(board[..., None].repeat(3, axis=-1))
     np.testing.assert_allclose(resized[2:-2, 2:-2].astype(int), 127.5, atol=2)
 
 
-def test_mirroring_copies() -> None:
+def test_copies_are_mirrored() -> None:
     square, target = noise(9, 9), np.zeros((9, 9, 3), np.uint8)
     decoding.copy_mirrored(square, target)
     np.testing.assert_array_equal(target, np.flip(square, axis=1))

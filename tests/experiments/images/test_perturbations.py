@@ -1,4 +1,4 @@
-"""The regimes against independent NumPy and SciPy computations."""
+"""Perturbations of each regime against independent NumPy and SciPy computations."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from convrnn_experiments.images.resizing import resize
 NOISE, BLUR = CONDITIONS[Regime.NOISE], CONDITIONS[Regime.BLUR]
 
 
-def pictures(batch: int, height: int = 24, width: int = 31, seed: int = 0) -> np.ndarray:
+def random_images(batch: int, height: int = 24, width: int = 31, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((batch, height, width, 3), dtype=np.float32)
 
 
@@ -32,22 +32,22 @@ def luma(images: np.ndarray) -> np.ndarray:
     return np.repeat((images @ np.float32([0.2989, 0.587, 0.114]))[..., None], 3, axis=-1)
 
 
-def test_color_is_untouched() -> None:
-    images = pictures(3)
+def test_color_images_are_unchanged() -> None:
+    images = random_images(3)
     out, levels = run(images, CONDITIONS[Regime.COLOR])
     np.testing.assert_array_equal(out, images)
     np.testing.assert_array_equal(levels, np.zeros(3))
 
 
 def test_grayscale_is_luma() -> None:
-    images = pictures(3)
+    images = random_images(3)
     out, _ = run(images, CONDITIONS[Regime.GRAYSCALE])
     np.testing.assert_allclose(out, luma(images), atol=1e-6)
 
 
 def test_noise_moves_each_image_to_mean_and_contrast() -> None:
     # Images of very different brightness: a mean over batch, rows or channels would not come out at 0.5 for each.
-    images = pictures(4) * np.float32([0.1, 0.4, 0.7, 1.0])[:, None, None, None]
+    images = random_images(4) * np.float32([0.1, 0.4, 0.7, 1.0])[:, None, None, None]
     out, _ = run(images, NOISE, levels=np.zeros(4))
     gray = luma(images).astype(np.float64)
     expected = 0.5 + 0.2 * (gray - gray.mean(axis=(1, 2, 3), keepdims=True))
@@ -76,7 +76,7 @@ def test_noise_is_truncated_gray_and_new_for_each_image() -> None:
 @pytest.mark.parametrize("shape", [(24, 31), (32, 32), (64, 40)])
 def test_blur_equals_scipy(shape: tuple[int, int]) -> None:
     levels = np.float32([0.0, 0.1, 0.7, 1.5, 3.0, 9.0])
-    images = pictures(len(levels), *shape)
+    images = random_images(len(levels), *shape)
     out, _ = run(images, BLUR, levels=levels)
     for image, blurred, sd in zip(images, out, levels, strict=True):
         # scipy takes the radius from a float64 SD; a float32 0.7 is the same up to rounding at a half.
@@ -98,7 +98,7 @@ def test_levels_are_drawn_per_image_from_the_table(regime: Regime) -> None:
 @pytest.mark.parametrize("regime", [Regime.NOISE, Regime.BLUR])
 def test_traced_once_drawn_anew_each_time(regime: Regime) -> None:
     generator = keras.random.SeedGenerator(3)
-    images = tf.constant(pictures(16))
+    images = tf.constant(random_images(16))
 
     @tf.function
     def step(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -110,9 +110,9 @@ def test_traced_once_drawn_anew_each_time(regime: Regime) -> None:
     assert not np.array_equal(first[0], second[0])
 
 
-def test_draws_anew_within_tf_data() -> None:
+def test_levels_are_drawn_anew_within_tf_data() -> None:
     generator = keras.random.SeedGenerator(3)
-    batches = tf.data.Dataset.from_tensors(pictures(8)).repeat(3)
+    batches = tf.data.Dataset.from_tensors(random_images(8)).repeat(3)
     batches = batches.map(lambda x: perturb(x, NOISE, seed_generator=generator))
     drawn = [levels.numpy() for _, levels in batches]
     assert len({tuple(levels) for levels in drawn}) == 3
@@ -133,7 +133,7 @@ def test_layer_draws_anew_in_fit_and_restarts_where_told() -> None:
 @pytest.mark.parametrize("size", [16, 21, 32])
 @pytest.mark.parametrize("regime", Regime)
 def test_images_are_perturbed_before_they_are_resized(regime: Regime, size: int) -> None:
-    images, levels = pictures(3, 32, 32), np.float32(CONDITIONS[regime].levels[-1:] * 3)
+    images, levels = random_images(3, 32, 32), np.float32(CONDITIONS[regime].levels[-1:] * 3)
     generators = [keras.random.SeedGenerator(5) for _ in range(2)]
     whole, _ = perturb(images, CONDITIONS[regime], seed_generator=generators[0], levels=levels)
     small, _ = perturb(images, CONDITIONS[regime], seed_generator=generators[1], levels=levels, size=size)
@@ -150,8 +150,8 @@ def test_images_are_perturbed_before_they_are_resized(regime: Regime, size: int)
 
 @pytest.mark.parametrize("drawn", [True, False])
 def test_drawn_blur_is_the_blur_of_the_level(drawn: bool) -> None:
-    """Kernels of drawn levels come from a table, those of given levels are computed."""
-    images, condition = pictures(40, 24, 31), BLUR.with_levels((0.0, 0.7, 3.0))
+    # Kernels of drawn levels come from a table, those of given levels are computed.
+    images, condition = random_images(40, 24, 31), BLUR.with_levels((0.0, 0.7, 3.0))
     out, levels = run(images, condition, levels=None if drawn else np.float32([0.0, 0.7] * 20))
     for image, blurred, sd in zip(images, out, levels, strict=True):
         expected = gaussian_filter(image.astype(np.float64), (float(sd), float(sd), 0)) if sd else image
@@ -180,7 +180,7 @@ def test_any_batch_stays_in_range(batch: int, height: int, value: float, regime:
     assert out.max() <= 1 + 1e-6
 
 
-def test_levels_are_checked() -> None:
+def test_invalid_levels_are_refused() -> None:
     assert NOISE.with_levels((0.1, 0.2)).levels == (0.1, 0.2)
     with pytest.raises(ConvRNNError, match="regime must be noise or blur, got levels"):
         CONDITIONS[Regime.COLOR].with_levels((0.1,))

@@ -1,10 +1,10 @@
-"""Files of answers written by hand."""
+"""Writer of answer files."""
 
 import pytest
 
 
 @pytest.fixture
-def write(tmp_path):
+def write_answers(tmp_path):
     def to_file(*lines, name="jatos_results_1.txt"):
         path = tmp_path / name
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Files of answers in every arrangement: the same observers come back, or what is lost is said."""
+"""Answer files in every arrangement: the same observers are read, or losses are reported."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from answers_by_hand import five, practice, response, session, session_rows
+from answers_by_hand import five_blocks, practice, response, session, session_rows
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.errors import ConvRNNError
@@ -25,7 +25,7 @@ def rows_of(number):
         response("50_blur_9_cat.JPEG", CATEGORIES[number], 450),
         response("51_blur_0_dog.JPEG", None, 750),
     ]
-    return session_rows(NAMES[number], five(trials))
+    return session_rows(NAMES[number], five_blocks(trials))
 
 
 SESSIONS = [rows_of(number) for number in range(3)]
@@ -39,7 +39,7 @@ def expected(tmp_path_factory):
     return read_observers(path, strict=True)
 
 
-def pieces(rows, size):
+def in_pieces(rows, size):
     return "\n".join(json.dumps(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
@@ -50,8 +50,8 @@ ARRANGEMENTS = {
     "blanks and tabs before": f"  {LINES[0]}\n\t{LINES[1]}\n{LINES[2]}",
     "over lines": "\n".join(json.dumps(rows, indent=2) for rows in SESSIONS),
     "a row a line": "\n".join("[" + ",\n".join(json.dumps(row) for row in rows) + "]" for rows in SESSIONS),
-    "pieces of 7 rows": "\n".join(pieces(rows, 7) for rows in SESSIONS),
-    "pieces of 40 rows": "\n".join(pieces(rows, 40) for rows in SESSIONS),
+    "pieces of 7 rows": "\n".join(in_pieces(rows, 7) for rows in SESSIONS),
+    "pieces of 40 rows": "\n".join(in_pieces(rows, 40) for rows in SESSIONS),
     "one array": json.dumps(SESSIONS),
     "one array over lines": json.dumps(SESSIONS, indent=1),
     "CRLF": "\r\n".join(LINES) + "\r\n",
@@ -68,7 +68,7 @@ def test_every_arrangement_of_arrays_is_read(tmp_path, expected, text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_byte_order_marks_are_understood(tmp_path, expected, encoding):
+def test_byte_order_marks_are_recognised(tmp_path, expected, encoding):
     (tmp_path / "jatos_results_1.txt").write_text("\n".join(LINES), encoding=encoding)
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
 
@@ -82,12 +82,12 @@ def result_folders(folder):
     return folder
 
 
-def archive(path, folder):
-    with zipfile.ZipFile(path, "w") as made:
+def make_archive(path, folder):
+    with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
-            made.write(file, file.relative_to(folder))
-        made.writestr("__MACOSX/study_result_9/._data.txt", b"\0\5\26\7")
-        made.writestr("study_result_9/.data.txt", b"hidden")
+            archive.write(file, file.relative_to(folder))
+        archive.writestr("__MACOSX/study_result_9/._data.txt", b"\0\5\26\7")
+        archive.writestr("study_result_9/.data.txt", b"hidden")
     return path
 
 
@@ -100,52 +100,52 @@ def test_folders_of_single_results_are_read(tmp_path, expected):
 @pytest.mark.parametrize("name", ["jatos_results_20261126.jrzip", "results.zip", "results.ZIP"])
 @pytest.mark.parametrize("within", [False, True], ids=["given", "in the folder"])
 def test_result_archives_are_read(tmp_path, expected, name, within):
-    made = archive(tmp_path / name, result_folders(tmp_path / ".made"))
-    pd.testing.assert_frame_equal(read_observers(tmp_path if within else made, strict=True), expected)
+    archive = make_archive(tmp_path / name, result_folders(tmp_path / ".results"))
+    pd.testing.assert_frame_equal(read_observers(tmp_path if within else archive, strict=True), expected)
 
 
-def test_an_archive_is_known_by_its_bytes(tmp_path, expected):
-    archive(tmp_path / "jatos_results_1.txt", result_folders(tmp_path / ".made"))
+def test_an_archive_is_recognised_by_its_bytes(tmp_path, expected):
+    make_archive(tmp_path / "jatos_results_1.txt", result_folders(tmp_path / ".results"))
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
 
 
 def test_a_problem_in_an_archive_names_the_member(tmp_path):
-    folder = result_folders(tmp_path / ".made")
+    folder = result_folders(tmp_path / ".results")
     broken = folder / "study_result_10" / "comp-result_30" / "data.txt"
     broken.write_text(LINES[1][:-5])
-    made = archive(tmp_path / "r.zip", folder)
+    archive = make_archive(tmp_path / "r.zip", folder)
     with pytest.raises(
         ConvRNNError, match=r"1 of 3: \S+r\.zip/study_result_10/comp-result_30/data\.txt, line 1: "
     ):
-        read_observers(made)
+        read_observers(archive)
 
 
-@pytest.mark.parametrize("what", ["cut", "text"])
-def test_a_broken_archive_is_an_error(tmp_path, what):
-    made = archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".made"))
-    made.write_bytes(made.read_bytes()[:-100] if what == "cut" else b"<html>log in</html>")
-    for given in (made, tmp_path) if what == "cut" else (tmp_path,):
+@pytest.mark.parametrize("damage", ["cut", "text"])
+def test_a_corrupt_archive_is_an_error(tmp_path, damage):
+    archive = make_archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".results"))
+    archive.write_bytes(archive.read_bytes()[:-100] if damage == "cut" else b"<html>log in</html>")
+    for given in (archive, tmp_path) if damage == "cut" else (tmp_path,):
         with pytest.raises(ConvRNNError, match="complete zip archive without a password, got a damaged one"):
             read_observers(given)
 
 
-def test_an_archive_with_a_password_is_to_be_unpacked(tmp_path):
-    made = archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".made"))
-    data = bytearray(made.read_bytes())
+def test_an_encrypted_archive_is_an_error(tmp_path):
+    archive = make_archive(tmp_path / "jatos_results.zip", result_folders(tmp_path / ".results"))
+    data = bytearray(archive.read_bytes())
     for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         for found in re.finditer(re.escape(mark), bytes(data)):
             data[found.start() + flags] |= 1
-    made.write_bytes(data)
+    archive.write_bytes(data)
     with pytest.raises(
         ConvRNNError, match=r"without a password, got .*encrypted.*Unpack it with another program"
     ):
-        read_observers(made)
+        read_observers(archive)
 
 
-def test_archives_of_other_things_are_passed_over(tmp_path, expected):
+def test_archives_without_answers_are_ignored(tmp_path, expected):
     (tmp_path / "jatos_results_1.txt").write_text("\n".join(LINES))
-    with zipfile.ZipFile(tmp_path / "ColorGraySplit.zip", "w") as made:
-        made.writestr("0/1_color_gray_c_cat.JPEG", b"picture")
+    with zipfile.ZipFile(tmp_path / "ColorGraySplit.zip", "w") as archive:
+        archive.writestr("0/1_color_gray_c_cat.JPEG", b"image")
     (tmp_path / "BlurSplit.zip").write_bytes(b"PK\3\4 half a download")
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
     with pytest.raises(ConvRNNError, match=r"must hold data\.txt or jatos_results_\*\.txt, got neither"):
@@ -166,7 +166,7 @@ def test_linked_files_and_folders_are_followed_once(tmp_path, expected):
 
 
 @pytest.mark.parametrize("name", ["jatos_results_2.txt", "answers"])
-def test_a_dead_link_is_an_error(tmp_path, name):
+def test_a_broken_link_is_an_error(tmp_path, name):
     (tmp_path / "jatos_results_1.txt").write_text("\n".join(LINES))
     (tmp_path / name).symlink_to(tmp_path / "nowhere")
     with pytest.raises(ConvRNNError, match=name):
@@ -174,7 +174,7 @@ def test_a_dead_link_is_an_error(tmp_path, name):
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
-    """Root may list every folder, so the refusal is made here."""
+    # Root may list every folder, so the refusal is simulated.
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "jatos_results_1.txt").write_text("\n".join(LINES))
@@ -190,8 +190,8 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
         read_observers(tmp_path)
 
 
-def test_a_folder_whose_entries_cannot_be_looked_at_is_an_error(tmp_path, monkeypatch):
-    """It may be listed (r) but not entered (x)."""
+def test_a_folder_that_cannot_be_entered_is_an_error(tmp_path, monkeypatch):
+    # The folder may be listed (r) but not entered (x).
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "jatos_results_1.txt").write_text(LINES[0])
     is_dir = Path.is_dir
@@ -224,8 +224,8 @@ def test_compressed_results_are_read_and_unfinished_downloads_are_errors(tmp_pat
         read_observers(tmp_path)
 
 
-def test_broken_arrays_lose_themselves_only(tmp_path):
-    """Cut short on a line of its own, before another on its line, at the end, and over lines."""
+def test_a_truncated_array_loses_its_own_session_alone(tmp_path):
+    """Truncate an array on its own line, before another on the same line, at the end, and over several lines."""
     for text, lost, line in (
         (f"{LINES[0][:-9]}\n{LINES[1]}\n{LINES[2]}", "11", 1),
         (f"{LINES[0]}\n{LINES[1][:-9]}]{LINES[2]}", "12", 2),
@@ -244,8 +244,8 @@ def test_broken_arrays_lose_themselves_only(tmp_path):
             read_observers(path)
 
 
-def test_a_record_without_an_id_is_a_piece_only_where_it_fits(tmp_path):
-    """One that starts over is another observer's, and so is one that follows what could not be read."""
+def test_a_record_without_an_id_continues_a_session_only_where_it_fits(tmp_path):
+    # A record that starts over belongs to another observer, as does one after an unreadable record.
     nameless = json.dumps(SESSIONS[1][1:])
     for text in (f"{LINES[0]}\n{nameless}", f"{LINES[0][:-9]}\n{nameless}\n{LINES[2]}"):
         path = tmp_path / "jatos_results_1.txt"
@@ -256,14 +256,14 @@ def test_a_record_without_an_id_is_a_piece_only_where_it_fits(tmp_path):
         assert any("has no observer's id" in str(problem) for problem in table.attrs["problems"])
 
 
-def variants(change):
-    """A session in which `change` was applied to every trial."""
+def changed_session(change):
+    """Return a session in which `change` is applied to every trial."""
     trials = [
         response("50_blur_9_cat.JPEG", "cat", 450),
         response("51_blur_0_dog.JPEG", "bear", 460.5),
         response("52_blur_3_oven.JPEG", None, 750),
     ]
-    rows = session_rows("11", five(trials))
+    rows = session_rows("11", five_blocks(trials))
     return json.dumps(
         [{**row, **change(row)} if row["sender"] == "Stimulus & Response" else row for row in rows]
     )
@@ -284,21 +284,21 @@ def variants(change):
 )
 def test_unambiguous_spellings_are_read(tmp_path, change):
     path = tmp_path / "jatos_results_1.txt"
-    path.write_text(variants(lambda row: {}))
+    path.write_text(changed_session(lambda row: {}))
     plain = read_observers(path, strict=True)
-    path.write_text(variants(change))
+    path.write_text(changed_session(change))
     pd.testing.assert_frame_equal(read_observers(path, strict=True), plain)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
-def test_unreadable_trials_do_not_bias_what_is_left(tmp_path, share):
-    """A trial is unreadable whether it was answered or missed, so what is left has the same share of misses."""
+def test_unreadable_trials_do_not_bias_the_share_of_misses(tmp_path, share):
+    # Answered and missed trials are equally often unreadable, so the others have the same share of misses.
     rng = np.random.default_rng(5)
     trials = [response(f"{50 + i}_blur_9_cat.JPEG", "cat" if i % 2 else None, 450) for i in range(200)]
     for row in trials:
         row["duration"] = "unknown" if rng.random() < share else row["duration"]
     path = tmp_path / "jatos_results_1.txt"
-    path.write_text(session("11", five(trials)))
+    path.write_text(session("11", five_blocks(trials)))
     with pytest.raises(ConvRNNError, match=r"of the trials may be unreadable, got \d+ of 1050: .*'unknown'"):
         read_observers(path)
     table = read_observers(path, max_unreadable=1)
@@ -306,7 +306,7 @@ def test_unreadable_trials_do_not_bias_what_is_left(tmp_path, share):
     assert table["missed"].mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_the_share_that_may_be_unreadable_is_exact(tmp_path):
+def test_the_limit_on_unreadable_trials_is_exact(tmp_path):
     good, bad = response("50_blur_9_cat.JPEG", "cat", 450), response("50_blur_9_cat.JPEG", "zebra", 450)
     path = tmp_path / "jatos_results_1.txt"
     path.write_text(session("11", {0: [*practice(), *[good] * 89, bad]}))
@@ -319,7 +319,7 @@ def test_the_share_that_may_be_unreadable_is_exact(tmp_path):
 @pytest.mark.parametrize(
     "text", ["[" * 5000, '[{"a":' * 3000, "]" * 5000, "[{}" * 2000, '{"' * 3000, "][{" * 2000]
 )
-def test_hostile_text_ends_in_problems(text):
+def test_malformed_text_is_reported_as_problems(text):
     records = list(json_records(text))
     assert records
     assert all(record.problem for record in records)

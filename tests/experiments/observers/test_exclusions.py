@@ -1,7 +1,7 @@
 """Exclusion of observers by named sets and by criteria."""
 
 import pytest
-from answers_by_hand import five, practice_of, response, session
+from answers_by_hand import five_blocks, practice_of, response, session
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.observers.exclusions import EXCLUSIONS, exclude
@@ -10,15 +10,15 @@ from convrnn_experiments.observers.table import (
 )
 
 
-def test_named_exclusions_are_those_of_the_authors(write):
+def test_named_exclusions_are_those_of_the_authors(write_answers):
     sets = EXCLUSIONS["satbench"]
     assert {name: len(ids) for name, ids in sets.items()} == {"color_gray": 18, "noise": 22, "blur": 5}
     assert 76 + 67 + 50 - sum(map(len, sets.values())) == 148
-    gray, blur = practice_of("color_gray_g_cat"), five([response("50_blur_9_cat.JPEG", "cat", 450)])
+    gray, blur = practice_of("color_gray_g_cat"), five_blocks([response("50_blur_9_cat.JPEG", "cat", 450)])
     rows = {block: [*gray, response("50_color_gray_c_cat.JPEG", "cat", 450)] for block in range(5)}
-    table = read_observers(write(session("2406", rows), session(2407, rows), session("2406", blur)))
+    table = read_observers(write_answers(session("2406", rows), session(2407, rows), session("2406", blur)))
     blur_excluded = read_observers(
-        write(session("2581", blur), session("2582", blur), name="jatos_results_2.txt")
+        write_answers(session("2581", blur), session("2582", blur), name="jatos_results_2.txt")
     )
     assert set(exclude(blur_excluded, named=["satbench"])["observer"]) == {"2582"}
     rest = exclude(table, named=["satbench"])
@@ -27,7 +27,7 @@ def test_named_exclusions_are_those_of_the_authors(write):
     assert rest.attrs["excluded"] == {("2406", "color_gray"): "in satbench"}
 
 
-def test_own_criteria_leave_observers_out_and_say_why(write):
+def test_criteria_exclude_observers_with_a_reason(write_answers):
     def tutorial(right):
         first = [response("0_blur_0_cat.JPEG", "dog", 900)] * 10
         return [
@@ -37,11 +37,11 @@ def test_own_criteria_leave_observers_out_and_say_why(write):
 
     hit, miss = response("50_blur_9_cat.JPEG", "cat", 450), response("51_blur_9_cat.JPEG", None, 450)
     table = read_observers(
-        write(
-            session("good", five([hit, hit]), tutorial(10)),
-            session("poor", five([hit, hit]), tutorial(5)),
-            session("asleep", five([hit, miss]), tutorial(10)),
-            session("untaught", five([hit, hit])),
+        write_answers(
+            session("good", five_blocks([hit, hit]), tutorial(10)),
+            session("poor", five_blocks([hit, hit]), tutorial(5)),
+            session("asleep", five_blocks([hit, miss]), tutorial(10)),
+            session("untaught", five_blocks([hit, hit])),
         )
     )
     assert set(exclude(table)["observer"]) == {"good", "poor", "asleep", "untaught"}

@@ -1,11 +1,12 @@
+"""Table of observers' trials: reading, scores of misses, curves and means by image."""
+
 import json
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from answers_by_hand import SCREENS, five, practice, practice_of, problems, response, session
-from hypothesis import strategies as st
+from answers_by_hand import SCREENS, five_blocks, practice, practice_of, problems, response, session
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.sample import simulated_observers
@@ -21,7 +22,7 @@ from convrnn_experiments.observers.table import (
 )
 
 
-def test_known_answers_come_back_exactly(write):
+def test_known_answers_are_read_exactly(write_answers):
     trials = [
         response("10_blur_9_cat.JPEG", "cat", 512.5),
         response("11_blur_0_dog.JPEG", "bear", 750.0),
@@ -29,7 +30,7 @@ def test_known_answers_come_back_exactly(write):
     ]
     first = [response("0_blur_0_cat.JPEG", "dog", 2000)] * 10
     tutorial = [*first, response("0_blur_0_cat.JPEG", "cat", 2000), response("1_blur_0_car.JPEG", None, 2000)]
-    table = read_observers(write(session(2406, {0: [*practice(), *trials]}, tutorial)))
+    table = read_observers(write_answers(session(2406, {0: [*practice(), *trials]}, tutorial)))
     expected = pd.DataFrame(
         {
             "observer": "2406",
@@ -84,10 +85,10 @@ def simulate(count=2, trials=32):
     return text, truth
 
 
-def test_simulated_observers_come_back_whole(write, tmp_path):
+def test_simulated_observers_are_read_completely(write_answers, tmp_path):
     text, truth = simulate()
     for experiment, lines in text.items():
-        write(lines, name=f"jatos_results_simulated_{experiment}.txt")
+        write_answers(lines, name=f"jatos_results_simulated_{experiment}.txt")
     table = read_observers(tmp_path, strict=True, all_trials=True)
     assert len(table) == len(truth) == 2 * 3 * 5 * 32
     for trial in table.itertuples():
@@ -102,11 +103,11 @@ def test_simulated_observers_come_back_whole(write, tmp_path):
     assert scored.attrs["left_out"] == {"practice": 300, "out_of_time": 0}
 
 
-def test_only_times_up_to_the_beep_and_a_quarter_second_count(write):
+def test_only_times_until_250_ms_after_the_beep_count(write_answers):
     names = [f"{i}_noise_0.04_car.JPEG" for i in range(6)]
     times = [0, -3, 0.1, 1150, 1150.1, 1e6]
     rows = [response(name, "car", time) for name, time in zip(names, times, strict=True)]
-    path = write(session("7", {1: [*practice_of("noise_0_cat"), *rows]}))
+    path = write_answers(session("7", {1: [*practice_of("noise_0_cat"), *rows]}))
     table = read_observers(path)
     assert table["response_time"].tolist() == [0.1, 1150]
     assert table.attrs["left_out"] == {"practice": 10, "out_of_time": 4}
@@ -115,54 +116,61 @@ def test_only_times_up_to_the_beep_and_a_quarter_second_count(write):
     assert everything["practice"].sum() == 10
 
 
-def test_blocks_in_descending_order_are_numbered_by_speed(write):
-    blocks = five([response("50_blur_9_cat.JPEG", "cat", 450, -1)], -1)
-    table = read_observers(write(session("7", dict(reversed(blocks.items())))))
+def test_blocks_in_descending_order_are_numbered_by_speed(write_answers):
+    blocks = five_blocks([response("50_blur_9_cat.JPEG", "cat", 450, -1)], -1)
+    table = read_observers(write_answers(session("7", dict(reversed(blocks.items())))))
     assert table[["block", "beep", "order"]].to_numpy().tolist() == [
         [0, 500, -1], [1, 900, -1], [2, 1100, -1], [3, 1300, -1], [4, 1500, -1]
     ]  # fmt: skip
 
 
-def test_half_sessions_are_kept_and_reported(write):
+def test_incomplete_sessions_are_kept_and_reported(write_answers):
     trial = response("50_blur_9_cat.JPEG", "cat", 450)
-    whole, half = session("1", five([trial])), session("2", {0: [*practice(), trial], 1: practice()[:4]})
-    table = read_observers(write(whole, half))
+    complete, incomplete = (
+        session("1", five_blocks([trial])),
+        session("2", {0: [*practice(), trial], 1: practice()[:4]}),
+    )
+    table = read_observers(write_answers(complete, incomplete))
     assert table.groupby("observer").size().to_dict() == {"1": 5, "2": 1}
-    (said,) = problems(table)
-    assert "line 2: observer 2: incomplete session: " in said
-    assert "block 1 has 4" in said
-    assert "block 4 has 0" in said
+    (problem,) = problems(table)
+    assert "line 2: observer 2: incomplete session: " in problem
+    assert "block 1 has 4" in problem
+    assert "block 4 has 0" in problem
 
 
-def test_a_second_session_is_left_out_and_reported(write, tmp_path):
+def test_a_second_session_is_left_out_and_reported(write_answers, tmp_path):
     trial = response("50_blur_9_cat.JPEG", "cat", 450)
-    first = write(session("1", {0: [*practice(), trial]}), name="jatos_results_a.txt")
-    write(session("1", five([trial])), session("1", five([trial])), name="jatos_results_b.txt")
+    first = write_answers(session("1", {0: [*practice(), trial]}), name="jatos_results_a.txt")
+    write_answers(
+        session("1", five_blocks([trial])), session("1", five_blocks([trial])), name="jatos_results_b.txt"
+    )
     table = read_observers([tmp_path, first, first])
     assert len(table) == 5
-    said = problems(table)
-    assert sum("another session of blur" in problem for problem in said) == 2
-    assert any(str(first) in problem for problem in said)
+    reported = problems(table)
+    assert sum("another session of blur" in problem for problem in reported) == 2
+    assert any(str(first) in problem for problem in reported)
 
 
-def test_paths_that_hold_nothing_are_errors(tmp_path, write):
+def test_paths_without_answers_are_errors(tmp_path, write_answers):
     with pytest.raises(ConvRNNError, match="does not exist"):
         read_observers(tmp_path / "absent")
     with pytest.raises(ConvRNNError, match=r"must hold jatos_results_\*\.txt, .*, got none of these"):
         read_observers([tmp_path])
     with pytest.raises(ConvRNNError, match=r"must hold at least one observer, got no readable one: .*line 1"):
-        read_observers(write("{}"))
+        read_observers(write_answers("{}"))
     with pytest.raises(ConvRNNError, match="must hold at least one observer, got no"):
         read_observers([])
 
 
-def test_one_block_with_a_trial_more_does_not_make_the_others_short(write):
+def test_an_extra_trial_in_one_block_does_not_make_the_others_incomplete(write_answers):
     hit = response("50_blur_9_cat.JPEG", "cat", 450)
-    table = read_observers(write(session("7", {**five([hit]), 0: [*practice(), hit, hit]})), strict=True)
+    table = read_observers(
+        write_answers(session("7", {**five_blocks([hit]), 0: [*practice(), hit, hit]})), strict=True
+    )
     assert len(table) == 6
 
 
-def people(tmp_path, count=3):
+def read_simulated(tmp_path, count=3):
     text, _ = simulate(count)
     for experiment, lines in text.items():
         (tmp_path / f"jatos_results_{experiment}.txt").write_text(lines)
@@ -170,7 +178,7 @@ def people(tmp_path, count=3):
 
 
 def test_every_convention_scores_misses_and_nothing_else(tmp_path):
-    table = people(tmp_path)
+    table = read_simulated(tmp_path)
     missed = table["missed"]
     assert 0 < missed.sum() < len(table)
     scores = {name: with_misses(table, name) for name in observer_table.MISSES}
@@ -187,22 +195,24 @@ def test_every_convention_scores_misses_and_nothing_else(tmp_path):
     assert random["response"].isin(CATEGORIES).all()
     assert (random["correct"] == (random["response"] == random["category"])).all()
     assert (random["score"] == random["correct"]).all()
-    pd.testing.assert_frame_equal(scores["chance"], table)  # what is read is scored so
+    pd.testing.assert_frame_equal(scores["chance"], table)  # the default when reading
     with pytest.raises(ConvRNNError, match="must be one of chance, wrong, random, answered, got 'ignored'"):
         with_misses(table, "ignored")
 
 
 def test_chance_is_the_expectation_of_random(tmp_path):
-    table = people(tmp_path, count=4)
+    table = read_simulated(tmp_path, count=4)
     table["missed"] |= table["trial"] % 2 == 1
     chance = with_misses(table, "chance")["score"].mean()
     random = [with_misses(table, "random", seed=seed)["score"].mean() for seed in range(40)]
     assert np.mean(random) == pytest.approx(chance, abs=4 * np.std(random, ddof=1) / 40**0.5)
 
 
-def test_curves_images_and_agreement_follow_the_convention(write):
+def test_curves_images_and_agreement_follow_the_convention(write_answers):
     rows = [response("50_blur_9_cat.JPEG", "cat", 400), response("51_blur_9_dog.JPEG", None, None)]
-    table = read_observers(write(session("1", five(rows)), session("2", five([rows[0], *rows[1:]]))))
+    table = read_observers(
+        write_answers(session("1", five_blocks(rows)), session("2", five_blocks([rows[0], *rows[1:]])))
+    )
     expected = {"chance": (53.125, 1 / 16, np.nan), "wrong": (50, 0, 0), "answered": (100, np.nan, np.nan)}
     for convention, (curve, image, agreement) in expected.items():
         scored = with_misses(table, convention)
@@ -218,7 +228,7 @@ def test_curves_images_and_agreement_follow_the_convention(write):
 
 
 def test_random_answers_depend_on_the_seed_and_the_trial_alone(tmp_path):
-    table = people(tmp_path)
+    table = read_simulated(tmp_path)
     whole = with_misses(table, "random", seed=5)
     some = with_misses(table.sample(frac=0.5, random_state=0), "random", seed=5)
     pd.testing.assert_frame_equal(some, whole.loc[some.index])
@@ -236,7 +246,7 @@ def test_random_answers_are_even_over_the_categories():
     assert ((counts - 1000) ** 2 / 1000).sum() < 37.7  # chi-squared, 15 degrees of freedom, p = 0.001
 
 
-def test_curves_and_images_by_hand(write):
+def test_curves_and_images_by_hand(write_answers):
     def block(*answers):
         names = [f"{50 + i}_blur_9_cat.JPEG" for i in range(len(answers))]
         return [
@@ -245,7 +255,7 @@ def test_curves_and_images_by_hand(write):
         ]
 
     table = read_observers(
-        write(
+        write_answers(
             session("1", {b: [*practice(), *block("cat", "cat", "dog")] for b in range(5)}),
             session("2", {b: [*practice(), *block("cat", "dog", None)] for b in range(5)}),
         )
@@ -269,37 +279,22 @@ def test_curves_and_images_by_hand(write):
     assert matrix[("blur", 0, "52_blur_9_cat.JPEG")].tolist() == [0, 0]
 
 
-def test_images_that_nobody_answered_have_no_time(write):
-    table = read_observers(write(session("1", five([response("50_blur_9_cat.JPEG", None, None)]))))
+def test_images_without_an_answer_have_no_time(write_answers):
+    table = read_observers(
+        write_answers(session("1", five_blocks([response("50_blur_9_cat.JPEG", None, None)])))
+    )
     images = by_image(table)
     assert images["response_time"].isna().all()
     assert images["missed"].tolist() == [1] * 5
 
 
-rows = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.floats(allow_nan=True)
-    | st.text(max_size=5)
-    | st.sampled_from([*SCREENS, "blur"]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sender", "mode", "order"]), inner)
-    ),
-    max_leaves=5,
-)
-fields = st.fixed_dictionaries(
-    {"sender": st.sampled_from(["Stimulus & Response", "Screen0", "Trial"])},
-    optional=dict.fromkeys(
-        ("category", "response", "duration", "mode", "filename", "order", "correct"), rows
-    ),
-)
-
-
-def test_reading_is_blind_to_the_order_of_lines(write):
-    lines = [session(str(i), five([response("50_blur_9_cat.JPEG", CATEGORIES[i], 450)])) for i in range(4)]
-    forth, back = (
-        read_observers(write(*lines)),
-        read_observers(write(*lines[::-1], name="jatos_results_2.txt")),
+def test_the_order_of_lines_does_not_matter(write_answers):
+    lines = [
+        session(str(i), five_blocks([response("50_blur_9_cat.JPEG", CATEGORIES[i], 450)])) for i in range(4)
+    ]
+    forward, backward = (
+        read_observers(write_answers(*lines)),
+        read_observers(write_answers(*lines[::-1], name="jatos_results_2.txt")),
     )
-    pd.testing.assert_frame_equal(forth, back)
-    assert np.array_equal(forth["observer"].unique(), list("0123"))
+    pd.testing.assert_frame_equal(forward, backward)
+    assert np.array_equal(forward["observer"].unique(), list("0123"))

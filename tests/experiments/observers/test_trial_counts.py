@@ -1,10 +1,10 @@
-"""What became of people's trials: every one that was found is counted once."""
+"""Counts of observers' trials: every trial found is counted once."""
 
 import json
 
 import pandas as pd
 import pytest
-from answers_by_hand import five, practice, response, session
+from answers_by_hand import five_blocks, practice, response, session
 
 from convrnn_experiments.observers.exclusions import exclude
 from convrnn_experiments.observers.table import read_observers, scored_trials
@@ -19,11 +19,11 @@ def table(tmp_path):
     slow, late_miss = response("52_blur_9_car.JPEG", "car", 2000), response("53_blur_9_bear.JPEG", None, 2000)
     sharp = response("54_blur_0_bear.JPEG", "bear", 450)
     level = {**response("55_blur_9_bear.JPEG", "bear", 450), "mode": "3"}
-    nameless = {**sharp, "filename": "picture.png"}
+    nameless = {**sharp, "filename": "image.png"}
     lines = [
-        session("2582", five([hit, miss, slow, late_miss, sharp])),
-        session("2583", five([hit, hit, miss, level, nameless])),
-        session("2581", five([hit, miss])),
+        session("2582", five_blocks([hit, miss, slow, late_miss, sharp])),
+        session("2583", five_blocks([hit, hit, miss, level, nameless])),
+        session("2581", five_blocks([hit, miss])),
         session("2581", {0: practice()}),
         json.dumps([{"sender": "Welcome", "url": {"srid": "9"}}])[:-4],
     ]
@@ -32,7 +32,7 @@ def table(tmp_path):
     return read_observers(path, all_trials=True, max_unreadable=1)
 
 
-def test_every_trial_that_was_found_is_counted_once(table):
+def test_every_trial_found_is_counted_once(table):
     excluded = exclude(table, named=["satbench"]).attrs["excluded"]
     for stimuli in (None, {(block, "50_blur_9_cat.JPEG") for block in range(5)}):
         counts = count_trials(table, excluded=excluded, stimuli=stimuli)
@@ -43,7 +43,7 @@ def test_every_trial_that_was_found_is_counted_once(table):
         assert counts["practice"].sum() == 5 * 2 * 10
 
 
-def test_counts_by_block_and_level(table):
+def test_trials_are_counted_by_block_and_level(table):
     excluded = exclude(table, named=["satbench"]).attrs["excluded"]
     stimuli = {(block, "50_blur_9_cat.JPEG") for block in range(5)}
     counts = count_trials(table, excluded=excluded, stimuli=stimuli).set_index(["level", "block"])
@@ -54,7 +54,7 @@ def test_counts_by_block_and_level(table):
         2, 3, 3, 1, 1, 3
     ]  # fmt: skip
     assert blurred["missed_percent"] == 50
-    # No stimulus of level 0 is at hand: it is not compared, so nothing is said to be lacking.
+    # No stimulus of level 0 exists: the level is not compared, so no stimulus is counted as missing.
     assert counts.loc[("0", 2), ["kept", "without_stimulus"]].tolist() == [1, 0]
     assert counts.loc[("9", 2), "unreadable"] == 1
     assert counts.loc[("", 2), ["found", "unreadable"]].tolist() == [1, 1]

@@ -1,4 +1,4 @@
-"""Runs written by hand, and the page on them."""
+"""Synthetic runs, their findings and their report page."""
 
 import pytest
 
@@ -12,24 +12,27 @@ from convrnn_experiments.report.findings import Findings
 
 
 @pytest.fixture(scope="session")
-def blur(tmp_path_factory, seen, make_run):
-    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", seen)
+def blur(tmp_path_factory, human_data, make_run):
+    return make_run(tmp_path_factory.mktemp("runs") / "blur", "blur", human_data)
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory, seen, make_run):
+def runs(tmp_path_factory, human_data, make_run):
     folder = tmp_path_factory.mktemp("runs")
-    return [make_run(folder / "color", "color", seen), make_run(folder / "blur <b>", "blur", seen, steps=3)]
+    return [
+        make_run(folder / "color", "color", human_data),
+        make_run(folder / "blur <b>", "blur", human_data, steps=3),
+    ]
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory, runs, seen):
-    return build.write_report(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=seen)
+def page(tmp_path_factory, runs, human_data):
+    return build.write_report(runs, tmp_path_factory.mktemp("page") / "report/index.html", human=human_data)
 
 
 @pytest.fixture(scope="session")
-def findings(runs, seen):
+def findings(runs, human_data):
     evaluations = read_evaluations(runs)
-    group = read_observer_group(seen)
+    group = read_observer_group(human_data)
     rows = compare(evaluations, group)
     return Findings(evaluations, group, rows, differences(rows), Exits.INDEX)

@@ -1,4 +1,4 @@
-"""The page: what it says, that it needs nothing else, and how a browser shows it."""
+"""Report page: its content, self-containment, and rendering in a browser."""
 
 import base64
 import csv
@@ -24,7 +24,7 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def test_the_page_holds_everything_it_shows(page):
+def test_the_page_is_self_contained(page):
     text = text_of(page)
     sources = re.findall(r"src='([^']*)'", text)
     assert len(sources) > 20
@@ -35,17 +35,17 @@ def test_the_page_holds_everything_it_shows(page):
     assert not re.search(r"https?://|<script|@import|url\(", text)
 
 
-def test_every_link_leads_to_a_file_beside_the_page(page):
+def test_every_link_leads_to_a_file_of_the_report(page):
     links = re.findall(r"href='([^'#][^']*)'", text_of(page))
     assert len(links) > 20
     for link in links:
         assert (page.parent / html.unescape(link)).stat().st_size > 0
-    pictures = {path.stem for path in page.parent.glob("figures/*.png")}
-    assert pictures == {path.stem for path in page.parent.glob("figures/*.pdf")}
-    assert {"curves_steps", "curves_multiply_adds", "categories", "consistency", "response_times"} < pictures
+    figures = {path.stem for path in page.parent.glob("figures/*.png")}
+    assert figures == {path.stem for path in page.parent.glob("figures/*.pdf")}
+    assert {"curves_steps", "curves_multiply_adds", "categories", "consistency", "response_times"} < figures
 
 
-def test_sections_figures_and_names(page):
+def test_the_page_has_sections_figures_and_names(page):
     text = text_of(page)
     for title in ("Accuracy over time", "Categories", "Error consistency", "Response times", "Provenance"):
         assert f">{title}</h2>" in text
@@ -59,7 +59,7 @@ def test_sections_figures_and_names(page):
     assert "keras 3.0" in text
 
 
-def test_simulated_observers_are_called_so(page):
+def test_simulated_observers_are_labelled(page):
     text = text_of(page)
     assert "SIMULATED" in text[: text.index("<nav>")]
     assert "<title>Networks and simulated observers</title>" in text
@@ -68,27 +68,27 @@ def test_simulated_observers_are_called_so(page):
             assert {row["simulated_observers"] for row in csv.DictReader(file)} == {"True"}
 
 
-@pytest.mark.usefixtures("figures_undrawn")
-def test_people_who_are_not_simulated_are_called_people(tmp_path, runs, seen):
+@pytest.mark.usefixtures("figures_not_drawn")
+def test_real_observers_are_called_humans(tmp_path, runs, human_data):
     answers = tmp_path / "answers"
     answers.mkdir()
-    for path in seen.glob("*.txt"):
+    for path in human_data.glob("*.txt"):
         (answers / path.name).write_text(path.read_text().replace("simulated-0", "31"))
     text = text_of(build.write_report(runs[:1], tmp_path / "index.html", human=answers))
     assert "imulated" not in text.partition("</style>")[2].replace("observers simulated", "")
     assert "<title>Networks and humans</title>" in text
 
 
-def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, seen):
-    again = build.write_report(runs, tmp_path / "index.html", human=seen)
+def test_the_same_results_give_the_same_bytes(tmp_path, page, runs, human_data):
+    repeated = build.write_report(runs, tmp_path / "index.html", human=human_data)
     files = sorted(path.relative_to(page.parent) for path in page.parent.rglob("*") if path.is_file())
     assert [p.relative_to(tmp_path) for p in sorted(tmp_path.rglob("*")) if p.is_file()] == files
     for name in files:
-        assert (page.parent / name).read_bytes() == (again.parent / name).read_bytes(), name
+        assert (page.parent / name).read_bytes() == (repeated.parent / name).read_bytes(), name
 
 
-@pytest.mark.usefixtures("figures_undrawn")
-def test_without_people_the_page_is_about_networks(tmp_path, runs):
+@pytest.mark.usefixtures("figures_not_drawn")
+def test_without_human_data_the_page_is_about_networks(tmp_path, runs):
     done = CliRunner().invoke(app, ["report", str(runs[1]), "--out", str(tmp_path / "index.html")])
     assert done.exit_code == 0, done.output
     text = text_of(tmp_path / "index.html")
@@ -98,20 +98,20 @@ def test_without_people_the_page_is_about_networks(tmp_path, runs):
     assert not (tmp_path / "tables/comparison.csv").exists()
 
 
-@pytest.mark.usefixtures("figures_undrawn")
-def test_images_that_are_gone_are_said_to_be(tmp_path, seen, make_run):
-    elsewhere = tmp_path / "stimuli"
-    shutil.copytree(seen, elsewhere)
-    run = make_run(tmp_path / "color", "color", elsewhere)
-    shutil.rmtree(elsewhere)
+@pytest.mark.usefixtures("figures_not_drawn")
+def test_missing_images_are_reported(tmp_path, human_data, make_run):
+    stimuli = tmp_path / "stimuli"
+    shutil.copytree(human_data, stimuli)
+    run = make_run(tmp_path / "color", "color", stimuli)
+    shutil.rmtree(stimuli)
     text = text_of(build.write_report([run], tmp_path / "index.html"))
-    assert f"The images of color are no longer at {elsewhere}." in text
+    assert f"The images of color are no longer at {stimuli}." in text
 
 
 @pytest.mark.parametrize("wrong", ["unevaluated", "folder", "list", "answers"])
-def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
+def test_errors_leave_no_files(tmp_path, runs, human_data, wrong):
     out = tmp_path / "report/index.html"
-    given, human = runs, seen
+    given, human = runs, human_data
     if wrong == "unevaluated":
         (tmp_path / "run").mkdir()
         given = [tmp_path / "run"]
@@ -127,7 +127,7 @@ def test_errors_leave_nothing(tmp_path, runs, seen, wrong):
 
 
 def test_no_backend_is_imported():
-    """The page is ready in seconds, so it must not wait for TensorFlow."""
+    # A report takes seconds, so it must not wait for TensorFlow.
     code = "import sys, convrnn_experiments.report.build; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
@@ -156,10 +156,10 @@ addEventListener("message", event => { document.body.dataset.probe = JSON.string
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to open the page in")
 @pytest.mark.parametrize("width", [1100, 900, 400])
-def test_in_a_browser(tmp_path, page, width):
-    """All pictures are shown, nothing is asked for, nothing is wider than the window, nothing is complained of."""
+def test_the_page_renders_in_a_browser(tmp_path, page, width):
+    """Check that all images are shown, nothing is requested or overflows, and the console is empty."""
     (tmp_path / "index.html").write_text(text_of(page).replace("</body>", PROBE), encoding="utf-8")
-    frame = tmp_path / "frame.html"  # since windows of fewer than 500 pixels are not made
+    frame = tmp_path / "frame.html"  # since a browser window cannot be narrower than 500 pixels
     frame.write_text(FRAME.replace("WIDTH", str(width)), encoding="utf-8")
     switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     switches += " disable-component-update disable-sync disable-dev-shm-usage dump-dom enable-logging=stderr"

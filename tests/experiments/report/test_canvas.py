@@ -1,4 +1,4 @@
-"""Pictures: cells of equal size, the same bytes each time, and what they are made of."""
+"""Sheets of panels, and the colours of networks."""
 
 import io
 
@@ -20,14 +20,14 @@ def test_a_sheet_is_cut_into_its_cells(cells, columns):
         for cell in range(cells):
             axis = sheet.axes(cell, canvas.Margins())
             axis.imshow(np.full((2, 2), cell))
-        picture = sheet.draw("test")
+        drawing = sheet.draw("test")
     rows = -(-cells // columns)
-    assert size_of(picture.png) == (columns * 300, rows * 200)
-    assert [size_of(panel) for panel in picture.panels] == [(300, 200)] * cells
-    assert picture.pdf.startswith(b"%PDF")
+    assert size_of(drawing.png) == (columns * 300, rows * 200)
+    assert [size_of(panel) for panel in drawing.panels] == [(300, 200)] * cells
+    assert drawing.pdf.startswith(b"%PDF")
 
 
-def test_colours_are_of_networks_and_stay():
+def test_each_network_has_its_own_colour():
     colours = canvas.colour_of(["a", "b", "a", "c"])
     assert list(colours) == ["a", "b", "c"]
     assert len(set(colours.values())) == 3

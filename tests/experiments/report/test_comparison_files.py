@@ -17,9 +17,9 @@ def invoke(*arguments):
 
 
 @pytest.mark.parametrize("match", list(Exits))
-def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
+def test_the_command_writes_and_prints_the_table(tmp_path, blur, human_data, match):
     out = tmp_path / "table"
-    done = invoke(blur, "--human", seen, "--out", out, "--exits", match, "--misses", "random")
+    done = invoke(blur, "--human", human_data, "--out", out, "--exits", match, "--misses", "random")
     assert done.exit_code == 0, done.output
     with (out / "comparison.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -33,10 +33,10 @@ def test_the_command_writes_and_prints_the_table(tmp_path, blur, seen, match):
     assert "random category" in page
 
 
-def test_the_same_command_writes_the_same_bytes(tmp_path, blur, seen):
+def test_the_same_command_writes_the_same_bytes(tmp_path, blur, human_data):
     written = []
     for out in (tmp_path / "first", tmp_path / "second"):
-        done = invoke(blur, "--human", seen, "--out", out, "--exits", "affine", "--misses", "random")
+        done = invoke(blur, "--human", human_data, "--out", out, "--exits", "affine", "--misses", "random")
         assert done.exit_code == 0, done.output
         written.append([(out / name).read_bytes() for name in ("comparison.csv", "comparison.md")])
     assert written[0] == written[1]
@@ -50,19 +50,19 @@ def test_the_same_command_writes_the_same_bytes(tmp_path, blur, seen):
         (["--out", "FILE"], "must be a folder, got a file"),
     ],
 )
-def test_errors_are_one_line_and_leave_nothing(tmp_path, blur, seen, change, says):
+def test_errors_are_one_line_and_leave_nothing(tmp_path, blur, human_data, change, says):
     (tmp_path / "file").write_text("")
     change = [str(tmp_path / "file") if word == "FILE" else word for word in change]
-    done = invoke(blur, "--human", seen, "--out", tmp_path / "out", *change)
+    done = invoke(blur, "--human", human_data, "--out", tmp_path / "out", *change)
     assert isinstance(done.exception, ConvRNNError)
     assert says in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, seen):
+def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, human_data):
     answers = tmp_path / "answers"
     answers.mkdir()
-    text = (seen / "jatos_results_blur.txt").read_text()
+    text = (human_data / "jatos_results_blur.txt").read_text()
     (answers / "jatos_results_1.txt").write_text(text + "[{]\n")
     refused = invoke(blur, "--human", answers, "--out", tmp_path / "out")
     assert refused.exit_code == 1

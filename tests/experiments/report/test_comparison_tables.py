@@ -7,7 +7,7 @@ from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.report import comparison_tables
 
 
-def test_a_row_per_network_condition_and_measure(findings):
+def test_the_table_has_a_row_per_network_condition_and_measure(findings):
     table = comparison_tables.comparison(findings.rows, findings.group, Exits.INDEX)
     assert len(table) == len(findings.rows) * len(MEASURES)
     assert {row["matched_steps"] for row in table if row["condition"] == "color"} == {"1 2 3 4 5"}

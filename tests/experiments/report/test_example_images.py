@@ -1,11 +1,11 @@
-"""Example images: their choice, and where they are read from."""
+"""Example images: their selection and their files."""
 
 from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report.example_images import examples, read_image
 
 
-def test_examples_change_and_are_of_many_categories(tmp_path, seen, make_run):
-    (one,) = read_evaluations([make_run(tmp_path / "color", "color", seen)])
+def test_examples_change_over_time_and_cover_categories(tmp_path, human_data, make_run):
+    (one,) = read_evaluations([make_run(tmp_path / "color", "color", human_data)])
     chosen = examples(one)
     assert len({example.label for example in chosen}) == len(chosen) == 6
     ways = {(bool(e.answers[0] == e.label), bool(e.answers[-1] == e.label)) for e in chosen}

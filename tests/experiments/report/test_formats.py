@@ -6,7 +6,7 @@ from convrnn_experiments.report import formats
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
 
 
-def test_tables_in_three_forms():
+def test_tables_are_written_in_three_formats():
     table = [{"a": "x|y", "b": 1.23456789}, {"a": "<z>", "b": float("nan")}]
     assert formats.as_csv(table) == b"a,b\nx|y,1.23457\n<z>,\n"
     assert "x\\|y" in formats.as_markdown(table)
@@ -14,7 +14,7 @@ def test_tables_in_three_forms():
     assert list(pd.DataFrame(table)) == ["a", "b"]
 
 
-def test_cells_for_reading():
+def test_cells_are_formatted_for_reading():
     assert formats.with_interval(Estimate(71.44, 66.2, 75.9)) == "71.4 [66.2, 75.9]"
     assert formats.with_interval(Estimate(-0.04, -1, 1)) == "0.0 [-1.0, 1.0]"
     assert formats.with_interval(Estimate(0.5, 0, 1), 2, interval=False) == "0.50"

@@ -10,7 +10,7 @@ def drawing(name):
     return Drawing(name, b"png", b"pdf", (b"a", b"b"), 300, 200)
 
 
-def test_text_is_escaped_and_figures_are_numbered_through_the_page():
+def test_text_is_escaped_and_figures_are_numbered():
     figures = [Figure(drawing(name), "1 < 2", ["<one>", "two"], ["table"]) for name in ("first", "second")]
     sections = [
         Section("A & B", ["x < y"], figures[:1]),
@@ -27,7 +27,7 @@ def test_text_is_escaped_and_figures_are_numbered_through_the_page():
         assert f"href='{link}'" in page
 
 
-def test_a_warning_and_photographs():
+def test_warnings_and_photographs_are_marked():
     figure = Figure(drawing("photo"), "", ["", ""], photographs=True)
     page = render("T", [], "Simulated & drawn", [Section("S", figures=[figure])])
     assert "<p class='warning' role='note'>Simulated &amp; drawn</p>" in page

@@ -6,7 +6,7 @@ import pytest
 from convrnn_experiments.report import network_tables
 
 
-def test_accuracies_are_those_of_the_results(findings):
+def test_accuracies_equal_the_results(findings):
     table = network_tables.accuracies(findings.evaluations)
     blur = [row for row in table if row["test_set"] == "blur"]
     assert {row["level"] for row in blur} == {"0", "3", "9", "all"}
@@ -20,8 +20,8 @@ def test_accuracies_are_those_of_the_results(findings):
 def test_confusions_sum_to_the_images_of_each_time_step(findings):
     table = network_tables.confusions(findings.pairs)
     for evaluation, row in findings.pairs:
-        mine = [cell for cell in table if cell["network"] == evaluation.network]
-        first = sum(cell["count"] for cell in mine if cell["time_step"] == 1)
+        cells = [cell for cell in table if cell["network"] == evaluation.network]
+        first = sum(cell["count"] for cell in cells if cell["time_step"] == 1)
         assert first == row.image_count
     assert all(cell["low"] <= cell["percent_of_category"] <= cell["high"] for cell in table)
 

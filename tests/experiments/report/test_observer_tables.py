@@ -9,23 +9,23 @@ from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report import observer_tables
 
 
-def test_trials_without_a_stimulus_are_counted(tmp_path, seen, make_run):
-    """Half of the stimuli were lost in a download."""
+def test_trials_without_a_stimulus_are_counted(tmp_path, human_data, make_run):
+    """Delete half of the stimuli, as after an incomplete download."""
     half = tmp_path / "human"
-    shutil.copytree(seen, half)
+    shutil.copytree(human_data, half)
     lost = [path for path in half.glob("BlurSplit_color/*/*.JPEG") if int(path.name.split("_")[0]) % 2]
     for path in lost:
         path.unlink()
     run = make_run(tmp_path / "blur", "blur", half)
-    people = read_observer_group(seen)
+    group = read_observer_group(human_data)
     (row,) = [
         row
-        for row in observer_tables.observers(people, read_evaluations([run]))
+        for row in observer_tables.observers(group, read_evaluations([run]))
         if row["experiment"] == "blur"
     ]
-    table = people.table[people.table["experiment"] == "blur"]
+    table = group.table[group.table["experiment"] == "blur"]
     expected = sum(int(name.split("_")[0]) % 2 for name in table["file_name"])
     assert 0 < expected == row["trials_without_stimulus"] == len(table) - row["trials_kept"]
-    trials = pd.DataFrame(observer_tables.trials(people, read_evaluations([run])))
+    trials = pd.DataFrame(observer_tables.trials(group, read_evaluations([run])))
     assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
     assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0

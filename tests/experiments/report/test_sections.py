@@ -1,4 +1,4 @@
-"""Sections of the page."""
+"""Sections of the report page."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.sections import count_of, make_sections
 
 
-@pytest.mark.usefixtures("figures_undrawn")
-def test_sections_with_and_without_humans(findings):
-    done = []
+@pytest.mark.usefixtures("figures_not_drawn")
+def test_human_data_adds_sections(findings):
+    progress = []
     sections = make_sections(
-        findings, findings.tables(), lambda what, number, total: done.append((number, total))
+        findings, findings.tables(), lambda what, number, total: progress.append((number, total))
     )
     assert [section.title for section in sections] == [
         "Accuracy over time",
@@ -24,7 +24,7 @@ def test_sections_with_and_without_humans(findings):
         "Answers that change",
         "Provenance",
     ]
-    assert done == [(number, 8) for number in range(1, 9)]
+    assert progress == [(number, 8) for number in range(1, 9)]
     alone = Findings(findings.evaluations, None, [], [], Exits.INDEX)
     titles = [section.title for section in make_sections(alone, alone.tables(), lambda *_: None)]
     assert titles == [
@@ -36,8 +36,8 @@ def test_sections_with_and_without_humans(findings):
     ]
 
 
-def test_every_panel_has_an_alternative_text(findings, undrawn):
-    with undrawn():
+def test_every_panel_has_an_alternative_text(findings, without_figures):
+    with without_figures():
         sections = make_sections(findings, findings.tables(), lambda *_: None)
     figures = [figure for section in sections for figure in section.figures]
     assert figures

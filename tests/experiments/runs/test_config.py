@@ -77,25 +77,25 @@ def test_every_network_of_the_table_can_be_configured(name: str) -> None:
     ],
     ids=str,
 )
-def test_values_outside_the_rules_are_refused(wrong: dict[str, object]) -> None:
+def test_invalid_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Config(data="data", perturb=Regime.COLOR, **wrong)
 
 
-def test_a_replaced_value_is_checked_too() -> None:
+def test_a_replaced_value_is_validated() -> None:
     config = Config(data="data", perturb=Regime.COLOR)
     assert config.replace(seed=3).seed == 3
     with pytest.raises(ValidationError):
         config.replace(seed=-3)
 
 
-def test_configuration_survives_its_file() -> None:
+def test_a_configuration_round_trips_through_json() -> None:
     config = Config(
         data="data", perturb=Regime.NOISE, levels=(0.0, 0.1), devices=("CPU:0",), clip_norm=1.0, seed=2**62
     )
-    again = Config.from_json(json.loads(json.dumps(config.to_json())), PATH)
-    assert again == config
-    assert again.condition.levels == (0.0, 0.1)
+    restored = Config.from_json(json.loads(json.dumps(config.to_json())), PATH)
+    assert restored == config
+    assert restored.condition.levels == (0.0, 0.1)
 
 
 def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp
         ({"perturb": "sepia"}, "perturb must be 'color', 'grayscale', 'noise' or 'blur', got 'sepia'"),
     ],
 )
-def test_a_file_with_wrong_entries_is_named(changes: dict[str, object], problem: str) -> None:
+def test_a_file_with_invalid_entries_is_named(changes: dict[str, object], problem: str) -> None:
     values = Config(data="data", perturb=Regime.COLOR).to_json() | changes
     if changes == {"seed": None}:
         del values["seed"]
@@ -154,7 +154,7 @@ def test_numbers_are_separated_by_commas() -> None:
         parse_numbers("a,b")
 
 
-def test_the_check_records_what_the_paths_hold(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_the_check_records_hashes_of_data_and_weights(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared)
     assert (config.data_plan, config.weights_sha256) == (prepared.plan_hash, "")
     keras.utils.set_random_seed(0)
@@ -175,7 +175,7 @@ def test_the_check_records_what_the_paths_hold(prepared: PreparedSet, tmp_path: 
         ({"weights": "nowhere.h5"}, "nowhere.h5"),
     ],
 )
-def test_what_cannot_work_is_said_first(prepared: PreparedSet, changes: dict, message: str) -> None:
+def test_incompatible_options_are_refused(prepared: PreparedSet, changes: dict, message: str) -> None:
     with pytest.raises((ConvRNNError, convrnn_model.ConvRNNError), match=message):
         config_of(prepared, **changes)
 

@@ -1,4 +1,4 @@
-"""What made a run or an evaluation: command, versions, settings and machine."""
+"""Environment of a run or an evaluation: command, versions, settings and machine."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def test_unknown_entries_are_left_out_of_the_file():
 
 
 def test_the_file_of_another_version_is_read():
-    """An older one has fewer entries, a newer one may have more."""
+    # An older file has fewer entries, a newer one may have more.
     assert Environment.model_validate({"command": "convrnn train"}).processor is None
     newer = {"command": "convrnn train", "weather": "fair"}
     assert Environment.model_validate(newer).to_json()["weather"] == "fair"

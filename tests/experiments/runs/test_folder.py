@@ -76,14 +76,14 @@ def test_an_unfinished_run_is_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "found"), [("nowhere", "no such folder"), ("file", "a file"), ("folder", "a folder without it")]
 )
-def test_what_is_not_a_run_is_named(name: str, found: str, tmp_path: Path) -> None:
+def test_paths_without_a_run_are_named(name: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(ConvRNNError, match=f"must be a folder with config.json, got {found}. Give a folder"):
         Run(tmp_path / name).config()
 
 
-def test_a_continued_history_is_unchanged(tmp_path: Path) -> None:
+def test_a_history_round_trips_unchanged(tmp_path: Path) -> None:
     run = run_folder.Run(tmp_path)
     run.write_history(
         [{"epoch": 1, "loss": 0.25, "seconds": 3.0}, {"epoch": 2, "loss": 1e-9, "seconds": 1.5}]
@@ -102,7 +102,7 @@ def test_a_history_of_other_columns_is_not_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["epoch,loss\n1\n", "epoch,epoch\n1,1\n", "epoch,loss\n1,low\n", 'epoch\n"1'])
-def test_a_damaged_history_is_named(text: str, tmp_path: Path) -> None:
+def test_a_corrupt_history_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text(text)
     with pytest.raises(ConvRNNError, match=r"history\.csv: it must be a table of numbers, got a damaged one"):
         Run(tmp_path).history()
@@ -142,7 +142,7 @@ def test_json_is_read_as_its_type(tmp_path: Path) -> None:
         read_json(path, dict[str, int], "Remedy")
 
 
-def test_hdf5_appears_once_it_is_complete(tmp_path: Path) -> None:
+def test_hdf5_files_appear_only_when_complete(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.h5"
     with pytest.raises(KeyboardInterrupt), written_hdf5(path) as file:
         file["a"] = 1
@@ -171,23 +171,23 @@ def test_errors_while_hdf5_is_read_have_the_remedy(tmp_path: Path) -> None:
 
 
 def dead_name(path: Path) -> Path:
-    """The temporary name that a dead process would have used."""
+    """Return the temporary name that a dead process would have used."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return path.with_name(temporary_name(path).name.replace(str(os.getpid()), str(ended.pid)))
 
 
-def test_a_run_killed_before_its_first_file_was_whole(tmp_path: Path) -> None:
+def test_a_run_killed_while_writing_its_first_file_is_resumed(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    begun = dead_name(run / "config.json")
-    begun.write_text("{")
+    partial = dead_name(run / "config.json")
+    partial.write_text("{")
     run_folder.start(run, CONFIG, resume=True, force=False)
-    assert not begun.exists()
+    assert not partial.exists()
     assert run_folder.Run(run).config() == CONFIG
 
 
-def test_a_run_killed_after_its_first_file(tmp_path: Path) -> None:
+def test_a_run_killed_after_its_first_file_is_resumed(tmp_path: Path) -> None:
     run = run_folder.start(tmp_path / "run", CONFIG, resume=False, force=False)
     (run.path / "environment.json").unlink()
     run.checkpoint.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Network of a configuration: its form, its weights, and what of it is trained."""
+"""Network of a configuration: architecture, weights and trainable layers."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def config_of(**changes: object) -> Config:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Number of classes -> weights file of the small network."""
+    """Weights files of the small network by number of classes."""
     folder = tmp_path_factory.mktemp("weights")
     keras.utils.set_random_seed(3)
     for classes in (16, 565):
@@ -30,9 +30,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {classes: folder / f"{classes}.h5" for classes in (16, 565)}
 
 
-def prepared(config: Config) -> tuple[keras.Model, list[str]]:
-    said: list[str] = []
-    return prepare_network(config, said.append), said
+def prepare(config: Config) -> tuple[keras.Model, list[str]]:
+    messages: list[str] = []
+    return prepare_network(config, messages.append), messages
 
 
 def test_a_recurrent_network_has_an_exit_for_each_time_step() -> None:
@@ -49,10 +49,10 @@ def test_a_feedforward_network_has_one_exit(name: str) -> None:
     assert network.output_shape == (None, 16)
 
 
-def test_the_seed_decides_initial_weights() -> None:
+def test_the_seed_determines_initial_weights() -> None:
     def readout(seed: int) -> np.ndarray:
-        network, said = prepared(config_of(seed=seed))
-        assert said == [f"weights: none; bl at width 0.02 starts from seed {seed}"]
+        network, messages = prepare(config_of(seed=seed))
+        assert messages == [f"weights: none; bl at width 0.02 starts from seed {seed}"]
         return network.get_layer("ReadoutDense").get_weights()[0]
 
     np.testing.assert_array_equal(readout(1), readout(1))
@@ -60,8 +60,8 @@ def test_the_seed_decides_initial_weights() -> None:
 
 
 def test_weights_of_16_classes_keep_their_readout(weights: dict[int, Path]) -> None:
-    network, said = prepared(config_of(weights=str(weights[16])))
-    (line,) = said
+    network, messages = prepare(config_of(weights=str(weights[16])))
+    (line,) = messages
     assert line.startswith(f"weights: {weights[16]}: bl_net, ")
     assert line.endswith("; its readout kept")
     expected = convrnn_model.bl_net((64, 64, 3), 16, 2, width=0.02)
@@ -71,7 +71,7 @@ def test_weights_of_16_classes_keep_their_readout(weights: dict[int, Path]) -> N
 
 
 def test_weights_of_other_classes_get_a_new_readout(weights: dict[int, Path]) -> None:
-    network, (line,) = prepared(config_of(weights=str(weights[565])))
+    network, (line,) = prepare(config_of(weights=str(weights[565])))
     assert line.endswith("; its 565-class readout left out, a new one")
     source = convrnn_model.bl_net((64, 64, 3), 565, 2, width=0.02)
     convrnn_model.load_weights(source, weights[565])
@@ -84,7 +84,7 @@ def test_weights_of_other_classes_get_a_new_readout(weights: dict[int, Path]) ->
 
 @pytest.mark.parametrize(("trainable", "names"), [("readout", {"ReadoutDense"}), ("all", None)])
 def test_a_frozen_network_trains_its_readout_alone(trainable: str, names: set[str] | None) -> None:
-    network, _ = prepared(config_of(trainable=trainable))
+    network, _ = prepare(config_of(trainable=trainable))
     trained = {layer.name for layer in network.layers if layer.trainable_variables}
     with_weights = {layer.name for layer in network.layers if layer.variables}
     assert trained == (with_weights if names is None else names)
@@ -92,7 +92,7 @@ def test_a_frozen_network_trains_its_readout_alone(trainable: str, names: set[st
 
 def test_mixed_precision_computes_in_bfloat16() -> None:
     try:
-        network, _ = prepared(config_of(mixed_precision=True))
+        network, _ = prepare(config_of(mixed_precision=True))
         assert network.get_layer("RCL_0_BConv").compute_dtype == "bfloat16"
         assert {weight.dtype for weight in network.weights} == {"float32"}
     finally:

@@ -1,4 +1,4 @@
-"""A run, an evaluation and a report say where validation images come from, and whether a backbone has seen them."""
+"""Origin of validation images, stated by a run, an evaluation and a report."""
 
 import json
 
@@ -31,27 +31,27 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def unseen(drawn, tmp_path_factory):
-    """A set whose validation split is of ILSVRC's validation images and a share of the training images."""
-    root = tmp_path_factory.mktemp("unseen")
+def validation_sets(drawn_sample, tmp_path_factory):
+    """Sets whose validation splits are ILSVRC's validation images, alone or with training images."""
+    root = tmp_path_factory.mktemp("validation_sets")
     (root / "images").mkdir()
-    for number, path in enumerate(sorted((drawn / "imagenet/train").glob("*/*.JPEG")), start=1):
+    for number, path in enumerate(sorted((drawn_sample / "imagenet/train").glob("*/*.JPEG")), start=1):
         folder = root / "images" / path.parent.name
         folder.mkdir(exist_ok=True)
         (folder / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(path.read_bytes())
     options = {"images": "all", "workers": 1, "validation": root / "images"}
-    prepare(drawn / "imagenet", root / "only", **options)
-    prepare(drawn / "imagenet", root / "both", val=0.34, **options)
-    prepare(drawn / "imagenet", root / "compared", exclude_stimuli=drawn / "human", **options)
+    prepare(drawn_sample / "imagenet", root / "only", **options)
+    prepare(drawn_sample / "imagenet", root / "both", val=0.34, **options)
+    prepare(drawn_sample / "imagenet", root / "compared", exclude_stimuli=drawn_sample / "human", **options)
     return root
 
 
-def test_splits_in_words(prepared, unseen):
+def test_splits_are_described_by_origin(prepared, validation_sets):
     validation = "48 from ILSVRC's validation set, new to the backbone, not compared with the human stimuli"
     assert describe_images(prepared, "val") == SEEN
-    assert describe_images(PreparedSet(unseen / "only"), "val") == validation
-    assert describe_images(PreparedSet(unseen / "both"), "val") == f"{SEEN}; {validation}"
-    data = PreparedSet(unseen / "compared")
+    assert describe_images(PreparedSet(validation_sets / "only"), "val") == validation
+    assert describe_images(PreparedSet(validation_sets / "both"), "val") == f"{SEEN}; {validation}"
+    data = PreparedSet(validation_sets / "compared")
     left_out = data.near_duplicates["left_out"]
     assert describe_images(data, "val") == (
         f"{48 - left_out} from ILSVRC's validation set, new to the backbone, without {left_out} near-duplicates of the "
@@ -59,25 +59,25 @@ def test_splits_in_words(prepared, unseen):
     )
 
 
-def test_a_run_says_what_it_validates_on_where_a_backbone_is_given(prepared, tmp_path, monkeypatch):
+def test_a_run_with_a_backbone_names_its_validation_images(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr("convrnn_experiments.training.loop.train", lambda *args, **kwargs: None)
     config = Config(data=str(prepared.path), perturb=Regime.COLOR, **SMALL)
     save_weights(build_network(config), tmp_path / "start.h5")
-    for weights, says in (("none", False), (str(tmp_path / "start.h5"), True)):
-        said = []
-        folder = tmp_path / ("with" if says else "without")
-        asked = Config(data=str(prepared.path), perturb=Regime.COLOR, weights=weights, **SMALL)
-        launch.train(asked, folder, echo=said.append)
-        assert (f"validation images: {SEEN}" in said) == says
+    for weights, has_backbone in (("none", False), (str(tmp_path / "start.h5"), True)):
+        messages = []
+        folder = tmp_path / ("with" if has_backbone else "without")
+        config_with_weights = Config(data=str(prepared.path), perturb=Regime.COLOR, weights=weights, **SMALL)
+        launch.train(config_with_weights, folder, echo=messages.append)
+        assert (f"validation images: {SEEN}" in messages) == has_backbone
         assert json.loads((folder / "environment.json").read_text())["validation_images"] == SEEN
 
 
-def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
+def test_evaluation_and_report_name_their_images(prepared, tmp_path):
     config = Config(data=str(prepared.path), perturb=Regime.COLOR, **SMALL)
     run = tmp_path / "run"
     write_json(run / "config.json", config.to_json())
-    made = {"command": "convrnn train", "versions": {}, "validation_images": "20 from somewhere"}
-    write_json(run / "environment.json", made)
+    environment = {"command": "convrnn train", "versions": {}, "validation_images": "20 from somewhere"}
+    write_json(run / "environment.json", environment)
     keras.utils.set_random_seed(0)
     save_weights(build_network(config), run / "weights.h5")
     done = CliRunner().invoke(app, ["evaluate", str(run), str(prepared.path)])
@@ -85,9 +85,9 @@ def test_an_evaluation_and_the_report_say_what_they_are_on(prepared, tmp_path):
     assert f"images: {SEEN}" in done.output
     assert json.loads((run / "evaluation/val-color/measures.json").read_text())["origin"] == SEEN
     (one,) = read_evaluations([run])
-    told = {row["what"]: row["value"] for row in network_tables.provenance([one])}
-    assert told["images from"] == SEEN
-    assert told["validated on"] == "20 from somewhere"
+    facts = {row["what"]: row["value"] for row in network_tables.provenance([one])}
+    assert facts["images from"] == SEEN
+    assert facts["validated on"] == "20 from somewhere"
     page = build.write_report([run], tmp_path / "page/index.html")
     assert "validated on 20 from somewhere" in page.read_text()
     assert "16 from ImageNet&#x27;s training set, seen by a backbone" in page.read_text()

@@ -1,4 +1,4 @@
-"""Which device computes, and what is reported about idle or failing GPUs."""
+"""Choice of the computing device, and reports about idle or failing GPUs."""
 
 import pytest
 import tensorflow as tf
@@ -8,7 +8,7 @@ from convrnn_experiments.runtime import devices, processes
 
 
 @pytest.mark.parametrize(
-    ("variables", "cuda", "options", "says"),
+    ("variables", "cuda", "options", "reason"),
     [
         ({}, False, {}, "this TensorFlow was built without GPU support"),
         ({}, True, {}, "TensorFlow cannot load CUDA or its driver"),
@@ -18,11 +18,11 @@ from convrnn_experiments.runtime import devices, processes
         ({}, True, {"devices": ("CPU:0",)}, "--devices CPU:0 excludes it"),
     ],
 )
-def test_a_gpu_that_is_not_used_is_said(
+def test_an_idle_gpu_is_reported(
     variables: dict[str, str],
     cuda: bool,
     options: dict[str, object],
-    says: str,
+    reason: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
@@ -32,16 +32,16 @@ def test_a_gpu_that_is_not_used_is_said(
     monkeypatch.setattr(devices, "_gpu_evidence", lambda: "/dev/nvidia0")
     monkeypatch.setattr(devices, "_gpus", list)
     monkeypatch.setattr(tf.test, "is_built_with_gpu_support", lambda: cuda)
-    said = devices.idle_gpu(**options)  # type: ignore[arg-type]
-    assert said is not None
-    assert said.startswith(
+    message = devices.idle_gpu(**options)  # type: ignore[arg-type]
+    assert message is not None
+    assert message.startswith(
         f"device: processor ({devices.processor()}), though this machine has a GPU (/dev/nvidia0): "
     )
-    assert says in said
+    assert reason in message
 
 
 @pytest.mark.parametrize(("machine", "gpus"), [("", []), ("/dev/nvidia0", ["NVIDIA H100"])])
-def test_nothing_is_said_of_a_gpu_that_is_used_or_absent(
+def test_a_used_or_absent_gpu_is_not_reported(
     machine: str, gpus: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "_gpu_evidence", lambda: machine)
@@ -49,7 +49,7 @@ def test_nothing_is_said_of_a_gpu_that_is_used_or_absent(
     assert devices.idle_gpu() is None
 
 
-def test_a_gpu_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_gpu_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(kind: str) -> None:
         raise RuntimeError("CUDA_ERROR_DEVICES_UNAVAILABLE\nmore")
 
@@ -61,7 +61,7 @@ def test_a_gpu_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 CPUINFO = "processor\t: 0\nmodel name\t: A Processor\nflags\t\t: fpu avx avx2 {} sse\n"
 
 
-def test_processors_are_told_apart_by_what_they_compute_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_are_identified_by_their_instruction_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(text: str) -> str:
         monkeypatch.setattr(devices, "_cpuinfo", lambda: text)
         devices.processor.cache_clear()
@@ -75,7 +75,7 @@ def test_processors_are_told_apart_by_what_they_compute_with(monkeypatch: pytest
     devices.processor.cache_clear()
 
 
-def test_naming_the_processor_leaves_gpus_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choosing_the_processor_hides_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden: list[object] = []
     monkeypatch.setattr(tf.config, "set_visible_devices", lambda shown, kind: hidden.append((shown, kind)))
     processes.strategy.cache_clear()

@@ -1,4 +1,4 @@
-"""Processes that train together: one writes, and all of them meet."""
+"""Groups of training processes: one writes, and all synchronise."""
 
 import sys
 import types
@@ -8,7 +8,7 @@ import pytest
 from convrnn_experiments.runtime.process_group import ProcessGroup
 
 
-def test_a_process_alone_writes_and_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_process_writes_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jax.experimental", None)  # importing it would fail
     group = ProcessGroup()
     assert (group.processes, group.process, group.is_writer) == (1, 0, True)
@@ -19,7 +19,7 @@ def test_the_first_process_writes() -> None:
     assert [ProcessGroup("host:1", 3, process).is_writer for process in range(3)] == [True, False, False]
 
 
-def test_processes_meet_at_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_synchronise_at_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     multihost = types.SimpleNamespace(sync_global_devices=events.append)
     experimental = types.ModuleType("jax.experimental")

@@ -14,13 +14,13 @@ from convrnn_experiments.runtime import devices, tensorflow
 
 
 @pytest.fixture
-def defaults():
-    """Keras' global state as it was, after the test."""
+def restored_keras():
+    """Restore Keras' global state after the test."""
     yield
     tensorflow.fix_keras()
 
 
-def spoil_keras() -> None:
+def change_keras_settings() -> None:
     keras.config.set_floatx("float16")
     keras.config.set_epsilon(0.5)
     keras.config.set_image_data_format("channels_first")
@@ -29,9 +29,9 @@ def spoil_keras() -> None:
     keras.config.set_max_steps_per_epoch(1)
 
 
-@pytest.mark.usefixtures("defaults")
-def test_commands_set_keras_back() -> None:
-    spoil_keras()
+@pytest.mark.usefixtures("restored_keras")
+def test_commands_reset_keras_settings() -> None:
+    change_keras_settings()
     with tensorflow.quiet_import():
         pass
     state = devices.numerics()
@@ -49,13 +49,13 @@ COMMAND = "import sys; sys.argv[1:] = {!r}; from convrnn_experiments.cli import 
 
 def run(arguments: list[str], home: Path, settings: dict[str, object], **variables: str) -> tuple[int, str]:
     (home / ".keras").mkdir(parents=True, exist_ok=True)
-    given = {
+    defaults = {
         "floatx": "float32",
         "epsilon": 1e-7,
         "backend": "tensorflow",
         "image_data_format": "channels_last",
     }
-    (home / ".keras" / "keras.json").write_text(json.dumps(given | settings))
+    (home / ".keras" / "keras.json").write_text(json.dumps(defaults | settings))
     done = subprocess.run(
         [sys.executable, "-c", COMMAND.format(arguments)],
         capture_output=True,
@@ -66,7 +66,7 @@ def run(arguments: list[str], home: Path, settings: dict[str, object], **variabl
 
 
 @pytest.mark.parametrize(
-    ("settings", "variables", "says"),
+    ("settings", "variables", "problem"),
     [
         ({"backend": "theano"}, {}, "got 'theano' from {home}/.keras/keras.json"),
         (
@@ -78,12 +78,12 @@ def run(arguments: list[str], home: Path, settings: dict[str, object], **variabl
         ({"floatx": "int8"}, {}, "Invalid `floatx`"),
     ],
 )
-def test_backends_that_commands_cannot_use_are_one_line(
-    settings: dict[str, object], variables: dict[str, str], says: str, tmp_path: Path
+def test_unusable_backends_are_one_line_errors(
+    settings: dict[str, object], variables: dict[str, str], problem: str, tmp_path: Path
 ) -> None:
-    code, said = run(["stimuli", "nowhere", "new"], tmp_path, settings, **variables)
-    assert (code, said.count("\n")) == (1, 1), said
-    assert says.replace("{home}", str(tmp_path)) in said
+    code, message = run(["stimuli", "nowhere", "new"], tmp_path, settings, **variables)
+    assert (code, message.count("\n")) == (1, 1), message
+    assert problem.replace("{home}", str(tmp_path)) in message
 
 
 def test_notices_are_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_an_error_of_this_project_is_shown_without_notices(capfd: pytest.Capture
     assert capfd.readouterr().err == ""
 
 
-def test_settings_of_the_user_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_user_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     with tensorflow.quiet_import():

@@ -1,3 +1,5 @@
+"""Bootstrap intervals against SciPy, and their coverage of a known truth."""
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,9 +12,9 @@ from convrnn_experiments.statistics.measures import error_consistency, sat_rmse
 VALUES = np.random.default_rng(0).normal(50, 10, (30, 4))
 
 
-def test_same_seed_same_interval_and_another_differs():
-    one, again, other = (bootstrap_interval(VALUES, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, again)
+def test_the_seed_determines_the_interval():
+    one, repeated, other = (bootstrap_interval(VALUES, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, repeated)
     assert (np.array(one) != np.array(other)).all()
     assert (one[0] < VALUES.mean(axis=0)).all()
     assert (one[1] > VALUES.mean(axis=0)).all()
@@ -30,7 +32,7 @@ def test_the_ways_to_compute_a_mean_agree():
     np.testing.assert_allclose(turned, mean)
 
 
-def test_the_drawn_units_do_not_depend_on_how_much_fits_into_memory(monkeypatch):
+def test_the_chunk_size_does_not_change_the_drawn_units(monkeypatch):
     whole = bootstrap_replicates(VALUES, np.median, seed=3, samples=50, vectorized=True)
     monkeypatch.setattr(bootstrap, "_CHUNK", 1000)
     np.testing.assert_array_equal(
@@ -38,26 +40,26 @@ def test_the_drawn_units_do_not_depend_on_how_much_fits_into_memory(monkeypatch)
     )
 
 
-def test_the_plain_interval_is_scipys():
-    ours = bootstrap_interval(VALUES[:, 0], seed=0, samples=20_000, expand=False)
-    theirs = stats.bootstrap((VALUES[:, 0],), np.mean, n_resamples=20_000, method="percentile", rng=0)
+def test_the_unexpanded_interval_equals_scipy():
+    interval = bootstrap_interval(VALUES[:, 0], seed=0, samples=20_000, expand=False)
+    expected = stats.bootstrap((VALUES[:, 0],), np.mean, n_resamples=20_000, method="percentile", rng=0)
     # Two draws of 20,000 agree to a few hundredths of the standard error, which is 1.8.
-    assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=0.2)
+    assert interval == pytest.approx(tuple(expected.confidence_interval), abs=0.2)
 
 
 @pytest.mark.parametrize(
-    ("people", "expand", "least", "most"), [(8, True, 0.92, 0.98), (40, True, 0.92, 0.98)]
+    ("observers", "expand", "least", "most"), [(8, True, 0.92, 0.98), (40, True, 0.92, 0.98)]
 )
-def test_the_interval_covers_the_truth_as_often_as_it_says(people, expand, least, most):
-    """400 experiments with a known mean accuracy: SE of the coverage 0.011."""
-    rng = np.random.default_rng(people)
-    ability = rng.beta(12, 8, (people, 400))  # mean 0.6
+def test_the_interval_covers_the_truth_at_its_nominal_rate(observers, expand, least, most):
+    """Simulate 400 experiments with a known mean accuracy: the coverage has an SE of 0.011."""
+    rng = np.random.default_rng(observers)
+    ability = rng.beta(12, 8, (observers, 400))  # mean 0.6
     accuracy = rng.binomial(200, ability) / 200
     low, high = bootstrap_interval(accuracy, seed=1, samples=1000, expand=expand)
     assert least <= ((low <= 0.6) & (high >= 0.6)).mean() <= most
 
 
-def test_without_widening_few_people_cover_too_seldom():
+def test_without_expansion_few_observers_undercover():
     rng = np.random.default_rng(8)
     accuracy = rng.binomial(200, rng.beta(12, 8, (8, 400))) / 200
     low, high = bootstrap_interval(accuracy, seed=1, samples=1000, expand=False)
@@ -113,6 +115,6 @@ def test_mostly_undefined_statistics_have_no_interval():
         ([1.0, 2.0], {"level": 1.0}),
     ],
 )
-def test_what_cannot_be_resampled_is_refused(values, options):
+def test_invalid_input_is_refused(values, options):
     with pytest.raises(ConvRNNError):
         bootstrap_interval(values, seed=0, **options)

@@ -1,4 +1,4 @@
-"""A network and people on the same images: what is estimated, and what it is corrected by."""
+"""Contrast of a network and humans on the same images: estimates and their corrections."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from convrnn_experiments.statistics.contrast import Contrast
 BEEPS = np.array([500.0, 900, 1100, 1300, 1500])
 
 
-def made(seed=0, observers=6, images=96, levels=1, network=None):
+def make_contrast(seed=0, observers=6, images=96, levels=1, network=None):
     rng = np.random.default_rng(seed)
     blocks = np.tile(np.repeat(np.arange(5), images), levels)
     labels = np.tile(np.arange(16), len(blocks) // 16)
@@ -21,11 +21,11 @@ def made(seed=0, observers=6, images=96, levels=1, network=None):
     return Contrast(labels, codes, blocks, exits[np.arange(len(blocks)), blocks].astype(float), exits, scores)
 
 
-def test_raw_values_are_those_of_the_measures():
-    both = made()
+def test_raw_values_equal_the_plain_measures():
+    both = make_contrast()
     network = [100 * both.network[both.blocks == block].mean() for block in range(5)]
-    people = [100 * both.scores[:, both.blocks == block].mean() for block in range(5)]
-    assert both.raw_rmse() == pytest.approx(measures.sat_rmse(network, people))
+    humans = [100 * both.scores[:, both.blocks == block].mean() for block in range(5)]
+    assert both.raw_rmse() == pytest.approx(measures.sat_rmse(network, humans))
     categories = [
         [100 * values[..., both.labels == label].mean() for label in range(16)]
         for values in (both.network, both.scores)
@@ -33,18 +33,18 @@ def test_raw_values_are_those_of_the_measures():
     assert both.raw_correlation() == pytest.approx(measures.category_correlation(*categories))
     slope = both.network_steepness().values[0]
     assert slope == pytest.approx(measures.steepness(np.arange(5), 100 * both.exits.mean(axis=0)))
-    assert both.human_steepness(BEEPS).values[0] == pytest.approx(measures.steepness(BEEPS, people))
+    assert both.human_steepness(BEEPS).values[0] == pytest.approx(measures.steepness(BEEPS, humans))
 
 
 def test_the_rmse_of_several_levels_is_over_levels_and_blocks():
-    both = made(levels=3)
+    both = make_contrast(levels=3)
     cells = both.levels * 5 + both.blocks
     gaps = [
         100 * (both.network[cells == cell].mean() - both.scores[:, cells == cell].mean())
         for cell in range(15)
     ]
     assert both.raw_rmse() == pytest.approx(np.sqrt(np.mean(np.square(gaps))))
-    # A level with images in some blocks alone counts with these.
+    # A level with images in only some blocks counts in these.
     part = both.levels * 5 + both.blocks != 7
     fewer = Contrast(*(getattr(both, name)[part] for name in ("labels", "levels", "blocks", "network", "exits")),
                      both.scores[:, part])  # fmt: skip
@@ -52,15 +52,15 @@ def test_the_rmse_of_several_levels_is_over_levels_and_blocks():
     assert np.isfinite(fewer.rmse().value)
 
 
-def test_corrections_go_the_right_way():
-    both = made()
+def test_corrections_lower_the_rmse_and_raise_the_correlation():
+    both = make_contrast()
     assert both.rmse().value < both.raw_rmse()
     assert abs(both.correlation().value) > abs(both.raw_correlation())
     assert both.rmse().low <= both.rmse().value <= both.rmse().high
 
 
 def test_accuracies_of_0_and_100_percent_have_an_interval():
-    both = made(network=np.ones((480, 5), dtype=bool))
+    both = make_contrast(network=np.ones((480, 5), dtype=bool))
     network = both.network_accuracies(both.curves[0], both.blocks)
     assert all(one.value == one.high == 100 and one.low < 97 for one in network)
     silent = Contrast(both.labels, both.levels, both.blocks, both.network, both.exits, 0 * both.scores)
@@ -69,36 +69,36 @@ def test_accuracies_of_0_and_100_percent_have_an_interval():
     )
 
 
-def test_halves_of_people():
+def test_split_halves_of_humans():
     rng = np.random.default_rng(3)
-    alike = made()
+    alike = make_contrast()
     same = Contrast(alike.labels, alike.levels, alike.blocks, alike.network, alike.exits,
                     np.tile(alike.scores[0], (6, 1)))  # fmt: skip
     found = contrast.split_halves(same, rng)
     assert found.rmse == pytest.approx(0)
     assert found.correlation == pytest.approx(1)
-    real = contrast.split_halves(made(observers=20), rng)
+    real = contrast.split_halves(make_contrast(observers=20), rng)
     assert 1 < real.rmse < 10
     assert 0.5 < real.correlation < 1
-    assert np.isnan(contrast.split_halves(made(observers=3), rng).rmse)
+    assert np.isnan(contrast.split_halves(make_contrast(observers=3), rng).rmse)
 
 
-def test_a_network_differs_from_itself_by_nothing():
-    both = made()
+def test_a_network_does_not_differ_from_itself():
+    both = make_contrast()
     for found in (contrast.rmse_difference(both, both), contrast.correlation_difference(both, both)):
         assert found.value == pytest.approx(0)
         assert found.low <= 0 <= found.high
     # The same images and observers on both sides.
     apart, alone = contrast.rmse_difference(both, both), both.rmse()
     assert apart.high - apart.low < 0.5 * (alone.high - alone.low)
-    other = made(network=np.random.default_rng(9).random((480, 5)) < 0.05)
+    other = make_contrast(network=np.random.default_rng(9).random((480, 5)) < 0.05)
     apart = contrast.rmse_difference(other, Contrast(other.labels, other.levels, other.blocks, both.network,
                                                      both.exits, other.scores))  # fmt: skip
     assert apart.low > 0
 
 
-def test_one_exit_has_no_steepness():
-    single = made()
+def test_a_single_exit_has_no_steepness():
+    single = make_contrast()
     single = Contrast(
         single.labels, single.levels, single.blocks, single.network, single.exits[:, :1], single.scores
     )

@@ -23,28 +23,28 @@ pairs = st.integers(1, 20).flatmap(lambda n: st.tuples(*2 * [arrays.arrays(float
 
 @settings(deadline=None)
 @given(arrays.arrays(float, (2, 12), elements=st.integers(0, 5)))
-def test_rank_correlation_is_spearmans(pair):
+def test_rank_correlation_equals_spearman(pair):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SciPy warns where one is constant
         expected = stats.spearmanr(*pair).statistic
     assert rank_correlation(*pair) == pytest.approx(expected, nan_ok=True)
 
 
-def test_rank_correlation_leaves_images_without_a_time_out():
+def test_rank_correlation_omits_images_without_a_time():
     assert rank_correlation([1, 2, NAN, 4], [10, NAN, 0, 30]) == pytest.approx(1)
     assert math.isnan(rank_correlation([1, NAN], [NAN, 2]))
 
 
 @settings(deadline=None)
 @given(pairs, st.randoms())
-def test_correlations_are_symmetric_bounded_and_blind_to_order(pair, random):
+def test_correlations_are_symmetric_bounded_and_invariant_to_order(pair, random):
     a, b = pair
     order = random.sample(range(len(a)), len(a))
     for correlation in (category_correlation, rank_correlation):
         r = correlation(a, b)
         assert math.isnan(r) or -1 <= r <= 1
         for other in (correlation(b, a), correlation(a[order], b[order])):
-            assert other == pytest.approx(r, abs=1e-6, nan_ok=True)  # rounding, of sums in another order
+            assert other == pytest.approx(r, abs=1e-6, nan_ok=True)  # rounding of sums in another order
 
 
 def test_constant_ranks_have_no_correlation():

@@ -1,4 +1,4 @@
-"""Confidence intervals against SciPy's, and how often they hold a truth that is known."""
+"""Confidence intervals against SciPy's, and their coverage of a known truth."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_undefined_values_have_no_interval():
 
 @pytest.fixture
 def same_noise(monkeypatch):
-    """Draws the noise of a covariance once: every call draws the same numbers, and cases of a test share it."""
+    """Draw the noise of a covariance once: every call draws the same numbers, so a test's cases share it."""
     draw, drawn = intervals._noise, {}
 
     def noise(covariance, freedom):
@@ -64,16 +64,16 @@ def coverage(make, true, samples=300):
 
 @pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize("true", [0.0, 2.0, 8.0])
-def test_the_corrected_rmse_is_held(true):
-    """Five correlated differences: 300 cases, so the share held is known to 1.3 points."""
+def test_intervals_of_the_corrected_rmse_cover_the_truth(true):
+    # Five correlated differences: 300 cases, so the coverage is known to 1.3 points.
     covariance = 4 * (0.4 + 0.6 * np.eye(5))
     pattern = np.array([1, -1, 1, 1, -1]) * true
 
     def make(rng):
         return intervals.rmse_interval(rng.multivariate_normal(pattern, covariance), covariance, LARGE)
 
-    held, mean = coverage(make, true)
-    assert held >= 0.91
+    covered, mean = coverage(make, true)
+    assert covered >= 0.91
     assert mean == pytest.approx(true, abs=1.2)
     # Uncorrected, noise alone is 2 points.
     rng = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def test_the_corrected_rmse_is_held(true):
 
 @pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize(("true", "shared"), [(0.5, 0), (0.94, 20)])
-def test_the_corrected_correlation_is_held(true, shared):
+def test_intervals_of_the_corrected_correlation_cover_the_truth(true, shared):
     rng = np.random.default_rng(4)
     axes = np.linalg.qr(np.column_stack([np.ones(16), rng.normal(size=(16, 2))]))[0][:, 1:].T
     profiles = 15 * 4 * np.stack([axes[0], true * axes[0] + np.sqrt(1 - true**2) * axes[1]])
@@ -95,8 +95,8 @@ def test_the_corrected_correlation_is_held(true, shared):
         raw.append(np.corrcoef(values)[0, 1])
         return intervals.correlation_interval(values, covariance, LARGE)
 
-    held, mean = coverage(make, true)
-    assert 0.91 <= held <= 0.99
+    covered, mean = coverage(make, true)
+    assert 0.91 <= covered <= 0.99
     assert mean == pytest.approx(true, abs=0.05)
     assert np.mean(raw) < true - 0.05
 
@@ -108,7 +108,7 @@ def test_a_profile_of_noise_alone_has_an_undefined_correlation():
     assert (found.low, found.high) == (-1, 1)
 
 
-def test_a_difference_of_symmetric_intervals_is_the_usual_one():
+def test_a_difference_of_symmetric_intervals_is_the_textbook_one():
     one, other = Estimate(10, 8, 12), Estimate(4, 1, 7)
     apart = intervals.difference_interval(one, other, 0.0)
     assert (apart.value, apart.low, apart.high) == pytest.approx((6, 6 - 13**0.5, 6 + 13**0.5))
@@ -118,8 +118,8 @@ def test_a_difference_of_symmetric_intervals_is_the_usual_one():
 
 @pytest.mark.usefixtures("same_noise")
 @pytest.mark.parametrize(("one", "other"), [(0.0, 3.0), (8.0, 5.0)])
-def test_the_difference_of_two_corrected_rmses_is_held(one, other):
-    """Also where one of them is 0, and the errors of both are mostly shared."""
+def test_intervals_of_rmse_differences_cover_the_truth(one, other):
+    """Include an RMSE of 0, and errors that are mostly shared."""
     noise = 4 * (0.4 + 0.6 * np.eye(5))
     covariance = np.kron([[1, 0.7], [0.7, 1]], noise)
     patterns = np.array([[1, -1, 1, 1, -1], [1, 1, -1, 1, 1]]) * [[one], [other]]
@@ -128,5 +128,5 @@ def test_the_difference_of_two_corrected_rmses_is_held(one, other):
         drawn = rng.multivariate_normal(patterns.ravel(), covariance).reshape(2, 5)
         return intervals.rmse_difference_interval(drawn, covariance, LARGE)
 
-    held, _ = coverage(make, one - other)
-    assert 0.91 <= held <= 0.99
+    covered, _ = coverage(make, one - other)
+    assert 0.91 <= covered <= 0.99

@@ -1,4 +1,4 @@
-"""Means with missing values: by hand, and refusal of codes that do not fit."""
+"""Means with missing values: by hand, and refusal of invalid codes."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_grouped_means_by_hand():
 @pytest.mark.parametrize(
     ("codes", "shape"), [([[0, 2]], [2]), ([[0, -1]], [2]), ([[0]], [2]), ([[0, 1]], [2, 2])]
 )
-def test_grouped_means_refuse_codes_that_do_not_fit(codes, shape):
+def test_grouped_means_refuse_invalid_codes(codes, shape):
     with pytest.raises(ConvRNNError):
         grouped_mean([1.0, 0.0], codes, shape)
 
@@ -37,7 +37,7 @@ def test_the_mean_over_observers_is_unweighted():
     np.testing.assert_allclose(mean_over([[1, NAN], [3, NAN]]), [2, NAN])
 
 
-def test_means_leave_out_what_is_not_known():
+def test_means_omit_missing_values():
     values = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, 4.0]])
     np.testing.assert_allclose(means.sample_means(values, np.ones((1, 3))), [[2, 4]])
     weighted = means.weighted_mean(np.array([1.0, np.nan, 6]), np.array([[1.0, 1, 1], [2, 1, 0]]))

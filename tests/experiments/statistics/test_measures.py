@@ -1,3 +1,5 @@
+"""Measures of the comparison: by hand, and against SciPy and scikit-learn."""
+
 import math
 import warnings
 
@@ -110,12 +112,12 @@ def test_error_consistency_is_cohens_kappa(pair, random):
 
 
 @pytest.mark.parametrize(("a", "b"), [([1, 2], [1, 0]), ([1, NAN], [1, 0]), ([1], [1, 0])])
-def test_error_consistency_refuses_what_is_neither_right_nor_wrong(a, b):
+def test_error_consistency_refuses_invalid_answers(a, b):
     with pytest.raises(ConvRNNError):
         error_consistency(a, b)
 
 
-def test_consistency_is_over_shared_trials():
+def test_consistency_is_computed_over_shared_trials():
     rng = np.random.default_rng(1)
     correct = (rng.random((4, 60)) < 0.6).astype(float)
     correct[rng.random((4, 60)) < 0.3] = NAN
@@ -145,7 +147,7 @@ def test_confusions_by_hand_and_by_scikit_learn():
 @pytest.mark.parametrize(
     ("true", "given_"), [([16], [0]), ([-1], [0]), ([0], [16]), ([0], [-2]), ([0, 1], [0])]
 )
-def test_confusions_refuse_what_is_no_label(true, given_):
+def test_confusions_refuse_invalid_labels(true, given_):
     with pytest.raises(ConvRNNError):
         confusion_matrix(true, given_)
 
@@ -162,15 +164,15 @@ def test_no_deep_learning_library_is_needed():
     assert measures.CLASSES == 16
 
 
-def drawn(weights, *arrays):
-    """The resampled set itself: each unit as often as it was drawn."""
+def resampled(weights, *arrays):
+    """Return arrays in which each unit occurs as often as it was drawn."""
     rows = np.repeat(np.arange(len(weights)), weights.astype(int))
     return [array[..., rows] for array in arrays]
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), units=st.integers(6, 40))
-def test_every_sample_is_measured_as_if_it_were_the_data(seed, units):
+def test_weighted_measures_equal_those_of_the_resampled_data(seed, units):
     rng = np.random.default_rng(seed)
     right = rng.integers(0, 2, units).astype(float)
     others = rng.integers(0, 2, (3, units)).astype(float)
@@ -185,14 +187,14 @@ def test_every_sample_is_measured_as_if_it_were_the_data(seed, units):
     each = correlations.rank_correlations(steps, np.tile(times, (6, 1)), weights)
     np.testing.assert_allclose(each, rho)
     for sample, weight in enumerate(weights):
-        a, b = drawn(weight, right, others)
+        a, b = resampled(weight, right, others)
         expected = measures.consistency_matrix(a[None], b)[0]
         np.testing.assert_allclose(kappas[sample], expected, atol=1e-12)
-        x, y = drawn(weight, steps, times)
+        x, y = resampled(weight, steps, times)
         np.testing.assert_allclose(rho[sample], correlations.rank_correlation(x, y), atol=1e-10)
 
 
-def test_against_scipy_and_scikit_learn():
+def test_vectorised_measures_equal_scipy_and_scikit_learn():
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 2, (2, 60))
     ones = np.ones((1, 60))
@@ -205,7 +207,7 @@ def test_against_scipy_and_scikit_learn():
     assert found == pytest.approx(stats.pearsonr(x, y).statistic)
 
 
-def test_pairs_of_people():
+def test_pair_means_weight_each_pair_of_observers():
     rng = np.random.default_rng(2)
     correct = rng.integers(0, 2, (5, 40)).astype(float)
     matrix = measures.consistency_matrix(correct)

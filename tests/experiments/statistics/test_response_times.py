@@ -37,7 +37,7 @@ def test_a_lower_threshold_never_answers_earlier(entropy, one, other):
 
 
 def slow_and_fast(images, seed):
-    """Entropies that fall at each image's own pace, and human times that follow the pace."""
+    """Return entropies that fall at each image's own pace, and human times that follow the pace."""
     rng = np.random.default_rng(seed)
     pace = rng.uniform(0.15, 0.6, images)
     entropy = np.maximum(0, 2.7 - 2.7 * pace[:, None] * np.arange(8)) + rng.normal(0, 0.02, (images, 8))
@@ -51,7 +51,7 @@ def test_the_threshold_is_fitted_on_one_half_and_tested_on_the_other():
     assert fit.reached > 0.5
     assert len(fit.thresholds) == 6
     assert fit == cross_validated_response_times(entropy, human, seed=0, splits=3)
-    # Times without a relation to the network: what fitting finds in one half is not in the other.
+    # Times without a relation to the network: a fit to one half does not transfer to the other.
     noise = np.random.default_rng(2).permutation(human)
     assert abs(cross_validated_response_times(entropy, noise, seed=0, splits=5).correlation) < 0.15
 
@@ -72,13 +72,13 @@ def test_threshold_fits_by_hand():
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(30)))
-def test_fitting_is_blind_to_the_order_of_images(order):
+def test_the_fit_does_not_depend_on_the_order_of_images(order):
     entropy, human = slow_and_fast(30, seed=3)
     assert fit_threshold(entropy[order], human[order]) == pytest.approx(fit_threshold(entropy, human))
 
 
 def test_an_image_that_never_reaches_the_threshold_is_the_slowest():
-    """Dropping these images loses the part of the order that they make up."""
+    # Dropping these images would lose their part of the order.
     rng = np.random.default_rng(0)
     times = rng.random(400)
     # The slower half of the images reaches the threshold after the last step.
@@ -88,7 +88,7 @@ def test_an_image_that_never_reaches_the_threshold_is_the_slowest():
     assert (ranked[step >= 8] == 8).all()
     dropped = response_times.entropy_response_times(entropy, 1.0)
     assert np.isnan(dropped[step >= 8]).all()
-    kept = stats.spearmanr(ranked, times).statistic
-    lost = stats.spearmanr(dropped, times, nan_policy="omit").statistic
-    assert kept > lost + 0.1
+    ranked_correlation = stats.spearmanr(ranked, times).statistic
+    dropped_correlation = stats.spearmanr(dropped, times, nan_policy="omit").statistic
+    assert ranked_correlation > dropped_correlation + 0.1
     assert response_times.fit_threshold(entropy, times) == pytest.approx(0.5)

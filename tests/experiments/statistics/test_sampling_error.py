@@ -63,7 +63,7 @@ def test_a_crossed_mean_has_the_variance_of_its_components():
     assert found.covariance[0, 0] == pytest.approx(expected)
 
 
-def test_observers_count_alike_whatever_they_missed():
+def test_observers_have_equal_weight_whatever_they_missed():
     scores = np.array([[1.0, 1, np.nan, np.nan], [0, 0, 0, 1]])
     found = observer_means(scores, np.zeros(4, dtype=int), 1, np.zeros(4, dtype=int))
     assert found.values[0] == pytest.approx((1 + 0.25) / 2)
@@ -74,8 +74,8 @@ def test_observers_count_alike_whatever_they_missed():
 
 
 @pytest.mark.parametrize("observers", [4, 12])
-def test_variances_are_those_seen_over_many_experiments(observers):
-    """Images and observers drawn anew 600 times: estimated variances average to the variance of the estimates."""
+def test_estimated_variances_equal_those_over_many_experiments(observers):
+    """Draw images and observers 600 times: estimated variances average to the variance of the estimates."""
     rng = np.random.default_rng(observers)
     codes = np.repeat(np.arange(8), 5)
     groups = codes % 2
@@ -94,18 +94,18 @@ def test_variances_are_those_seen_over_many_experiments(observers):
     np.testing.assert_allclose(ratio, 1, atol=0.2)
 
 
-def test_a_network_that_is_one_of_the_people_shares_the_images_error():
-    """Two raters with the same answers differ by nothing, however the images were drawn."""
+def test_identical_raters_share_the_error_of_the_images():
+    # Two raters with the same answers do not differ, however the images were drawn.
     rng = np.random.default_rng(2)
     right = (rng.random(40) < 0.6).astype(float)
     network = network_means(right, ONE, 1, ONE)
-    people = observer_means(np.stack([right, right]), ONE, 1, ONE)
+    humans = observer_means(np.stack([right, right]), ONE, 1, ONE)
     assert network.covariance[0, 0] > 0
-    assert difference(network, people).covariance[0, 0] == pytest.approx(0, abs=1e-12)
-    assert concatenate([network, people]).covariance[0, 1] == pytest.approx(network.covariance[0, 0])
+    assert difference(network, humans).covariance[0, 0] == pytest.approx(0, abs=1e-12)
+    assert concatenate([network, humans]).covariance[0, 1] == pytest.approx(network.covariance[0, 0])
 
 
-def test_taken_and_combined_agree():
+def test_selection_equals_combination_by_unit_vectors():
     rng = np.random.default_rng(3)
     found = network_means(rng.random(40), np.arange(40) % 4, 4, ONE)
     chosen, combined = found.select([2, 0]), found.combine(np.eye(4)[:, [2, 0]])
@@ -113,7 +113,7 @@ def test_taken_and_combined_agree():
     np.testing.assert_allclose(chosen.freedom, combined.freedom)
 
 
-def test_a_covariance_without_negative_eigenvalues_keeps_its_variances():
+def test_the_nearest_covariance_keeps_the_variances():
     matrix = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.9], [0.1, 0.9, 1.0]])
     assert np.linalg.eigvalsh(matrix).min() < 0
     found = nearest_covariance(matrix)

@@ -1,4 +1,4 @@
-"""Balanced designs: even in every direction, and drawn by the seed."""
+"""Balanced designs: even over blocks, categories and levels, and determined by the seed."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from convrnn_experiments.stimuli.balance import balanced_counts, share
 
 @settings(max_examples=60, deadline=None)
 @given(per_block=st.integers(1, 400), levels=st.integers(1, 20), seed=st.integers(0, 2**31))
-def test_any_block_size_and_number_of_levels_is_as_even_as_whole_numbers_allow(per_block, levels, seed):
-    """Cells, categories and levels differ by at most one, within each block and over all blocks."""
+def test_designs_are_as_even_as_whole_numbers_allow(per_block, levels, seed):
+    """Check that cells, categories and levels differ by at most one, within each block and over all blocks."""
     counts = balanced_counts(5, 16, levels, per_block, np.random.default_rng(seed))
     assert (counts.sum(axis=(1, 2)) == per_block).all()
     for table in (*counts, counts.sum(axis=0)):
@@ -25,7 +25,7 @@ def test_a_design_that_divides_evenly_has_one_solution():
     assert (counts == 5).all()
 
 
-def test_the_generator_decides_what_is_rounded_up():
+def test_the_generator_determines_the_rounding():
     first, second, other = (balanced_counts(5, 16, 3, 50, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()

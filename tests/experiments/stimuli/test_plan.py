@@ -20,10 +20,10 @@ def test_published_block_size_is_as_even_as_whole_numbers_allow():
     planned = plan_stimuli(labels, LEVELS, 210, seed=0)
     for experiment, levels in LEVELS.items():
         for block in range(5):
-            ours = [one for one in planned if (one.experiment, one.block) == (experiment, block)]
-            assert set(Counter(labels[one.row] for one in ours).values()) == {13, 14}
-            assert set(Counter(one.level for one in ours).values()) == {210 // len(levels)}
-            cells = Counter((labels[one.row], one.level) for one in ours)
+            chosen = [one for one in planned if (one.experiment, one.block) == (experiment, block)]
+            assert set(Counter(labels[one.row] for one in chosen).values()) == {13, 14}
+            assert set(Counter(one.level for one in chosen).values()) == {210 // len(levels)}
+            cells = Counter((labels[one.row], one.level) for one in chosen)
             assert set(cells.values()) == ({4, 5} if len(levels) == 3 else {6, 7})
 
 
@@ -34,18 +34,18 @@ def test_published_block_size_is_as_even_as_whole_numbers_allow():
     levels=st.integers(1, 5),
     seed=st.integers(0, 99),
 )
-def test_images_repeat_only_where_there_are_too_few(images, per_block, levels, seed):
+def test_images_repeat_only_where_a_category_has_too_few(images, per_block, levels, seed):
     labels = np.repeat(np.arange(16), images)
     planned = plan_stimuli(labels, levels_numbered(levels), per_block, seed)
     assert len(planned) == 3 * 5 * per_block
     for experiment in LEVELS:
-        ours = [one for one in planned if one.experiment == experiment]
-        for scope in (ours, *([one for one in ours if one.block == block] for block in range(5))):
+        chosen = [one for one in planned if one.experiment == experiment]
+        for scope in (chosen, *([one for one in chosen if one.block == block] for block in range(5))):
             uses = np.bincount([one.row for one in scope], minlength=len(labels))
-            for label, there in enumerate(images):
-                mine = uses[labels == label]
-                assert mine.max() <= -(-mine.sum() // there)
-        assert len({(one.block, one.name) for one in ours}) == 5 * per_block
+            for label, available in enumerate(images):
+                uses_of_label = uses[labels == label]
+                assert uses_of_label.max() <= -(-uses_of_label.sum() // available)
+        assert len({(one.block, one.name) for one in chosen}) == 5 * per_block
 
 
 def test_plan_is_a_function_of_labels_settings_and_seed():
@@ -54,7 +54,7 @@ def test_plan_is_a_function_of_labels_settings_and_seed():
     assert first == second != other
 
 
-def test_other_levels():
+def test_levels_can_be_replaced():
     assert with_levels((0.0, 0.1), (1.5,))["noise"] == ("0", "0.1")
     assert with_levels((0.0,), (1.5,))["blur"] == ("1.5",)
     with pytest.raises(ConvRNNError, match="at least 0"):

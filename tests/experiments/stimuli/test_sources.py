@@ -13,11 +13,11 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.stimuli.sources import find_source
 
 
-def sources(drawn, tmp_path, *, labelled):
-    """Drawn images in class folders, or flat in subfolders with a list of labels."""
+def copy_sources(drawn_sample, tmp_path, *, labelled):
+    """Copy drawn images into class folders, or into other subfolders with a list of labels."""
     folder = tmp_path / "images"
     rows = []
-    for path in sorted((drawn / "imagenet/train").glob("*/*.JPEG")):
+    for path in sorted((drawn_sample / "imagenet/train").glob("*/*.JPEG")):
         target = folder / (path.parent.name if not labelled else str(len(rows) % 2)) / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
@@ -28,8 +28,8 @@ def sources(drawn, tmp_path, *, labelled):
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_hidden_files_are_ignored(drawn, tmp_path, labelled):
-    folder, labels = sources(drawn, tmp_path, labelled=labelled)
+def test_hidden_files_are_ignored(drawn_sample, tmp_path, labelled):
+    folder, labels = copy_sources(drawn_sample, tmp_path, labelled=labelled)
     before = find_source(folder, labels).names
     for path in list(folder.glob("*/*.JPEG")):
         (path.parent / f"._{path.name}").write_bytes(b"\0\5\26\7")
@@ -39,8 +39,8 @@ def test_hidden_files_are_ignored(drawn, tmp_path, labelled):
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_source_folders_that_cannot_be_listed_or_are_gone_are_errors(drawn, tmp_path, labelled, monkeypatch):
-    folder, labels = sources(drawn, tmp_path, labelled=labelled)
+def test_unlistable_and_missing_source_folders_are_errors(drawn_sample, tmp_path, labelled, monkeypatch):
+    folder, labels = copy_sources(drawn_sample, tmp_path, labelled=labelled)
     victim = (
         next(folder.iterdir()) if labelled else next(p for p in folder.iterdir() if p.name == "n02690373")
     )
@@ -62,8 +62,8 @@ def test_source_folders_that_cannot_be_listed_or_are_gone_are_errors(drawn, tmp_
             find_source(folder, labels)
 
 
-def test_a_listed_image_that_occurs_twice_is_an_error(drawn, tmp_path):
-    folder, labels = sources(drawn, tmp_path, labelled=True)
+def test_a_duplicate_of_a_listed_image_is_an_error(drawn_sample, tmp_path):
+    folder, labels = copy_sources(drawn_sample, tmp_path, labelled=True)
     stem = next(path for path in folder.glob("*/*.JPEG") if path.name.startswith("n02690373"))
     (folder / "copy").mkdir()
     shutil.copy(stem, folder / "copy" / stem.name)
@@ -71,39 +71,45 @@ def test_a_listed_image_that_occurs_twice_is_an_error(drawn, tmp_path):
         find_source(folder, labels)
 
 
-def test_folders_and_lists_of_labels(tmp_path, drawn):
-    source = find_source(drawn / "imagenet" / "train")
+def test_labels_come_from_folders_or_a_list(tmp_path, drawn_sample):
+    source = find_source(drawn_sample / "imagenet" / "train")
     assert len(source.names) == len(source.labels) == 16 * 3  # other synsets are ignored
     flat = tmp_path / "val"
     flat.mkdir()
     rows = ["ImageId,PredictionString"]
-    for place, path in enumerate(sorted((drawn / "imagenet/train").glob("*/*.JPEG"))):
-        shutil.copy(path, flat / f"ILSVRC2012_val_{place:08d}.JPEG")
-        rows.append(f"ILSVRC2012_val_{place:08d},{path.parent.name} 1 2 3 4 ")
+    for number, path in enumerate(sorted((drawn_sample / "imagenet/train").glob("*/*.JPEG"))):
+        shutil.copy(path, flat / f"ILSVRC2012_val_{number:08d}.JPEG")
+        rows.append(f"ILSVRC2012_val_{number:08d},{path.parent.name} 1 2 3 4 ")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     listed = find_source(flat, tmp_path / "labels.csv")
     assert Counter(listed.labels.tolist()) == Counter(source.labels.tolist())
 
 
-def test_images_are_those_of_ilsvrcs_validation_set_wherever_they_are(unseen, drawn, tmp_path):
-    archive = unseen / "ILSVRC2012_img_val.tar"
+def test_validation_images_are_found_in_every_arrangement(validation_folder, drawn_sample, tmp_path):
+    archive = validation_folder / "ILSVRC2012_img_val.tar"
     unpacked = tmp_path / "unpacked"
     with tarfile.open(archive) as tar:
         tar.extractall(unpacked, filter="data")
-    labels = unseen / "imagenet_2012_validation_synset_labels.txt"
+    labels = validation_folder / "imagenet_2012_validation_synset_labels.txt"
     shutil.copy(labels, unpacked)
     prepared = []
     for split, val in (
         ("val", 0.0),
         ("test", 0.34),
         ("val", 0.34),
-    ):  # alone, beside and among training images
+    ):  # alone, next to and among training images
         prepared.append(tmp_path / f"{split}-{val}")
         options = {"images": "all", "workers": 1, "validation": archive, "validation_split": split}
-        prepare(drawn / "imagenet", prepared[-1], val=val, **options)
+        prepare(drawn_sample / "imagenet", prepared[-1], val=val, **options)
     first, *others = (
         find_source(*given)
-        for given in ((archive,), (unseen,), (archive, labels), (unpacked,), *((path,) for path in prepared))
+        for given in (
+            (archive,),
+            (validation_folder,),
+            (archive, labels),
+            (unpacked,),
+            *((path,) for path in prepared),
+        )
     )
     assert len(first.names) == 16 * 3
     for other in others:

@@ -1,4 +1,4 @@
-"""Exact training-state checkpoints: on disks without locks, while they are written, and damaged."""
+"""Exact training-state checkpoints: without file locks, during writing, and corrupt."""
 
 import errno
 import fcntl
@@ -29,7 +29,7 @@ def variables(values: list[np.ndarray]) -> list[keras.Variable]:
     return [keras.Variable(value, dtype=str(value.dtype)) for value in values]
 
 
-def cleared() -> list[keras.Variable]:
+def zero_variables() -> list[keras.Variable]:
     return variables([np.zeros_like(value) for value in VALUES])
 
 
@@ -42,39 +42,41 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_checkpoint_is_exact(run: Run) -> None:
-    found = cleared()
-    assert load_state(run, found) == PROGRESS
-    for variable, value in zip(found, VALUES, strict=True):
+    restored = zero_variables()
+    assert load_state(run, restored) == PROGRESS
+    for variable, value in zip(restored, VALUES, strict=True):
         assert variable.numpy().tobytes() == value.tobytes()
 
 
 def test_a_run_without_a_checkpoint_starts_from_the_beginning(tmp_path: Path) -> None:
-    found = variables(VALUES)
-    assert load_state(Run(tmp_path), found) is None
-    assert float(found[1].numpy()) == 3
+    restored = variables(VALUES)
+    assert load_state(Run(tmp_path), restored) is None
+    assert float(restored[1].numpy()) == 3
 
 
 def test_the_next_checkpoint_replaces_the_last(run: Run) -> None:
-    save_state(run, cleared(), LATER)
-    found = variables(VALUES)
-    assert load_state(run, found) == LATER
-    assert not found[0].numpy().any()
+    save_state(run, zero_variables(), LATER)
+    restored = variables(VALUES)
+    assert load_state(run, restored) == LATER
+    assert not restored[0].numpy().any()
     assert [path.name for path in run.checkpoint.parent.iterdir()] == ["state.h5"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EAGAIN, errno.ENOSYS])
-def test_disks_without_locks(number: int, run: Run, no_locks: Callable[[int], None]) -> None:
+def test_checkpoints_work_on_disks_without_locks(
+    number: int, run: Run, no_locks: Callable[[int], None]
+) -> None:
     no_locks(number)
-    found = cleared()
-    save_state(run, found, LATER)
-    assert load_state(run, found) == LATER
+    restored = zero_variables()
+    save_state(run, restored, LATER)
+    assert load_state(run, restored) == LATER
 
 
-def test_a_checkpoint_that_is_being_written(run: Run) -> None:
+def test_a_checkpoint_being_written_is_refused(run: Run) -> None:
     with run.checkpoint.open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
         with pytest.raises(ConvRNNError, match=f"cannot read {run.checkpoint}: another process is writing"):
-            load_state(run, cleared())
+            load_state(run, zero_variables())
 
 
 def truncate(path: Path) -> None:
@@ -99,36 +101,38 @@ def replace_by_zip(path: Path) -> None:
         (replace_by_zip, "state.h5 is a zip archive"),
     ],
 )
-def test_a_damaged_checkpoint_is_named(damage: Callable[[Path], None], message: str, run: Run) -> None:
+def test_a_corrupt_checkpoint_is_named(damage: Callable[[Path], None], message: str, run: Run) -> None:
     damage(run.checkpoint)
-    found = variables(VALUES)
+    restored = variables(VALUES)
     with pytest.raises(ConvRNNError, match=message):
-        load_state(run, found)
-    assert float(found[1].numpy()) == 3
+        load_state(run, restored)
+    assert float(restored[1].numpy()) == 3
 
 
 @pytest.mark.parametrize(
     ("number", "advice"), [(errno.EMFILE, "ulimit -n"), (errno.EIO, "copy on another disk")]
 )
-def test_errors_of_the_system(number: int, advice: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_errors_are_reported_with_a_remedy(
+    number: int, advice: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, "as the system says")
 
     monkeypatch.setattr(h5py, "File", fail)
     with pytest.raises(ConvRNNError, match=f"cannot read {run.checkpoint}: .*{advice}"):
-        load_state(run, cleared())
+        load_state(run, zero_variables())
 
 
-def test_another_networks_checkpoint(run: Run) -> None:
+def test_a_checkpoint_of_another_network_is_refused(run: Run) -> None:
     with pytest.raises(
         ConvRNNError, match=r"shapes of this network's variables, got others\. Start the run over"
     ):
-        load_state(run, cleared()[:2])
+        load_state(run, zero_variables()[:2])
 
 
 @pytest.mark.parametrize("epoch", [2.5, np.nan])
-def test_invalid_progress(epoch: float, run: Run) -> None:
+def test_invalid_progress_is_refused(epoch: float, run: Run) -> None:
     with h5py.File(run.checkpoint, "r+") as file:
         file.attrs["epoch"] = epoch
     with pytest.raises(ConvRNNError, match=r"state.h5 is damaged.*epoch.*with --force"):
-        load_state(run, cleared())
+        load_state(run, zero_variables())

@@ -1,4 +1,4 @@
-"""From a configuration to a training: what is refused before anything slow, and what the training is given."""
+"""Launch of training from a configuration: early refusals, and the arguments of the training loop."""
 
 import signal
 import subprocess
@@ -35,8 +35,8 @@ def config(prepared: PreparedSet) -> Config:
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments of the training loop, which does nothing."""
+def loop_arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments of the training loop, which is replaced by a stub."""
     found: dict[str, Any] = {}
 
     def train(network: keras.Model, config: Config, run: Run, data: PreparedSet, **more: Any) -> None:
@@ -62,72 +62,72 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ({"data": "nowhere"}, {}, "nowhere"),
     ],
 )
-def test_options_that_exclude_each_other_are_refused_first(
+def test_incompatible_options_are_refused_before_training(
     changes: dict[str, Any],
     arguments: dict[str, Any],
     message: str,
     config: Config,
-    given: dict[str, Any],
+    loop_arguments: dict[str, Any],
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ConvRNNError, match=message):
         launch.train(config.replace(**changes), tmp_path / "run", **arguments)
-    assert not given
+    assert not loop_arguments
     assert not (tmp_path / "run").exists()
 
 
-def test_the_training_gets_the_network_and_the_new_run(
-    config: Config, given: dict[str, Any], prepared: PreparedSet, tmp_path: Path
+def test_training_receives_the_network_and_the_new_run(
+    config: Config, loop_arguments: dict[str, Any], prepared: PreparedSet, tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    run = launch.train(config, tmp_path / "runs/color", echo=said.append)
-    assert run == given["run"] == Run(tmp_path / "runs/color")
-    assert given["config"] == run.config()
-    assert given["config"].data_plan == prepared.plan_hash
-    assert given["network"].name == "bl_net"
-    assert given["features"] == tmp_path / "runs/features"
-    assert said == [
+    messages: list[str] = []
+    run = launch.train(config, tmp_path / "runs/color", echo=messages.append)
+    assert run == loop_arguments["run"] == Run(tmp_path / "runs/color")
+    assert loop_arguments["config"] == run.config()
+    assert loop_arguments["config"].data_plan == prepared.plan_hash
+    assert loop_arguments["network"].name == "bl_net"
+    assert loop_arguments["features"] == tmp_path / "runs/features"
+    assert messages == [
         "weights: none; bl at width 0.02 starts from seed 5",
         f"weights: {tmp_path / 'runs/color/weights.h5'}",
     ]
 
 
-def test_a_run_is_resumed_only_if_that_is_asked_for(
-    config: Config, given: dict[str, Any], tmp_path: Path
+def test_a_run_is_resumed_only_on_request(
+    config: Config, loop_arguments: dict[str, Any], tmp_path: Path
 ) -> None:
     launch.train(config, tmp_path / "run")
-    given.clear()
+    loop_arguments.clear()
     with pytest.raises(ConvRNNError, match="Continue with --resume"):
         launch.train(config, tmp_path / "run")
-    assert not given
+    assert not loop_arguments
     launch.train(config, tmp_path / "run", resume=True)
-    assert given["run"] == Run(tmp_path / "run")
+    assert loop_arguments["run"] == Run(tmp_path / "run")
 
 
-def test_a_finished_run_is_left_alone(config: Config, given: dict[str, Any], tmp_path: Path) -> None:
+def test_a_finished_run_is_left_alone(config: Config, loop_arguments: dict[str, Any], tmp_path: Path) -> None:
     run = launch.train(config, tmp_path / "run")
     run.weights.write_bytes(b"weights")
-    given.clear()
-    said: list[str] = []
-    launch.train(config, tmp_path / "run", resume=True, echo=said.append)
-    assert said == [f"{tmp_path / 'run'} is finished already; nothing to do"]
-    assert not given
+    loop_arguments.clear()
+    messages: list[str] = []
+    launch.train(config, tmp_path / "run", resume=True, echo=messages.append)
+    assert messages == [f"{tmp_path / 'run'} is finished already; nothing to do"]
+    assert not loop_arguments
     launch.train(config, tmp_path / "run", force=True)
-    assert given["run"] == run
+    assert loop_arguments["run"] == run
     assert not run.weights.exists()
 
 
 def test_only_the_first_process_of_a_group_writes_and_prints(
-    config: Config, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, loop_arguments: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from convrnn_experiments.runtime import processes
 
     monkeypatch.setattr(processes, "join", lambda group: None)
     monkeypatch.setattr(ProcessGroup, "wait", lambda group, event: None)
-    said: list[str] = []
-    launch.train(config, tmp_path / "run", group=ProcessGroup("host:1", 2, 1), echo=said.append)
-    assert given["group"].process == 1
-    assert said == [f"weights: {tmp_path / 'run/weights.h5'}"]
+    messages: list[str] = []
+    launch.train(config, tmp_path / "run", group=ProcessGroup("host:1", 2, 1), echo=messages.append)
+    assert loop_arguments["group"].process == 1
+    assert messages == [f"weights: {tmp_path / 'run/weights.h5'}"]
     assert not (tmp_path / "run").exists()
 
 
@@ -170,8 +170,8 @@ with created_and_locked(folder):
 
 
 @pytest.fixture
-def killed_at_its_end(config: Config, prepared: PreparedSet, tmp_path: Path) -> tuple[Config, Path]:
-    """A run whose process was killed between its last file and letting go of the folder."""
+def killed_run(config: Config, prepared: PreparedSet, tmp_path: Path) -> tuple[Config, Path]:
+    """A run whose process was killed between writing its last file and unlocking the folder."""
     config = checked(config, prepared)
     run = run_folder.start(tmp_path / "run", config, resume=False, force=False)
     done = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_LAST_FILE, run.path], check=False)
@@ -180,16 +180,16 @@ def killed_at_its_end(config: Config, prepared: PreparedSet, tmp_path: Path) -> 
     return config, run.path
 
 
-def test_a_run_killed_at_its_very_end_is_found_finished_and_nothing_stays(killed_at_its_end) -> None:
-    config, folder = killed_at_its_end
-    said = []
-    launch.train(config, folder, resume=True, echo=said.append)
-    assert said == [f"{folder} is finished already; nothing to do"]
+def test_a_run_killed_after_its_last_file_is_finished_and_cleaned_up(killed_run) -> None:
+    config, folder = killed_run
+    messages = []
+    launch.train(config, folder, resume=True, echo=messages.append)
+    assert messages == [f"{folder} is finished already; nothing to do"]
     assert not list(folder.rglob(".*"))
 
 
-def test_the_lock_of_a_process_at_work_stays(killed_at_its_end) -> None:
-    config, folder = killed_at_its_end
+def test_the_lock_of_a_live_process_is_not_removed(killed_run) -> None:
+    config, folder = killed_run
     with locked(folder):
         launch.train(config, folder, resume=True)
         assert (folder / LOCK).exists()

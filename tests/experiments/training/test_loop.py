@@ -68,7 +68,7 @@ def start_weights(prepared: PreparedSet, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_run_leaves_all_its_files(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_training_writes_all_files_of_a_run(prepared: PreparedSet, tmp_path: Path) -> None:
     run = trained(config_of(prepared, perturb=Regime.NOISE), prepared, tmp_path / "run")
     names = {"config.json", "environment.json", "history.csv", "weights.h5", "weights_last.h5", "model.keras"}
     assert names <= {path.name for path in run.path.iterdir()}
@@ -82,10 +82,10 @@ def test_a_run_leaves_all_its_files(prepared: PreparedSet, tmp_path: Path) -> No
     assert set(history[0]) == {"epoch", "loss", "val_loss", "learning_rate", "seconds"} | exits
     network = build_network(run.config())
     load_weights(network, run.weights)
-    again = keras.saving.load_model(run.path / "model.keras")
+    loaded = keras.saving.load_model(run.path / "model.keras")
     image = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
-    for ours, theirs in zip(network(image), again(image), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    for expected, found in zip(network(image), loaded(image), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def rows_of_history(accuracies: list[float], losses: list[float]) -> list[dict[str, float]]:
@@ -105,7 +105,7 @@ def rows_of_history(accuracies: list[float], losses: list[float]) -> list[dict[s
     ],
     ids=["accuracy", "loss between equals", "the first of equals"],
 )
-def test_the_epoch_of_the_best_balanced_accuracy_is_kept(
+def test_weights_are_those_of_the_best_balanced_accuracy(
     prepared: PreparedSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -123,12 +123,12 @@ def test_the_epoch_of_the_best_balanced_accuracy_is_kept(
     monkeypatch.setattr(loop, "run_epoch", run_epoch)
     config = config_of(prepared, epochs=len(rows))
     run = trained(config, prepared, tmp_path / "run")
-    kept, last = (arrays(run.path / name) for name in ("weights.h5", "weights_last.h5"))
-    assert set(kept["ReadoutDense/ReadoutDense/bias:0"]) == {best}
+    best_weights, last = (arrays(run.path / name) for name in ("weights.h5", "weights_last.h5"))
+    assert set(best_weights["ReadoutDense/ReadoutDense/bias:0"]) == {best}
     assert set(last["ReadoutDense/ReadoutDense/bias:0"]) == {len(rows) - 1}
 
 
-def test_a_checkpoint_of_another_choice_is_not_resumed(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_selection_rule_is_not_resumed(prepared: PreparedSet, tmp_path: Path) -> None:
     config = config_of(prepared, epochs=1)
     run = trained(config, prepared, tmp_path / "run")
     run.weights.unlink()
@@ -140,37 +140,39 @@ def test_a_checkpoint_of_another_choice_is_not_resumed(prepared: PreparedSet, tm
         trained(config, prepared, run.path, resume=True)
 
 
-def test_resumed_equals_undisturbed_to_the_bit(prepared: PreparedSet, tmp_path: Path) -> None:
+def test_resumed_training_equals_uninterrupted_training_exactly(
+    prepared: PreparedSet, tmp_path: Path
+) -> None:
     config = config_of(prepared, perturb=Regime.NOISE, epochs=3)
-    whole = trained(config, prepared, tmp_path / "whole")
+    uninterrupted = trained(config, prepared, tmp_path / "uninterrupted")
     run = run_folder.start(tmp_path / "cut", config, resume=False, force=False)
 
-    class CutError(Exception):
+    class InterruptedTrainingError(Exception):
         pass
 
-    def say(line: str) -> None:
+    def interrupt(line: str) -> None:
         if line.startswith("epoch 2"):
-            raise CutError
+            raise InterruptedTrainingError
 
     network = run_network.prepare_network(config, lambda line: None)
-    with pytest.raises(CutError):
-        loop.train(network, config, run, prepared, features=tmp_path, echo=say)
+    with pytest.raises(InterruptedTrainingError):
+        loop.train(network, config, run, prepared, features=tmp_path, echo=interrupt)
     assert not run.weights.exists()
-    cut = trained(config, prepared, tmp_path / "cut", resume=True)
+    resumed = trained(config, prepared, tmp_path / "cut", resume=True)
     for name in ("weights.h5", "weights_last.h5"):
-        first, second = arrays(whole.path / name), arrays(cut.path / name)
+        first, second = arrays(uninterrupted.path / name), arrays(resumed.path / name)
         assert first.keys() == second.keys()
         for key in first:
             np.testing.assert_array_equal(first[key], second[key], err_msg=key)
-    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in whole.history()]
-    assert timeless == [{k: v for k, v in row.items() if k != "seconds"} for row in cut.history()]
+    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in uninterrupted.history()]
+    assert timeless == [{k: v for k, v in row.items() if k != "seconds"} for row in resumed.history()]
 
 
-def test_kept_features_train_the_readout_that_the_frozen_network_does(
+def test_cached_features_train_the_same_readout_as_the_frozen_network(
     prepared: PreparedSet, start_weights: Path, tmp_path: Path
 ) -> None:
     config = config_of(prepared, trainable="readout", weights=str(start_weights), epochs=3)
-    kept = trained(config, prepared, tmp_path / "kept")
+    cached = trained(config, prepared, tmp_path / "cached")
     network = run_network.prepare_network(config, lambda line: None)
     model = loop.whole_network_task(
         network, config, images_of_split(prepared, "train"), images_of_split(prepared, "val")
@@ -187,20 +189,22 @@ def test_kept_features_train_the_readout_that_the_frozen_network_does(
             source, frame_of(config), config.batch_size, rows=rows, jitter=views(source)
         ):
             model.train_on_batch(images, labels, sample_weight=tf.gather(weights, labels))
-    through = network.get_layer("ReadoutDense").get_weights()
-    last = arrays(kept.path / "weights_last.h5")
-    for found, name in zip(through, ("kernel:0", "bias:0"), strict=True):
+    frozen = network.get_layer("ReadoutDense").get_weights()
+    last = arrays(cached.path / "weights_last.h5")
+    for found, name in zip(frozen, ("kernel:0", "bias:0"), strict=True):
         expected = last[f"ReadoutDense/ReadoutDense/{name}"]
-        # Batches of other sizes sum in another order.
+        # Sums over batches of other sizes have another order.
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def views(source: object) -> np.ndarray:
-    """The crops and flips of the one view that is kept."""
+    """Return the crops and flips of the one cached view."""
     return epoch_jitter(len(source), seed=0, epoch=0)
 
 
-def test_frozen_layers_stay_as_they_were(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
+def test_training_does_not_change_frozen_layers(
+    prepared: PreparedSet, start_weights: Path, tmp_path: Path
+) -> None:
     config = config_of(prepared, trainable="readout", weights=str(start_weights))
     run = trained(config, prepared, tmp_path / "run")
     before, after = arrays(start_weights), arrays(run.weights)
@@ -209,7 +213,7 @@ def test_frozen_layers_stay_as_they_were(prepared: PreparedSet, start_weights: P
         assert same != name.startswith("ReadoutDense"), name
 
 
-def test_features_are_kept_resumed_and_never_mixed(
+def test_features_are_cached_resumed_and_never_mixed(
     prepared: PreparedSet, start_weights: Path, tmp_path: Path
 ) -> None:
     config = config_of(
@@ -219,13 +223,13 @@ def test_features_are_kept_resumed_and_never_mixed(
     (folder,) = (tmp_path / "features").iterdir()
     files = sorted(folder.glob("*.h5"))
     assert {path.name.split("-0")[0] for path in files} == {"train-view0", "train-view1", "val-view0"}
-    kept = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+    cached = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
     first, second = (arrays(path)["features"] for path in files if path.name.startswith("train"))
     assert not np.array_equal(first, second)
     files[0].unlink()
     trained(config, prepared, tmp_path / "two")
-    assert files[0].read_bytes() == kept[files[0]][1]
-    assert [path.stat().st_mtime_ns for path in files[1:]] == [kept[path][0] for path in files[1:]]
+    assert files[0].read_bytes() == cached[files[0]][1]
+    assert [path.stat().st_mtime_ns for path in files[1:]] == [cached[path][0] for path in files[1:]]
     for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 75}, *SCALES):
         other = config.replace(**change)
         assert cache_folder(tmp_path / "features", other, "a") != cache_folder(
@@ -236,7 +240,7 @@ def test_features_are_kept_resumed_and_never_mixed(
     )
 
 
-def test_damaged_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
+def test_corrupt_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:
     config = config_of(prepared, trainable="readout", weights=str(start_weights))
     trained(config, prepared, tmp_path / "one")
     path = next((tmp_path / "features").rglob("train*.h5"))

@@ -1,4 +1,4 @@
-"""Losses and metrics: categories count alike where that is said, and rows that only fill a batch count nowhere."""
+"""Losses and metrics: balanced over categories where documented, and blind to filler rows."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ DOG = CATEGORIES.index("dog")
 
 
 def logits_of(answers: np.ndarray) -> np.ndarray:
-    """Logits (batch, time, 16) whose largest is the answer, (batch, time)."""
+    """Return logits (batch, time, 16) whose maximum is at the answer, (batch, time)."""
     return 5.0 * np.eye(16, dtype=np.float32)[answers]
 
 
@@ -33,7 +33,7 @@ def balanced(labels: np.ndarray, answers: np.ndarray) -> float:
     return float(np.mean([np.mean(answers[labels == label] == label) for label in np.unique(labels)]))
 
 
-def test_always_dog_is_one_category_in_sixteen() -> None:
+def test_always_answering_dog_scores_one_category_in_sixteen() -> None:
     labels = np.array([DOG] * 525 + [label for label in range(16) if label != DOG] * 32)
     answers = np.full((len(labels), 1), DOG)
     metrics = BalancedExitAccuracy(0), ExitAccuracy(0)
@@ -59,7 +59,7 @@ def test_balanced_accuracy_is_the_mean_over_the_categories_that_occur(
     assert float(metric.result()) == 0
 
 
-def test_three_right_rows_and_a_filler_are_all_right() -> None:
+def test_fillers_count_in_no_metric_and_no_loss() -> None:
     labels, answers = np.array([3, 5, 3, FILLER]), np.array([[3], [5], [3], [7]])
     for metric in (ExitAccuracy(0), BalancedExitAccuracy(0)):
         metric.update_state(labels, logits_of(answers))
@@ -67,8 +67,10 @@ def test_three_right_rows_and_a_filler_are_all_right() -> None:
     weights = np.float32([0.5, 2.0, 0.5, 0.0])
     logits = np.random.default_rng(0).normal(size=(4, 3, 16)).astype(np.float32)
     for function in (TimeAveragedCrossentropy(), _mean_loss):
-        whole = float(function(labels[:3], logits[:3], sample_weight=weights[:3]))
-        assert float(function(labels, logits, sample_weight=weights)) == pytest.approx(whole, rel=1e-6)
+        without_filler = float(function(labels[:3], logits[:3], sample_weight=weights[:3]))
+        assert float(function(labels, logits, sample_weight=weights)) == pytest.approx(
+            without_filler, rel=1e-6
+        )
 
 
 def _mean_loss(labels: np.ndarray, logits: np.ndarray, sample_weight: np.ndarray) -> float:
@@ -78,12 +80,12 @@ def _mean_loss(labels: np.ndarray, logits: np.ndarray, sample_weight: np.ndarray
 
 
 def rows_with_fillers(features: np.ndarray, labels: np.ndarray, rows: list[int]) -> tf.data.Dataset:
-    """Batches of 4 as the pipeline yields them: a filler, -1, shows the first image with its label."""
+    """Return batches of 4 as the pipeline yields them: a filler, -1, has the first image and its label."""
     order = np.maximum(rows, 0)
     return tf.data.Dataset.from_tensor_slices((features[order], labels[order], np.array(rows))).batch(4)
 
 
-def test_training_with_fillers_is_training_without() -> None:
+def test_training_with_fillers_equals_training_without() -> None:
     rng = np.random.default_rng(1)
     features = rng.normal(size=(10, 2, 5)).astype(np.float32)
     labels = rng.integers(4, size=10).astype(np.int32)
@@ -130,7 +132,7 @@ def test_loss_is_the_mean_over_time_of_the_crossentropy() -> None:
     assert float(TimeAveragedCrossentropy()(labels, logits)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_accuracy_is_of_its_own_time_step() -> None:
+def test_exit_accuracy_is_of_its_own_time_step() -> None:
     logits = keras.ops.one_hot(np.array([[1, 2], [1, 1], [3, 1]]), 16)
     for step, expected in enumerate((2 / 3, 2 / 3)):
         metric = ExitAccuracy(step)
