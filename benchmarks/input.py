@@ -112,18 +112,18 @@ def measure(
         source = folder / "sample/imagenet"
     repeat_images(source, folder / "imagenet/train", options.count)
     prepare(folder / "imagenet", folder / "set", images="all", val=0)
-    pictures = images_of_split(PreparedSet(folder / "set"), "train")
-    shown, size, count = options.stimulus_size, options.image_size, len(pictures)
+    encoded = images_of_split(PreparedSet(folder / "set"), "train")
+    shown, size, count = options.stimulus_size, options.image_size, len(encoded)
     resized = on_device(Regime.COLOR, size)
 
     def ours(side: int = shown) -> int:
         rows = epoch_rows(count, seed=0, epoch=0)
-        return seen(batches(pictures, Frame(side, side), BATCH, rows=rows), resized)
+        return seen(batches(encoded, Frame(side, side), BATCH, rows=rows), resized)
 
     def augmented() -> int:
         rows, jitter = epoch_rows(count, seed=0, epoch=0), epoch_jitter(count, seed=0, epoch=0)
         frame = Frame(shown, default_resize(shown))
-        return seen(batches(pictures, frame, BATCH, rows=rows, jitter=jitter), resized)
+        return seen(batches(encoded, frame, BATCH, rows=rows, jitter=jitter), resized)
 
     def theirs(interpolation: str) -> tf.data.Dataset:
         return keras.utils.image_dataset_from_directory(
@@ -153,7 +153,7 @@ def measure(
         name: functools.partial(spending, function, spent[name]) for name, function in functions.items()
     }
     seconds = in_turn(counted, options.rounds, warm=0)
-    staged = stages(pictures, Frame(shown, shown), options.rounds)
+    staged = stages(encoded, Frame(shown, shown), options.rounds)
     return seconds, spent, staged | device_stages(shown, size, options.rounds), count
 
 
@@ -187,16 +187,16 @@ def spending(function: Callable[[], int], spent: list[float]) -> None:
     spent.append(time.process_time() - began)
 
 
-def stages(pictures: EncodedImages, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
+def stages(encoded: EncodedImages, frame: Frame, rounds: int) -> dict[str, dict[str, float]]:
     """Measure processor microseconds per image of each stage, in one thread."""
-    rows = list(range(min(len(pictures), STAGED)))
-    files, sizes = pictures.read(rows), decode_sizes(pictures, frame).tolist()
+    rows = list(range(min(len(encoded), STAGED)))
+    files, sizes = encoded.read(rows), decode_sizes(encoded, frame).tolist()
     whole = [decoding.decode(file, size) for file, size in zip(files, sizes, strict=False)]
     cut = [decoding.cut(image, frame.size / frame.resize, (0.5, 0.5)) for image in whole]
     resize = decoding.resizer(frame.size)
     resized, target = [resize(square) for square in cut], np.empty((frame.size, frame.size, 3), np.uint8)
     functions: dict[str, Callable[[int], object]] = {
-        "read": lambda row: pictures.read([row]),
+        "read": lambda row: encoded.read([row]),
         "decode, as coarsely as allowed": lambda row: decoding.decode(files[row], sizes[row]),
         "decode, all pixels": lambda row: decoding.decode(files[row]),
         "crop and resize": lambda row: resize(

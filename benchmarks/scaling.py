@@ -281,7 +281,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     network.set_xticks(widths, [f"{width:g}" for width in widths])
     network.set_xlabel("width of BL")
     network.set_ylabel("processor seconds an image")
-    for axes, title in ((preparing, "preparing"), (features, "kept features"), (network, "the network")):
+    for axes, title in ((preparing, "preparing"), (features, "cached features"), (network, "the network")):
         axes.set_title(title, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         if axes is not network:

@@ -60,7 +60,7 @@ COMMANDS = {
         "kept",
         network=True,
     ),
-    "train, kept features": Command(
+    "train, cached features": Command(
         f"{TRAIN.replace('run', 'made/run')} --weights run/weights.h5 --views 1 --epochs 2 --features made/features",
         "made",
         network=True,

@@ -19,13 +19,13 @@ DAMAGED = [
     ("evaluate", "stimuli/NoiseSplit*/0/*.JPEG", 1),
     ("features", "run/weights.h5", 1),
     ("features", "data/train/*.tar", 1),
-    ("train, kept features", "run/weights.h5", 1),
+    ("train, cached features", "run/weights.h5", 1),
     ("train, whole network", "data/train/*.tar", 1),
 ]
 """Command, file that is cut to half its size, and exit code; a damaged image is only reported."""
 
 RESUMED = [
-    ("train, kept features", "made/features/*/train*.h5", "Delete it"),
+    ("train, cached features", "made/features/*/train*.h5", "Delete it"),
     ("train, whole network", "made/run/checkpoint/state.h5", "--force"),
     ("train, whole network", "made/run/checkpoint/best.h5", "--force"),
 ]

@@ -17,7 +17,7 @@ from convrnn_experiments.features.plan import Executor
 from convrnn_experiments.runs.config import STIMULUS_SIZE, Config, LevelOptions, from_options, parse_numbers
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
-from convrnn_experiments.stimuli.plan import PER_BLOCK, with_levels
+from convrnn_experiments.stimuli.plan import LEVELS, PER_BLOCK, with_levels
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,8 @@ app = typer.Typer(
     help="Train recurrent convolutional networks, and compare them with humans.",
 )
 _warn = partial(typer.echo, err=True)
+_NOISE_SDS = ",".join(LEVELS[Regime.NOISE])
+_BLUR_SDS = ",".join(LEVELS[Regime.BLUR])
 
 
 def main() -> NoReturn:
@@ -195,8 +197,8 @@ def stimuli(
             show_default="found next to ILSVRC's images",
         ),
     ] = None,
-    noise_sd: Annotated[Any, Option("Noise levels.", type=str, parse=parse_numbers)] = "0,0.04,0.16",
-    blur_sd: Annotated[Any, Option("Blur levels, px.", type=str, parse=parse_numbers)] = "0,3,9",
+    noise_sd: Annotated[Any, Option("Noise levels.", type=str, parse=parse_numbers)] = _NOISE_SDS,
+    blur_sd: Annotated[Any, Option("Blur levels, px.", type=str, parse=parse_numbers)] = _BLUR_SDS,
     per_block: Annotated[int, Field(ge=1), Option("Images in each of the five blocks.")] = PER_BLOCK,
     size: Annotated[
         int, Field(ge=1), Option("Side of the stimuli, px: the stimulus size of the runs to test.")
