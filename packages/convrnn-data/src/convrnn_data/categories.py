@@ -58,8 +58,8 @@ class ImageLists:
     """Synsets of the categories, and listed images of the synsets.
 
     Attributes:
-        categories: synset -> category, sorted by synset.
-        numbers: synset -> numbers of the listed images, (images,) int64, ascending.
+        categories: Synset -> category, sorted by synset.
+        numbers: Synset -> numbers of the listed images, (images,) int64, ascending.
     """
 
     categories: dict[str, str]
@@ -90,7 +90,7 @@ def read_lists(folder: Path) -> ImageLists:
     """Read image lists: one `{category}.txt` per category, one file name per line.
 
     Raises:
-        ConvRNNError: a list is missing or empty, a line is not an ImageNet file name, an image is listed twice, or
+        ConvRNNError: A list is missing or empty, a line is not an ImageNet file name, an image is listed twice, or
             a synset is in two categories.
     """
     categories: dict[str, str] = {}

@@ -21,15 +21,15 @@ class Condition:
     """One regime: its image transformation, levels and labels.
 
     Attributes:
-        regime: name in commands and files.
-        label: name in figures.
-        grayscale: whether images are converted to grayscale first.
-        contrast: factor on the deviations from the image's mean, which is set to 0.5; None leaves the image unchanged.
-        perturbation: transformation that levels apply to: "noise", "blur" or None.
-        levels: training levels, one drawn per image; SDs, of noise in units of the [0, 1] range, of blur in pixels.
-        test_levels: levels of the human test stimuli.
-        unit: unit of the levels, for captions.
-        experiment: human experiment that has the stimuli of the regime.
+        regime: Name in commands and files.
+        label: Name in figures.
+        grayscale: Whether images are converted to grayscale first.
+        contrast: Factor on the deviations from the image's mean, which is set to 0.5; None leaves the image unchanged.
+        perturbation: Transformation that levels apply to: "noise", "blur" or None.
+        levels: Training levels, one drawn per image; SDs, of noise in units of the [0, 1] range, of blur in pixels.
+        test_levels: Levels of the human test stimuli.
+        unit: Unit of the levels, for captions.
+        experiment: Human experiment that has the stimuli of the regime.
     """
 
     regime: Regime
@@ -46,7 +46,7 @@ class Condition:
         """Return the condition with other training levels; None leaves them unchanged.
 
         Raises:
-            ConvRNNError: the regime does not have levels, or they are empty, negative or not finite.
+            ConvRNNError: The regime does not have levels, or they are empty, negative or not finite.
         """
         if levels is None:
             return self

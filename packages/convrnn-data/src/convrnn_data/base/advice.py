@@ -16,9 +16,9 @@ class Kind(NamedTuple):
     """File format.
 
     Attributes:
-        name: one word, such as `gzip`.
-        words: the format with an article, as messages name it.
-        way_out: advice if another format is required: a sentence without the period, with `FILE` for the file name.
+        name: One word, such as `gzip`.
+        words: The format with an article, as messages name it.
+        way_out: Advice if another format is required: a sentence without the period, with `FILE` for the file name.
     """
 
     name: str
@@ -94,7 +94,7 @@ def kind_of(head: bytes) -> Kind | None:
     """Detect the format of a file by magic bytes.
 
     Args:
-        head: the first `HEAD` bytes, or all of a shorter file.
+        head: The first `HEAD` bytes, or all of a shorter file.
 
     Returns:
         The format; None if it is unknown.
@@ -160,10 +160,10 @@ def not_a(wanted: str, path: AnyPath, kind: Kind | None, otherwise: str) -> str:
     """Return a message that a file does not have the required format, with advice.
 
     Args:
-        wanted: the required format with an article, such as "a tar archive".
-        path: the file.
-        kind: the file's format, from `kind_of`.
-        otherwise: advice if the format is unknown: a sentence without the period.
+        wanted: The required format with an article, such as "a tar archive".
+        path: The file.
+        kind: The file's format, from `kind_of`.
+        otherwise: Advice if the format is unknown: a sentence without the period.
     """
     if kind is None:
         return f"{path} is not {wanted}. {otherwise}"
@@ -176,10 +176,10 @@ def describe(
     """Return the system's message and advice, such as "No space left on device. Make room".
 
     Args:
-        error: the error.
-        path: the file; taken from the error if None.
-        otherwise: advice if the error itself suggests none: a sentence without the period.
-        writing: whether the failed operation was a write.
+        error: The error.
+        path: The file; taken from the error if None.
+        otherwise: Advice if the error itself suggests none: a sentence without the period.
+        writing: Whether the failed operation was a write.
     """
     cause = error.strerror or str(error) or type(error).__name__
     advice = way_out(error, path, otherwise, writing=writing)
@@ -192,10 +192,10 @@ def way_out(
     """Return advice for a system error.
 
     Args:
-        error: the error.
-        path: the file; taken from the error if None.
-        otherwise: advice if the errno suggests none.
-        writing: whether the failed operation was a write.
+        error: The error.
+        path: The file; taken from the error if None.
+        otherwise: Advice if the errno suggests none.
+        writing: Whether the failed operation was a write.
 
     Returns:
         A sentence without the period.

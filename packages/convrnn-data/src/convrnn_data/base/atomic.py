@@ -27,15 +27,15 @@ def atomic_file(
     If the block fails, the temporary file is removed.
 
     Args:
-        path: the file; an existing one is replaced.
-        make_folder: whether to create missing parent folders.
-        sync: whether to flush the data to the disk before the rename. Otherwise a power failure can leave a partial
+        path: The file; an existing one is replaced.
+        make_folder: Whether to create missing parent folders.
+        sync: Whether to flush the data to the disk before the rename. Otherwise a power failure can leave a partial
             file.
-        keep_name: whether the temporary file has the name of `path`, in a temporary folder. For libraries that derive
+        keep_name: Whether the temporary file has the name of `path`, in a temporary folder. For libraries that derive
             the format from the name.
 
     Raises:
-        ConvRNNError: the file cannot be written.
+        ConvRNNError: The file cannot be written.
     """
     folder = temporary_name(path)
     temporary = folder / path.name if keep_name else folder
@@ -103,7 +103,7 @@ def require_new(out: Path) -> None:
     """Refuse an output folder that exists and is not empty.
 
     Raises:
-        ConvRNNError: with the way out.
+        ConvRNNError: With the way out.
     """
     if out.exists() and not out.is_dir():
         raise ConvRNNError(

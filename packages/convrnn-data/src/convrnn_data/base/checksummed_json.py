@@ -29,7 +29,7 @@ def unseal(path: Path) -> dict[str, Any]:
     """Read a sealed file, and return its content without the seal.
 
     Raises:
-        ConvRNNError: the file cannot be read, or is damaged.
+        ConvRNNError: The file cannot be read, or is damaged.
     """
     try:
         data = path.read_bytes()
@@ -59,7 +59,7 @@ def unseal_as(path: Path, model: type[Model]) -> Model:
     """Read a sealed file as a model: the seal proves that the file is intact, but not that this package wrote it.
 
     Raises:
-        ConvRNNError: the file cannot be read, is damaged, or does not fit the model.
+        ConvRNNError: The file cannot be read, is damaged, or does not fit the model.
     """
     return validated(unseal(path), model, path)
 
@@ -68,7 +68,7 @@ def validated(body: dict[str, Any], model: type[Model], path: Path) -> Model:
     """Return the content of the file `path` as a model.
 
     Raises:
-        ConvRNNError: the content does not fit the model.
+        ConvRNNError: The content does not fit the model.
     """
     try:
         return model.model_validate(body)

@@ -39,10 +39,10 @@ def run(
     that cannot be printed does not change the code.
 
     Args:
-        app: the app.
-        name: name of the command, for messages.
-        errors: exceptions to print as one line.
-        resume_hint: printed after an interruption.
+        app: The app.
+        name: Name of the command, for messages.
+        errors: Exceptions to print as one line.
+        resume_hint: Printed after an interruption.
     """
     make_printing_safe()
     code = _run(app, name, errors, resume_hint)

@@ -12,14 +12,14 @@ def files_below(folder: Path, otherwise: str = "") -> Iterator[Path]:
     """List the files below a folder, sorted by name; a folder that several links lead to is listed once.
 
     Args:
-        folder: the root.
-        otherwise: advice if the error itself suggests none.
+        folder: The root.
+        otherwise: Advice if the error itself suggests none.
 
     Yields:
         Paths of files and of dead links.
 
     Raises:
-        ConvRNNError: a folder cannot be listed.
+        ConvRNNError: A folder cannot be listed.
     """
     yield from _below(folder, otherwise, set())
 

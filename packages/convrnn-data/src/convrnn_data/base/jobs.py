@@ -36,7 +36,7 @@ def check_engine(engine: str, workers: int | None, address: str | None = None) -
     """Fail early if an engine is unknown or not installed, or does not take an address.
 
     Raises:
-        ConvRNNError: with the way out.
+        ConvRNNError: With the way out.
     """
     if engine not in ENGINES:
         raise ConvRNNError(f"--engine must be one of {', '.join(ENGINES)}, got {engine!r}")
@@ -84,16 +84,16 @@ def run_jobs(
     """Run every job and yield the results in order of completion.
 
     Args:
-        function: function of a job, importable on every worker.
-        jobs: jobs, consumed a few at a time, so that they can be generated lazily.
-        total: number of jobs, which limits the number of local processes.
+        function: Function of a job, importable on every worker.
+        jobs: Jobs, consumed a few at a time, so that they can be generated lazily.
+        total: Number of jobs, which limits the number of local processes.
         engine: "local" for processes of this machine, "ray" or "dask".
-        workers: number of concurrent jobs; one per core by default, or all of the cluster.
-        address: address of a Ray or Dask cluster; RAY_ADDRESS or DASK_SCHEDULER_ADDRESS by default, or a local cluster
+        workers: Number of concurrent jobs; one per core by default, or all of the cluster.
+        address: Address of a Ray or Dask cluster; RAY_ADDRESS or DASK_SCHEDULER_ADDRESS by default, or a local cluster
             if they are not set.
 
     Raises:
-        ConvRNNError: no cluster answers, a Dask worker has another version, or a worker died.
+        ConvRNNError: No cluster answers, a Dask worker has another version, or a worker died.
     """
     if engine == "local":
         workers = max(1, min(workers or available_cores(), total))
@@ -189,7 +189,7 @@ def _require_package(client: Any, package: str) -> None:
     """Check that every worker has the same version of a package: Dask would retry unreadable jobs forever.
 
     Raises:
-        ConvRNNError: a worker lacks it, or has another version.
+        ConvRNNError: A worker lacks it, or has another version.
     """
     try:
         own = version(package)
@@ -241,7 +241,7 @@ def _first_done(client: Any, pending: list[Any]) -> tuple[Any, Any]:
     """Return the first finished future and its result.
 
     Raises:
-        ConvRNNError: the cluster has had no workers for `WORKER_TIMEOUT` seconds.
+        ConvRNNError: The cluster has had no workers for `WORKER_TIMEOUT` seconds.
     """
     from distributed import wait
 

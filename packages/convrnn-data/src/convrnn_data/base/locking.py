@@ -29,11 +29,11 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     run fails because another removed its temporary file.
 
     Args:
-        folder: an existing folder.
-        shared: whether to share the lock, such as among the tasks of a job array.
+        folder: An existing folder.
+        shared: Whether to share the lock, such as among the tasks of a job array.
 
     Raises:
-        ConvRNNError: another run holds the folder.
+        ConvRNNError: Another run holds the folder.
     """
     require_posix("convrnn-data")
     import fcntl  # Absent on Windows, where importing the package still works.

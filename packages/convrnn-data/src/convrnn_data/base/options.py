@@ -27,17 +27,17 @@ class Option:
     """Command-line properties of a field or parameter that its annotation, bounds and default do not determine.
 
     Attributes:
-        help: help text.
-        flag: option name, such as "--perturb"; derived from the field name by default. A boolean option with an
+        help: Help text.
+        flag: Option name, such as "--perturb"; derived from the field name by default. A boolean option with an
             explicit name has no `--no-` form.
-        argument: whether the value is positional.
-        metavar: placeholder in the help text.
-        show_default: whether the help text shows the default, or a description of it. With a description, an option
+        argument: Whether the value is positional.
+        metavar: Placeholder in the help text.
+        show_default: Whether the help text shows the default, or a description of it. With a description, an option
             that is not given is not passed to the model, which applies its own default.
-        type: type on the command line; the field's type by default.
-        parse: converts a value of `type` to the field's type; raises ValueError with the rule and the value.
-        after: name of the option after which the help text lists this one, if the command has it.
-        commands: commands that accept the option; all by default. See `Only`.
+        type: Type on the command line; the field's type by default.
+        parse: Converts a value of `type` to the field's type; raises ValueError with the rule and the value.
+        after: Name of the option after which the help text lists this one, if the command has it.
+        commands: Commands that accept the option; all by default. See `Only`.
     """
 
     help: str | None = None

@@ -53,14 +53,14 @@ def map_in_processes(
     end when this process is killed.
 
     Args:
-        function: function that is importable by name; a script without `if __name__ == "__main__"` may pass one that
+        function: Function that is importable by name; a script without `if __name__ == "__main__"` may pass one that
             it does not define itself.
-        jobs: jobs, consumed a few ahead of the results.
-        workers: number of processes.
-        ordered: whether to yield results in the order of the jobs instead of the order of completion.
+        jobs: Jobs, consumed a few ahead of the results.
+        workers: Number of processes.
+        ordered: Whether to yield results in the order of the jobs instead of the order of completion.
 
     Raises:
-        ConvRNNError: a worker cannot be started, or died before it finished its job.
+        ConvRNNError: A worker cannot be started, or died before it finished its job.
     """
     context = _Context(workers, keep_main=function.__module__ == "__main__")
     executor = _executor(workers, context)

@@ -38,9 +38,9 @@ def seed_sequence(seed: int, stream: Stream, *indices: int) -> np.random.SeedSeq
     `[seed, 2]` and `[seed, 2, 0]` give the same numbers.
 
     Args:
-        seed: seed chosen by the user.
-        stream: tag of the stream.
-        indices: position within the stream, such as the epoch.
+        seed: Seed chosen by the user.
+        stream: Tag of the stream.
+        indices: Position within the stream, such as the epoch.
     """
     return np.random.SeedSequence(seed, spawn_key=(int(stream), *indices))
 

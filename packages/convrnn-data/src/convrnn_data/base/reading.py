@@ -62,11 +62,11 @@ def names_in(folder: str | os.PathLike[str], otherwise: str = "") -> list[str]:
     """List the names in a folder, sorted and without hidden ones.
 
     Args:
-        folder: the folder.
-        otherwise: advice if the error itself suggests none.
+        folder: The folder.
+        otherwise: Advice if the error itself suggests none.
 
     Raises:
-        ConvRNNError: the folder cannot be listed.
+        ConvRNNError: The folder cannot be listed.
     """
     try:
         return sorted(name for name in os.listdir(folder) if not is_hidden(name))
@@ -78,7 +78,7 @@ def require_posix(package: str) -> None:
     """Refuse a system without POSIX file locks, such as Windows.
 
     Raises:
-        ConvRNNError: with the way out.
+        ConvRNNError: With the way out.
     """
     try:
         import fcntl  # noqa: F401
@@ -92,7 +92,7 @@ def require_current_folder() -> None:
     """Refuse a current folder that was removed, since relative paths cannot be resolved.
 
     Raises:
-        ConvRNNError: with the way out.
+        ConvRNNError: With the way out.
     """
     try:
         os.getcwd()

@@ -35,11 +35,11 @@ class Reformatted:
     """Result of `reformat`.
 
     Attributes:
-        path: new folder.
+        path: New folder.
         counts: (condition, level, block, category, images), sorted.
         misfits: (file, reason) of files left out, also in `rejected.csv`.
-        aside: entries that are not test data, which are not copied.
-        incomplete: response-time blocks that lack images, from `stimuli.incomplete_blocks`.
+        aside: Entries that are not test data, which are not copied.
+        incomplete: Response-time blocks that lack images, from `stimuli.incomplete_blocks`.
     """
 
     path: Path
@@ -64,13 +64,13 @@ def reformat(
     """Copy the human test set into `{condition}/{category}/{stem}_exit{block}.JPEG`, or into shards of it.
 
     Args:
-        old: folder in the OSF layout, of one experiment, or of an earlier conversion.
-        new: output folder, written atomically.
+        old: Folder in the OSF layout, of one experiment, or of an earlier conversion.
+        new: Output folder, written atomically.
         layout: "folders" or "shards".
-        report: progress callback.
+        report: Progress callback.
 
     Raises:
-        ConvRNNError: there are no stimuli, two stimuli have the same name, or `new` exists already.
+        ConvRNNError: There are no stimuli, two stimuli have the same name, or `new` exists already.
     """
     require_posix("convrnn-data")
     old, new = Path(old), Path(new)

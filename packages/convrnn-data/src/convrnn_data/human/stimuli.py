@@ -88,18 +88,18 @@ class Stimulus:
     """Image that human observers were shown.
 
     Attributes:
-        path: file that holds the image: the image itself, or a shard.
-        name: file name without the block, the same in every layout.
-        index: number at the beginning of the name.
+        path: File that holds the image: the image itself, or a shard.
+        name: File name without the block, the same in every layout.
+        index: Number at the beginning of the name.
         experiment: "color_gray", "noise" or "blur".
-        level: level in the name: c or g; noise SD in 0..1; blur SD in pixels.
-        level_value: level as a number; None for c and g.
-        category: one of `CATEGORIES`.
+        level: Level in the name: c or g; noise SD in 0..1; blur SD in pixels.
+        level_value: Level as a number; None for c and g.
+        category: One of `CATEGORIES`.
         label: 0..15.
-        block: response-time block, from 0, the fastest.
+        block: Response-time block, from 0, the fastest.
         regime: "color", "grayscale", "noise" or "blur".
-        offset: first byte of the image in `path`; 0 unless `path` is a shard.
-        size: size of the image in bytes; None if it is the whole file.
+        offset: First byte of the image in `path`; 0 unless `path` is a shard.
+        size: Size of the image in bytes; None if it is the whole file.
     """
 
     path: Path
@@ -133,10 +133,10 @@ class Scan(NamedTuple):
     """Content of a folder of stimuli.
 
     Attributes:
-        root: the folder.
-        stimuli: stimuli by regime, block, index and name; the same order in every layout.
+        root: The folder.
+        stimuli: Stimuli by regime, block, index and name; the same order in every layout.
         misfits: (path, reason) of files among the stimuli that are not stimuli.
-        aside: other entries: training folders, answers, other files.
+        aside: Other entries: training folders, answers, other files.
     """
 
     root: Path
@@ -149,7 +149,7 @@ def list_stimuli(folder: str | os.PathLike[str]) -> list[Stimulus]:
     """List the human test set in a folder of any layout.
 
     Raises:
-        ConvRNNError: no layout is recognised, or a file among the stimuli is not a stimulus.
+        ConvRNNError: No layout is recognised, or a file among the stimuli is not a stimulus.
     """
     scan = scan_stimuli(Path(folder))
     if scan.misfits:
@@ -165,7 +165,7 @@ def scan_stimuli(folder: Path) -> Scan:
     """List the stimuli, the misfits and the other entries of a folder.
 
     Raises:
-        ConvRNNError: no layout is recognised, a folder cannot be listed, or two stimuli of a block have the same name.
+        ConvRNNError: No layout is recognised, a folder cannot be listed, or two stimuli of a block have the same name.
     """
     with contextlib.suppress(PermissionError):  # Listing reports the error.
         if not folder.is_dir():

@@ -42,12 +42,12 @@ def source_in_tar(path: Path, unpack: Unpacker | None) -> Source:
     """Detect ImageNet in a file.
 
     Args:
-        path: the file.
-        unpack: unpacks a compressed file.
+        path: The file.
+        unpack: Unpacks a compressed file.
 
     Raises:
-        ConvRNNError: the file is not an ImageNet tar.
-        OSError: the file cannot be read.
+        ConvRNNError: The file is not an ImageNet tar.
+        OSError: The file cannot be read.
     """
     tar = path
     if is_compressed(path):
@@ -134,12 +134,12 @@ def list_folders_in_tar(source: Source, wanted: Collection[str], report: Report 
     """List a tar of class folders in one pass over the headers.
 
     Args:
-        source: source of kind `TAR_OF_FOLDERS`.
-        wanted: synsets to list; images of other synsets are only counted.
-        report: progress callback, in MB.
+        source: Source of kind `TAR_OF_FOLDERS`.
+        wanted: Synsets to list; images of other synsets are only counted.
+        report: Progress callback, in MB.
 
     Raises:
-        ConvRNNError: the tar is damaged, or holds several folders of classes of which none is named train.
+        ConvRNNError: The tar is damaged, or holds several folders of classes of which none is named train.
     """
     path = source.root
     size = path.stat().st_size
@@ -191,15 +191,15 @@ def list_class_tar(
     """List the tar of one class; a compressed tar is unpacked first.
 
     Args:
-        container: the tar.
-        wanted: whether to list the images, or only to count them.
-        unpack: unpacks a compressed tar.
+        container: The tar.
+        wanted: Whether to list the images, or only to count them.
+        unpack: Unpacks a compressed tar.
 
     Returns:
         The listing, None unless it is wanted; and the number of images.
 
     Raises:
-        ConvRNNError: the tar cannot be read, or is damaged.
+        ConvRNNError: The tar cannot be read, or is damaged.
     """
     try:
         compressed = is_compressed(container.path, container.start)

@@ -21,13 +21,13 @@ class ShardJob(NamedTuple):
     """Input of a worker that writes a shard.
 
     Attributes:
-        path: the tar to write.
-        plan_hash: hash of the plan.
-        split: the split's name.
-        members: the images, in order.
+        path: The tar to write.
+        plan_hash: Hash of the plan.
+        split: The split's name.
+        members: The images, in order.
         check: "header" or "decode".
-        resize: shorter side in pixels, or None.
-        strict: whether a bad image is an error; otherwise it is rejected.
+        resize: Shorter side in pixels, or None.
+        strict: Whether a bad image is an error; otherwise it is rejected.
     """
 
     path: Path
@@ -107,7 +107,7 @@ class Reader:
         """Read one image.
 
         Raises:
-            ConvRNNError: the file cannot be read, or has changed since it was listed.
+            ConvRNNError: The file cannot be read, or has changed since it was listed.
         """
         try:
             data = self._from_tar(member) if member.offset else self._from_file(member)

@@ -24,10 +24,10 @@ def read_synsets(meta: bytes) -> dict[int, str]:
     """Read the devkit's numbering of synsets: ILSVRC2012_ID -> synset.
 
     Args:
-        meta: content of `meta.mat`.
+        meta: Content of `meta.mat`.
 
     Raises:
-        UnreadableError: the reader failed.
+        UnreadableError: The reader failed.
     """
     command = [sys.executable, "-P", "-c", f"from {__name__} import main; main()"]
     try:

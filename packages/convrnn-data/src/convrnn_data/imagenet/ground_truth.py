@@ -36,11 +36,11 @@ def read_ground_truth(path: Path) -> dict[int, str]:
     """Read labels: number in the image's name, from 1 -> synset.
 
     Args:
-        path: the devkit, packed or unpacked; the ground truth in a folder with `meta.mat`; a CSV or text of image names
+        path: The devkit, packed or unpacked; the ground truth in a folder with `meta.mat`; a CSV or text of image names
             and synsets, such as Kaggle's; or text with one synset per line, in the order of the images.
 
     Raises:
-        ConvRNNError: the file cannot be read, or has another format.
+        ConvRNNError: The file cannot be read, or has another format.
     """
     if path.is_dir():
         return _devkit(path, lambda name: _in_folder(path, name))

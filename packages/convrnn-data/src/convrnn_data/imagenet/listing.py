@@ -35,10 +35,10 @@ class Container:
     """Location of one class: a folder, a tar, or a part of a larger tar.
 
     Attributes:
-        synset: wnid of the class.
-        path: folder or tar.
-        start: first byte of the class tar in `path`; 0 for a folder.
-        end: end of the class tar, exclusive; 0 for a folder.
+        synset: Wnid of the class.
+        path: Folder or tar.
+        start: First byte of the class tar in `path`; 0 for a folder.
+        end: End of the class tar, exclusive; 0 for a folder.
     """
 
     synset: str
@@ -57,9 +57,9 @@ class Source:
     """ImageNet source whose images have not been listed yet.
 
     Attributes:
-        kind: layout, in words.
-        root: folder or archive.
-        containers: classes; empty for a tar of class folders, whose classes are known after listing.
+        kind: Layout, in words.
+        root: Folder or archive.
+        containers: Classes; empty for a tar of class folders, whose classes are known after listing.
     """
 
     kind: str
@@ -81,7 +81,7 @@ class ClassListing:
     """Images of one class, in the order of their names.
 
     Attributes:
-        container: location of the class.
+        container: Location of the class.
         names: (images,) fixed-width bytes, file names.
         offsets: (images,) int64, first byte in the tar; 0 for folders.
         sizes: (images,) int64, bytes.
@@ -140,7 +140,7 @@ def class_listing(container: Container, rows: Iterable[ListedFile]) -> ClassList
     """Separate the files of a class into images and others.
 
     Raises:
-        ConvRNNError: two files have the same name, which is possible in a tar.
+        ConvRNNError: Two files have the same name, which is possible in a tar.
     """
     ordered = sorted(rows)
     images = [row for row in ordered if is_image(row.name)]

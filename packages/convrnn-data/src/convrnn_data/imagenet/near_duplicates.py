@@ -54,9 +54,9 @@ class HashJob(NamedTuple):
     """Some images of one class, for a worker to hash.
 
     Attributes:
-        position: position of the class.
-        start: position of the first image in the class.
-        members: images.
+        position: Position of the class.
+        start: Position of the first image in the class.
+        members: Images.
     """
 
     position: int
@@ -68,10 +68,10 @@ class Hashed(NamedTuple):
     """Result of a job.
 
     Attributes:
-        position: position of the class.
+        position: Position of the class.
         rows: (images,) positions in the class of the intact images.
         bits: (images, views, 256) bool, hashes of these images.
-        error: error as text, as in `copying.Outcome`.
+        error: Error as text, as in `copying.Outcome`.
     """
 
     position: int
@@ -89,7 +89,7 @@ class StimulusHashes:
     """Hashes of the human stimuli.
 
     Attributes:
-        names: names for the reasons of rejections.
+        names: Names for the reasons of rejections.
         bits: (stimuli, 256) bool.
         limits: (stimuli,) maximum number of differing bits.
         digest: SHA-256 of the stimuli's content, independent of order and names.
@@ -124,7 +124,7 @@ def hash_stimuli(folder: Path, report: Report = silent) -> StimulusHashes:
     """Hash the human stimuli in a folder of any layout.
 
     Raises:
-        ConvRNNError: the folder holds no stimuli, or a stimulus is damaged.
+        ConvRNNError: The folder holds no stimuli, or a stimulus is damaged.
     """
     stimuli = scan_stimuli(folder).stimuli
     names, bits, limits, digests = [], [], [], []
@@ -202,16 +202,16 @@ def leave_out(
     """Move near-duplicates of stimuli to the rejected files of their class, with the reason.
 
     Args:
-        classes: classes with all images.
-        stimuli: result of `hash_stimuli`.
-        run: runs `hash_images` for each job.
-        report: progress callback.
+        classes: Classes with all images.
+        stimuli: Result of `hash_stimuli`.
+        run: Runs `hash_images` for each job.
+        report: Progress callback.
 
     Returns:
         The classes, and the counts.
 
     Raises:
-        ConvRNNError: an image cannot be read.
+        ConvRNNError: An image cannot be read.
     """
     jobs = [job for position, listing in enumerate(classes) for job in _jobs(position, listing)]
     nearest = [np.full(len(listing.names), -1) for listing in classes]

@@ -78,7 +78,7 @@ class PrepareOptions(BaseModel):
         """Refuse options without the option that they need.
 
         Raises:
-            ConvRNNError: with the way out.
+            ConvRNNError: With the way out.
         """
         if self.validation is None and (self.validation_labels or self.exclude_stimuli):
             raise ConvRNNError(
@@ -92,7 +92,7 @@ class PrepareOptions(BaseModel):
             split_digest: SHA-256 of the assignments in `split_file`.
 
         Raises:
-            ConvRNNError: an option is out of range.
+            ConvRNNError: An option is out of range.
         """
         replaced = self.validation is not None and self.validation_split == "val"
         default_val = 0.0 if replaced else DEFAULT_VAL

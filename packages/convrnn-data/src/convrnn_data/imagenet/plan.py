@@ -29,14 +29,14 @@ class Settings(Document):
 
     Attributes:
         images: "listed" takes the images that the lists name, "all" every image of the lists' synsets.
-        val: share of each category for validation, 0..1.
-        test: share of each category for testing, 0..1.
-        seed: seed of the split and of the order in the shards.
+        val: Share of each category for validation, 0..1.
+        test: Share of each category for testing, 0..1.
+        seed: Seed of the split and of the order in the shards.
         split_file: SHA-256 of the assignments of a split file, which replaces `val` and `test`.
-        shard_size: maximum number of samples in a shard.
+        shard_size: Maximum number of samples in a shard.
         check: "header" detects truncated files, "decode" decodes every image.
-        resize: shorter side in pixels to which larger images are shrunk; None leaves the bytes as they are.
-        validation: split of ILSVRC's validation images; None without them.
+        resize: Shorter side in pixels to which larger images are shrunk; None leaves the bytes as they are.
+        validation: Split of ILSVRC's validation images; None without them.
         stimuli: SHA-256 of the human stimuli whose near-duplicates are left out; None without them.
     """
 
@@ -126,7 +126,7 @@ class Plan:
     """Complete plan, with columns in the order of the shards and of the samples within them.
 
     Attributes:
-        settings: settings of the set.
+        settings: Settings of the set.
         keys: (images,) fixed-width bytes.
         labels: (images,) int64.
         splits: (images,) int8, positions in `SPLITS`.
@@ -135,11 +135,11 @@ class Plan:
         stamps: (images,) int64, modification time of the file that holds the image, in nanoseconds.
         listed: (images,) position of each image's class in `classes`.
         rows: (images,) position of each image in its class.
-        classes: classes of the source.
-        shards: shards, train first.
+        classes: Classes of the source.
+        shards: Shards, train first.
         rejected: (source, reason) of images that are left out.
         hash: SHA-256 of settings, keys, labels, sizes and positions.
-        near_duplicates: result of the comparison with human stimuli; None without a comparison.
+        near_duplicates: Result of the comparison with human stimuli; None without a comparison.
     """
 
     settings: Settings
@@ -202,16 +202,16 @@ def make_plan(
     """Select the images, and assign them to splits and shards.
 
     Args:
-        listing: source, with the synsets of `lists`.
-        lists: synsets of the categories, and listed images.
-        settings: settings of the set.
-        assigned: split of every key, from `read_split`; drawn by hash if None.
-        allow_missing: whether listed images may be missing.
+        listing: Source, with the synsets of `lists`.
+        lists: Synsets of the categories, and listed images.
+        settings: Settings of the set.
+        assigned: Split of every key, from `read_split`; drawn by hash if None.
+        allow_missing: Whether listed images may be missing.
         validation: ILSVRC's validation images, all of which are used; they go to split `settings.validation`, unless
             `assigned` names them.
 
     Raises:
-        ConvRNNError: no image is left, images are missing, or two images have the same key.
+        ConvRNNError: No image is left, images are missing, or two images have the same key.
     """
     classes = (*listing.classes, *validation)
     chosen = [choose(of_class, lists, settings.images) for of_class in listing.classes]

@@ -46,15 +46,15 @@ class Prepared:
     """Result of `prepare`.
 
     Attributes:
-        path: folder of the set.
-        source: summary of the source.
-        counts: images per split and category; planned counts until the set is complete.
-        rejected: number of images left out.
-        written: number of shards written by this run.
-        kept: number of shards that existed already.
-        complete: whether the set is complete; false after one task of several.
-        validation: summary of the validation images, if any.
-        near_duplicates: counts, see `formats.NearDuplicates`; None if nothing was compared.
+        path: Folder of the set.
+        source: Summary of the source.
+        counts: Images per split and category; planned counts until the set is complete.
+        rejected: Number of images left out.
+        written: Number of shards written by this run.
+        kept: Number of shards that existed already.
+        complete: Whether the set is complete; false after one task of several.
+        validation: Summary of the validation images, if any.
+        near_duplicates: Counts, see `formats.NearDuplicates`; None if nothing was compared.
     """
 
     path: Path
@@ -80,16 +80,16 @@ def prepare(
     """Prepare a set, or resume a stopped run: complete shards are kept.
 
     Args:
-        imagenet: class folders, class tars, or one tar of either; read in place. Compressed tars are unpacked first,
+        imagenet: Class folders, class tars, or one tar of either; read in place. Compressed tars are unpacked first,
             into a hidden folder next to `out` that is removed at the end.
-        out: the set's folder; created if it does not exist.
-        options: options of the run.
-        report: progress callback.
-        notice: called with lines that a user should read before the work begins.
-        settings: fields of `PrepareOptions`, in place of `options`.
+        out: The set's folder; created if it does not exist.
+        options: Options of the run.
+        report: Progress callback.
+        notice: Called with lines that a user should read before the work begins.
+        settings: Fields of `PrepareOptions`, in place of `options`.
 
     Raises:
-        ConvRNNError: the input is invalid or incomplete. Complete shards are kept.
+        ConvRNNError: The input is invalid or incomplete. Complete shards are kept.
     """
     require_posix("convrnn-data")
     options = _checked(options, settings)

@@ -39,7 +39,7 @@ def save_preview(path: Path, picture: Path) -> None:
     """Draw a contact sheet into a PNG.
 
     Args:
-        path: a prepared set (columns by split), or the human stimuli in any layout (columns by regime, with levels).
+        path: A prepared set (columns by split), or the human stimuli in any layout (columns by regime, with levels).
         picture: PNG to write.
 
     Raises:

@@ -73,11 +73,11 @@ def find_source(root: Path, unpack: Unpacker | None = None) -> Source:
     """Detect ImageNet at a path.
 
     Args:
-        root: a folder or an archive.
-        unpack: unpacks a compressed archive, which is refused if this is None.
+        root: A folder or an archive.
+        unpack: Unpacks a compressed archive, which is refused if this is None.
 
     Raises:
-        ConvRNNError: the path does not exist or is not ImageNet; the message lists the supported layouts.
+        ConvRNNError: The path does not exist or is not ImageNet; the message lists the supported layouts.
     """
     try:
         mode = os.stat(root).st_mode
@@ -168,13 +168,13 @@ def list_images(
     """List the images of the wanted synsets, and count those of all others.
 
     Args:
-        source: result of `find_source`.
-        wanted: synsets to list.
-        report: progress callback.
-        unpack: unpacks compressed class tars, which are refused if this is None.
+        source: Result of `find_source`.
+        wanted: Synsets to list.
+        report: Progress callback.
+        unpack: Unpacks compressed class tars, which are refused if this is None.
 
     Raises:
-        ConvRNNError: a file or folder cannot be read, or a tar is damaged.
+        ConvRNNError: A file or folder cannot be read, or a tar is damaged.
     """
     if source.kind.startswith(TAR_OF_FOLDERS):
         return list_folders_in_tar(source, wanted, report)

@@ -32,7 +32,7 @@ def is_compressed(path: Path, start: int = 0) -> bool:
     """Return whether a compressed archive of a supported format begins at byte `start`.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: The file cannot be read.
     """
     kind = _kind_at(path, start)
     return kind is not None and kind.name in _OPENERS
@@ -50,9 +50,9 @@ class Unpacker:
         """Set up; the folder is created when the first archive is unpacked.
 
         Args:
-            out: folder of the prepared set, on a disk that all workers share.
-            report: progress callback, in MB.
-            notice: called once, before the first archive is unpacked.
+            out: Folder of the prepared set, on a disk that all workers share.
+            report: Progress callback, in MB.
+            notice: Called once, before the first archive is unpacked.
         """
         absolute = out.absolute()
         self._name = absolute.with_name(f"{absolute.name}.unpacked")
@@ -91,16 +91,16 @@ class Unpacker:
         """Unpack the archive in bytes `start` to `end` of a file.
 
         Args:
-            path: the file.
-            name: unique name for the unpacked tar.
-            start: first byte of the archive.
-            end: end of the archive, exclusive; the end of the file if None.
+            path: The file.
+            name: Unique name for the unpacked tar.
+            start: First byte of the archive.
+            end: End of the archive, exclusive; the end of the file if None.
 
         Returns:
             The unpacked tar.
 
         Raises:
-            ConvRNNError: the archive is truncated or damaged, or the disk is full.
+            ConvRNNError: The archive is truncated or damaged, or the disk is full.
         """
         try:
             size = (path.stat().st_size if end is None else end) - start

@@ -51,11 +51,11 @@ class Validation:
     """ILSVRC's validation images of the wanted synsets.
 
     Attributes:
-        kind: layout, in words.
-        classes: images of the wanted synsets, one entry per synset with images.
-        wanted: number of images of the wanted synsets.
-        images: number of images of all synsets.
-        labels: file with the synsets; None if folders or names give them.
+        kind: Layout, in words.
+        classes: Images of the wanted synsets, one entry per synset with images.
+        wanted: Number of images of the wanted synsets.
+        images: Number of images of all synsets.
+        labels: File with the synsets; None if folders or names give them.
     """
 
     kind: str
@@ -82,13 +82,13 @@ def find_validation(
     """List ILSVRC's validation images of the wanted synsets.
 
     Args:
-        path: archive, folder of images, class folders, or a folder that holds one of these.
-        wanted: synsets to list.
-        labels: see `read_ground_truth`; searched for next to the images by default.
-        unpack: unpacks a compressed archive, which is refused if this is None.
+        path: Archive, folder of images, class folders, or a folder that holds one of these.
+        wanted: Synsets to list.
+        labels: See `read_ground_truth`; searched for next to the images by default.
+        unpack: Unpacks a compressed archive, which is refused if this is None.
 
     Raises:
-        ConvRNNError: there are no images, they cannot be read, or their synsets are unknown.
+        ConvRNNError: There are no images, they cannot be read, or their synsets are unknown.
     """
     root = _root(path)
     try:

@@ -322,9 +322,9 @@ def draw(rng: Generator, category: str | None, size: tuple[int, int]) -> Image.I
     """Draw an image: a background, clutter, and an object in a random pose.
 
     Args:
-        rng: random generator.
-        category: a key of `OBJECTS`, or None for a scene without an object.
-        size: width and height in pixels.
+        rng: Random generator.
+        category: A key of `OBJECTS`, or None for a scene without an object.
+        size: Width and height in pixels.
 
     Returns:
         An RGB image.

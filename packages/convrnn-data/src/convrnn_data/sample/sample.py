@@ -71,11 +71,11 @@ class ImageSpec:
     """Specification of an image to draw, which determines every pixel.
 
     Attributes:
-        path: path relative to the sample.
-        stream: seed of the random generator: (seed, stream, index, ...).
-        category: category of the object; None for none of the 16.
-        experiment: experiment of a stimulus; empty for a training image.
-        level: level of the experiment, as in the file name.
+        path: Path relative to the sample.
+        stream: Seed of the random generator: (seed, stream, index, ...).
+        category: Category of the object; None for none of the 16.
+        experiment: Experiment of a stimulus; empty for a training image.
+        level: Level of the experiment, as in the file name.
     """
 
     path: str
@@ -100,16 +100,16 @@ def draw_sample(
     The same arguments give the same bytes, whatever the number of workers. The folder is written atomically.
 
     Args:
-        out: a new or empty folder.
-        seed: seed of all random numbers.
-        images_per_category: training images of each category.
-        trials: stimuli in each response-time block of each experiment; 210 in the real experiments.
-        observers: simulated observers of each experiment.
-        workers: number of processes; one per core by default.
-        report: progress callback.
+        out: A new or empty folder.
+        seed: Seed of all random numbers.
+        images_per_category: Training images of each category.
+        trials: Stimuli in each response-time block of each experiment; 210 in the real experiments.
+        observers: Simulated observers of each experiment.
+        workers: Number of processes; one per core by default.
+        report: Progress callback.
 
     Raises:
-        ConvRNNError: a number is out of range, or `out` is not a new or empty folder, or cannot be written.
+        ConvRNNError: A number is out of range, or `out` is not a new or empty folder, or cannot be written.
     """
     require_posix("convrnn-data")
     smallest = {"seed": 0, "images_per_category": 1, "trials": 1, "observers": 0}

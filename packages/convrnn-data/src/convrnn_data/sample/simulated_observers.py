@@ -79,10 +79,10 @@ def simulate_observer(
     """Simulate the answers of one observer in one experiment.
 
     Args:
-        experiment: a key of `CURVES`.
-        number: number of the observer, from 0; odd ones start with the slowest block.
+        experiment: A key of `CURVES`.
+        number: Number of the observer, from 0; odd ones start with the slowest block.
         stimuli: (file name, level, category) of each stimulus in each block.
-        seed: seed of all random numbers.
+        seed: Seed of all random numbers.
 
     Returns:
         A line of a `jatos_results_*.txt`: a JSON array of rows, as lab.js writes them.

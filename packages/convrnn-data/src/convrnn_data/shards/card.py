@@ -53,7 +53,7 @@ def format_card(kind: str, splits: Iterable[str]) -> bytes:
 
     Args:
         kind: "imagenet" or "human".
-        splits: names of the splits, in order.
+        splits: Names of the splits, in order.
     """
     names = list(splits)
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]

@@ -42,9 +42,9 @@ class NearDuplicates(Document):
     """Result of the comparison with the human stimuli.
 
     Attributes:
-        left_out: images that were left out.
-        stimuli: human stimuli compared with.
-        matched: human stimuli that an image is a near-duplicate of.
+        left_out: Images that were left out.
+        stimuli: Human stimuli compared with.
+        matched: Human stimuli that an image is a near-duplicate of.
     """
 
     left_out: Count
@@ -58,8 +58,8 @@ class _Header(Document):
     Attributes:
         format: `FORMAT`.
         kind: `IMAGENET` or `HUMAN`.
-        plan: plan hash.
-        settings: settings that determine the bytes of the set.
+        plan: Plan hash.
+        settings: Settings that determine the bytes of the set.
     """
 
     format: int
@@ -72,7 +72,7 @@ class SetIdentity(_Header):
     """Entries of `plan.json` and `manifest.json` that identify a set.
 
     Attributes:
-        shards: images per shard.
+        shards: Images per shard.
     """
 
     shards: dict[ShardName, Count]
@@ -82,10 +82,10 @@ class PlanFile(_Header):
     """Content of `plan.json`, which exists until a set is complete; independent of machine, paths and date.
 
     Attributes:
-        counts: images per split and category; only for ImageNet.
-        shards: images per shard.
-        rejected: images that were left out.
-        near_duplicates: see `NearDuplicates`; only for ImageNet, and only after a comparison.
+        counts: Images per split and category; only for ImageNet.
+        shards: Images per shard.
+        rejected: Images that were left out.
+        near_duplicates: See `NearDuplicates`; only for ImageNet, and only after a comparison.
     """
 
     counts: dict[SplitName, CategoryCounts] = Field(default_factory=dict)
@@ -106,12 +106,12 @@ class Manifest(_Header):
 
     Attributes:
         categories: `CATEGORIES`.
-        counts: images per split and category.
-        origins: images of each split from ILSVRC's training and validation sets; only for ImageNet.
-        near_duplicates: see `NearDuplicates`; only for ImageNet.
-        shards: images per shard.
-        rejected: number of images that were left out.
-        files: all other files of the set.
+        counts: Images per split and category.
+        origins: Images of each split from ILSVRC's training and validation sets; only for ImageNet.
+        near_duplicates: See `NearDuplicates`; only for ImageNet.
+        shards: Images per shard.
+        rejected: Number of images that were left out.
+        files: All other files of the set.
     """
 
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
@@ -128,12 +128,12 @@ class Samples(Document):
     """Columns of a shard's index, one entry per sample.
 
     Attributes:
-        keys: unique names.
-        offsets: first byte of each JPEG in the tar.
-        sizes: bytes of each JPEG.
-        labels: positions in `CATEGORIES`.
-        widths: in pixels.
-        heights: in pixels.
+        keys: Unique names.
+        offsets: First byte of each JPEG in the tar.
+        sizes: Bytes of each JPEG.
+        labels: Positions in `CATEGORIES`.
+        widths: In pixels.
+        heights: In pixels.
     """
 
     keys: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
@@ -148,13 +148,13 @@ class ShardIndex(Document):
     """Content of the index of a shard.
 
     Attributes:
-        plan: hash of the plan that the shard belongs to.
-        shard: the shard's name.
-        count: number of samples.
-        bytes: size of the tar.
-        sha256: of the tar.
-        samples: columns.
-        rejected: images that were left out of the shard.
+        plan: Hash of the plan that the shard belongs to.
+        shard: The shard's name.
+        count: Number of samples.
+        bytes: Size of the tar.
+        sha256: Of the tar.
+        samples: Columns.
+        rejected: Images that were left out of the shard.
     """
 
     plan: str

@@ -58,10 +58,10 @@ class PreparedImage(NamedTuple):
     """Image as it is stored in a shard.
 
     Attributes:
-        data: the JPEG's bytes.
-        width: in pixels.
-        height: in pixels.
-        change: description of the conversion; None if the bytes are unchanged.
+        data: The JPEG's bytes.
+        width: In pixels.
+        height: In pixels.
+        change: Description of the conversion; None if the bytes are unchanged.
     """
 
     data: bytes
@@ -74,12 +74,12 @@ def make_ready(data: bytes, *, check: str = "header", resize: int | None = None)
     """Check an image, and convert or shrink it if necessary.
 
     Args:
-        data: content of a file in any of `FORMATS`.
+        data: Content of a file in any of `FORMATS`.
         check: "header" reads the header and checks for the end marker; "decode" decodes the whole image.
-        resize: shorter side in pixels to which larger images are shrunk.
+        resize: Shorter side in pixels to which larger images are shrunk.
 
     Raises:
-        BadImage: the data is truncated, damaged, or not an image.
+        BadImage: The data is truncated, damaged, or not an image.
     """
     if not data:
         raise BadImage("the file is empty")
@@ -97,7 +97,7 @@ def read_header(data: bytes) -> Header:
     """Read the header of a JPEG, and check for the end marker.
 
     Raises:
-        BadImage: the header is damaged, or the end marker is missing.
+        BadImage: The header is damaged, or the end marker is missing.
     """
     frame, scan = None, 0
     for marker, start, end in _segments(data):
@@ -152,7 +152,7 @@ def decode(data: bytes) -> Image.Image:
     """Decode an image in any of `FORMATS`.
 
     Raises:
-        BadImage: the data is truncated, damaged, or not an image.
+        BadImage: The data is truncated, damaged, or not an image.
     """
     return _decoded(without_exif(data) if data[:2] == b"\xff\xd8" else data)
 

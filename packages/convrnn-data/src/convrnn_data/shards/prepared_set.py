@@ -25,17 +25,17 @@ class PreparedSet:
     """Complete prepared set, written by `convrnn-data prepare` or `reformat --layout shards`.
 
     Attributes:
-        path: the folder.
-        manifest: content of `manifest.json`.
-        plan_hash: identifies settings and content, wherever the set is located.
-        splits: names of the splits, such as ("train", "val").
+        path: The folder.
+        manifest: Content of `manifest.json`.
+        plan_hash: Identifies settings and content, wherever the set is located.
+        splits: Names of the splits, such as ("train", "val").
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a set.
 
         Raises:
-            ConvRNNError: the folder is not a complete set.
+            ConvRNNError: The folder is not a complete set.
         """
         require_posix("convrnn-data")
         self.path = Path(path)
@@ -73,7 +73,7 @@ class PreparedSet:
         """Return the samples of one split.
 
         Raises:
-            ConvRNNError: the split does not exist, or an index is missing or damaged.
+            ConvRNNError: The split does not exist, or an index is missing or damaged.
         """
         if split not in self.splits:
             raise ConvRNNError(
@@ -132,7 +132,7 @@ class SampleTable:
         shard_ids: (samples,) int64, positions in `shards`.
         offsets: (samples,) int64, first byte of each JPEG in the shard.
         sizes: (samples,) int64, bytes.
-        shards: the tars.
+        shards: The tars.
     """
 
     def __init__(self, shards: list[Path], indexes: list[ShardIndex]) -> None:
@@ -168,8 +168,8 @@ class SampleTable:
             The JPEGs' bytes, in the order of `indices`.
 
         Raises:
-            ConvRNNError: a shard is missing or truncated.
-            IndexError: a position is out of range.
+            ConvRNNError: A shard is missing or truncated.
+            IndexError: A position is out of range.
         """
         rows = np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64)
         locations = zip(

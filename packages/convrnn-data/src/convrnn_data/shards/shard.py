@@ -28,12 +28,12 @@ class Sample(NamedTuple):
     """Content of a shard under one key.
 
     Attributes:
-        key: unique in the set, without dots.
+        key: Unique in the set, without dots.
         label: 0..15.
-        jpeg: the image's bytes.
-        width: in pixels.
-        height: in pixels.
-        notes: other entries of `{key}.json`.
+        jpeg: The image's bytes.
+        width: In pixels.
+        height: In pixels.
+        notes: Other entries of `{key}.json`.
     """
 
     key: str
@@ -57,7 +57,7 @@ def ustar_header(name: str, size: int) -> bytes:
     Only name and size vary, so this is much faster than `tarfile`.
 
     Raises:
-        ConvRNNError: the name is longer than 100 bytes, the limit of a plain USTAR header.
+        ConvRNNError: The name is longer than 100 bytes, the limit of a plain USTAR header.
     """
     encoded, digits = name.encode("ascii"), b"%011o" % size
     if len(encoded) > 100:
@@ -78,9 +78,9 @@ def write_shard(path: Path, plan_hash: str, samples: Iterable[Sample | Rejected]
     """Write a shard and then its index, each atomically.
 
     Args:
-        path: the tar, in an existing folder.
-        plan_hash: hash of the plan that the shard belongs to.
-        samples: samples in order, and rejected images.
+        path: The tar, in an existing folder.
+        plan_hash: Hash of the plan that the shard belongs to.
+        samples: Samples in order, and rejected images.
 
     Returns:
         The index.
@@ -146,11 +146,11 @@ def read_index(shard: Path, plan_hash: str | None = None) -> ShardIndex:
     """Read and check a shard's index.
 
     Args:
-        shard: the tar.
-        plan_hash: hash of the plan that the shard must belong to; None accepts any plan.
+        shard: The tar.
+        plan_hash: Hash of the plan that the shard must belong to; None accepts any plan.
 
     Raises:
-        ConvRNNError: the index is missing, damaged, or of another plan.
+        ConvRNNError: The index is missing, damaged, or of another plan.
     """
     index = unseal_as(index_path(shard), ShardIndex)
     if plan_hash is not None and index.plan != plan_hash:

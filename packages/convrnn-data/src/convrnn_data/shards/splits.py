@@ -48,7 +48,7 @@ def smallest_share(counts: Iterable[int]) -> float | None:
     """Return the smallest share, in hundredths, that takes at least one image of every category and leaves one.
 
     Args:
-        counts: images of each category.
+        counts: Images of each category.
 
     Returns:
         The share; None if there is none, for example if a category has a single image.
@@ -76,9 +76,9 @@ def assign(keys: np.ndarray, labels: np.ndarray, *, val: float, test: float, see
     Args:
         keys: (images,) fixed-width bytes, unique.
         labels: (images,) category of each.
-        val: share of every category for val, 0..1; rounded to whole images, halves up.
-        test: share of every category for test.
-        seed: different seeds give different splits.
+        val: Share of every category for val, 0..1; rounded to whole images, halves up.
+        test: Share of every category for test.
+        seed: Different seeds give different splits.
 
     Returns:
         (images,) int8, positions in `SPLITS`.
@@ -101,16 +101,16 @@ def follow(
     """Split images according to a split file.
 
     Args:
-        assigned: from `read_split`.
+        assigned: From `read_split`.
         keys: (images,) fixed-width bytes, unique.
         default: (images,) positions in `SPLITS` of images that the file does not name; -1 if the file must name them.
-        allow_missing: whether the file may name images that do not exist.
+        allow_missing: Whether the file may name images that do not exist.
 
     Returns:
         (images,) int8, positions in `SPLITS`; and (key, reason) of each image that only the file names.
 
     Raises:
-        ConvRNNError: the file and the images do not match.
+        ConvRNNError: The file and the images do not match.
     """
     pairs = zip(keys.tolist(), default.tolist(), strict=True)
     splits = np.array([assigned.get(key, code) for key, code in pairs], dtype=np.int8)
@@ -141,7 +141,7 @@ def read_split(path: Path) -> dict[bytes, int]:
     """Read a split file: key -> position in `SPLITS`.
 
     Raises:
-        ConvRNNError: the file is not a split file, holds positions instead of keys, or assigns a key twice.
+        ConvRNNError: The file is not a split file, holds positions instead of keys, or assigns a key twice.
     """
     try:
         content = json.loads(path.read_bytes())

@@ -66,7 +66,7 @@ def check_png(path: Path) -> None:
     """Fail early if a PNG cannot be written to a path.
 
     Raises:
-        ConvRNNError: the name does not end in .png, or the folder does not exist.
+        ConvRNNError: The name does not end in .png, or the folder does not exist.
     """
     if path.suffix.lower() != ".png":
         raise ConvRNNError(

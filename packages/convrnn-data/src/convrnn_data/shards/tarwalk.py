@@ -54,14 +54,14 @@ def walk(
     """Yield the regular files of the tar in bytes `start` to `end` of an open file, in order.
 
     Args:
-        fd: file descriptor open for reading; the position is neither used nor moved.
-        path: name of the file, for errors.
-        start: offset of the tar; not 0 for a tar inside a tar.
-        end: offset of the end of the tar; the end of the file if None.
-        links: collects the names of hard and symbolic links, which are skipped.
+        fd: File descriptor open for reading; the position is neither used nor moved.
+        path: Name of the file, for errors.
+        start: Offset of the tar; not 0 for a tar inside a tar.
+        end: Offset of the end of the tar; the end of the file if None.
+        links: Collects the names of hard and symbolic links, which are skipped.
 
     Raises:
-        ConvRNNError: a damaged header, two names for one file, a sparse file, or a missing end marker (two empty
+        ConvRNNError: A damaged header, two names for one file, a sparse file, or a missing end marker (two empty
             blocks; one is accepted).
     """
     end = os.fstat(fd).st_size if end is None else end

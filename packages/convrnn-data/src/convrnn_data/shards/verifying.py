@@ -24,10 +24,10 @@ class Verified:
     """Result of `verify`.
 
     Attributes:
-        files: number of files, including the manifest.
-        bytes: total size.
-        problems: one line for each problem; empty if the set is intact.
-        completed: whether this call completed a set made by the tasks of a job array.
+        files: Number of files, including the manifest.
+        bytes: Total size.
+        problems: One line for each problem; empty if the set is intact.
+        completed: Whether this call completed a set made by the tasks of a job array.
     """
 
     files: int
@@ -40,7 +40,7 @@ def verify(path: Path, *, report: Report = silent) -> Verified:
     """Read a whole set and compare it with the recorded hashes; complete the set if all shards exist.
 
     Raises:
-        ConvRNNError: the folder is not a set, or the manifest is damaged.
+        ConvRNNError: The folder is not a set, or the manifest is damaged.
     """
     require_posix("convrnn-data")
     completed = False

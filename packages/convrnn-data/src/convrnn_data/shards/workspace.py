@@ -87,7 +87,7 @@ def is_complete(out: Path, plan: PlanFile) -> bool:
     """Return whether the set of this plan is complete already.
 
     Raises:
-        ConvRNNError: the folder holds another set or other files.
+        ConvRNNError: The folder holds another set or other files.
     """
     complete = (out / MANIFEST).is_file()
     if complete or (out / PLAN).is_file():
@@ -143,8 +143,8 @@ def complete(out: Path, also: tuple[str, ...] = ()) -> Manifest:
     """Write `rejected.csv`, the card and finally `manifest.json`. Requires an exclusive lock and all shards.
 
     Args:
-        out: the set.
-        also: further files of the set.
+        out: The set.
+        also: Further files of the set.
 
     Returns:
         The manifest.

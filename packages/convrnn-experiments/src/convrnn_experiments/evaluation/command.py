@@ -26,17 +26,17 @@ def evaluate(
     """Evaluate a finished run on a test set under each regime, and print its accuracies.
 
     Args:
-        folder: folder of the run.
-        testset: human stimuli or a prepared set.
-        regimes: regimes to test under; that of the run if empty.
-        split: split of a prepared set.
-        name: prefix of the name of the results.
-        echo: prints results.
-        warn: prints what human stimuli lack.
-        progress: shows progress in images.
+        folder: Folder of the run.
+        testset: Human stimuli or a prepared set.
+        regimes: Regimes to test under; that of the run if empty.
+        split: Split of a prepared set.
+        name: Prefix of the name of the results.
+        echo: Prints results.
+        warn: Prints what human stimuli lack.
+        progress: Shows progress in images.
 
     Raises:
-        ConvRNNError: the run is not finished, or the test set does not have images of a regime.
+        ConvRNNError: The run is not finished, or the test set does not have images of a regime.
     """
     run = Run(folder)
     run.require_finished()

@@ -16,8 +16,8 @@ class Accuracy(BaseModel):
     """Accuracy by time step, with the ends of its 95 % interval; None where it is undefined.
 
     Attributes:
-        percent, low, high: one value per time step.
-        images: number of images.
+        percent, low, high: One value per time step.
+        images: Number of images.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
@@ -51,16 +51,16 @@ class Measures(BaseModel):
     """Content of `measures.json`; entries with a default are missing from older files or from some test sets.
 
     Attributes:
-        test_set: name of the results.
-        kind: human stimuli or a split; see `trials`.
-        source: folder of the test set.
-        origin: origin of the images of a split, in words.
-        network: name of the Keras model.
-        parameters: number of parameters.
-        multiply_adds: multiply-adds per image up to each time step.
-        images: number of images.
-        accuracy: accuracy on all images.
-        diagonal_by_level: for each level, accuracy of block i at exit i, as SATBench scores it.
+        test_set: Name of the results.
+        kind: Human stimuli or a split; see `trials`.
+        source: Folder of the test set.
+        origin: Origin of the images of a split, in words.
+        network: Name of the Keras model.
+        parameters: Number of parameters.
+        multiply_adds: Multiply-adds per image up to each time step.
+        images: Number of images.
+        accuracy: Accuracy on all images.
+        diagonal_by_level: For each level, accuracy of block i at exit i, as SATBench scores it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)

@@ -40,7 +40,7 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
     Images are read, classified and written in batches, so memory grows by one byte per image and time step.
 
     Raises:
-        ConvRNNError: the run is not finished, or an image cannot be read.
+        ConvRNNError: The run is not finished, or an image cannot be read.
     """
     run.require_finished()
     config = run.config()
@@ -92,7 +92,7 @@ def predict(
         Rows (batch,), softmax (batch, time, classes) and drawn levels (batch,).
 
     Raises:
-        ConvRNNError: an image cannot be read; the message names it.
+        ConvRNNError: An image cannot be read; the message names it.
     """
     model, perturbation = _model_with_perturbation(network, _condition(trials, config), config)
     perturbation.restart(Stream.EVALUATION_PERTURBATION)

@@ -33,7 +33,7 @@ class Answers:
     """A network's answers; row i of every array belongs to the same image.
 
     Attributes:
-        paths, names: paths and file names of the images, (images,).
+        paths, names: Paths and file names of the images, (images,).
         labels: (images,) 0..15.
         answers: (images, time) 0..15.
         confidence: (images, time) softmax of the answer.
@@ -85,7 +85,7 @@ def read_answers(path: Path) -> Answers:
     """Read a `predictions.csv`.
 
     Raises:
-        ConvRNNError: the file does not exist, is truncated, or has wrong columns or values.
+        ConvRNNError: The file does not exist, is truncated, or has wrong columns or values.
     """
     try:
         table = _read_table(path)

@@ -23,8 +23,8 @@ class Evaluation:
     """Results of one network on one test set under one regime.
 
     Attributes:
-        network: name of the network, unique among those that are compared.
-        name: name of the results, which is that of their folder.
+        network: Name of the network, unique among those that are compared.
+        name: Name of the results, which is that of their folder.
     """
 
     run: Run
@@ -93,7 +93,7 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
     """Read every evaluation of every run: in the order of the runs, a run's own regime first, then by name.
 
     Raises:
-        ConvRNNError: a folder is not a run, is unfinished or has not been evaluated, or results cannot be read.
+        ConvRNNError: A folder is not a run, is unfinished or has not been evaluated, or results cannot be read.
     """
     names = Counter(path.resolve().name for path in paths)
     evaluations = []

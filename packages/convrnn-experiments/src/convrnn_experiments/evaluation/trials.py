@@ -25,17 +25,17 @@ class Trials:
     Rows are in order of category, then file name.
 
     Attributes:
-        name: name of the results, a folder in `RUN/evaluation/`.
-        source: folder of the test set.
+        name: Name of the results, a folder in `RUN/evaluation/`.
+        source: Folder of the test set.
         kind: `HUMAN` or `SPLIT`.
-        regime: regime of the images, or regime to apply.
-        frame: crop of each image.
-        images: encoded images and labels.
-        paths: file paths; an image inside a tar is `TAR#KEY`.
-        names: file names, which are the same in every layout.
-        levels: levels from the file names; None if they are drawn at evaluation.
-        blocks: response-time block 0..4 of a human stimulus, else -1.
-        origin: origin of the images of a split, in words; None for human stimuli.
+        regime: Regime of the images, or regime to apply.
+        frame: Crop of each image.
+        images: Encoded images and labels.
+        paths: File paths; an image inside a tar is `TAR#KEY`.
+        names: File names, which are the same in every layout.
+        levels: Levels from the file names; None if they are drawn at evaluation.
+        blocks: Response-time block 0..4 of a human stimulus, else -1.
+        origin: Origin of the images of a split, in words; None for human stimuli.
     """
 
     name: str
@@ -62,14 +62,14 @@ def find_trials(
     """Find the images of a regime in a folder of human stimuli or in a prepared set.
 
     Args:
-        folder: in any layout of the human test set, or a prepared set of ImageNet.
-        regime: regime of the stimuli, or regime to apply to a split.
-        config: configuration of the run, for its sizes.
-        split: split of a prepared set.
-        name: prefix of the name of the results; by default, derived from the test set.
+        folder: In any layout of the human test set, or a prepared set of ImageNet.
+        regime: Regime of the stimuli, or regime to apply to a split.
+        config: Configuration of the run, for its sizes.
+        split: Split of a prepared set.
+        name: Prefix of the name of the results; by default, derived from the test set.
 
     Raises:
-        ConvRNNError: the folder is neither, or does not have images of the regime or split.
+        ConvRNNError: The folder is neither, or does not have images of the regime or split.
     """
     if not folder.is_dir():
         raise ConvRNNError(
@@ -86,7 +86,7 @@ def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | No
     """Return the human stimuli of a regime, which were perturbed at the stimulus size of the run.
 
     Raises:
-        ConvRNNError: the folder does not have stimuli of the regime, or one has another size.
+        ConvRNNError: The folder does not have stimuli of the regime, or one has another size.
     """
     stimuli = list_stimuli(folder)
     chosen = [stimulus for stimulus in stimuli if stimulus.regime == regime]
@@ -140,7 +140,7 @@ def split_trials(
     """Return a split of a prepared set, to be perturbed with fixed draws.
 
     Raises:
-        ConvRNNError: the set does not have the split.
+        ConvRNNError: The set does not have the split.
     """
     source, table = images_of_split(data, split), data.table(split)
     order = np.lexsort((table.keys, table.labels))

@@ -60,10 +60,10 @@ class Extractor:
     """Writes parts with a frozen network.
 
     Args:
-        network: network, used in inference mode even if it is trainable.
-        config: configuration from `checked`.
-        data: prepared set of the configuration.
-        threads: maximum number of batches computed in parallel; see `parallel_batches`.
+        network: Network, used in inference mode even if it is trainable.
+        config: Configuration from `checked`.
+        data: Prepared set of the configuration.
+        threads: Maximum number of batches computed in parallel; see `parallel_batches`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Extractor:
         """Compute a part and write its file.
 
         Raises:
-            ConvRNNError: an image cannot be read, or the file cannot be written.
+            ConvRNNError: An image cannot be read, or the file cannot be written.
         """
         config, source = self._config, self._images[part.split]
         training = part.split == "train"

@@ -26,9 +26,9 @@ class Dependencies(BaseModel):
     The number of views is not a dependency, because file names contain the view.
 
     Attributes:
-        batch: images per call of the network.
-        device: device that computes; see `runtime.devices`.
-        numerics: settings on which the bytes of results depend.
+        batch: Images per call of the network.
+        device: Device that computes; see `runtime.devices`.
+        numerics: Settings on which the bytes of results depend.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -55,9 +55,9 @@ class Dependencies(BaseModel):
         """Return the dependencies of features computed in this process.
 
         Args:
-            config: from `checked`.
-            weights_sha256: hash of the weights file.
-            device: device that computes; that of this process by default.
+            config: From `checked`.
+            weights_sha256: Hash of the weights file.
+            device: Device that computes; that of this process by default.
         """
         shared = {name: value for name, value in config if name in cls.model_fields}
         computed = {
@@ -89,7 +89,7 @@ def require_same_dependencies(folder: Path, config: Config) -> None:
     """Check that this process would compute the same features as the process that created a cache folder.
 
     Raises:
-        ConvRNNError: the folder is not visible here, or the dependencies differ.
+        ConvRNNError: The folder is not visible here, or the dependencies differ.
     """
     path = folder / DEPENDS_ON
     wanted = read_json(

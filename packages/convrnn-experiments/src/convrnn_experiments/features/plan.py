@@ -21,8 +21,8 @@ class Part:
     Attributes:
         path: HDF5 file.
         split: "train" or "val".
-        shard: number within the split.
-        view: number of the view, from 0.
+        shard: Number within the split.
+        view: Number of the view, from 0.
         rows: (n,) rows of the split's table, in the order of the file.
     """
 
@@ -38,12 +38,12 @@ class Executor:
     """Processes that compute parts: by default this process, on its devices.
 
     Attributes:
-        engine: as for `convrnn_data.base.jobs.run_jobs`.
-        workers: number of processes; by default, all workers of a cluster, or locally this process only.
-        address: address of a cluster.
+        engine: As for `convrnn_data.base.jobs.run_jobs`.
+        workers: Number of processes; by default, all workers of a cluster, or locally this process only.
+        address: Address of a cluster.
 
     Raises:
-        ConvRNNError: the engine is unknown or not installed, there is no worker, or the engine needs no address.
+        ConvRNNError: The engine is unknown or not installed, there is no worker, or the engine needs no address.
     """
 
     engine: Annotated[Literal["local", "ray", "dask"], Option("Engine that computes cached features.")] = (

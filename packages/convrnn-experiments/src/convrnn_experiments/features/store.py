@@ -36,10 +36,10 @@ class ExtractionResult:
     """Files of cached features after `extract_features`.
 
     Attributes:
-        folder: cache folder.
-        parts: all parts, including those of other tasks.
-        computed: number of parts that this call computed.
-        cached: number of this task's parts that were in the cache.
+        folder: Cache folder.
+        parts: All parts, including those of other tasks.
+        computed: Number of parts that this call computed.
+        cached: Number of this task's parts that were in the cache.
     """
 
     folder: Path
@@ -81,17 +81,17 @@ def extract_features(
     `quiet_import` and `use_one_thread_per_operation`. Workers always do.
 
     Args:
-        network: builds the frozen network; called only if this process computes a part.
-        config: configuration from `checked`. Each view of the training split has new crops, flips and perturbations;
+        network: Builds the frozen network; called only if this process computes a part.
+        config: Configuration from `checked`. Each view of the training split has new crops, flips and perturbations;
             the validation split has centre crops and fixed draws.
-        data: prepared set.
-        root: folder of all caches; see `cache_folder`.
-        executor: this process, or workers.
+        data: Prepared set.
+        root: Folder of all caches; see `cache_folder`.
+        executor: This process, or workers.
         task: "I/N" computes the I-th of N shares only, 1 <= I <= N.
-        report: progress in images.
+        report: Progress in images.
 
     Raises:
-        ConvRNNError: an image cannot be decoded, a worker failed, or the cluster does not answer.
+        ConvRNNError: An image cannot be decoded, a worker failed, or the cluster does not answer.
     """
     share = parse_task(task)
     # Workers compute on processor cores.
@@ -152,11 +152,11 @@ class FeatureStore:
     """Random access to the cached features of a split, any row of any view, through the system's page cache.
 
     Args:
-        parts: parts of the split, from `extract_features`.
-        count: number of rows of the split.
+        parts: Parts of the split, from `extract_features`.
+        count: Number of rows of the split.
 
     Raises:
-        ConvRNNError: a file cannot be read, or is corrupt.
+        ConvRNNError: A file cannot be read, or is corrupt.
     """
 
     def __init__(self, parts: Sequence[Part], count: int) -> None:

@@ -30,10 +30,10 @@ class Job(NamedTuple):
     """Input of a worker for one part.
 
     Attributes:
-        part: part to compute.
-        config: configuration with absolute paths.
-        environment: variables that Keras and TensorFlow read at import.
-        threads: number of batches that the worker computes in parallel.
+        part: Part to compute.
+        config: Configuration with absolute paths.
+        environment: Variables that Keras and TensorFlow read at import.
+        threads: Number of batches that the worker computes in parallel.
     """
 
     part: Part
@@ -53,12 +53,12 @@ def compute_in_workers(parts: Sequence[Part], config: Config, executor: Executor
     """Compute parts in other processes, and yield each part once its file exists.
 
     Args:
-        parts: parts that are not cached.
-        config: configuration from `checked`. Every worker must see its prepared set, its weights and the cache folder.
-        executor: engine, workers and cluster.
+        parts: Parts that are not cached.
+        config: Configuration from `checked`. Every worker must see its prepared set, its weights and the cache folder.
+        executor: Engine, workers and cluster.
 
     Raises:
-        ConvRNNError: a worker failed, or the cluster does not answer.
+        ConvRNNError: A worker failed, or the cluster does not answer.
     """
     config = config.replace(
         data=str(Path(config.data).absolute()),
@@ -140,7 +140,7 @@ def _extractor(config: Config, threads: int) -> "Extractor":
     """Return the extractor of a configuration, built once in a process.
 
     Raises:
-        ConvRNNError: this worker does not see the files of the job.
+        ConvRNNError: This worker does not see the files of the job.
     """
     from convrnn_experiments.features.extractor import Extractor
     from convrnn_experiments.runs.network import prepare_network

@@ -33,8 +33,8 @@ class Frame:
     """Square crop of a photograph.
 
     Attributes:
-        size: side of the square, px: the stimulus size.
-        resize: shorter side of the photograph after resizing, px. If `resize == size`, the crop spans the shorter side.
+        size: Side of the square, px: the stimulus size.
+        resize: Shorter side of the photograph after resizing, px. If `resize == size`, the crop spans the shorter side.
     """
 
     size: int
@@ -46,7 +46,7 @@ class EncodedImages:
     """Encoded images with their labels and sizes; row i of each attribute belongs to the same image.
 
     Attributes:
-        read: function from rows to encoded images.
+        read: Function from rows to encoded images.
         labels: (images,) 0..15.
         widths, heights: (images,) px.
     """
@@ -69,7 +69,7 @@ def images_of_split(data: PreparedSet, split: str) -> EncodedImages:
     """Return the images of one split of a prepared set.
 
     Raises:
-        ConvRNNError: the set does not have the split, or the split is empty.
+        ConvRNNError: The set does not have the split, or the split is empty.
     """
     require_split(data, split)
     table = data.table(split)
@@ -85,16 +85,16 @@ def rows_of_process(rows: np.ndarray, batch_size: int, *, index: int, count: int
     """Return the rows that one process of a group reads; together, the processes read whole batches.
 
     Args:
-        rows: rows of all processes, in order.
-        batch_size: batch size of all processes together; a multiple of `count`.
-        index: number of this process, from 0.
-        count: number of processes.
+        rows: Rows of all processes, in order.
+        batch_size: Batch size of all processes together; a multiple of `count`.
+        index: Number of this process, from 0.
+        count: Number of processes.
 
     Returns:
         Rows of the process, the same number in each process; the last batch is padded with -1.
 
     Raises:
-        ConvRNNError: the batch size is not a multiple of `count`.
+        ConvRNNError: The batch size is not a multiple of `count`.
     """
     if batch_size % count:
         raise ConvRNNError(
@@ -125,14 +125,14 @@ def batches(
     """Return batches of `(images, labels, rows)`. Each row occurs once, so the last batch may be shorter.
 
     Args:
-        source: encoded images.
-        frame: crop of each image.
-        batch_size: images per batch.
-        rows: rows in the order of the batches; by default, all rows in ascending order. A row of -1 is padding: its
+        source: Encoded images.
+        frame: Crop of each image.
+        batch_size: Images per batch.
+        rows: Rows in the order of the batches; by default, all rows in ascending order. A row of -1 is padding: its
             image is arbitrary and must be excluded from every sum.
         jitter: (len(source), 3) vertical position, horizontal position, flip if >= 0.5, each in [0, 1);
             by default, the unflipped centre.
-        first_batch: number of batches to skip without reading their images.
+        first_batch: Number of batches to skip without reading their images.
 
     Returns:
         A dataset of images (batch, size, size, 3) uint8, labels (batch,) int32, rows (batch,) int64.
@@ -161,7 +161,7 @@ def centre_square(encoded: bytes, frame: Frame) -> np.ndarray:
     """Crop the centre of an image as in validation, (size, size, 3) uint8.
 
     Raises:
-        BadImage: the image cannot be decoded.
+        BadImage: The image cannot be decoded.
     """
     height, width = decoding.size_of(encoded)
     zero = np.zeros(1, np.int64)

@@ -34,14 +34,14 @@ def decode(encoded: bytes, least: Sequence[int] = (0, 0)) -> np.ndarray:
 
     Args:
         encoded: JPEG, or an image of another format, which is decoded at full size.
-        least: minimum height and width, or 0 for the full size. The result has the smallest of 1, 7/8 .. 1/8 of the
+        least: Minimum height and width, or 0 for the full size. The result has the smallest of 1, 7/8 .. 1/8 of the
             image's size that is not below the minimum.
 
     Returns:
         (height, width, 3) uint8, for any colour space.
 
     Raises:
-        BadImage: the bytes are truncated, corrupt, or not an image.
+        BadImage: The bytes are truncated, corrupt, or not an image.
     """
     height, width = least
     try:
@@ -54,7 +54,7 @@ def size_of(encoded: bytes) -> tuple[int, int]:
     """Read the height and width of an image from its header.
 
     Raises:
-        BadImage: the header cannot be read.
+        BadImage: The header cannot be read.
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
@@ -84,8 +84,8 @@ def cut(image: np.ndarray, fraction: float, place: Sequence[float]) -> np.ndarra
 
     Args:
         image: (height, width, 3).
-        fraction: side of the crop, as a fraction of the shorter side, up to 1.
-        place: vertical and horizontal position, each in [0, 1); 0.5 is the centre.
+        fraction: Side of the crop, as a fraction of the shorter side, up to 1.
+        place: Vertical and horizontal position, each in [0, 1); 0.5 is the centre.
     """
     height, width = image.shape[:2]
     side = max(round(min(height, width) * fraction), 1)

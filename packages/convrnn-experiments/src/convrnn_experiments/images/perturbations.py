@@ -39,10 +39,10 @@ def perturb(
 
     Args:
         images: (batch, height, width, 3) float32 in [0, 1], with static height and width.
-        condition: a row of `conditions.CONDITIONS`.
-        seed_generator: source of the random levels and noise.
+        condition: A row of `conditions.CONDITIONS`.
+        seed_generator: Source of the random levels and noise.
         levels: (batch,) SDs, in the condition's unit; by default, drawn uniformly from `condition.levels`.
-        size: side of the result, px, to which square images are resized after the perturbation (see
+        size: Side of the result, px, to which square images are resized after the perturbation (see
             `resizing.resize`); by default, that of the images.
 
     Returns:
@@ -118,7 +118,7 @@ def blur(images: Any, levels: Any, size: int | None = None) -> Any:
     Args:
         images: (batch, height, width, 3).
         levels: (batch,), in pixels of `images`.
-        size: side of the result, px, for square images; by default, that of the images.
+        size: Side of the result, px, for square images; by default, that of the images.
     """
     height, width = images.shape[1:3]
     rows = _kernels(levels, height, size or height)
@@ -175,9 +175,9 @@ def perturbation_of(config: Config, condition: Condition | None = None, **option
     """Return the perturbation layer of a run's configuration, from uint8 images to the network's input.
 
     Args:
-        config: configuration of the run.
-        condition: condition to apply; by default, that of the run.
-        options: further arguments of `Perturb`.
+        config: Configuration of the run.
+        condition: Condition to apply; by default, that of the run.
+        options: Further arguments of `Perturb`.
     """
     return Perturb(
         condition or config.condition,
@@ -199,10 +199,10 @@ class Perturb(keras.layers.Layer):
     """Converts images at stimulus size to a network's input: uint8 -> [0, 1] -> perturbed -> resized -> [-1, 1].
 
     Args:
-        condition: condition to apply.
-        size: side of the network's input, px; by default, that of the images.
-        seed: initial seed of the layer's `seed_generator`; `restart` selects a stream.
-        with_levels: return `(images, levels)` instead of the images alone.
+        condition: Condition to apply.
+        size: Side of the network's input, px; by default, that of the images.
+        seed: Initial seed of the layer's `seed_generator`; `restart` selects a stream.
+        with_levels: Return `(images, levels)` instead of the images alone.
     """
 
     def __init__(

@@ -23,8 +23,8 @@ def resize_matrix(source: int, size: int) -> np.ndarray:
     of 1, as in Pillow's `BILINEAR` and TensorFlow's `antialias=True`.
 
     Args:
-        source: number of input pixels.
-        size: number of output pixels.
+        source: Number of input pixels.
+        size: Number of output pixels.
     """
     scale = source / size
     centres = (np.arange(size) + 0.5) * scale
@@ -40,7 +40,7 @@ def resize(images: Any, size: int) -> Any:
 
     Args:
         images: (batch, side, side, channels) float, with static side and channels.
-        size: side of the result, px. If it equals `side`, the images are returned unchanged.
+        size: Side of the result, px. If it equals `side`, the images are returned unchanged.
 
     Returns:
         (batch, size, size, channels).

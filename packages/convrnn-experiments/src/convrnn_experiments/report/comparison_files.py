@@ -25,17 +25,17 @@ def write_comparison(
     """Write `comparison.md` and its tables.
 
     Args:
-        runs: evaluated runs.
-        human: folder of the observers' answers.
-        out: folder for the files.
-        options: options of the comparison.
-        warn: prints problems of the answers.
+        runs: Evaluated runs.
+        human: Folder of the observers' answers.
+        out: Folder for the files.
+        options: Options of the comparison.
+        warn: Prints problems of the answers.
 
     Returns:
         Text of `comparison.md`.
 
     Raises:
-        ConvRNNError: a run or the answers cannot be read, or the folder cannot be written to.
+        ConvRNNError: A run or the answers cannot be read, or the folder cannot be written to.
     """
     if out.exists() and not out.is_dir():
         raise ConvRNNError(

@@ -35,7 +35,7 @@ def parse_numbers(text: str) -> tuple[float, ...]:
     """Parse numbers separated by commas, such as `0,0.02,0.04`.
 
     Raises:
-        ValueError: the text has another form.
+        ValueError: The text has another form.
     """
     try:
         return tuple(float(part) for part in text.split(","))
@@ -66,9 +66,9 @@ class Config(BaseModel):
     options of `convrnn features` too.
 
     Attributes:
-        levels: training levels that replace those of the regime; see `LevelOptions`.
-        data_plan: hash of the plan of the prepared set `data`.
-        weights_sha256: hash of the weights file.
+        levels: Training levels that replace those of the regime; see `LevelOptions`.
+        data_plan: Hash of the plan of the prepared set `data`.
+        weights_sha256: Hash of the weights file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -175,7 +175,7 @@ class Config(BaseModel):
         """Invert `to_json`.
 
         Raises:
-            ConvRNNError: an entry is missing, unknown or invalid; the message names the first one.
+            ConvRNNError: An entry is missing, unknown or invalid; the message names the first one.
         """
         values = dict(values)
         if "stimulus_size" not in values and "image_size" in values:
@@ -212,7 +212,7 @@ def from_options(config: Config, options: LevelOptions) -> Config:
     """Complete the configuration from the options of `convrnn train` or `convrnn features`.
 
     Raises:
-        ConvRNNError: levels of another regime are given.
+        ConvRNNError: Levels of another regime are given.
     """
     levels = {Regime.NOISE: options.noise_sd, Regime.BLUR: options.blur_sd}
     for regime, given in levels.items():
@@ -234,7 +234,7 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
     """Return the configuration with the hashes of its data and weights; downloads published weights if necessary.
 
     Raises:
-        ConvRNNError: options exclude each other, a split is missing, or the weights do not fit the network.
+        ConvRNNError: Options exclude each other, a split is missing, or the weights do not fit the network.
     """
     if config.trainable == "readout" and config.weights == "none":
         raise ConvRNNError(

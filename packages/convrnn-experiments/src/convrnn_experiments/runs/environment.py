@@ -17,13 +17,13 @@ class Environment(BaseModel):
     """Content of `environment.json`, and an entry of `measures.json`; older files have fewer entries.
 
     Attributes:
-        command: command line.
-        versions: versions of packages and of Python.
-        backend, floatx, epsilon, image_data_format, onednn, variables: see `runtime.devices.numerics`.
-        device: see `runtime.devices.computing_device`.
-        processor: model name of the processor.
-        processors: number of processors.
-        validation_images: origin of the images by which training chose its epoch, in words.
+        command: Command line.
+        versions: Versions of packages and of Python.
+        backend, floatx, epsilon, image_data_format, onednn, variables: See `runtime.devices.numerics`.
+        device: See `runtime.devices.computing_device`.
+        processor: Model name of the processor.
+        processors: Number of processors.
+        validation_images: Origin of the images by which training chose its epoch, in words.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)

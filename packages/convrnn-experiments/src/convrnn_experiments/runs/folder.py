@@ -70,7 +70,7 @@ class Run:
         """Read `config.json`.
 
         Raises:
-            ConvRNNError: the folder is not a run.
+            ConvRNNError: The folder is not a run.
         """
         path = self.path / "config.json"
         if not path.is_file():
@@ -94,7 +94,7 @@ class Run:
         """Read the rows of `history.csv`, one per epoch.
 
         Raises:
-            ConvRNNError: the file cannot be read, or is not a table of numbers.
+            ConvRNNError: The file cannot be read, or is not a table of numbers.
         """
         path = self.path / "history.csv"
         if not path.is_file():
@@ -117,7 +117,7 @@ class Run:
         """Replace `history.csv`.
 
         Raises:
-            ConvRNNError: rows of an earlier version have other columns than those of this version.
+            ConvRNNError: Rows of an earlier version have other columns than those of this version.
         """
         names, now = list(rows[0]), list(rows[-1])
         if any(set(row) != set(now) for row in rows):
@@ -136,7 +136,7 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
     """Check that `start` can create or resume a run in a folder; writes nothing.
 
     Raises:
-        ConvRNNError: the folder has a run and neither `resume` nor `force` is set, the run to resume has another
+        ConvRNNError: The folder has a run and neither `resume` nor `force` is set, the run to resume has another
             configuration, or the folder has other files.
     """
     run = Run(path)
@@ -161,11 +161,11 @@ def start(
     """Create the folder of a run, or open the one to resume; raises as `require_startable` does.
 
     Args:
-        path: folder of the run.
-        config: configuration of the run.
-        resume: resume an unfinished run.
-        force: replace an existing run.
-        validation_images: origin of the validation images, in words, for `environment.json`.
+        path: Folder of the run.
+        config: Configuration of the run.
+        resume: Resume an unfinished run.
+        force: Replace an existing run.
+        validation_images: Origin of the validation images, in words, for `environment.json`.
     """
     run = require_startable(path, config, resume=resume, force=force)
     if path.is_dir():
@@ -244,12 +244,12 @@ def read_hdf5(path: Path, *, expected: str, remedy: str) -> Iterator[h5py.File]:
     """Open an HDF5 file that `written_hdf5` wrote.
 
     Args:
-        path: the file.
-        expected: expected content, for messages, such as "a training checkpoint".
-        remedy: what to do about a damaged file; a sentence without its full stop.
+        path: The file.
+        expected: Expected content, for messages, such as "a training checkpoint".
+        remedy: What to do about a damaged file; a sentence without its full stop.
 
     Raises:
-        ConvRNNError: the file cannot be read, is being written, or is damaged, even if that shows within the context.
+        ConvRNNError: The file cannot be read, is being written, or is damaged, even if that shows within the context.
     """
     try:
         with open_hdf5(path, expected=expected, remedy=remedy) as file:
@@ -264,12 +264,12 @@ def read_json(path: Path, kind: type[T], remedy: str) -> T:
     """Read a JSON file and check its content.
 
     Args:
-        path: the file.
+        path: The file.
         kind: Pydantic model, or any type that Pydantic can check.
-        remedy: what to do if the cause of an error does not decide it; a sentence without its full stop.
+        remedy: What to do if the cause of an error does not decide it; a sentence without its full stop.
 
     Raises:
-        ConvRNNError: the file cannot be read, or its content has another form.
+        ConvRNNError: The file cannot be read, or its content has another form.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

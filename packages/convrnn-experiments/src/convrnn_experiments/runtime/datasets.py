@@ -14,8 +14,8 @@ def without_autotuning(dataset: tf.data.Dataset, *, private_threads: bool = Fals
     """Return a dataset without autotuning; datasets derived from it inherit the setting.
 
     Args:
-        dataset: its `num_parallel_calls` and buffer sizes must be numbers, not `tf.data.AUTOTUNE`.
-        private_threads: use a thread pool of one thread per processor, separate from TensorFlow's computing threads.
+        dataset: Its `num_parallel_calls` and buffer sizes must be numbers, not `tf.data.AUTOTUNE`.
+        private_threads: Use a thread pool of one thread per processor, separate from TensorFlow's computing threads.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -28,8 +28,8 @@ def array_batches(*arrays: Any, batch_size: int = 32) -> tf.data.Dataset:
     """Return batches of arrays in the given order, to pass to `fit`, `evaluate` or `predict` instead of the arrays.
 
     Args:
-        arrays: inputs, then labels and sample weights if needed, each (n, ...) or a structure of such arrays.
-        batch_size: images per batch; Keras' default.
+        arrays: Inputs, then labels and sample weights if needed, each (n, ...) or a structure of such arrays.
+        batch_size: Images per batch; Keras' default.
 
     Returns:
         A dataset of tuples, each with one batch of every array.

@@ -66,7 +66,7 @@ def computing_device() -> str:
     """Return the names of the GPUs that compute in this process, or else the description of the processor.
 
     Raises:
-        ConvRNNError: a GPU is present but does not work.
+        ConvRNNError: A GPU is present but does not work.
     """
     return ", ".join(_gpus()) or processor()
 
@@ -98,8 +98,8 @@ def idle_gpu(*, workers: bool = False, devices: tuple[str, ...] = ()) -> str | N
     """Return a notice for the user if the machine has a GPU that is not used; else None.
 
     Args:
-        workers: whether worker processes compute, on processor cores.
-        devices: value of `--devices`.
+        workers: Whether worker processes compute, on processor cores.
+        devices: Value of `--devices`.
     """
     found = _gpu_evidence()
     only_cpus = bool(devices) and all(device.upper().startswith("CPU") for device in devices)

@@ -14,8 +14,8 @@ class ProcessGroup:
 
     Attributes:
         coordinator: HOST:PORT of the first process.
-        processes: number of processes.
-        process: number of this process, from 0.
+        processes: Number of processes.
+        process: Number of this process, from 0.
     """
 
     coordinator: Annotated[

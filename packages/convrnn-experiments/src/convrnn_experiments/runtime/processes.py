@@ -23,13 +23,13 @@ def strategy(devices: tuple[str, ...] = ()) -> Any:
     """Return the strategy that distributes training over devices; the same object for the same devices.
 
     Args:
-        devices: names such as ("GPU:0", "GPU:1"); by default, every GPU of the machine.
+        devices: Names such as ("GPU:0", "GPU:1"); by default, every GPU of the machine.
 
     Returns:
         TensorFlow's default strategy for at most one device, else a MirroredStrategy, which splits every batch.
 
     Raises:
-        ConvRNNError: a device does not exist.
+        ConvRNNError: A device does not exist.
     """
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads images
@@ -88,7 +88,7 @@ def join(group: ProcessGroup) -> None:
     weights, gradients and batch statistics are those of the whole batch.
 
     Raises:
-        ConvRNNError: the backend is not JAX, or the number of this process is not in the group.
+        ConvRNNError: The backend is not JAX, or the number of this process is not in the group.
     """
     if group.coordinator is None:
         return

@@ -24,7 +24,7 @@ def require_backend() -> None:
     """Check that the commands that compute support the configured Keras backend.
 
     Raises:
-        ConvRNNError: another backend is configured.
+        ConvRNNError: Another backend is configured.
     """
     from convrnn_model.backend_choice import wanted_backend
 
@@ -65,7 +65,7 @@ def quiet_import() -> Iterator[None]:
     """Import TensorFlow and Keras in the context; notices on stderr are shown only if the import fails.
 
     Raises:
-        ConvRNNError: the Keras backend is not supported.
+        ConvRNNError: The Keras backend is not supported.
     """
     require_backend()
     for name, value in SETTINGS.items():

@@ -17,11 +17,11 @@ def balanced_counts(
     summed over all of them.
 
     Args:
-        blocks: number of blocks.
-        categories: number of categories.
-        levels: number of levels.
-        per_block: trials in each block.
-        rng: generator that chooses which categories and levels get the additional trials.
+        blocks: Number of blocks.
+        categories: Number of categories.
+        levels: Number of levels.
+        per_block: Trials in each block.
+        rng: Generator that chooses which categories and levels get the additional trials.
 
     Returns:
         Trials, (blocks, categories, levels) int64; each block sums to `per_block`.
@@ -38,9 +38,9 @@ def share(table: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray
     """Round a table divided by `parts` so that cells, row sums, column sums and the total are each rounded up or down.
 
     Args:
-        table: non-negative integers, (rows, columns).
-        parts: divisor, at least 1.
-        rng: generator that chooses which cells are rounded up.
+        table: Non-negative integers, (rows, columns).
+        parts: Divisor, at least 1.
+        rng: Generator that chooses which cells are rounded up.
 
     Returns:
         (rows, columns) int64.

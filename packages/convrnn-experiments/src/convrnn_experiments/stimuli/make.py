@@ -47,20 +47,20 @@ def make_stimuli(
     images, settings and seed give the same files.
 
     Args:
-        validation: validation images; see `sources.find_source`.
-        out: a new folder.
-        labels: categories of the images; see `sources.find_source`.
-        levels: experiment -> levels; noise SD in units of [0, 1], blur SD in pixels; c and g of `color_gray`.
-        per_block: images in each block.
-        size: side of the stimuli, px: the stimulus size of the runs to be tested.
-        seed: seed of all random draws.
-        report: progress in stimuli.
+        validation: Validation images; see `sources.find_source`.
+        out: A new folder.
+        labels: Categories of the images; see `sources.find_source`.
+        levels: Experiment -> levels; noise SD in units of [0, 1], blur SD in pixels; c and g of `color_gray`.
+        per_block: Images in each block.
+        size: Side of the stimuli, px: the stimulus size of the runs to be tested.
+        seed: Seed of all random draws.
+        report: Progress in stimuli.
 
     Returns:
         Number of stimuli.
 
     Raises:
-        ConvRNNError: validation images are not found or not readable, a category has none, or `out` exists already.
+        ConvRNNError: Validation images are not found or not readable, a category has none, or `out` exists already.
             The folder is written completely or not at all.
     """
     require_new(out)

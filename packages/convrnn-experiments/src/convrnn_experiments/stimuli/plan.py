@@ -31,11 +31,11 @@ class PlannedStimulus:
     """Stimulus to make.
 
     Attributes:
-        experiment: human experiment that it belongs to.
-        block: response-time block, from 0.
-        name: file name.
-        level: perturbation level, as in the file name.
-        row: row of its image in the source.
+        experiment: Human experiment that it belongs to.
+        block: Response-time block, from 0.
+        name: File name.
+        level: Perturbation level, as in the file name.
+        row: Row of its image in the source.
     """
 
     experiment: str
@@ -49,7 +49,7 @@ def with_levels(noise: Sequence[float], blur: Sequence[float]) -> dict[str, tupl
     """Return `LEVELS` with other levels of noise and blur.
 
     Raises:
-        ConvRNNError: a level is negative or not finite.
+        ConvRNNError: A level is negative or not finite.
     """
     for regime, levels in ((Regime.NOISE, noise), (Regime.BLUR, blur)):
         CONDITIONS[regime].with_levels(tuple(levels))
@@ -66,13 +66,13 @@ def plan_stimuli(
     category are used, and within a block only if the category has fewer images than the block needs.
 
     Args:
-        labels: categories of the images, (images,) 0..15.
-        levels: experiment -> levels.
-        per_block: stimuli in each block.
-        seed: seed of the choice.
+        labels: Categories of the images, (images,) 0..15.
+        levels: Experiment -> levels.
+        per_block: Stimuli in each block.
+        seed: Seed of the choice.
 
     Raises:
-        ConvRNNError: a category does not have an image.
+        ConvRNNError: A category does not have an image.
     """
     missing = [name for label, name in enumerate(CATEGORIES) if not (labels == label).any()]
     if missing:

@@ -27,9 +27,9 @@ class Source:
     """Encoded images and their categories.
 
     Attributes:
-        names: file names.
+        names: File names.
         labels: (images,) categories, 0..15.
-        read: function from a row to the bytes of its image.
+        read: Function from a row to the bytes of its image.
     """
 
     names: list[str]
@@ -41,14 +41,14 @@ def find_source(folder: Path, labels: Path | None = None) -> Source:
     """Find validation images; their order depends only on their names and folders.
 
     Args:
-        folder: a prepared set, with ILSVRC's validation images if it has any, else its split `val`; ILSVRC's validation
+        folder: A prepared set, with ILSVRC's validation images if it has any, else its split `val`; ILSVRC's validation
             archive or a folder of its images; folders named by synset or category; or any folder of images, with
             `labels`.
         labels: CSV of image name and synset or category, such as ILSVRC's `LOC_val_solution.csv`; for ILSVRC's
             validation images also the devkit, or text with one synset per line.
 
     Raises:
-        ConvRNNError: images of the 16 categories are not found.
+        ConvRNNError: Images of the 16 categories are not found.
     """
     if not folder.exists():
         raise ConvRNNError(

@@ -13,9 +13,9 @@ class Progress(BaseModel):
     """Progress of a training run, stored as attributes of its checkpoint.
 
     Attributes:
-        epoch: number of completed epochs.
-        best_accuracy: balanced validation accuracy of the best epoch, mean over time steps.
-        best_loss: validation loss of the best epoch.
+        epoch: Number of completed epochs.
+        best_accuracy: Balanced validation accuracy of the best epoch, mean over time steps.
+        best_loss: Validation loss of the best epoch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,7 +38,7 @@ def load_state(run: Run, variables: Sequence[keras.Variable]) -> Progress | None
     """Restore the variables that `save_state` wrote; returns the progress, or None if there is no checkpoint.
 
     Raises:
-        ConvRNNError: the checkpoint cannot be read, is corrupt, or belongs to another network or version.
+        ConvRNNError: The checkpoint cannot be read, is corrupt, or belongs to another network or version.
     """
     if not run.checkpoint.is_file():
         return None

@@ -50,18 +50,18 @@ def train(
     """Train a network as configured, or resume the run.
 
     Args:
-        config: from the command line; see `config.from_options`.
-        folder: folder of the run.
-        features: folder of cached features; by default, `features` next to the run.
-        executor: processes that compute cached features.
-        group: processes that train together.
-        resume: resume an unfinished run.
-        force: replace an existing run.
-        echo: prints the weights loaded and the results of each epoch.
-        progress: shows the progress of downloads, of the computation of features and of epochs.
+        config: From the command line; see `config.from_options`.
+        folder: Folder of the run.
+        features: Folder of cached features; by default, `features` next to the run.
+        executor: Processes that compute cached features.
+        group: Processes that train together.
+        resume: Resume an unfinished run.
+        force: Replace an existing run.
+        echo: Prints the weights loaded and the results of each epoch.
+        progress: Shows the progress of downloads, of the computation of features and of epochs.
 
     Raises:
-        ConvRNNError: options exclude each other, the prepared set or the weights do not match them, or the folder has
+        ConvRNNError: Options exclude each other, the prepared set or the weights do not match them, or the folder has
             another run.
     """
     _require_consistent(config, executor, group)
@@ -119,7 +119,7 @@ def extract_features(
     """Compute the features for training the readout that are not cached; see `store.extract_features`.
 
     Raises:
-        ConvRNNError: as for `train`.
+        ConvRNNError: As for `train`.
     """
     parse_task(task)
     config, data = _checked(config, progress)

@@ -56,11 +56,11 @@ class Task:
     """Model and data of a training run.
 
     Attributes:
-        model: model from the inputs of the datasets to logits (batch, time, classes).
-        training: function from an epoch to its batches of (input, labels, rows), every image once.
-        validation: batches of the validation split, the same in every epoch.
+        model: Model from the inputs of the datasets to logits (batch, time, classes).
+        training: Function from an epoch to its batches of (input, labels, rows), every image once.
+        validation: Batches of the validation split, the same in every epoch.
         labels: (n,) labels of the training split.
-        perturbation: layer of the model that makes random draws, if there is one.
+        perturbation: Layer of the model that makes random draws, if there is one.
     """
 
     model: keras.Model
@@ -145,18 +145,18 @@ def train(
     """Train a network and validate it after each epoch; resumes from the run's checkpoint, if there is one.
 
     Args:
-        network: from `runs.network.prepare_network`.
-        config: from `runs.config.checked`.
-        run: from `runs.folder.start`.
-        data: prepared set with a training and a validation split.
-        features: folder of cached features.
-        echo: prints the results of each epoch.
-        report: progress in images and batches.
-        group: processes that train together; the first one writes.
-        executor: processes that compute cached features.
+        network: From `runs.network.prepare_network`.
+        config: From `runs.config.checked`.
+        run: From `runs.folder.start`.
+        data: Prepared set with a training and a validation split.
+        features: Folder of cached features.
+        echo: Prints the results of each epoch.
+        report: Progress in images and batches.
+        group: Processes that train together; the first one writes.
+        executor: Processes that compute cached features.
 
     Raises:
-        ConvRNNError: an image cannot be decoded, the loss is not finite, or the checkpoint is corrupt.
+        ConvRNNError: An image cannot be decoded, the loss is not finite, or the checkpoint is corrupt.
     """
     with strategy(config.devices).scope():
         if config.trainable == "readout":
@@ -195,8 +195,8 @@ class Score(NamedTuple):
     """Criterion for the best epoch: validation accuracy first, then validation loss.
 
     Attributes:
-        accuracy: balanced accuracy, mean over time steps.
-        negative_loss: negative loss.
+        accuracy: Balanced accuracy, mean over time steps.
+        negative_loss: Negative loss.
     """
 
     accuracy: float = -math.inf
@@ -212,7 +212,7 @@ def _restore(run: Run, state: Sequence[keras.Variable]) -> tuple[int, Score]:
     """Restore a training run from its checkpoint; returns the number of completed epochs and the best score so far.
 
     Raises:
-        ConvRNNError: the checkpoint is corrupt, or from a version that chose the best epoch by another criterion.
+        ConvRNNError: The checkpoint is corrupt, or from a version that chose the best epoch by another criterion.
     """
     progress = load_state(run, state)
     if progress is None:

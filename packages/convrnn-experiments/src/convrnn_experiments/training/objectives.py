@@ -15,8 +15,8 @@ def crossentropy(y_true: Any, y_pred: Any) -> Any:
     """Return each image's cross-entropy averaged over time, (batch,); 0 for padding.
 
     Args:
-        y_true: labels, (batch,); `FILLER` for padding.
-        y_pred: logits, (batch, time, classes).
+        y_true: Labels, (batch,); `FILLER` for padding.
+        y_pred: Logits, (batch, time, classes).
     """
     labels = ops.repeat(ops.reshape(ops.maximum(y_true, 0), (-1, 1)), y_pred.shape[1], axis=1)
     losses = ops.mean(ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True), axis=-1)
@@ -107,8 +107,8 @@ def balanced_weights(labels: np.ndarray, classes: int = len(CATEGORIES)) -> np.n
     """Return class weights that give every class that occurs the same total weight: n / (occurring * count).
 
     Args:
-        labels: labels of the training split, (n,).
-        classes: number of classes.
+        labels: Labels of the training split, (n,).
+        classes: Number of classes.
 
     Returns:
         (classes,) float32; 0 for a class that does not occur. The mean weight over `labels` is 1.
@@ -122,10 +122,10 @@ def learning_rate(peak: float, *, schedule: str, steps: int, warmup_steps: int) 
     """Return a schedule of linear warm-up from 0, then `peak` ("constant") or half a cosine down to 0 ("cosine").
 
     Args:
-        peak: highest learning rate.
+        peak: Highest learning rate.
         schedule: "constant" or "cosine".
-        steps: number of steps of the training.
-        warmup_steps: number of warm-up steps among them.
+        steps: Number of steps of the training.
+        warmup_steps: Number of warm-up steps among them.
     """
     if schedule == "constant" and not warmup_steps:
         return peak
