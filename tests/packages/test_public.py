@@ -74,3 +74,11 @@ def test_measures_import_neither_keras_nor_pandas():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_earlier_import_path_of_read_observers():
+    from convrnn_experiments import observers, read_observers
+
+    assert observers.read_observers is read_observers
+    with pytest.raises(AttributeError, match="no attribute 'read_answers'"):
+        _ = observers.read_answers
