@@ -1,7 +1,7 @@
-"""One stimulus scale: a level reaches the network alike in training, validation, kept features and stimulus files.
+"""One stimulus scale: a level reaches the network alike in training, validation, cached features and stimulus files.
 
-Flat pictures show the noise's SD, and a vertical edge the width of the blur, at the network's input. The pictures
-go the whole way through the code that each of the four uses: files, shards, crops, perturbation, resizing.
+Flat images show the noise's SD, and a vertical edge the width of the blur, at the network's input. The images pass
+through all of the code that each of the four uses: files, shards, crops, perturbation, resizing.
 """
 
 import io
@@ -47,8 +47,8 @@ def jpeg(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def picture(regime: Regime, shift: int) -> np.ndarray:
-    """A flat picture for noise; for blur, an edge near the middle. 256 px, so that a 224 px crop is not resized."""
+def make_image(regime: Regime, shift: int) -> np.ndarray:
+    """Return a flat image for noise, an edge near the middle for blur; 256 px, so that a 224 px crop is not resized."""
     values = np.full((256, 256, 3), 128, np.uint8)
     if regime == Regime.BLUR:
         values[:, : 125 + shift], values[:, 125 + shift :] = 20, 235
@@ -57,9 +57,9 @@ def picture(regime: Regime, shift: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, PreparedSet]:
-    """A prepared set of flat pictures and one of edges, half of the pictures to validate on.
+    """Prepared sets of flat images and of edges, half of the images for validation.
 
-    Edges stand at all places relative to the pixels of the resized picture: 224 / 128 is 7 / 4.
+    Edges have all positions relative to the pixels of the resized image: 224 / 128 is 7 / 4.
     """
     found = {}
     for regime in LEVELS:
@@ -68,7 +68,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, PreparedSet]:
             target = folder / "imagenet/train" / synsets[0]
             target.mkdir(parents=True)
             for number in range(14 if regime == Regime.BLUR else 2):
-                encoded = jpeg(picture(regime, shift=number % 7))
+                encoded = jpeg(make_image(regime, shift=number % 7))
                 (target / f"{synsets[0]}_{number}.JPEG").write_bytes(encoded)
         prepare(folder / "imagenet", folder / "set", images="all", val=0.5, workers=1)
         found[regime] = PreparedSet(folder / "set")
@@ -77,7 +77,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, PreparedSet]:
 
 @pytest.fixture(scope="module")
 def files(sets: dict[Regime, PreparedSet], tmp_path_factory: pytest.TempPathFactory) -> dict[Regime, Path]:
-    """Stimuli as `convrnn stimuli` writes them, of each level 16 pictures of noise and 70 of blur, or more."""
+    """Stimuli as `convrnn stimuli` writes them, of each level at least 16 images of noise and 70 of blur."""
     found = {}
     for regime, data in sets.items():
         found[regime] = tmp_path_factory.mktemp("stimuli") / "new"
@@ -106,8 +106,8 @@ def network_of(image_size: int) -> keras.Model:
     return build_network(data)
 
 
-def up_to_the_network(model: keras.Model) -> keras.Model:
-    """The part of a model that leads to the network's input."""
+def before_the_network(model: keras.Model) -> keras.Model:
+    """Return the part of a model that precedes the network."""
     shown = model.get_layer("perturbation").output
     return keras.Model(model.inputs[0], shown[0] if isinstance(shown, list | tuple) else shown)
 
@@ -116,51 +116,51 @@ def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
     task = whole_network_task(
         network_of(config.image_size), config, images_of_split(data, "train"), images_of_split(data, "val")
     )
-    seen = up_to_the_network(task.model)
+    perturbed = before_the_network(task.model)
     for images, *_ in task.training(0):
-        yield keras.ops.convert_to_numpy(seen(images))
+        yield keras.ops.convert_to_numpy(perturbed(images))
 
 
 def in_validation(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
     task = whole_network_task(
         network_of(config.image_size), config, images_of_split(data, "train"), images_of_split(data, "val")
     )
-    seen = up_to_the_network(task.model)
+    perturbed = before_the_network(task.model)
     for images, *_ in task.validation:
-        yield keras.ops.convert_to_numpy(seen(images))
+        yield keras.ops.convert_to_numpy(perturbed(images))
 
 
 def in_features(data: PreparedSet, config: Config, folder: Path) -> Iterator[np.ndarray]:
     extractor = Extractor(network_of(config.image_size), config, data, threads=1)
-    seen: list[np.ndarray] = []
+    inputs: list[np.ndarray] = []
     answer = extractor._network.predict_on_batch
-    extractor._network.predict_on_batch = lambda images: seen.append(images) or answer(images)
+    extractor._network.predict_on_batch = lambda images: inputs.append(images) or answer(images)
     for part in plan(data, config, folder):
         extractor.write(part)
-    yield from seen
+    yield from inputs
 
 
 def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
-    """The batches that `evaluation.predict` shows, of one level."""
+    """Yield the batches of one level that `evaluation.predict` passes to the network."""
     (level,) = config.levels or ()
     trials = trial_sets.find_trials(folder, config.perturb, config)
     model, _ = predict._model_with_perturbation(
         network_of(config.image_size), predict._condition(trials, config), config
     )
-    seen = up_to_the_network(model)
+    perturbed = before_the_network(model)
     chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
     assert len(chosen)
     for images, *_ in predict.batches(trials.images, trials.frame, 16, rows=chosen):
-        yield keras.ops.convert_to_numpy(seen(images))
+        yield keras.ops.convert_to_numpy(perturbed(images))
 
 
 def noise_sd(images: np.ndarray) -> float:
-    """SD in units of [0, 1]; the network's range is twice as wide."""
+    """Return the SD in units of [0, 1]; the network's range is twice as wide."""
     return float(images.std(dtype=np.float64)) / 2
 
 
 def edge_width(images: np.ndarray) -> float:
-    """SD in px of the edge's derivative: each picture's own edge, within 8 SDs of its place, then the mean variance."""
+    """Return the SD in px of the edge's derivative, from the mean variance over images."""
     found = []
     for image in images:
         line = np.abs(np.diff(image[..., 0].mean(axis=0, dtype=np.float64)))
@@ -173,7 +173,7 @@ def edge_width(images: np.ndarray) -> float:
 
 
 MEASURES = {Regime.NOISE: (noise_sd, 2e-4), Regime.BLUR: (edge_width, 0.01)}
-"""How a regime is measured, and what is no difference whatever the level: less than 8 bits resolve."""
+"""Measure of each regime, and an absolute tolerance below the resolution of 8 bits."""
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ MEASURES = {Regime.NOISE: (noise_sd, 2e-4), Regime.BLUR: (edge_width, 0.01)}
         ),
     ],
 )
-def test_every_level_arrives_alike_everywhere(
+def test_every_level_reaches_the_network_alike(
     regime: Regime,
     image_size: int,
     levels: tuple[float, ...],
@@ -196,22 +196,22 @@ def test_every_level_arrives_alike_everywhere(
     files: dict[Regime, Path],
     tmp_path: Path,
 ) -> None:
-    (measure, least), data = MEASURES[regime], sets[regime]
+    (measure, tolerance), data = MEASURES[regime], sets[regime]
     for level in levels:
         config = config_of(data, regime, image_size, level)
-        shown = {
+        inputs = {
             "training": in_training(data, config),
             "validation": in_validation(data, config),
             "features": in_features(data, config, tmp_path / f"{level:g}"),
         }
         if level in IN_FILES[regime]:
-            shown["stimuli"] = in_stimuli(files[regime], config)
-        found = {name: measure(np.concatenate(list(batches))) for name, batches in shown.items()}
+            inputs["stimuli"] = in_stimuli(files[regime], config)
+        found = {name: measure(np.concatenate(list(batches))) for name, batches in inputs.items()}
         middle = np.mean(list(found.values()))
-        assert found == pytest.approx(dict.fromkeys(found, middle), rel=0.02, abs=least), level
+        assert found == pytest.approx(dict.fromkeys(found, middle), rel=0.02, abs=tolerance), level
 
 
-def test_noise_arrives_as_the_filter_says(sets: dict[Regime, PreparedSet]) -> None:
+def test_noise_has_the_sd_of_the_resize_filter(sets: dict[Regime, PreparedSet]) -> None:
     """Truncation leaves 0.8796 of the SD; independent pixels are averaged by the resize matrix."""
     weights = (resize_matrix(STIMULUS, 128) ** 2).sum(axis=1).mean()
     config = config_of(sets[Regime.NOISE], Regime.NOISE, 128, 0.04)

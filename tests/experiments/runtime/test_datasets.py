@@ -33,7 +33,7 @@ SMALL = {
 
 @pytest.fixture
 def iterated(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each dataset was autotuned of which an iterator was made."""
+    """Record for each iterator whether its dataset is autotuned."""
     found: list[bool] = []
     create = iterator_ops.OwnedIterator._create_iterator
 
