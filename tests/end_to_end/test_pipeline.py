@@ -13,7 +13,7 @@ import webdataset
 from convrnn_data import CATEGORIES
 
 PROGRESS = re.compile(r".+: [\d,]+ of [\d,]+")
-TIMESTEPS = 3
+TIMESTEPS = 2
 SMALL = ["--timesteps", str(TIMESTEPS), "--width", "0.02", "--image-size", "64", "--epochs", "2"]
 TRAIN = ["--weights", "none", "--trainable", "all", "--batch-size", "8", *SMALL]
 FROM_COLOR = ["--weights", "runs/color/weights.h5", "--views", "2", *SMALL]

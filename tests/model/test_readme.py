@@ -1,6 +1,6 @@
 """The recipes of the README run as printed, with weights in the cache in place of a download.
 
-The first one uses BL as published. The others use a narrow BL, because they do not depend on the width.
+They use a narrow BL, and a slow test of the first one BL as published.
 """
 
 import re
@@ -73,8 +73,9 @@ def test_number_of_recipes():
 
 
 @pytest.mark.together
-@pytest.mark.usefixtures("published")
-def test_photograph(recipe, capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("network", ["narrow", pytest.param("published", marks=pytest.mark.slow)])
+def test_photograph(network, request, recipe, capsys, tmp_path):
+    request.getfixturevalue(network)
     image = pytest.importorskip("PIL.Image", reason="the recipe reads a photograph with pillow")
     image.new("RGB", (300, 200), "teal").save(tmp_path / "photograph.jpg")
     recipe("Predict one photograph")

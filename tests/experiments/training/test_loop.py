@@ -129,7 +129,7 @@ def test_weights_are_those_of_the_best_balanced_accuracy(
 
 
 def test_a_checkpoint_of_another_selection_rule_is_not_resumed(prepared: PreparedSet, tmp_path: Path) -> None:
-    config = config_of(prepared, epochs=1)
+    config = config_of(prepared, network="b", epochs=1)
     run = trained(config, prepared, tmp_path / "run")
     run.weights.unlink()
     with h5py.File(run.checkpoint, "r+") as file:
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_another_selection_rule_is_not_resumed(prepared: Prepare
 def test_resumed_training_equals_uninterrupted_training_exactly(
     prepared: PreparedSet, tmp_path: Path
 ) -> None:
-    config = config_of(prepared, perturb=Regime.NOISE, epochs=3)
+    config = config_of(prepared, network="b", perturb=Regime.NOISE, epochs=3)
     uninterrupted = trained(config, prepared, tmp_path / "uninterrupted")
     run = run_folder.start(tmp_path / "cut", config, resume=False, force=False)
 
