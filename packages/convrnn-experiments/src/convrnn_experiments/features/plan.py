@@ -43,7 +43,7 @@ class Executor:
         address: Address of a cluster.
 
     Raises:
-        ConvRNNError: The engine is unknown or not installed, there is no worker, or the engine needs no address.
+        ConvRNNError: The engine is unknown or not installed, no worker is connected, or the engine needs no address.
     """
 
     engine: Annotated[Literal["local", "ray", "dask"], Option("Engine that computes cached features.")] = (
