@@ -146,12 +146,13 @@ def test_winograd_plans_agree_with_direct_convolution(batch, size, shares, filte
     assert np.abs(error).max() < 2e-5
 
 
-def test_activations_do_not_depend_on_the_other_layers_requested():
+@pytest.mark.parametrize("tested", [(0, 1), pytest.param((0, 1, 3), marks=pytest.mark.slow)])
+def test_activations_do_not_depend_on_the_other_layers_requested(tested):
     keras.utils.set_random_seed(0)
     network = bl_net((128, 128, 3), 16, 2)
     images = random_array(0, 1, 128, 128, 3)
     names = [
-        *(f"{kind}_Layer_{n}_Time_1" for n in (0, 1) for kind in ("ReLU", "BatchNorm")),
+        *(f"{kind}_Layer_{n}_Time_1" for n in tested for kind in ("ReLU", "BatchNorm")),
         "RCL_1_ConvSum_Time_1",
         "MaxPool_Layer_1_Time_1",
     ]

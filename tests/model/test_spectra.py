@@ -125,10 +125,13 @@ def test_a_cached_spectrum_is_computed_once(tiled_and_direct_bl):
     assert all(not np.asarray(spectrum).any() for _, spectrum in cached)
 
 
-def test_models_with_cached_spectra_can_be_saved_exported_and_cloned(tiled_and_direct_bl, tmp_path):
+@pytest.mark.parametrize("last", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_models_with_cached_spectra_can_be_saved_exported_and_cloned(tiled_and_direct_bl, tmp_path, last):
     whole, _ = tiled_and_direct_bl
     # Every kind of layer; exporting all seven layers takes half a minute.
-    ours = keras.Model(whole.input, [whole.get_layer(f"ReLU_Layer_2_Time_{time}").output for time in (0, 1)])
+    ours = keras.Model(
+        whole.input, [whole.get_layer(f"ReLU_Layer_{last}_Time_{time}").output for time in (0, 1)]
+    )
     wanted = predict(ours)
     ours.save(tmp_path / "net.keras")
     assert_outputs_agree(predict(keras.models.load_model(tmp_path / "net.keras")), wanted)
@@ -145,13 +148,14 @@ def test_models_with_cached_spectra_can_be_saved_exported_and_cloned(tiled_and_d
 
 
 @on_tensorflow
-def test_all_time_steps_share_one_cached_spectrum():
+@pytest.mark.parametrize("last", [1, pytest.param(6, marks=pytest.mark.slow)])
+def test_all_time_steps_share_one_cached_spectrum(last):
     pytest.importorskip("numba", reason="numba compiles the transforms")
     keras.utils.set_random_seed(0)
     whole = bl_net((128, 128, 3), 16, 2)
-    # At full width, and the first layers only: compiling the transforms of all takes half a minute.
+    # At full width; compiling the transforms of all layers takes half a minute.
     network = keras.Model(
-        whole.input, [whole.get_layer(f"ReLU_Layer_1_Time_{time}").output for time in (0, 1)]
+        whole.input, [whole.get_layer(f"ReLU_Layer_{last}_Time_{time}").output for time in (0, 1)]
     )
     images = random_array(0, 1, 128, 128, 3)
     network.predict_on_batch(images)

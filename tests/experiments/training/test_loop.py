@@ -140,10 +140,11 @@ def test_a_checkpoint_of_another_selection_rule_is_not_resumed(prepared: Prepare
         trained(config, prepared, run.path, resume=True)
 
 
+@pytest.mark.parametrize("network_name", ["b", pytest.param("bl", marks=pytest.mark.slow)])
 def test_resumed_training_equals_uninterrupted_training_exactly(
-    prepared: PreparedSet, tmp_path: Path
+    network_name: str, prepared: PreparedSet, tmp_path: Path
 ) -> None:
-    config = config_of(prepared, network="b", perturb=Regime.NOISE, epochs=3)
+    config = config_of(prepared, network=network_name, perturb=Regime.NOISE, epochs=3)
     uninterrupted = trained(config, prepared, tmp_path / "uninterrupted")
     run = run_folder.start(tmp_path / "cut", config, resume=False, force=False)
 

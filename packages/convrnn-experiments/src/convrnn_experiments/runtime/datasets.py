@@ -28,7 +28,7 @@ def array_batches(*arrays: Any, batch_size: int = 32) -> tf.data.Dataset:
     """Return batches of arrays in the given order, to pass to `fit`, `evaluate` or `predict` instead of the arrays.
 
     Args:
-        arrays: Inputs, then labels and sample weights if needed, each (n, ...) or a structure of such arrays.
+        arrays: Inputs, then labels and sample weights if needed, each (n, ...), or structures of them.
         batch_size: Images per batch; Keras' default.
 
     Returns:
