@@ -86,6 +86,13 @@ def test_activations_of_a_loaded_network(network, tmp_path):
     np.testing.assert_allclose(ours, theirs, rtol=RTOL)
 
 
+def test_activations_of_a_compiled_network_are_not_compiled():
+    network = b_net((64, 64, 3), 5, width=0.02)
+    # A loss that cannot be saved and loaded.
+    network.compile("adam", loss=lambda wanted, found: found)
+    assert not activations(network, relu(1)).compiled
+
+
 def test_activations_of_one_time_step_and_of_feedforward_networks():
     assert activations(bl_net((64, 64, 3), 5, 1, width=0.02), pre_softmax(0)).output_shape == (None, 5)
     assert activations(b_net((64, 64, 3), 5, width=0.02), pre_softmax()).output_shape == (None, 5)

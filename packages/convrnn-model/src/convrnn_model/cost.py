@@ -57,25 +57,23 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
             f"cannot count the multiply-adds of {model.name}: it must not contain other models, "
             f"got {', '.join(inner)}. Give the network itself, `model.get_layer({inner[0]!r})`."
         )
-    all_applications = applications(model)
-    n_timesteps = 1 + max((application.time for application in all_applications), default=0)
     size = image_size or tuple(model.inputs[0].shape[1:3])
     if None in size:
         raise ConvRNNError(
             f"cannot count the multiply-adds of {model.name}: its input must have a known size, got {size}. Pass "
             "image_size=(height, width)."
         )
-    sides: dict[int, tuple[int, ...]] = {id(tensor): size for tensor in model.inputs}
+    images = [keras.Input((*size, image.shape[3]), dtype=image.dtype) for image in model.inputs]
+    found = applications(model, images)
+    n_timesteps = 1 + max((application.time for application in found), default=0)
     layers: dict[str, list[int]] = {}
-    for application in all_applications:
+    for application in found:
         layer = application.layer
-        side = sides[id(application.inputs[0])]
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            side = tuple(length // 2 for length in side)
-        sides[id(application.output)] = side
         if isinstance(layer, keras.layers.Conv2D):
             steps = layers.setdefault(layer.name, [0] * n_timesteps)
-            steps[application.time] += math.prod(side) * math.prod(layer.kernel.shape)
+            steps[application.time] += math.prod(application.output.shape[1:3]) * math.prod(
+                layer.kernel.shape
+            )
     return Cost(
         {name: tuple(steps) for name, steps in layers.items()},
         {layer.name: layer.count_params() for layer in model.layers if layer.weights},

@@ -29,46 +29,45 @@ class Application:
     name: str
 
 
-def applications(model: keras.Model) -> list[Application]:
-    """Return all applications of layers between a model's inputs and outputs, in topological order."""
-    operations = {id(layer): layer for layer in model.layers}
-    recurrent = any(names.is_recurrent(layer.name) for layer in model.layers)
-    found: dict[int, Application | None] = {}
-    stack = list(reversed(model.outputs))
-    while stack:
-        tensor = stack[-1]
-        inputs = _inputs(tensor)
-        unvisited = [source for source in inputs if id(source) not in found]
-        if unvisited:
-            stack.extend(reversed(unvisited))
-            continue
-        stack.pop()
-        layer = operations.get(id(_operation(tensor)))
-        if id(tensor) in found or layer is None or not inputs:
-            found.setdefault(id(tensor), None)
-            continue
-        before = [application for i in inputs if (application := found[id(i)])]
-        time = _time(layer.name, [application.time for application in before])
-        name = layer.name if not recurrent or names.split_time(layer.name)[1] is not None else None
-        found[id(tensor)] = Application(layer, time, inputs, tensor, name or names.at(layer.name, time))
-    return [application for application in found.values() if application]
+def applications(model: keras.Model, inputs: Sequence[Any] | None = None) -> list[Application]:
+    """Apply the layers of a functional model again, and return their applications in order of time.
+
+    Args:
+        model: The model, whose layers are shared, not copied.
+        inputs: Symbolic inputs, possibly of another image size; the model's own by default.
+    """
+    # The clone of a compiled model would be compiled, and a Sequential model does not take a `call_function`.
+    plain = keras.Model(list(model.inputs), list(model.outputs))
+    recurrent = any(names.is_recurrent(layer.name) for layer in plain.layers)
+    found: dict[int, Application] = {}
+
+    def apply(operation: Any, *arguments: Any, **options: Any) -> Any:
+        outputs = operation(*arguments, **options)
+        tensors = keras.tree.flatten((arguments, options))
+        sources = [tensor for tensor in tensors if isinstance(tensor, keras.KerasTensor)]
+        before = [found[id(source)].time for source in sources if id(source) in found]
+        time = _time(operation.name, before)
+        has_time = not recurrent or names.split_time(operation.name)[1] is not None
+        name = operation.name if has_time else names.at(operation.name, time)
+        for output in keras.tree.flatten(outputs):
+            found[id(output)] = Application(operation, time, sources, output, name)
+        return outputs
+
+    keras.models.clone_model(
+        plain,
+        input_tensors=plain.input if inputs is None else list(inputs),
+        clone_function=lambda layer: layer,
+        call_function=apply,
+    )
+    # Functions of `keras.ops` are operations too, but not layers.
+    layers = [one for one in found.values() if isinstance(one.layer, keras.layers.Layer)]
+    return sorted(layers, key=lambda application: application.time)
 
 
 def _time(name: str, before: list[int]) -> int:
     """Return the time step of a layer: that of its name, else of its inputs, plus one for a lateral convolution."""
     own = names.split_time(name)[1]
     return own if own is not None else max(before, default=0) + names.is_lateral(name)
-
-
-def _operation(tensor: Any) -> Any:
-    return tensor._keras_history.operation
-
-
-def _inputs(tensor: Any) -> list[Any]:
-    # A shared layer has no `.input`, and its nodes may belong to other models. Only the tensor's history identifies
-    # the application.
-    history = tensor._keras_history
-    return list(history.operation._inbound_nodes[history.node_index].input_tensors)
 
 
 def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
@@ -95,19 +94,19 @@ def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
             f"cannot find the layers of {model.name}: it is not a functional model, so Keras does not know its graph. "
             "Give the network itself, as `bl_net` returns it."
         )
-    outputs = _outputs(model, wanted)
+    found = applications(model)
+    outputs = _outputs(found, wanted)
     unknown = [name for name in wanted if name not in outputs]
     if unknown or not wanted:
-        known, by_layer = _output_names(model)
+        known, by_layer = _output_names(found)
         raise ConvRNNError(_unknown_names_error(model, unknown, known, by_layer))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    found = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
-    return keras.Model(inputs, found, name=f"{model.name}_activations")
+    result = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
+    return keras.Model(inputs, result, name=f"{model.name}_activations")
 
 
-def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the wanted outputs of a model or of models nested in it, by name, as far as they exist."""
-    found = applications(model)
+def _outputs(found: Sequence[Application], wanted: Sequence[str]) -> dict[str, Any]:
+    """Return the wanted outputs of applied layers or of models nested in them, by name, as far as they exist."""
     own: dict[str, Any] = {application.name: application.output for application in found}
     for layer, uses in _names_by_layer(found).items():
         # A layer that is applied once is also known by its plain name.
@@ -117,7 +116,7 @@ def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
     for application in found:
         missing = [name for name in wanted if name not in outputs]
         if missing and _is_functional(application.layer):
-            inner = _outputs(application.layer, missing)
+            inner = _outputs(applications(application.layer), missing)
             if inner:
                 part = keras.Model(application.layer.inputs, inner)
                 inputs = application.inputs
@@ -125,13 +124,12 @@ def _outputs(model: keras.Model, wanted: Sequence[str]) -> dict[str, Any]:
     return outputs
 
 
-def _output_names(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
+def _output_names(found: Sequence[Application]) -> tuple[list[str], dict[str, list[str]]]:
     """Return the names of all outputs, including those of nested models, and the names by layer."""
-    found = applications(model)
     known, by_layer = [application.name for application in found], _names_by_layer(found)
     for application in found:
         if _is_functional(application.layer):
-            inner, inner_by_layer = _output_names(application.layer)
+            inner, inner_by_layer = _output_names(applications(application.layer))
             known += inner
             by_layer |= inner_by_layer
     return known, by_layer
