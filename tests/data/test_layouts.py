@@ -384,7 +384,7 @@ def test_archives_in_a_folder_are_identified(name, tmp_path):
 def test_a_compressed_tar_is_refused_if_disk_space_is_insufficient(class_folders, tmp_path, monkeypatch):
     path = inner_gz(class_folders, tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
-    with pytest.raises(ConvRNNError, match=r"cannot unpack .*0\.0 GB left.*Make room"):
+    with pytest.raises(ConvRNNError, match=r"cannot unpack .*0\.000 MB left.*Make room"):
         prepare(path, tmp_path / "out" / "set", **ALL)
     assert sorted(os.listdir(tmp_path)) == ["ILSVRC2012_img_train.tar"]
 

@@ -114,7 +114,7 @@ def test_a_full_disk_keeps_complete_shards_for_the_next_run(class_folders, tmp_p
 
 def test_insufficient_disk_space_is_an_early_error(class_folders, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("convrnn_data.imagenet.preparing.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("convrnn_data.base.disk_space.shutil.disk_usage", lambda path: usage)
     with pytest.raises(ConvRNNError, match=r"needs 0\.\d{3} MB more, and the disk has 0\.001 MB left"):
         prepare(class_folders, tmp_path / "set", **ALL)
     assert not (tmp_path / "set").exists()

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from convrnn_data.base.console import Report, silent
+from convrnn_data.base.disk_space import require_space
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.jobs import Job, Result, check_engine, parse_task, run_jobs
 from convrnn_data.base.reading import require_posix
@@ -254,14 +254,5 @@ def _refuse_full_disk(plan: Plan, missing: list[ShardPlan], out: Path) -> None:
         int(plan.sizes[shard.start : shard.stop].sum()) + OVERHEAD * (shard.stop - shard.start)
         for shard in missing
     )
-    free = shutil.disk_usage(out).free
-    if needed > free:
-        raise ConvRNNError(
-            f"cannot write {out}: it needs {_size(needed)} more, and the disk has {_size(free)} left. Make room, "
-            "choose another disk, or shrink the images with --resize"
-        )
-
-
-def _size(count: int) -> str:
-    """Format a number of bytes."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.3f} MB"
+    way_out = "Make room, choose another disk, or shrink the images with --resize"
+    require_space(out, needed, f"write {out}", way_out)

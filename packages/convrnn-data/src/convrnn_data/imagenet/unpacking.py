@@ -16,6 +16,7 @@ from typing import IO, Any, Self
 from convrnn_data.base import advice
 from convrnn_data.base.atomic import remove_dead_temporaries_of, temporary_name
 from convrnn_data.base.console import Report, silent
+from convrnn_data.base.disk_space import require_space
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import pread_fully
 
@@ -157,12 +158,8 @@ class Unpacker:
                         "costs minutes for every 10 GB, in every run; to avoid this, unpack it yourself"
                     )
         # Images hardly compress, so the tar is about as large as the archive.
-        free = shutil.disk_usage(self._folder).free
-        if size > free:
-            raise ConvRNNError(
-                f"cannot unpack {path}: it needs about {size / 1e9:,.1f} GB, and {self._folder.parent} has "
-                f"{free / 1e9:,.1f} GB left. Make room, choose another disk, or unpack the archive elsewhere"
-            )
+        way_out = "Make room, choose another disk, or unpack the archive elsewhere"
+        require_space(self._folder, size, f"unpack {path} into {self._folder.parent}", way_out)
 
 
 class _Part(io.RawIOBase):
