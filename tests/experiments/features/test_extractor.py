@@ -13,9 +13,10 @@ import pytest
 
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
+from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features import extractor
 from convrnn_experiments.features.extractor import Extractor, pooled_model, pooled_names
-from convrnn_experiments.features.plan import Part
+from convrnn_experiments.features.plan import Part, feature_bytes
 from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, images_of_split
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.network import build_network
@@ -70,6 +71,47 @@ def test_a_part_has_the_features_of_its_rows_and_view(
     for row, features in zip(rows, found, strict=True):
         ((images, _, _),) = batches(source, frame_of(color), 1, rows=np.array([row]), jitter=jitter)
         np.testing.assert_allclose(features, model.predict_on_batch(images)[0], rtol=1e-4, atol=1e-6)
+
+
+def test_features_are_stored_as_float16(
+    color: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
+) -> None:
+    arrays = {}
+    for dtype in ("float32", "float16"):
+        part = Part(tmp_path / f"{dtype}.h5", "val", 0, 0, np.arange(3))
+        Extractor(network, color.replace(feature_dtype=dtype), sharded_set, threads=1).write(part)
+        with h5py.File(part.path) as file:
+            arrays[dtype] = file["features"][()]
+            assert file["features"].id.get_storage_size() == 3 * feature_bytes(
+                color.replace(feature_dtype=dtype)
+            )
+    assert arrays["float16"].dtype == np.float16
+    np.testing.assert_array_equal(arrays["float16"], arrays["float32"].astype(np.float16))
+
+
+@pytest.mark.parametrize(("value", "named"), [(1e5, "100000"), (np.nan, "nan"), (-np.inf, "-inf")])
+def test_a_feature_beyond_float16_is_named(
+    value: float,
+    named: str,
+    color: Config,
+    network: keras.Model,
+    sharded_set: PreparedSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features = np.zeros((2, 2, 41), np.float32)
+    features[1, 0, 7] = value
+    monkeypatch.setattr(extractor, "_parallel_map", lambda *_: [features])
+    part = Part(tmp_path / "part.h5", "val", 0, 0, np.array([4, 5]))
+    Extractor(network, color, sharded_set, threads=1).write(part)
+    part.path.unlink()
+    with pytest.raises(ConvRNNError) as caught:
+        Extractor(network, color.replace(feature_dtype="float16"), sharded_set, threads=1).write(part)
+    assert str(caught.value) == (
+        f"cannot write {part.path}: a feature in float16 must be finite and at most 65504, got {named} (row 5 of val, "
+        "time step 0, channel 7). Use --feature-dtype float32"
+    )
+    assert not part.path.exists()
 
 
 def test_each_part_draws_from_a_stream_of_its_own(

@@ -47,6 +47,7 @@ def test_the_folder_is_named_by_the_hash_of_its_file(tmp_path: Path) -> None:
         {"timesteps": 4},
         {"network": "b"},
         {"mixed_precision": True},
+        {"feature_dtype": "float16"},
         {"data_plan": "y"},
     ],
     ids=str,

@@ -1,9 +1,25 @@
-"""Executors that compute parts of the cached features."""
+"""Sizes of cached features, and executors that compute their parts."""
 
 import pytest
 
 from convrnn_data import ConvRNNError
-from convrnn_experiments.features.plan import IN_PROCESS, Executor
+from convrnn_experiments.conditions import Regime
+from convrnn_experiments.features.plan import IN_PROCESS, Executor, feature_bytes
+from convrnn_experiments.runs.config import Config
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 8 * 2048 * 4),
+        ({"feature_dtype": "float16"}, 8 * 2048 * 2),
+        ({"timesteps": 2, "width": 0.02}, 2 * 41 * 4),
+        ({"network": "b_f"}, 4096 * 4),
+    ],
+    ids=str,
+)
+def test_features_take_the_bytes_of_their_type(changes: dict[str, object], expected: int) -> None:
+    assert feature_bytes(Config(data="data", perturb=Regime.COLOR, **changes)) == expected
 
 
 @pytest.mark.parametrize(

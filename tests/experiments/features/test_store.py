@@ -153,6 +153,36 @@ def test_system_errors_are_reported_with_a_remedy(
         read(part)
 
 
+def test_features_of_either_type_are_read_as_float32(part: Part) -> None:
+    with written_hdf5(part.path) as file:
+        file["features"] = np.linspace(0, 6e4, 24, dtype=np.float16).reshape(2, 3, 4)
+    features = read(part)
+    assert features.dtype == np.float32
+    np.testing.assert_array_equal(features.ravel(), np.linspace(0, 6e4, 24, dtype=np.float16))
+    with written_hdf5(part.path) as file:
+        file["features"] = np.zeros((2, 3, 4), np.int32)
+    with pytest.raises(ConvRNNError, match=r"must be float32 or float16, got int32. Delete it"):
+        read(part)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "needed", "way_out"),
+    [
+        ("float32", "0.026 MB", "fewer --views or --feature-dtype float16$"),
+        ("float16", "0.013 MB", "fewer --views$"),
+    ],
+)
+def test_insufficient_disk_space_is_an_early_error(
+    dtype: str, needed: str, way_out: str, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of 2 x 32 + 16 images take 2 time steps x 41 channels each."""
+    usage = shutil._ntuple_diskusage(10**6, 10**6, 2000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(ConvRNNError, match=f"needs {needed} more, and the disk has 0.002 MB left.*{way_out}"):
+        extract(config.replace(feature_dtype=dtype), tmp_path)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
 def test_features_of_another_set_are_refused(part: Part) -> None:
     with pytest.raises(ConvRNNError, match=r"must have 3 rows, one per image, got 2. Delete it"):
         store.FeatureStore([replace(part, rows=np.arange(3))], 3)

@@ -107,6 +107,13 @@ def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp
     assert (config.stimulus_size, config.image_size, config.resize) == (128, 128, 146)
 
 
+def test_a_file_of_an_older_version_has_its_values(tmp_path: Path) -> None:
+    config = Config(data="data", perturb=Regime.NOISE)
+    values = json.loads(json.dumps(config.to_json()))
+    del values["feature_dtype"]
+    assert Config.from_json(values, tmp_path / "config.json").feature_dtype == "float32"
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

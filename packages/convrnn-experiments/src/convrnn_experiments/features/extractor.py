@@ -11,6 +11,7 @@ import tensorflow as tf
 from convrnn_data import PreparedSet
 from convrnn_data.base.jobs import available_cores
 from convrnn_data.base.random_streams import Stream
+from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import Part
 from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, images_of_split, unreadable
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
@@ -85,7 +86,8 @@ class Extractor:
         """Compute a part and write its file.
 
         Raises:
-            ConvRNNError: An image cannot be read, or the file cannot be written.
+            ConvRNNError: An image cannot be read, a feature is out of the range of the type that stores it, or the
+                file cannot be written.
         """
         config, source = self._config, self._images[part.split]
         training = part.split == "train"
@@ -101,9 +103,28 @@ class Extractor:
             if cause := unreadable(error, config.data):
                 raise cause from error
             raise
+        stored = _converted(np.concatenate(features), config.feature_dtype, part)
         with written_hdf5(part.path) as file:
             # Contiguous and uncompressed, so that a row can be read at a known offset.
-            file["features"] = np.concatenate(features).astype(np.float32)
+            file["features"] = stored
+
+
+def _converted(features: np.ndarray, dtype: str, part: Part) -> np.ndarray:
+    """Convert the features of a part, (n, time, channels), to the type that stores them.
+
+    Raises:
+        ConvRNNError: A feature is infinite or NaN in float16.
+    """
+    with np.errstate(over="ignore"):
+        converted = features.astype(dtype, copy=False)
+    if dtype == "float16" and not np.isfinite(converted).all():
+        row, step, channel = np.argwhere(~np.isfinite(converted))[0]
+        raise ConvRNNError(
+            f"cannot write {part.path}: a feature in float16 must be finite and at most {np.finfo(dtype).max:g}, got "
+            f"{features[row, step, channel]:g} (row {part.rows[row]} of {part.split}, time step {step}, channel "
+            f"{channel}). Use --feature-dtype float32"
+        )
+    return converted
 
 
 def _parallel_map(function: Callable[[Any], Any], batches: Iterable[Any], threads: int) -> Iterator[Any]:

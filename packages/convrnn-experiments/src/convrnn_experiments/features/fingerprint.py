@@ -41,6 +41,7 @@ class Dependencies(BaseModel):
     resize: int
     seed: int
     mixed_precision: bool
+    feature_dtype: str
     data_plan: str
     perturb: Regime = Field(strict=False)
     levels: tuple[float, ...] = Field(strict=False)

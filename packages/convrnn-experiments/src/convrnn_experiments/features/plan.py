@@ -12,6 +12,8 @@ import numpy as np
 
 from convrnn_data.base.jobs import check_engine
 from convrnn_data.base.options import Option
+from convrnn_experiments.runs.config import Config
+from convrnn_model.variants import VARIANTS
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Part:
     shard: int
     view: int
     rows: np.ndarray
+
+
+def feature_bytes(config: Config) -> int:
+    """Return the bytes that the cached features of an image take in each view."""
+    channels = VARIANTS[f"{config.network}_net"].convolutions(config.width)[-1].filters
+    return config.exits * channels * np.dtype(config.feature_dtype).itemsize
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ import tensorflow as tf
 from convrnn_data import PreparedSet
 from convrnn_data.base.atomic import remove_dead_temporaries
 from convrnn_data.base.console import Report, silent
+from convrnn_data.base.disk_space import require_space
 from convrnn_data.base.jobs import parse_task
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import Extractor
 from convrnn_experiments.features.fingerprint import cache_folder
-from convrnn_experiments.features.plan import IN_PROCESS, Executor, Part
+from convrnn_experiments.features.plan import IN_PROCESS, Executor, Part, feature_bytes
 from convrnn_experiments.features.workers import compute_in_workers
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import read_hdf5
@@ -91,7 +92,8 @@ def extract_features(
         report: Progress in images.
 
     Raises:
-        ConvRNNError: An image cannot be decoded, a worker failed, or the cluster does not answer.
+        ConvRNNError: Disk space is insufficient, an image cannot be decoded, a worker failed, or the cluster does not
+            answer.
     """
     share = parse_task(task)
     # Workers compute on processor cores.
@@ -101,10 +103,18 @@ def extract_features(
     parts = plan(data, config, folder)
     own = parts if share is None else parts[share[0] - 1 :: share[1]]
     missing = [part for part in own if not part.path.is_file()]
+    _require_space(missing, config, folder)
     progress = _Progress(own, missing, report)
     for part in _compute(missing, network, config, data, executor):
         progress.add(part)
     return ExtractionResult(folder, parts, len(missing), len(own) - len(missing))
+
+
+def _require_space(missing: Sequence[Part], config: Config, folder: Path) -> None:
+    size = feature_bytes(config) * sum(len(part.rows) for part in missing)
+    shrink = "" if config.feature_dtype == "float16" else " or --feature-dtype float16"
+    way_out = f"Make room, choose another folder, or use fewer --views{shrink}"
+    require_space(folder, size, f"write features to {folder}", way_out)
 
 
 def _compute(
@@ -150,6 +160,8 @@ class _Progress:
 
 class FeatureStore:
     """Random access to the cached features of a split, any row of any view, through the system's page cache.
+
+    Features are returned as float32, which has all values of float16.
 
     Args:
         parts: Parts of the split, from `extract_features`.
@@ -199,13 +211,17 @@ class FeatureStore:
 def _memory_map(part: Part) -> np.ndarray:
     with read_hdf5(part.path, expected="a file of cached features", remedy=REMEDY) as file:
         stored = file["features"]
-        shape, offset = stored.shape, stored.id.get_offset()
+        shape, dtype, offset = stored.shape, stored.dtype, stored.id.get_offset()
         if shape[0] != len(part.rows):
             raise ConvRNNError(
                 f"cannot use the features {part.path}: they must have {len(part.rows)} rows, one per image, got "
                 f"{shape[0]}. {REMEDY}"
             )
-        return np.memmap(part.path, np.float32, "r", offset, shape)
+        if dtype not in (np.float16, np.float32):
+            raise ConvRNNError(
+                f"cannot use the features {part.path}: they must be float32 or float16, got {dtype}. {REMEDY}"
+            )
+        return np.memmap(part.path, dtype, "r", offset, shape)
 
 
 def view_order(count: int, views: int, *, seed: int, epoch: int) -> np.ndarray:

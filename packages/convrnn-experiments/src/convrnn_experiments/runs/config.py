@@ -24,6 +24,8 @@ STIMULUS_SIZE = 224
 """Side of the stimuli in the published test set, px."""
 TRAIN = ("train",)
 """Commands with the options that do not affect the features of a frozen network."""
+_ADDED = {"feature_dtype": "float32"}
+"""Entries that files of older versions lack, with the values that these versions used."""
 
 
 def default_resize(stimulus_size: int) -> int:
@@ -115,6 +117,10 @@ class Config(BaseModel):
     views: Annotated[
         PositiveInt, Option("Cached views of each image (readout training).", after="epochs")
     ] = 4
+    feature_dtype: Annotated[
+        Literal["float32", "float16"],
+        Option("Type of cached features; float16 takes half the space.", after="views"),
+    ] = "float32"
     schedule: Annotated[
         Literal["constant", "cosine"], Option("Learning rate after the warm-up.", commands=TRAIN)
     ] = "constant"
@@ -177,7 +183,7 @@ class Config(BaseModel):
         Raises:
             ConvRNNError: An entry is missing, unknown or invalid; the message names the first one.
         """
-        values = dict(values)
+        values = _ADDED | dict(values)
         if "stimulus_size" not in values and "image_size" in values:
             # Older versions had no stimulus size; they perturbed images at image size.
             values["stimulus_size"] = values["image_size"]
