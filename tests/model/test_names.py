@@ -1,5 +1,7 @@
 """Layer names, which published files and other code rely on."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,17 @@ def test_properties_of_layers(name, recurrent, lateral, weights):
     assert names.is_recurrent(name) is recurrent
     assert names.is_lateral(name) is lateral
     assert names.has_weights(name) is weights
+
+
+@pytest.mark.parametrize(
+    ("unknown", "says"),
+    [
+        (["relu_1"], r"bl has no output called relu_1 \(did you mean ReLU_1\)"),
+        (["Shared"], r"Shared \(is applied at several time steps: pass Shared_Time_0, Shared_Time_1\)"),
+        (["xyz"], r"called xyz\. Layers and time steps count from 0"),
+        ([], "no layer of bl was named"),
+    ],
+)
+def test_errors_of_unknown_outputs(unknown, says):
+    uses = {"ReLU_1": ["ReLU_1"], "Shared": ["Shared_Time_0", "Shared_Time_1"]}
+    assert re.search(says, str(names.unknown_outputs("bl", unknown, uses)))

@@ -3,7 +3,11 @@
 Layers and time steps count from 0. `time` is None for feedforward networks, whose names have no time step.
 """
 
+import difflib
 import re
+from collections.abc import Mapping, Sequence
+
+from convrnn_model.errors import ConvRNNError
 
 READOUT = "ReadoutDense"
 _TIME = re.compile(r"(?P<stem>.+)_Time_(?P<time>[0-9]{1,6})")
@@ -93,3 +97,24 @@ def is_lateral(name: str) -> bool:
 def has_weights(name: str) -> bool:
     """Return whether a name is that of a layer with weights."""
     return _WITH_WEIGHTS.fullmatch(name) is not None
+
+
+def unknown_outputs(network: str, unknown: Sequence[str], uses: Mapping[str, Sequence[str]]) -> ConvRNNError:
+    """Return the error for outputs that a network does not have, with the closest names.
+
+    Args:
+        network: Name of the network.
+        unknown: The names, none if no output was named at all.
+        uses: Name of each layer -> names of its outputs, one per time step for shared layers.
+    """
+    if not unknown:
+        return ConvRNNError(f"no layer of {network} was named: pass one name, or several.")
+    known = [output for outputs in uses.values() for output in outputs]
+    parts = []
+    for name in unknown:
+        close = uses.get(name) or difflib.get_close_matches(name, known, n=3)
+        why = "is applied at several time steps: pass" if name in uses else "did you mean"
+        parts.append(f"{name} ({why} {', '.join(close[:3])})" if close else name)
+    return ConvRNNError(
+        f"{network} has no output called {'; '.join(parts)}. Layers and time steps count from 0."
+    )

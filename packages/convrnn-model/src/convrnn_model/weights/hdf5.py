@@ -76,6 +76,36 @@ def read(path: Path, name: str, dataset: h5py.Dataset) -> np.ndarray:
         raise unreadable(path, error, f" in {name}") from error
 
 
+def read_all(path: Path, stored: Mapping[str, h5py.Dataset], wanted: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read several weights as float32.
+
+    Args:
+        path: The file, for messages.
+        stored: The file's weights, from `open_weights`.
+        wanted: Names of the weights to read.
+
+    Raises:
+        ConvRNNError: A weight cannot be read, is not floating-point, or is not finite.
+    """
+    foreign = [f"{name} is {stored[name].dtype}" for name in wanted if stored[name].dtype.kind != "f"]
+    if foreign:
+        raise ConvRNNError(
+            f"cannot load {path}: weights must be floating-point numbers, got {', '.join(foreign)}. Give another file."
+        )
+    values = {name: read(path, name, stored[name]) for name in wanted}
+    not_finite = [
+        f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
+        for name, value in values.items()
+        if not np.isfinite(value).all()
+    ]
+    if not_finite:
+        raise ConvRNNError(
+            f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(not_finite)}. The "
+            "training diverged or the file is damaged: give another file."
+        )
+    return values
+
+
 def _is_decompression_bomb(dataset: h5py.Dataset) -> bool:
     """Return whether chunks or storage are much larger than the data, as in a decompression bomb."""
     limit = dataset.nbytes + LARGEST_CHUNK_EXCESS

@@ -58,17 +58,23 @@ def inspect_weights(path: PathLike) -> WeightsInfo:
     """
     path = Path(path)
     with hdf5.open_weights(path) as stored:
-        identity = identify({name: dataset.shape for name, dataset in stored.items()})
-    if identity is None:
-        raise ConvRNNError(
-            f"{path} contains none of {', '.join(VARIANTS)}: its weights have other names or kernel sizes. Give a "
-            "weights file of one of them."
-        )
+        identity = require_identity(path, {name: dataset.shape for name, dataset in stored.items()})
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return WeightsInfo(
         identity.variant, identity.filters, identity.classes, identity.n_timesteps, sha256=sha256
     )
+
+
+def require_identity(path: Path, shapes: Mapping[str, Shape]) -> Identity:
+    """Return the network that a file's weights belong to; raise ConvRNNError if there is none."""
+    identity = identify(shapes)
+    if identity is None:
+        raise ConvRNNError(
+            f"{path} contains none of {', '.join(VARIANTS)}: its weights have other names or kernel sizes. Give a "
+            "weights file of one of them."
+        )
+    return identity
 
 
 def identify(shapes: Mapping[str, Shape]) -> Identity | None:
