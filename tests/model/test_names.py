@@ -73,7 +73,7 @@ def test_properties_of_layers(name, recurrent, lateral, weights):
 @pytest.mark.parametrize(
     ("unknown", "says"),
     [
-        (["relu_1"], r"bl has no output called relu_1 \(did you mean ReLU_1\)"),
+        (["ReLU_2"], r"bl has no output called ReLU_2 \(did you mean ReLU_1\)"),
         (["Shared"], r"Shared \(is applied at several time steps: pass Shared_Time_0, Shared_Time_1\)"),
         (["xyz"], r"called xyz\. Layers and time steps count from 0"),
         ([], "no layer of bl was named"),

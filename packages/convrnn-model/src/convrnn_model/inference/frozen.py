@@ -1,0 +1,177 @@
+"""Snapshot of a network in NumPy arrays, from a Keras model or from a weights file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_model import names
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.inference.operations import Architecture
+from convrnn_model.variants import VARIANTS, Convolution
+from convrnn_model.weights import hdf5
+from convrnn_model.weights.assignment import Assignment
+from convrnn_model.weights.inspection import Identity, PathLike, Shape, identify, require_identity
+
+EPSILON = 1e-3
+"""Epsilon of batch normalisation in all networks."""
+STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenNetwork(Architecture):
+    """Network as plain data; later changes of the model or file have no effect.
+
+    Args:
+        kernels: Name of a convolution -> kernel (height, width, channels, filters), float32.
+        normalizations: Name of a batch normalisation -> its scale and shift (filters,), float32.
+        readout: Kernel (filters, classes) and bias (classes,), float32.
+    """
+
+    kernels: Mapping[str, np.ndarray]
+    normalizations: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    readout: tuple[np.ndarray, np.ndarray]
+
+
+def from_file(
+    path: PathLike, n_timesteps: int | None = None, *, cumulative_readout: bool = False
+) -> FrozenNetwork:
+    """Read a network from a weights file, without building it or importing Keras.
+
+    Args:
+        path: HDF5 in the layout of the published files.
+        n_timesteps: Time steps, at most those of the file; by default all. None for feedforward networks.
+        cumulative_readout: Compute softmax at t from the sum of the readouts up to t, which files do not record.
+
+    Raises:
+        ConvRNNError: The file cannot be read, or does not have exactly the weights of one of the networks.
+    """
+    path = Path(path)
+    with hdf5.open_weights(path) as stored:
+        shapes = {name: dataset.shape for name, dataset in stored.items()}
+        identity = require_identity(path, shapes)
+        recurrent = VARIANTS[identity.variant].recurrent
+        steps = _checked_timesteps(path, identity, n_timesteps) if recurrent else None
+        if not recurrent and (n_timesteps is not None or cumulative_readout):
+            raise ConvRNNError(
+                f"n_timesteps and cumulative_readout belong to recurrent networks, and {path} contains "
+                f"{identity.variant}. Leave them out."
+            )
+        channels = shapes[f"{_bottom_up(recurrent)(0)}/kernel"][2]
+        architecture = Architecture(
+            identity.variant,
+            _layers(identity),
+            identity.classes,
+            steps,
+            cumulative_readout,
+            channels,
+            (None, None),
+        )
+        assignment = Assignment(path, weight_shapes(architecture), shapes)
+        sources = assignment.sources(skip_readout=False, repeat_last=False)
+        return _freeze(architecture, hdf5.read_all(path, stored, list(sources)))
+
+
+def from_keras(model: Any) -> FrozenNetwork:
+    """Copy a network of this package, on any backend.
+
+    Raises:
+        ConvRNNError: The model differs from the networks of this package.
+    """
+    # Imported here, because files are read without Keras.
+    from convrnn_model.inference.recognition import difference
+    from convrnn_model.weights.load_save import as_array
+
+    if not getattr(model, "outputs", None):
+        raise _foreign(model, "it is not a functional model")
+    variables = {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    identity = identify(shapes)
+    if identity is None:
+        raise _foreign(model, "its layers have other names or kernel sizes")
+    recurrent = VARIANTS[identity.variant].recurrent
+    *size, channels = model.inputs[0].shape[1:]
+    architecture = Architecture(
+        identity.variant,
+        _layers(identity),
+        identity.classes,
+        identity.n_timesteps if recurrent else None,
+        any(layer.name == names.cumulative(0) for layer in model.layers),
+        channels,
+        (size[0], size[1]),
+    )
+    if changed := set(shapes.items()) ^ set(weight_shapes(architecture).items()):
+        raise _foreign(model, f"the weights {', '.join(sorted({name for name, _ in changed}))} differ")
+    if found := difference(model, architecture):
+        raise _foreign(model, found)
+    return _freeze(architecture, {name: as_array(variable).copy() for name, variable in variables.items()})
+
+
+def weight_shapes(architecture: Architecture) -> dict[str, Shape]:
+    """Return the shape of every weight by `{layer}/{weight}`, in the layout of the published files."""
+    shapes: dict[str, Shape] = {}
+    bottom_up = _bottom_up(architecture.n_timesteps is not None)
+    channels = architecture.channels
+    for n, (filters, side) in enumerate((layer.filters, layer.kernel) for layer in architecture.layers):
+        shapes[f"{bottom_up(n)}/kernel"] = (side, side, channels, filters)
+        if (architecture.n_timesteps or 1) > 1:
+            shapes[f"{names.lateral(n)}/kernel"] = (side, side, filters, filters)
+        for time in architecture.times:
+            layer = names.batch_norm(n, time)
+            shapes |= {f"{layer}/{statistic}": (filters,) for statistic in STATISTICS}
+        channels = filters
+    shapes[f"{names.READOUT}/kernel"] = (channels, architecture.classes)
+    shapes[f"{names.READOUT}/bias"] = (architecture.classes,)
+    return shapes
+
+
+def _freeze(architecture: Architecture, weights: Mapping[str, np.ndarray]) -> FrozenNetwork:
+    """Assemble a network from its weights by `{layer}/{weight}`, float32, with batch normalisation folded."""
+    by_layer: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in weights.items():
+        layer, weight = name.split("/")
+        by_layer.setdefault(layer, {})[weight] = value
+    readout = by_layer.pop(names.READOUT)
+    return FrozenNetwork(
+        **vars(architecture),
+        kernels={layer: values["kernel"] for layer, values in by_layer.items() if "kernel" in values},
+        normalizations={layer: _folded(values) for layer, values in by_layer.items() if "gamma" in values},
+        readout=(readout["kernel"], readout["bias"]),
+    )
+
+
+def _foreign(model: Any, found: str) -> ConvRNNError:
+    return ConvRNNError(
+        f"cannot compile {getattr(model, 'name', model)}: it must be a network as convrnn_model builds it, but {found}"
+        ". Pass engine='keras', which runs any functional model."
+    )
+
+
+def _folded(statistics: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scale and shift of batch normalisation, folded in float64."""
+    gamma, beta, mean, variance = (statistics[name].astype(np.float64) for name in STATISTICS)
+    scale = gamma / np.sqrt(variance + EPSILON)
+    return scale.astype(np.float32), (beta - mean * scale).astype(np.float32)
+
+
+def _bottom_up(recurrent: bool) -> Callable[[int], str]:
+    return names.bottom_up if recurrent else names.conv
+
+
+def _layers(identity: Identity) -> tuple[Convolution, ...]:
+    table = VARIANTS[identity.variant].convolutions()
+    return tuple(
+        Convolution(filters, layer.kernel, layer.pool)
+        for filters, layer in zip(identity.filters, table, strict=True)
+    )
+
+
+def _checked_timesteps(path: Path, identity: Identity, wanted: int | None) -> int:
+    if wanted is not None and not 1 <= wanted <= identity.n_timesteps:
+        raise ConvRNNError(
+            f"cannot read {path}: n_timesteps must be between 1 and {identity.n_timesteps}, the file's time steps, got "
+            f"{wanted}. For more, build the network and load the file with extra_timesteps='repeat-last'."
+        )
+    return wanted or identity.n_timesteps

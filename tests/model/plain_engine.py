@@ -1,0 +1,55 @@
+"""The operations of a network, computed one after the other in NumPy: the reference of the engines."""
+
+import numpy as np
+
+
+def run(network, operations, images):
+    """Compute every value, (batch, H, W, channels) or (batch, channels), by name."""
+    values = {"image": images}
+    for operation in operations:
+        inputs = [values[name] for name in operation.inputs]
+        values[operation.output] = globals()[f"_{operation.kind}"](network, operation.weights, *inputs)
+    return values
+
+
+def _convolution(network, name, x):
+    kernel = network.kernels[name]
+    side, (height, width) = len(kernel), x.shape[1:3]
+    before = (side - 1) // 2
+    margin = (before, side - 1 - before)
+    padded = np.pad(x, ((0, 0), margin, margin, (0, 0)))
+    return sum(
+        padded[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(side) for j in range(side)
+    )
+
+
+def _add(network, name, *terms):
+    return sum(terms)
+
+
+def _normalization(network, name, x):
+    scale, shift = network.normalizations[name]
+    return x * scale + shift
+
+
+def _relu(network, name, x):
+    return np.maximum(x, 0)
+
+
+def _max_pool(network, name, x):
+    height, width = (2 * (length // 2) for length in x.shape[1:3])
+    return np.maximum.reduce([x[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)])
+
+
+def _average(network, name, x):
+    return x.mean(axis=(1, 2))
+
+
+def _dense(network, name, x):
+    kernel, bias = network.readout
+    return x @ kernel + bias
+
+
+def _softmax(network, name, x):
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
