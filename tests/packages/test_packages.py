@@ -29,7 +29,7 @@ PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
     "convrnn-data": {"dask", "ray"},
     "convrnn-experiments": {"gpu"},
-    "convrnn-model": {"gpu", "jax", "tensorflow", "torch"},
+    "convrnn-model": {"gpu", "jax", "openvino", "tensorflow", "torch"},
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},

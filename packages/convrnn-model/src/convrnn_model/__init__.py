@@ -15,6 +15,7 @@ from convrnn_model.errors import ConvRNNError, MissingBackendError
 if TYPE_CHECKING:
     from convrnn_model.cost import Cost, multiply_adds
     from convrnn_model.graph import activations
+    from convrnn_model.inference.predictor import Predictor, compile_network
     from convrnn_model.layers import SameConv2D
     from convrnn_model.names import global_pool, pre_softmax, relu, softmax
     from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
@@ -31,6 +32,7 @@ __all__ = [
     "Cost",
     "LoadReport",
     "MissingBackendError",
+    "Predictor",
     "SameConv2D",
     "WeightsInfo",
     "__version__",
@@ -41,6 +43,7 @@ __all__ = [
     "b_net",
     "bl_net",
     "class_names",
+    "compile_network",
     "decisions",
     "entropy",
     "fetch_weights",
@@ -65,17 +68,22 @@ _MODULES = {
     **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
     **dict.fromkeys(("LoadReport", "load_weights", "save_weights"), "weights.load_save"),
     **dict.fromkeys(("global_pool", "pre_softmax", "relu", "softmax"), "names"),
+    **dict.fromkeys(("Predictor", "compile_network"), "inference.predictor"),
     "SameConv2D": "layers",
     "activations": "graph",
     "fetch_weights": "weights.pretrained",
     "preprocess_image": "preprocessing",
 }
 
+WITHOUT_KERAS = ("inference.predictor",)
+"""Modules that do not need a backend."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module(f"{__name__}.backend")  # reports a missing backend before any other import can fail
+    if _MODULES[name] not in WITHOUT_KERAS:
+        import_module(f"{__name__}.backend")  # reports a missing backend before any other import can fail
     module = import_module(f"{__name__}.{_MODULES[name]}")
     return globals().setdefault(name, getattr(module, name))
 

@@ -1,6 +1,5 @@
 """Activations of any layer at any time step, by name, from the graph of a network."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +97,7 @@ def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:
     outputs = _outputs(found, wanted)
     unknown = [name for name in wanted if name not in outputs]
     if unknown or not wanted:
-        known, by_layer = _output_names(found)
-        raise ConvRNNError(_unknown_names_error(model, unknown, known, by_layer))
+        raise names.unknown_outputs(model.name, unknown, _all_names_by_layer(found))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     result = outputs[layers] if isinstance(layers, str) else {name: outputs[name] for name in wanted}
     return keras.Model(inputs, result, name=f"{model.name}_activations")
@@ -124,15 +122,13 @@ def _outputs(found: Sequence[Application], wanted: Sequence[str]) -> dict[str, A
     return outputs
 
 
-def _output_names(found: Sequence[Application]) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the names of all outputs, including those of nested models, and the names by layer."""
-    known, by_layer = [application.name for application in found], _names_by_layer(found)
+def _all_names_by_layer(found: Sequence[Application]) -> dict[str, list[str]]:
+    """Map each layer, including those of nested models, to the names of its applications."""
+    uses = _names_by_layer(found)
     for application in found:
         if _is_functional(application.layer):
-            inner, inner_by_layer = _output_names(applications(application.layer))
-            known += inner
-            by_layer |= inner_by_layer
-    return known, by_layer
+            uses |= _all_names_by_layer(applications(application.layer))
+    return uses
 
 
 def _names_by_layer(found: Sequence[Application]) -> dict[str, list[str]]:
@@ -145,17 +141,3 @@ def _names_by_layer(found: Sequence[Application]) -> dict[str, list[str]]:
 
 def _is_functional(layer: Any) -> bool:
     return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
-
-
-def _unknown_names_error(
-    model: keras.Model, unknown: Sequence[str], known: list[str], by_layer: dict[str, list[str]]
-) -> str:
-    if not unknown:
-        return f"no layer of {model.name} was named: pass one name, or several."
-    parts = []
-    for name in unknown:
-        uses = by_layer.get(name)
-        close = uses or difflib.get_close_matches(name, known, n=3)
-        why = "is applied at several time steps: pass" if uses else "did you mean"
-        parts.append(f"{name} ({why} {', '.join(close[:3])})" if close else name)
-    return f"{model.name} has no output called {'; '.join(parts)}. Layers and time steps count from 0."

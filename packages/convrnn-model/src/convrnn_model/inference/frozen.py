@@ -81,23 +81,32 @@ def from_keras(model: Any) -> FrozenNetwork:
         ConvRNNError: The model differs from the networks of this package.
     """
     # Imported here, because files are read without Keras.
-    from convrnn_model.inference.recognition import difference
     from convrnn_model.weights.load_save import as_array
+
+    architecture = architecture_of(model)
+    return _freeze(architecture, {name: as_array(v).copy() for name, v in _variables(model).items()})
+
+
+def architecture_of(model: Any) -> Architecture:
+    """Recognise a Keras model as a network of this package.
+
+    Raises:
+        ConvRNNError: The model differs from the networks of this package.
+    """
+    from convrnn_model.inference.recognition import difference
 
     if not getattr(model, "outputs", None):
         raise _foreign(model, "it is not a functional model")
-    variables = {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    shapes = {name: tuple(variable.shape) for name, variable in _variables(model).items()}
     identity = identify(shapes)
     if identity is None:
         raise _foreign(model, "its layers have other names or kernel sizes")
-    recurrent = VARIANTS[identity.variant].recurrent
     *size, channels = model.inputs[0].shape[1:]
     architecture = Architecture(
         identity.variant,
         _layers(identity),
         identity.classes,
-        identity.n_timesteps if recurrent else None,
+        identity.n_timesteps if VARIANTS[identity.variant].recurrent else None,
         any(layer.name == names.cumulative(0) for layer in model.layers),
         channels,
         (size[0], size[1]),
@@ -106,7 +115,11 @@ def from_keras(model: Any) -> FrozenNetwork:
         raise _foreign(model, f"the weights {', '.join(sorted({name for name, _ in changed}))} differ")
     if found := difference(model, architecture):
         raise _foreign(model, found)
-    return _freeze(architecture, {name: as_array(variable).copy() for name, variable in variables.items()})
+    return architecture
+
+
+def _variables(model: Any) -> dict[str, Any]:
+    return {f"{layer.name}/{v.name}": v for layer in model.layers for v in layer.weights}
 
 
 def weight_shapes(architecture: Architecture) -> dict[str, Shape]:

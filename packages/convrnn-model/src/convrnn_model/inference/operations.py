@@ -1,7 +1,7 @@
 """A network as a list of operations on named values, without weights, Keras or a backend."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from convrnn_model import names
@@ -26,12 +26,14 @@ class Operation:
         output: Name of the value, as `activations` names it: `RCL_2_ConvSum_Time_4`.
         inputs: Names of the values that are read.
         weights: Name of the layer with the weights, or None.
+        wanted: The value is an output; other values may be overwritten after their last use.
     """
 
     kind: Kind
     output: str
     inputs: tuple[str, ...]
     weights: str | None = None
+    wanted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +75,17 @@ def operations(network: Architecture, outputs: Sequence[str] | None = None) -> t
         ConvRNNError: The network has no value of a name.
     """
     every = tuple(_operations(network))
-    wanted = group(network, "softmax") if outputs is None else outputs
-    needed = set(value_names(network, wanted).values())
+    names_given = group(network, "softmax") if outputs is None else outputs
+    wanted = set(value_names(network, names_given).values())
+    needed = set(wanted)
     for operation in reversed(every):
         if operation.output in needed:
             needed.update(operation.inputs)
-    return tuple(operation for operation in every if operation.output in needed)
+    return tuple(
+        replace(operation, wanted=operation.output in wanted)
+        for operation in every
+        if operation.output in needed
+    )
 
 
 def group(network: Architecture, name: Group) -> tuple[str, ...]:

@@ -1,0 +1,87 @@
+"""Choice of the engine: the fastest one that computes what was asked for, by a fixed rule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.inference.engine import MODULES, Name, Precision, missing
+from convrnn_model.inference.processor import BFLOAT16, VARIABLE
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Engine and the reason for it.
+
+    Args:
+        engine: The engine.
+        why: The reason, a clause.
+    """
+
+    engine: Name
+    why: str
+
+
+def choose(
+    wanted: Name | None,
+    precision: Precision,
+    processor: str,
+    *,
+    gpu: bool = False,
+    foreign: str | None = None,
+    install: Callable[[Name], str | None] = missing,
+) -> Choice:
+    """Choose an engine.
+
+    Args:
+        wanted: The engine that was asked for by name, or None.
+        precision: Precision of the computation.
+        processor: Kind of processor, from `processor.processor`.
+        gpu: Keras' backend has an accelerator.
+        foreign: Error of a model that only Keras computes, or None.
+        install: Function that returns the command that installs an engine, or None if it is installed.
+
+    Raises:
+        ConvRNNError: No engine computes what was asked for.
+    """
+    if wanted:
+        _require(wanted, precision, processor, foreign, install)
+        return Choice(wanted, "asked for")
+    if foreign:
+        return Choice("keras", "the model is not a network of convrnn_model")
+    if gpu:
+        return Choice("keras", "the backend has an accelerator")
+    if precision == "bfloat16":
+        _require("openvino", precision, processor, foreign, install)
+        return Choice("openvino", "the engine for bfloat16")
+    if not install("tiles"):
+        return Choice("tiles", "the fastest engine for float32")
+    if not install("openvino"):
+        return Choice("openvino", "the fastest installed engine for float32")
+    return Choice("keras", "the only installed engine")
+
+
+def _require(
+    engine: Name,
+    precision: Precision,
+    processor: str,
+    foreign: str | None,
+    install: Callable[[Name], str | None],
+) -> None:
+    if foreign and engine != "keras":
+        raise ConvRNNError(foreign)
+    if command := install(engine):
+        raise ConvRNNError(
+            f"cannot compute with {engine}: {MODULES[engine][0]} is not installed. Install it with {command}."
+        )
+    if precision == "float32" or engine == "keras":
+        return
+    if engine == "tiles":
+        raise ConvRNNError(
+            "engine 'tiles' computes in float32, got precision='bfloat16'. Pass engine='openvino', or "
+            "precision='float32'."
+        )
+    if processor not in BFLOAT16:
+        raise ConvRNNError(
+            f"bfloat16 needs a processor with AVX512_BF16 or AMX, one of {', '.join(BFLOAT16)}, got {processor}. Pass "
+            f"precision='float32', use another machine, or check {VARIABLE}."
+        )

@@ -1,0 +1,123 @@
+"""Engine that computes with Keras, on any backend and device."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convrnn_model.backend import keras
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.graph import activations
+from convrnn_model.inference.engine import Precision
+from convrnn_model.inference.frozen import from_file
+from convrnn_model.inference.operations import Architecture
+from convrnn_model.networks import BUILDERS
+from convrnn_model.variants import VARIANTS
+from convrnn_model.weights.inspection import PathLike
+from convrnn_model.weights.load_save import load_weights
+
+POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+class KerasEngine:
+    """Outputs of a functional model's layers.
+
+    Args:
+        model: The model.
+        outputs: Names of values, as `activations` takes them.
+        value_bytes: Bytes of the values computed for one batch, added to those of the weights in `memory`.
+    """
+
+    def __init__(self, model: keras.Model, outputs: Sequence[str], value_bytes: int = 0) -> None:
+        self._part = activations(model, outputs)
+        self.memory = 4 * self._part.count_params() + value_bytes
+
+    def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Return the outputs by name; see `Engine`."""
+        # Not `predict`, which would copy the images through tf.data.
+        found = self._part.predict_on_batch(images)
+        return {name: np.asarray(value, np.float32) for name, value in found.items()}
+
+
+def has_accelerator() -> bool:
+    """Return whether the backend computes on a GPU or another accelerator."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return any(device.device_type != "CPU" for device in tf.config.get_visible_devices())
+    if backend == "jax":
+        import jax
+
+        return bool(jax.default_backend() != "cpu")
+    if backend == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+    return False
+
+
+def in_precision(model: keras.Model, precision: Precision, *, foreign: bool) -> keras.Model:
+    """Return a model that computes in a precision: the model itself, or a copy with the same float32 weights.
+
+    Args:
+        model: The model.
+        precision: Precision of the computation.
+        foreign: The model is not a network of this package, and may contain models, which are not copied.
+
+    Raises:
+        ConvRNNError: A foreign model computes in another precision.
+    """
+    dtypes = {layer.compute_dtype for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
+    if dtypes == {precision}:
+        return model
+    if foreign:
+        raise ConvRNNError(
+            f"cannot compile {model.name} in {precision}: a model that is not a network of convrnn_model keeps its "
+            f"precision, got {', '.join(sorted(dtypes))}. Build it with the policy {POLICIES[precision]!r}."
+        )
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        changed = {} if isinstance(layer, keras.layers.InputLayer) else {"dtype": POLICIES[precision]}
+        return type(layer).from_config(config | changed)
+
+    copy = keras.models.clone_model(model, clone_function=copied)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def model_from_file(
+    path: PathLike, n_timesteps: int | None = None, *, cumulative_readout: bool = False
+) -> keras.Model:
+    """Build the network of a weights file, for images of any size, and load its weights.
+
+    Args:
+        path: The weights file.
+        n_timesteps: Time steps, at most those of the file; by default all.
+        cumulative_readout: Compute softmax from cumulative readouts.
+
+    Raises:
+        ConvRNNError: The file cannot be read, or its filters are not those of any `width`.
+    """
+    architecture = from_file(path, n_timesteps, cumulative_readout=cumulative_readout)
+    options: dict[str, Any] = {"width": _width(path, architecture)}
+    if architecture.n_timesteps is not None:
+        options |= {"n_timesteps": architecture.n_timesteps, "cumulative_readout": cumulative_readout}
+    image = (None, None, architecture.channels)
+    model = BUILDERS[architecture.variant](image, architecture.classes, **options)
+    load_weights(model, path)
+    return model
+
+
+def _width(path: PathLike, architecture: Architecture) -> float:
+    variant = VARIANTS[architecture.variant]
+    filters = tuple(layer.filters for layer in architecture.layers)
+    width = filters[-1] / variant.filters[-1]
+    if tuple(layer.filters for layer in variant.convolutions(width)) != filters:
+        raise ConvRNNError(
+            f"cannot build the network of {Path(path)}: its filters must be those of {variant.name} times one width, "
+            f"got {filters}. Pass engine='tiles' or 'openvino', which take any filters."
+        )
+    return width

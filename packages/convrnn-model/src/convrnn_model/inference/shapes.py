@@ -1,0 +1,61 @@
+"""Shapes of a network's values, and the memory that they take."""
+
+import math
+from collections.abc import Sequence
+
+from convrnn_model import names
+from convrnn_model.inference.operations import IMAGE, Architecture, Operation
+
+Shape = tuple[int, ...]
+FLOAT = 4
+"""Bytes of a float32 number."""
+
+
+def value_shapes(
+    network: Architecture, operations: Sequence[Operation], image_size: tuple[int, int]
+) -> dict[str, Shape]:
+    """Return the shape of each value without its batch axis, including that of the image.
+
+    Args:
+        network: The network.
+        operations: Operations of the network, each after its inputs.
+        image_size: Height and width, px.
+    """
+    filters: dict[str | None, int] = {
+        name(n): layer.filters
+        for n, layer in enumerate(network.layers)
+        for name in (names.conv, names.bottom_up, names.lateral)
+    }
+    shapes: dict[str, Shape] = {IMAGE: (*image_size, network.channels)}
+    for operation in operations:
+        shape = shapes[operation.inputs[0]]
+        if operation.kind == "convolution":
+            shape = (*shape[:2], filters[operation.weights])
+        elif operation.kind == "max_pool":
+            shape = (shape[0] // 2, shape[1] // 2, shape[2])
+        elif operation.kind == "average":
+            shape = shape[2:]
+        elif operation.kind == "dense":
+            shape = (network.classes,)
+        shapes[operation.output] = shape
+    return shapes
+
+
+def peak_bytes(operations: Sequence[Operation], shapes: dict[str, Shape]) -> int:
+    """Return the largest number of bytes of values that are needed at one time, per image, in float32.
+
+    Args:
+        operations: Operations in the order of computation.
+        shapes: Shape of each value, from `value_shapes`.
+    """
+    last_use = {name: index for index, operation in enumerate(operations) for name in operation.inputs}
+    last_use |= {operation.output: len(operations) for operation in operations if operation.wanted}
+    live: dict[str, int] = {IMAGE: math.prod(shapes[IMAGE])}
+    most = 0
+    for index, operation in enumerate(operations):
+        live[operation.output] = math.prod(shapes[operation.output])
+        most = max(most, sum(live.values()))
+        for name in (*operation.inputs, operation.output):
+            if last_use.get(name, index) <= index:
+                live.pop(name, None)
+    return FLOAT * most

@@ -1,0 +1,77 @@
+"""Choice of the engine."""
+
+import pytest
+
+from convrnn_model import ConvRNNError
+from convrnn_model.inference.choice import choose
+from convrnn_model.inference.engine import ENGINES, missing
+
+
+def choice(wanted=None, precision="float32", processor="avx512-bf16", installed=ENGINES, **options):
+    def install(engine):
+        return None if engine in installed else f"pip install {engine}"
+
+    return choose(wanted, precision, processor, install=install, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "engine", "why"),
+    [
+        ({}, "tiles", "fastest engine"),
+        ({"installed": ("openvino", "keras")}, "openvino", "fastest installed"),
+        ({"installed": ("keras",)}, "keras", "only installed"),
+        ({"precision": "bfloat16"}, "openvino", "for bfloat16"),
+        ({"gpu": True}, "keras", "accelerator"),
+        ({"gpu": True, "precision": "bfloat16", "processor": "avx2"}, "keras", "accelerator"),
+        ({"foreign": "not ours"}, "keras", "not a network of convrnn_model"),
+    ],
+)
+def test_automatic_choice(options, engine, why):
+    found = choice(**options)
+    assert found.engine == engine
+    assert why in found.why
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engines_by_name(engine):
+    assert choice(engine, gpu=True) == choice(engine)
+    assert choice(engine).engine == engine
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_engines_that_are_not_installed(precision):
+    with pytest.raises(
+        ConvRNNError, match=r"openvino is not installed. Install it with pip install openvino"
+    ):
+        choice("openvino", precision, installed=("keras",))
+
+
+def test_bfloat16_needs_openvino():
+    with pytest.raises(ConvRNNError, match="openvino is not installed"):
+        choice(precision="bfloat16", installed=("tiles", "keras"))
+    with pytest.raises(ConvRNNError, match=r"'tiles' computes in float32.*Pass engine='openvino'"):
+        choice("tiles", "bfloat16")
+
+
+@pytest.mark.parametrize("wanted", [None, "openvino"])
+@pytest.mark.parametrize("processor", ["generic", "avx2", "avx512", "neon"])
+def test_processors_without_bfloat16(processor, wanted):
+    with pytest.raises(ConvRNNError, match=rf"AVX512_BF16 or AMX.*got {processor}.*precision='float32'"):
+        choice(wanted, "bfloat16", processor)
+
+
+@pytest.mark.parametrize("processor", ["avx512-bf16", "amx"])
+def test_processors_with_bfloat16(processor):
+    assert choice("openvino", "bfloat16", processor).engine == "openvino"
+
+
+@pytest.mark.parametrize("engine", ["tiles", "openvino"])
+def test_other_models_are_refused_with_their_difference(engine):
+    with pytest.raises(ConvRNNError, match="the epsilon differs"):
+        choice(engine, foreign="the epsilon differs")
+    assert choice("keras", foreign="the epsilon differs").engine == "keras"
+
+
+def test_the_default_looks_for_installed_modules():
+    expected = next(engine for engine in ENGINES if missing(engine) is None)
+    assert choose(None, "float32", "avx2").engine == expected
