@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks/coverage.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks/interval_coverage.py"
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def notes(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> lis
         f"shown. {'; '.join(_counts(row) for row in rows if row.pooled)}.",
         *_exits(rows, match),
         "Brackets: 95 % confidence intervals. Images are drawn within level, response-time block and category, jointly "
-        "for networks and humans; observers are drawn too. benchmarks/coverage.py measures the coverage.",
+        "for networks and humans; observers are drawn too. benchmarks/interval_coverage.py measures the coverage.",
         *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
     ]
 

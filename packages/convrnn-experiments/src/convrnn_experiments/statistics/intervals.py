@@ -2,8 +2,8 @@
 
 Sampling noise makes the distance between two curves too large and the correlation of two profiles too small, in
 expectation. Both are corrected by the covariance of the estimates (`sampling_error`). Their intervals invert tests: an
-interval contains every true value under which the observed one is not among the outer 5 %. `benchmarks/coverage.py`
-simulates the whole design and counts how often each interval contains the truth.
+interval contains every true value under which the observed one is not among the outer 5 %.
+`benchmarks/interval_coverage.py` simulates the whole design and counts how often each interval contains the truth.
 """
 
 import math
