@@ -1,0 +1,49 @@
+"""Parts of a computation on several threads."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+PARTS_PER_THREAD = 4
+"""More than one, so that a thread that is interrupted delays the others little."""
+
+
+class Threads:
+    """Threads that compute the parts of a stage together; the calling thread is one of them.
+
+    Args:
+        count: Number of threads.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count - 1, thread_name_prefix="convrnn") if count > 1 else None
+
+    @property
+    def parts(self) -> int:
+        """Number of parts into which a stage should be split."""
+        return self.count * PARTS_PER_THREAD if self.count > 1 else 1
+
+    def run(self, parts: Sequence[Callable[[], None]]) -> None:
+        """Compute all parts, in any order; returns when all are done."""
+        following = itertools.count()
+
+        def work() -> None:
+            # Counting is atomic, so no part is computed twice.
+            while (part := next(following)) < len(parts):
+                parts[part]()
+
+        helpers = min(self.count, len(parts)) - 1
+        futures = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
+        try:
+            work()
+        finally:
+            for future in futures:
+                future.result()
+
+    def ranges(self, count: int, multiple: int = 1) -> list[tuple[int, int]]:
+        """Split 0 to `count` into ranges of similar length, each beginning at a multiple."""
+        units = -(-count // multiple)
+        parts = min(units, self.parts)
+        edges = [min(count, multiple * (units * part // parts)) for part in range(parts + 1)]
+        return list(itertools.pairwise(edges))
