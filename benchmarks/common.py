@@ -78,7 +78,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 def in_turn(
-    functions: Mapping[str, Callable[[], object]], rounds: int, *, warm: int = 1
+    functions: Mapping[str, Callable[[], object]], rounds: int, *, warm: int = 1, rest: float = 0
 ) -> dict[str, list[float]]:
     """Measure the wall time of functions in interleaved rounds, so that other load affects all of them.
 
@@ -86,6 +86,7 @@ def in_turn(
         functions: By name; each round starts with a different one.
         rounds: Number of measurements of each.
         warm: Warm-up calls of each, for tracing, caches and allocation.
+        rest: Seconds before each call, in which threads of the one before stop waiting for work.
     """
     names = list(functions)
     for name in names * warm:
@@ -94,6 +95,7 @@ def in_turn(
     for number in range(rounds):
         start = number % len(names)
         for name in names[start:] + names[:start]:
+            time.sleep(rest)
             seconds[name].append(timed(functions[name]))
     return seconds
 
