@@ -226,12 +226,13 @@ class TilesEngine:
 
     def _epilogue(self, step: Step) -> np.ndarray:
         """Return scale, shift and smallest value, (groups, 3, lanes), flattened."""
-        epilogue = np.empty((3, step.filters), np.float32)
-        epilogue[:] = [[1], [0], [0 if step.rectifies else -math.inf]]
+        scale, shift = np.ones(step.filters, np.float32), np.zeros(step.filters, np.float32)
         if step.normalization:
-            for row, values in zip(epilogue, self._network.normalizations[step.normalization], strict=False):
-                row[:] = _padded(values, 0, step.filters)
-        return epilogue.reshape(3, -1, self._shape.lanes).swapaxes(0, 1).reshape(-1)
+            found = self._network.normalizations[step.normalization]
+            scale, shift = (_padded(values, 0, step.filters) for values in found)
+        floor = np.full(step.filters, 0 if step.rectifies else -math.inf, np.float32)
+        stacked = np.stack([scale, shift, floor]).reshape(3, -1, self._shape.lanes)
+        return np.ascontiguousarray(stacked.swapaxes(0, 1)).reshape(-1)
 
     def _buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         return self._buffers[self.plan.buffers[name]][: math.prod(shape)].reshape(shape)
