@@ -310,11 +310,14 @@ def test_files_are_computed_without_keras(engine, tmp_path):
     assert json.loads(done.stdout) == [[2, 1, 5], []]
 
 
-@needs_openvino
-def test_bl_reproduces_the_original_with_openvino(golden_file, shared):
+exact_engines = pytest.mark.parametrize("engine", ["tiles", pytest.param("openvino", marks=needs_openvino)])
+
+
+@exact_engines
+def test_bl_reproduces_the_original(engine, golden_file, shared):
     golden = dict(np.load(shared / "golden" / "bl_ecoset.npz"))
     wanted = [name(time) for name in (names.softmax, names.global_pool) for time in range(8)]
-    predictor = compile_network(golden_file, outputs=wanted, engine="openvino")
+    predictor = compile_network(golden_file, outputs=wanted, engine=engine)
     found = predictor.predict(preprocess_image(golden["images"]))
     softmax, features = (np.stack([found[name] for name in part]) for part in (wanted[:8], wanted[8:]))
     np.testing.assert_allclose(softmax, golden["softmax"], rtol=RTOL)
@@ -323,21 +326,21 @@ def test_bl_reproduces_the_original_with_openvino(golden_file, shared):
     np.testing.assert_allclose(features / largest, golden["gap"] / largest, rtol=0, atol=RTOL)
 
 
-@needs_openvino
-def test_bl_reproduces_the_cumulative_readout_with_openvino(golden_file, shared):
+@exact_engines
+def test_bl_reproduces_the_cumulative_readout(engine, golden_file, shared):
     golden = dict(np.load(shared / "golden" / "bl_ecoset.npz"))
-    predictor = compile_network(golden_file, engine="openvino", cumulative_readout=True)
+    predictor = compile_network(golden_file, engine=engine, cumulative_readout=True)
     found = predictor.predict(preprocess_image(golden["images"]))
     np.testing.assert_allclose(found.swapaxes(0, 1), golden["softmax_cumulative"], rtol=RTOL)
 
 
-@needs_openvino
+@exact_engines
 @pytest.mark.parametrize("name", ["b", "b_k", "b_f", "b_d"])
-def test_feedforward_networks_reproduce_the_original_with_openvino(name, shared, fill_golden):
+def test_feedforward_networks_reproduce_the_original(engine, name, shared, fill_golden):
     import convrnn_model
 
     golden = np.load(shared / "golden" / f"{name}.npz")
     model = getattr(convrnn_model, f"{name}_net")((128, 128, 3), 1000)
     fill_golden(model)
-    found = compile_network(model, engine="openvino").predict(preprocess_image(golden["images"]))
+    found = compile_network(model, engine=engine).predict(preprocess_image(golden["images"]))
     np.testing.assert_allclose(found[:, 0], golden["softmax"], rtol=RTOL)

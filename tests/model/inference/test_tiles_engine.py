@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convrnn_model import activations, b_d_net, b_f_net, b_k_net, b_net, bl_net
-from convrnn_model.inference.frozen import from_keras
+from convrnn_model import activations, b_d_net, b_f_net, b_k_net, b_net, bl_net, save_weights
+from convrnn_model.inference.frozen import from_file, from_keras
 from convrnn_model.inference.operations import operations
 from convrnn_model.inference.tiles_engine import TilesEngine
 
@@ -114,3 +114,13 @@ def test_memory_is_that_of_spectra_and_buffers(networks):
     small, large = (TilesEngine(frozen, operations(frozen), (64, 64), batch, 1).memory for batch in (1, 8))
     weights = sum(kernel.nbytes for kernel in frozen.kernels.values())
     assert weights < small < large
+
+
+def test_the_bits_do_not_depend_on_the_backend(networks, tmp_path):
+    """A file is read without a backend, so equal bits are those of every backend that this test runs with."""
+    model, frozen = networks["BL"]
+    save_weights(model, tmp_path / "weights.h5")
+    shown = images(2, 64, 64)
+    read = computed(from_file(tmp_path / "weights.h5"), shown)
+    for name, value in computed(frozen, shown).items():
+        np.testing.assert_array_equal(value, read[name])
