@@ -47,6 +47,19 @@ def test_importing_the_package_and_its_command_does_not_import_keras():
     assert found == []
 
 
+def test_names_that_need_no_backend():
+    found = python(
+        "import json, sys\n"
+        "import numpy as np\n"
+        "import convrnn_model as c\n"
+        "c.compile_network, c.Predictor, c.fetch_weights, c.inspect_weights, c.relu, c.softmax\n"
+        "scaled = c.preprocess_image(np.array([0, 255], np.uint8))\n"
+        "print(json.dumps([scaled.tolist(), sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))]))",
+        KERAS_BACKEND="unknown",
+    )
+    assert found == [[-1, 1], []]
+
+
 def test_error_of_a_missing_backend_names_the_package_to_install():
     found = python(
         "import json, sys\n"

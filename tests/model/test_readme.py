@@ -69,7 +69,7 @@ def recipe(monkeypatch, tmp_path):
 
 
 def test_number_of_recipes():
-    assert len(RECIPES) == 5
+    assert len(RECIPES) == 6
 
 
 @pytest.mark.together
@@ -118,6 +118,15 @@ def test_response_times(recipe):
     assert found["times"].shape == found["chosen"].shape == (N_IMAGES,)
     assert ((found["chosen"] == -1) == np.isnan(found["times"])).all()
     assert len(found["effort"]) == 8
+
+
+@pytest.mark.usefixtures("narrow")
+def test_fast_predictions(recipe, capsys):
+    found = recipe("Fast predictions")
+    assert "128 x 128 px in batches of 8" in capsys.readouterr().out
+    assert found["probabilities"].shape == (N_IMAGES, 8, 1000)
+    assert found["features"].shape == (N_IMAGES, 8, 64)
+    assert found["early"].shape == (N_IMAGES, 32, 32, 6)
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -1,7 +1,7 @@
 """BL, B, B-K, B-F and B-D (Spoerer et al. 2020, doi 10.1371/journal.pcbi.1008215) on Keras 3.
 
 The public interface is exported here; `names` has the layer names and `variants` the table of networks. Keras and its
-backend, which take seconds to import, are imported at the first use of a name.
+backend, which take seconds to import, are imported at the first use of a name that needs them.
 """
 
 import sys
@@ -75,8 +75,8 @@ _MODULES = {
     "preprocess_image": "preprocessing",
 }
 
-WITHOUT_KERAS = ("inference.predictor",)
-"""Modules that do not need a backend."""
+WITHOUT_KERAS = ("inference.predictor", "names", "preprocessing", "weights.inspection", "weights.pretrained")
+"""Modules that need no backend."""
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from convrnn_model.backend import keras
-
 
 def preprocess_image(image: Any) -> Any:
     """Scale 8-bit images to [-1, 1], as `image / 127.5 - 1`.
@@ -20,12 +18,20 @@ def preprocess_image(image: Any) -> Any:
         TypeError: The dtype is not uint8. A floating-point image may already be scaled to [0, 1] or [-1, 1], which
             its values do not reveal.
     """
-    tensor = keras.ops.is_tensor(image)
-    dtype = keras.backend.standardize_dtype(image.dtype) if tensor else np.asarray(image).dtype.name
+    if not isinstance(image, np.ndarray):
+        # Imported here, because arrays are converted without a backend.
+        from convrnn_model.backend import keras
+
+        if keras.ops.is_tensor(image):
+            _require_uint8(keras.backend.standardize_dtype(image.dtype))
+            return keras.ops.cast(image, "float32") / 127.5 - 1
+    array = np.asarray(image)
+    _require_uint8(array.dtype.name)
+    return array.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _require_uint8(dtype: str) -> None:
     if dtype != "uint8":
         raise TypeError(
             f"preprocess_image takes uint8 in [0, 255], got {dtype}. Scale images in [0, 1] with image * 2 - 1 instead."
         )
-    if tensor:
-        return keras.ops.cast(image, "float32") / 127.5 - 1
-    return np.asarray(image).astype(np.float32) / np.float32(127.5) - np.float32(1)

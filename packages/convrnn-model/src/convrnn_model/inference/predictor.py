@@ -74,7 +74,9 @@ def compile_network(
     """Prepare a network for fast predictions.
 
     Only what the outputs need is computed. Engines "tiles" and "openvino" copy the weights, so later changes of the
-    network have no effect on them; "keras" computes with the network itself.
+    network have no effect on them; "keras" computes with the network itself. So that different machines compute alike,
+    the environment variable `CONVRNN_PROCESSOR` limits the instructions to those of one kind of processor: "avx2",
+    "avx512", "avx512-bf16" or "amx".
 
     Args:
         network: A network of this package on any backend, or the path of its weights file, which is read without
