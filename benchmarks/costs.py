@@ -109,7 +109,7 @@ def convolution_rate(rounds: int) -> float:
 def stage_seconds(rounds: int) -> float:
     """Measure the time of starting and joining two threads."""
     threads = Threads(2)
-    parts = [lambda: None] * threads.parts
+    parts = [lambda: None] * threads.parts(1)
     return min(timed(lambda: threads.run(parts)) for _ in range(20 * rounds))
 
 

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convrnn_model.inference.threads import Threads
+from convrnn_model.inference.threads import PARTS_PER_THREAD, SHORTEST_PART, Threads
 
 
 @given(st.integers(1, 300), st.integers(1, 9), st.integers(1, 7))
 def test_ranges_cover_everything_once(count, threads, multiple):
-    ranges = Threads(threads).ranges(count, multiple)
+    ranges = Threads(threads).ranges(count, 1, multiple)
     assert [i for begin, end in ranges for i in range(begin, end)] == list(range(count))
     assert all(begin % multiple == 0 and begin < end for begin, end in ranges)
-    assert len(ranges) <= Threads(threads).parts
+    assert len(ranges) <= Threads(threads).parts(1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -47,4 +47,11 @@ def test_one_thread_starts_no_other():
     names = []
     Threads(1).run([lambda: names.append(threading.current_thread())] * 3)
     assert set(names) == {threading.current_thread()}
-    assert Threads(1).parts == 1
+    assert Threads(1).parts(1) == 1
+
+
+def test_short_stages_are_not_split():
+    threads = Threads(4)
+    assert threads.parts(SHORTEST_PART) == 1
+    assert threads.parts(3 * SHORTEST_PART) == 3
+    assert threads.parts(1) == 4 * PARTS_PER_THREAD

@@ -8,6 +8,10 @@ from convrnn_model.inference.engine import MODULES, Name, Precision, missing
 from convrnn_model.inference.processor import BFLOAT16, VARIABLE
 
 
+FASTER_IN_FLOAT32 = ("avx512-bf16",)
+"""Kinds whose bfloat16 is at most twice as fast as float32, less than what tiles save; see docs/performance.md."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """Engine and the reason for it.
@@ -52,7 +56,8 @@ def choose(
         return Choice("keras", "the backend has an accelerator")
     if precision == "bfloat16":
         _require("openvino", precision, processor, foreign, install)
-        return Choice("openvino", "the engine for bfloat16")
+        slower = "; float32 by tiles is faster here" if processor in FASTER_IN_FLOAT32 else ""
+        return Choice("openvino", f"the engine for bfloat16{slower}")
     if not install("tiles"):
         return Choice("tiles", "the fastest engine for float32")
     if not install("openvino"):

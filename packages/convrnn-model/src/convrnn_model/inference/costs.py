@@ -19,7 +19,7 @@ class Costs:
         transforms: Transforms of tiles in the cache, GFLOP/s.
         memory: Reading and writing, GB/s.
         convolution: Direct convolution by a library, float32, GFLOP/s.
-        stage: Seconds to start and join the threads of one stage.
+        stage: Seconds to start and join two threads for one stage.
         measured_on: The processor that was measured.
     """
 
@@ -30,19 +30,15 @@ class Costs:
     stage: float
     measured_on: str
 
-    def seconds(
-        self, *, products: float = 0, transforms: float = 0, moved: float = 0, stages: int = 0
-    ) -> float:
+    def seconds(self, *, products: float = 0, transforms: float = 0, moved: float = 0) -> float:
         """Return the time of some work.
 
         Args:
             products: Floating-point operations of matrix products.
             transforms: Floating-point operations of transforms.
             moved: Bytes read and written.
-            stages: Stages with a join of all threads.
         """
-        work = products / self.products + transforms / self.transforms + moved / self.memory
-        return 1e-9 * work + stages * self.stage
+        return 1e-9 * (products / self.products + transforms / self.transforms + moved / self.memory)
 
 
 @cache

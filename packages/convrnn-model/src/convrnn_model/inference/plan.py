@@ -31,6 +31,7 @@ class Step:
         channels: Of each input, as stored.
         filters: Of the output, as stored.
         shared: Kernels of the spectrum, of which `kernels` are the first.
+        seconds: Estimated time of the three stages for a whole batch, on one core.
     """
 
     output: str
@@ -44,6 +45,7 @@ class Step:
     channels: tuple[int, ...]
     filters: int
     shared: tuple[str, ...]
+    seconds: tuple[float, float, float]
 
     @property
     def depth(self) -> int:
@@ -144,8 +146,16 @@ def plan(
         channels = tuple(stored[name] for name in item.inputs)
         if item.inputs == (IMAGE,) and tiling.kind == "unfold":
             channels = (network.channels,)
+        stages = tiling.stage_seconds(costs, sum(channels), stored[item.output], batch)
         steps.append(
-            Step(**vars(item), tiling=tiling, channels=channels, filters=stored[item.output], shared=shared)
+            Step(
+                **vars(item),
+                tiling=tiling,
+                channels=channels,
+                filters=stored[item.output],
+                shared=shared,
+                seconds=(batch * stages[0], batch * stages[1], batch * stages[2]),
+            )
         )
         seconds += tiling.seconds(costs, sum(channels), stored[item.output], batch)
     sizes = {name: batch * math.prod(shape[:-1]) * stored[name] for name, shape in shapes.items()}

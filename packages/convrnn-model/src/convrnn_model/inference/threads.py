@@ -8,6 +8,10 @@ PARTS_PER_THREAD = 4
 """More than one, so that a thread that is interrupted delays the others little."""
 
 
+SHORTEST_PART = 1e-4
+"""Seconds; starting a part in another thread takes about as long."""
+
+
 class Threads:
     """Threads that compute the parts of a stage together; the calling thread is one of them.
 
@@ -19,10 +23,11 @@ class Threads:
         self.count = count
         self._pool = ThreadPoolExecutor(count - 1, thread_name_prefix="convrnn") if count > 1 else None
 
-    @property
-    def parts(self) -> int:
-        """Number of parts into which a stage should be split."""
-        return self.count * PARTS_PER_THREAD if self.count > 1 else 1
+    def parts(self, seconds: float) -> int:
+        """Return the number of parts into which a stage that takes some seconds on one core should be split."""
+        return (
+            max(1, min(self.count * PARTS_PER_THREAD, int(seconds / SHORTEST_PART))) if self.count > 1 else 1
+        )
 
     def run(self, parts: Sequence[Callable[[], None]]) -> None:
         """Compute all parts, in any order; returns when all are done."""
@@ -41,9 +46,9 @@ class Threads:
             for future in futures:
                 future.result()
 
-    def ranges(self, count: int, multiple: int = 1) -> list[tuple[int, int]]:
-        """Split 0 to `count` into ranges of similar length, each beginning at a multiple."""
+    def ranges(self, count: int, seconds: float, multiple: int = 1) -> list[tuple[int, int]]:
+        """Split 0 to `count`, which take some seconds, into ranges of similar length that begin at multiples."""
         units = -(-count // multiple)
-        parts = min(units, self.parts)
+        parts = min(units, self.parts(seconds))
         edges = [min(count, multiple * (units * part // parts)) for part in range(parts + 1)]
         return list(itertools.pairwise(edges))

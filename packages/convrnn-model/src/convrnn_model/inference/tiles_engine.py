@@ -42,11 +42,11 @@ class TilesEngine:
         threads: int,
     ) -> None:
         kind = processor()
-        self._network = network
+        self._network, self._costs = network, costs(kind)
         shapes = value_shapes(network, operations, image_size)
         self._wanted = {op.output: shapes[op.output][-1] for op in operations if op.wanted}
         self._shape = vector_shape(kind)
-        self.plan = plan(network, operations, image_size, batch_size, costs(kind), self._shape)
+        self.plan = plan(network, operations, image_size, batch_size, self._costs, self._shape)
         self._spectra = self._kernel_spectra()
         self._readout = self._packed(_padded(network.readout[0], 1, self._shape.padded(network.classes)))
         self._epilogues = {
@@ -97,7 +97,8 @@ class TilesEngine:
         if inputs:
             left = self._transformed(step, inputs)
             right = self._right[: step.size(step.filters, batch)]
-            self._multiply(left, self._spectra[step.shared, tiling], right, batch * tiling.tiles, step.depth)
+            spectrum = self._spectra[step.shared, tiling]
+            self._multiply(left, spectrum, right, batch * tiling.tiles, step.depth, step.seconds[1])
             stride = step.filters if step.added else 0
         else:
             right, added, stride = added, self._unused, 0
@@ -114,9 +115,9 @@ class TilesEngine:
         if tiling.kind == "unfold":
             # Pooling reads pairs of rows, so ranges begin with an even row of an image.
             multiple = 1 if not step.pooled else 2 if tiling.height % 2 == 0 else tiling.height
-            ranges = self._threads.ranges(batch * tiling.height, multiple)
+            ranges = self._threads.ranges(batch * tiling.height, step.seconds[2], multiple)
         else:
-            ranges = self._threads.ranges(batch * tiling.tiles)
+            ranges = self._threads.ranges(batch * tiling.tiles, step.seconds[2])
         inverse, layout = self._inverse(tiling), (tiling.rows, tiling.columns, tiling.step)
         self._threads.run([partial(inverse, *source, *images, *edges, *layout) for edges in ranges])
 
@@ -131,7 +132,7 @@ class TilesEngine:
         for image, channels in zip(inputs, step.channels, strict=True):
             image = _padded(image, 3, channels)
             shape = (image.reshape(-1), tiling.height, tiling.width, channels)
-            for begin, end in self._threads.ranges(batch * tiling.tiles):
+            for begin, end in self._threads.ranges(batch * tiling.tiles, step.seconds[0]):
                 if tiling.kind == "unfold":
                     rows = left[begin * step.depth :]
                     parts.append(
@@ -145,14 +146,16 @@ class TilesEngine:
         self._threads.run(parts)
         return left
 
-    def _multiply(self, left: np.ndarray, right: np.ndarray, out: np.ndarray, rows: int, depth: int) -> None:
+    def _multiply(
+        self, left: np.ndarray, right: np.ndarray, out: np.ndarray, rows: int, depth: int, seconds: float
+    ) -> None:
         """Multiply matrices point by point: (rows, points, parts, depth) by (points, parts, panels, depth, columns)."""
         points, parts, panels, all_channels, columns = right.shape
         vectors = columns // self._shape.lanes
         make = products.complex_products if parts == 2 else products.real_products
         multiply = make(self._shape.rows, vectors, self._shape.lanes)
         arguments = (left, right.reshape(-1), out, points, depth, all_channels, panels)
-        boxes = _boxes(self._threads, points, panels, rows)
+        boxes = _boxes(self._threads.parts(seconds), points, panels, rows)
         self._threads.run([partial(multiply, *arguments, *box) for box in boxes])
 
     def _forward(self, tiling: Tiling) -> Callable[..., None]:
@@ -197,7 +200,8 @@ class TilesEngine:
         filters = self._readout.shape[2] * self._readout.shape[4]
         out = np.empty(len(features) * filters, np.float32)
         features = np.ascontiguousarray(features[:, : len(kernel)])
-        self._multiply(features.reshape(-1), self._readout, out, len(features), len(kernel))
+        seconds = self._costs.seconds(moved=self._readout.nbytes)
+        self._multiply(features.reshape(-1), self._readout, out, len(features), len(kernel), seconds)
         return out.reshape(-1, filters)[:, : len(bias)] + bias
 
     def _kernel_spectra(self) -> dict[tuple[tuple[str, ...], Tiling], np.ndarray]:
@@ -238,10 +242,10 @@ class TilesEngine:
         return self._buffers[self.plan.buffers[name]][: math.prod(shape)].reshape(shape)
 
 
-def _boxes(threads: Threads, points: int, panels: int, rows: int) -> list[tuple[int, ...]]:
+def _boxes(parts: int, points: int, panels: int, rows: int) -> list[tuple[int, ...]]:
     """Split matrix products into parts: ranges of points, of panels of columns, and of rows."""
-    by_point = threads.ranges(points)
-    enough = -(-threads.parts // len(by_point))
+    by_point = _split(points, parts)
+    enough = -(-parts // len(by_point))
     tall = rows >= products.ROWS_AT_ONCE * enough
     by_panel = [(0, panels)] if tall else _split(panels, enough)
     by_row = _split(rows, enough) if tall else [(0, rows)]

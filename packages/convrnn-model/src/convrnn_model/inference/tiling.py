@@ -81,8 +81,10 @@ class Tiling:
         """Return the numbers that a channel gives per tile and part, times `channels`."""
         return channels * self.side**2 if self.kind == "unfold" else channels
 
-    def seconds(self, costs: Costs, channels: int, filters: int, batch: int) -> float:
-        """Estimate the time per image on one core.
+    def stage_seconds(
+        self, costs: Costs, channels: int, filters: int, batch: int
+    ) -> tuple[float, float, float]:
+        """Estimate the time per image of transforming, multiplying and transforming back, on one core.
 
         Args:
             costs: Row of the table of the processor.
@@ -91,18 +93,28 @@ class Tiling:
             batch: Images over which reading the kernel's spectrum is amortised.
         """
         points, area, depth = self.products * self.parts, self.height * self.width, self.depth(channels)
-        multiplied = 3 if self.kind == "fourier" else 1
-        spectrum = points * depth * filters / batch
-        # Written memory is read first. Products are written, and read by the inverse transform.
-        left = 3 * self.tiles * points * depth + area * channels
-        right = 3 * self.tiles * points * filters + 2 * area * filters
         forward, inverse = transform_operations(self.kind, self.points, self.step)
-        return costs.seconds(
-            products=2 * multiplied * self.products * self.tiles * depth * filters,
-            transforms=self.tiles * (forward * channels + inverse * filters),
-            moved=BYTES * (spectrum + left + right),
-            stages=3,
+        # Complex products are three real ones.
+        products = self.products * (3 if self.kind == "fourier" else 1)
+        left, right = self.tiles * points * depth, self.tiles * points * filters
+        spectrum = points * depth * filters / batch
+        # What is written is first read into the cache.
+        return (
+            costs.seconds(
+                transforms=self.tiles * forward * channels, moved=BYTES * (area * channels + 2 * left)
+            ),
+            costs.seconds(
+                products=2 * products * self.tiles * depth * filters,
+                moved=BYTES * (left + spectrum + 2 * right),
+            ),
+            costs.seconds(
+                transforms=self.tiles * inverse * filters, moved=BYTES * (right + 2 * area * filters)
+            ),
         )
+
+    def seconds(self, costs: Costs, channels: int, filters: int, batch: int) -> float:
+        """Estimate the time per image of all stages; arguments as for `stage_seconds`."""
+        return sum(self.stage_seconds(costs, channels, filters, batch)) + 3 * costs.stage / batch
 
     def spectrum(self, kernel: np.ndarray) -> np.ndarray:
         """Transform a kernel: (side, side, channels, filters) to (products, parts, depth, filters), float32."""
