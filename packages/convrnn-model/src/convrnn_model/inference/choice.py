@@ -7,7 +7,6 @@ from convrnn_model.errors import ConvRNNError
 from convrnn_model.inference.engine import MODULES, Name, Precision, missing
 from convrnn_model.inference.processor import BFLOAT16, VARIABLE
 
-
 FASTER_IN_FLOAT32 = ("avx512-bf16",)
 """Kinds whose bfloat16 is at most twice as fast as float32, less than what tiles save; see docs/performance.md."""
 
