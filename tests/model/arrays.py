@@ -38,9 +38,3 @@ def numpy_convolution(images, kernel):
 def predict(model):
     """Return the model's outputs for `IMAGES`, computed in the graph of Keras' predict."""
     return [np.asarray(answer) for answer in model.predict_on_batch(IMAGES)]
-
-
-def assert_outputs_agree(found, expected):
-    for one, other in zip(found, expected, strict=True):
-        # float32: another order of summation, and transforms that lose a little more.
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=5e-6 * np.abs(other).max())

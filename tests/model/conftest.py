@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convrnn_model import bl_net, layers, load_weights
+from convrnn_model import bl_net, load_weights
 from convrnn_model.weights.load_save import as_array, model_weights
 
 # NumPy 2.4 warns about conversions of tensors in Keras, under PyTorch and in saving.
@@ -78,14 +78,3 @@ def golden_bl(golden_file):
 def tiny_bl():
     """BL with all seven layers, narrow enough to run in a tenth of a second."""
     return bl_net((64, 64, 3), 5, n_timesteps=3, width=0.02)
-
-
-@pytest.fixture
-def tiled_and_direct_bl(monkeypatch, fill_golden):
-    """Two small BL with equal weights: one uses tiles wherever it can, the other direct convolution."""
-    monkeypatch.setattr(layers, "_tiles_can_be_faster", lambda: True)
-    monkeypatch.setattr(layers, "CLEAR_GAIN", 0.0)
-    models = [bl_net((64, 64, 3), 4, 2, width=0.04, convolution=how) for how in ("auto", "direct")]
-    for model in models:
-        fill_golden(model)
-    return models

@@ -1,105 +1,21 @@
-"""Layers: all methods of convolution agree, and `auto` chooses the fastest."""
+"""Layers: both methods of convolution agree, gradients are reproducible, and layers of earlier versions load."""
 
 import collections
+import json
+import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from arrays import (
-    IMAGES,
-    as_numpy,
-    assert_outputs_agree,
-    keras_convolution,
-    predict,
-    random_array,
-    random_tensor,
-)
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from arrays import IMAGES, as_numpy, keras_convolution, predict, random_array
 
-from convrnn_model import SameConv2D, activations, bl_net, layers, load_weights, preprocess_image
+from convrnn_model import ConvRNNError, SameConv2D, bl_net, layers, load_weights, preprocess_image
 from convrnn_model.fourier import FourierPlan
-from convrnn_model.layers import choose_method, tiled_convolution, unfolded_convolution
-from convrnn_model.winograd import WinogradPlan
+from convrnn_model.layers import fourier_plan, require_method
 
-SLOW_OK = [HealthCheck.too_slow]
-
-
-def fourier(images, kernel):
-    plan = FourierPlan.best(tuple(images.shape[1:3]), tuple(kernel.shape))
-    return tiled_convolution([images], [kernel], plan)[0]
-
-
-def winograd(images, kernel):
-    plan = WinogradPlan.for_convolution(tuple(images.shape[1:3]), tuple(kernel.shape))
-    return tiled_convolution([images], [kernel], plan)[0]
-
-
-def gradients(function, images, kernel, upstream):
-    """Differentiate sum(function(images, kernel) * upstream) by images and kernel, with the backend."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch([images, kernel])
-            total = keras.ops.sum(function(images, kernel) * upstream)
-        found = tape.gradient(total, [images, kernel])
-    elif backend == "jax":
-        import jax
-
-        found = jax.grad(lambda *given: keras.ops.sum(function(*given) * upstream), (0, 1))(images, kernel)
-    else:
-        import torch
-
-        leaves = [tensor.detach().clone().requires_grad_(True) for tensor in (images, kernel)]
-        found = torch.autograd.grad(keras.ops.sum(function(*leaves) * upstream), leaves)
-    return [as_numpy(gradient) for gradient in found]
-
-
-@pytest.mark.parametrize("method", [fourier, winograd, unfolded_convolution])
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW_OK)
-@given(
-    batch=st.integers(1, 3),
-    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
-    side=st.integers(1, 11),
-    channels=st.integers(1, 5),
-    filters=st.integers(1, 5),
-    seed=st.integers(0, 99),
-)
-def test_all_methods_agree_with_direct_convolution(method, batch, size, side, channels, filters, seed):
-    side = 3 if method is winograd else side
-    images, kernel = (
-        random_tensor(seed, batch, *size, channels),
-        random_tensor(seed + 1, side, side, channels, filters),
-    )
-    wanted = as_numpy(keras_convolution(images, kernel))
-    # float32: errors grow with the size of the terms.
-    scale = side * np.sqrt(channels)
-    np.testing.assert_allclose(as_numpy(method(images, kernel)), wanted, rtol=0, atol=1e-5 * scale)
-
-
-@pytest.mark.parametrize("method", [fourier, winograd])
-@settings(max_examples=10, deadline=None, suppress_health_check=SLOW_OK)
-@given(
-    batch=st.integers(1, 3),
-    size=st.tuples(st.integers(2, 40), st.integers(2, 40)),
-    side=st.integers(2, 8),
-    channels=st.integers(1, 4),
-    filters=st.integers(1, 4),
-)
-def test_gradients_agree_with_those_of_direct_convolution(method, batch, size, side, channels, filters):
-    side = 3 if method is winograd else side
-    images, kernel = random_tensor(0, batch, *size, channels), random_tensor(1, side, side, channels, filters)
-    upstream = random_tensor(2, batch, *size, filters)
-    ours = gradients(method, images, kernel, upstream)
-    for found, wanted in zip(ours, gradients(keras_convolution, images, kernel, upstream), strict=True):
-        assert np.abs(found - wanted).max() <= 1e-4 * np.abs(wanted).max()
-
-
-def test_empty_batch():
-    images = keras.ops.zeros((0, 20, 20, 2))
-    assert tuple(fourier(images, random_tensor(0, 5, 5, 2, 3)).shape) == (0, 20, 20, 3)
+FORMER = Path(__file__).with_name("bl_with_former_layers.keras")
+"""BL of two time steps for 64 px and two classes, width 0.01, saved by the version before plain Keras layers."""
 
 
 @pytest.mark.parametrize("how", ["assign", "train"])
@@ -149,57 +65,63 @@ def test_fft_reproduces_golden_answers(shared, golden_file):
     np.testing.assert_allclose(np.stack([as_numpy(a) for a in answers]), golden["softmax"], rtol=1e-5)
 
 
-BL_0_LATERAL, BL_3_LATERAL, BL_5_LATERAL = (7, 7, 96, 96), (3, 3, 256, 256), (3, 3, 1024, 1024)
+BL_0_LATERAL, BL_1_LATERAL, BL_3_LATERAL = (7, 7, 96, 96), (5, 5, 128, 128), (3, 3, 256, 256)
 
 
 @pytest.mark.parametrize(
-    ("image", "kernel", "dtype", "gains", "method"),
+    ("image", "kernel", "dtype", "gains", "transforms"),
     [
-        ((128, 128), BL_0_LATERAL, "float32", True, FourierPlan),
-        ((224, 224), BL_0_LATERAL, "float32", True, FourierPlan),
-        ((64, 64), (5, 5, 128, 128), "float32", True, FourierPlan),
-        ((128, 128), (7, 7, 3, 96), "float32", True, "direct"),
-        ((16, 16), BL_3_LATERAL, "float32", True, WinogradPlan),
-        ((4, 4), BL_5_LATERAL, "float32", True, WinogradPlan),
-        ((2, 2), BL_5_LATERAL, "float32", True, "unfold"),
-        ((128, 128), BL_0_LATERAL, "bfloat16", True, "direct"),
-        ((None, None), BL_0_LATERAL, "float32", True, "direct"),
-        ((128, 128), BL_0_LATERAL, "float32", False, "direct"),
+        ((128, 128), BL_0_LATERAL, "float32", True, True),
+        ((224, 224), BL_0_LATERAL, "float32", True, True),
+        ((64, 64), BL_1_LATERAL, "float32", True, True),
+        ((128, 128), (7, 7, 3, 96), "float32", True, False),
+        ((16, 16), BL_3_LATERAL, "float32", True, False),
+        ((2, 2), (1, 1, 1024, 1024), "float32", True, False),
+        ((128, 128), BL_0_LATERAL, "bfloat16", True, False),
+        ((None, None), BL_0_LATERAL, "float32", True, False),
+        ((128, 128), BL_0_LATERAL, "float32", False, False),
     ],
 )
-def test_auto_uses_tiles_only_where_they_are_faster(image, kernel, dtype, gains, method, monkeypatch):
-    monkeypatch.setattr(layers, "_tiles_can_be_faster", lambda: gains)
-    chosen = choose_method("auto", image, kernel, dtype)
-    assert (chosen if isinstance(chosen, str) else type(chosen)) == method
-    assert choose_method("direct", image, kernel, dtype) == "direct"
-    assert not isinstance(choose_method("auto", image, kernel, dtype, traced=False), WinogradPlan)
-    if None not in image:
-        assert isinstance(choose_method("fft", image, kernel, dtype), FourierPlan)
+def test_auto_transforms_only_where_that_is_faster(image, kernel, dtype, gains, transforms, monkeypatch):
+    monkeypatch.setattr(layers, "_fourier_can_be_faster", lambda: gains)
+    assert isinstance(fourier_plan("auto", image, kernel, dtype), FourierPlan if transforms else type(None))
+    assert fourier_plan("direct", image, kernel, dtype) is None
+    if None not in image and kernel[0] > 1:
+        assert isinstance(fourier_plan("fft", image, kernel, dtype), FourierPlan)
 
 
-def test_tiled_sums_agree_with_direct_ones(tiled_and_direct_bl):
-    ours, theirs = tiled_and_direct_bl
-    assert_outputs_agree(predict(ours), predict(theirs))
+def test_unknown_methods_are_refused():
+    with pytest.raises(ConvRNNError, match="auto, direct, fft"):
+        require_method("winograd")
 
 
-def test_terms_of_a_fused_sum_can_be_requested(tiled_and_direct_bl):
-    names = ["RCL_1_BConv_Time_1", "RCL_1_LConv_Time_1", "RCL_1_ConvSum_Time_1", "RCL_0_ConvSum_Time_1"]
-    ours, theirs = (activations(model, names).predict_on_batch(IMAGES) for model in tiled_and_direct_bl)
-    assert_outputs_agree(
-        [np.asarray(ours[name]) for name in names], [np.asarray(theirs[name]) for name in names]
-    )
-    assert_outputs_agree(
-        [np.asarray(ours[names[2]])], [np.asarray(ours[names[0]]) + np.asarray(ours[names[1]])]
-    )
+def test_fft_networks_can_be_saved_exported_and_cloned(tmp_path, fill_golden):
+    ours = bl_net((64, 64, 3), 4, 2, width=0.04, convolution="fft")
+    fill_golden(ours)
+    wanted = predict(ours)
+    ours.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    assert again.get_layer("RCL_0_LConv").convolution == "fft"
+    np.testing.assert_allclose(predict(again), wanted, rtol=1e-5)
+    twin = keras.models.clone_model(ours)
+    twin.set_weights(ours.get_weights())
+    np.testing.assert_allclose(predict(twin), wanted, rtol=1e-5)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        ours.export(tmp_path / "exported", verbose=False)
+        loaded = tf.saved_model.load(tmp_path / "exported")
+        np.testing.assert_allclose([np.asarray(answer) for answer in loaded.serve(IMAGES)], wanted, rtol=1e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's sums of gradients")
-def test_no_other_operation_reads_the_terms_of_a_sum_of_gradients():
+@pytest.mark.parametrize("convolution", ["direct", "fft"])
+def test_no_other_operation_reads_the_terms_of_a_sum_of_gradients(convolution):
     # AddN begins with the first of its terms that it may overwrite: if others read them too, timing decides which.
     import tensorflow as tf
     from tensorflow.python.eager import context
 
-    network = bl_net((64, 64, 3), 4, n_timesteps=4, width=0.02)
+    network = bl_net((64, 64, 3), 4, n_timesteps=4, width=0.02, convolution=convolution)
     images = tf.random.stateless_uniform((2, 64, 64, 3), (1, 2))
 
     @tf.function
@@ -221,3 +143,22 @@ def test_no_other_operation_reads_the_terms_of_a_sum_of_gradients():
     ]
     assert len(sums) > len(network.trainable_variables) / 3
     assert [name for names in sums for name in names if readers[name] > 1] == []
+
+
+def test_networks_saved_by_earlier_versions_load(tmp_path, fill_golden):
+    former = keras.saving.load_model(FORMER)
+    network = bl_net((64, 64, 3), 2, 2, width=0.01)
+    fill_golden(network)
+    np.testing.assert_array_equal(predict(former), predict(network))
+    former.save(tmp_path / "again.keras")
+    assert (
+        registered(FORMER) > registered(tmp_path / "again.keras") == {"convrnn>SameConv2D", "convrnn>ConvSum"}
+    )
+
+
+def registered(path):
+    """Return the names of the layer classes of this package in a saved network."""
+    with zipfile.ZipFile(path) as file:
+        saved = json.loads(file.read("config.json"))["config"]["layers"]
+    names = {layer["registered_name"] or "" for layer in saved}
+    return {name for name in names if name.startswith("convrnn>")}

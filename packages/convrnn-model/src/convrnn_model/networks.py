@@ -7,7 +7,7 @@ from typing import Any
 from convrnn_model import names
 from convrnn_model.backend import keras, layers, precision
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import METHODS, BatchNormalization, ConvSum, MaxPooling2D, Method, ReLU, SameConv2D
+from convrnn_model.layers import POOLING, ConvSum, Method, SameConv2D, require_method
 from convrnn_model.variants import VARIANTS, Variant
 
 REGULARISATION = 1e-6
@@ -35,7 +35,8 @@ def bl_net(
         n_timesteps: Time steps, at least 1; the published weights have 8.
         cumulative_readout: Compute softmax at t from the sum of the readouts up to t.
         width: Factor on the number of filters of every layer.
-        convolution: "direct", "fft", or "auto"; outputs agree up to float32 rounding.
+        convolution: "direct", "fft" for Fourier transforms, or "auto" for the faster one; outputs agree up to float32
+            rounding.
 
     Returns:
         A model from (batch, H, W, 3) to a list of `n_timesteps` arrays (batch, classes), also for one time step.
@@ -122,9 +123,8 @@ def _unroll(
     lateral = [
         _convolution(c.filters, c.kernel, names.lateral(n), convolution, dtype) for n, c in enumerate(table)
     ]
-    sums = [ConvSum(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
-    pooled_after = [stage.pool for stage in table[1:]] + [False]
-    # The image does not change over time, so its convolution is computed once.
+    # The image does not change over time, so its convolution is computed once, and all sums of layer 0 share it.
+    sums = [(layers.Add if n else ConvSum)(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
     from_image = bottom_up[0](image)
     previous: list[Any] = [None] * len(table)
     pooled = []
@@ -132,12 +132,12 @@ def _unroll(
         x = image
         for n, stage in enumerate(table):
             if stage.pool:
-                x = MaxPooling2D(dtype=dtype, name=names.max_pool(n, time))(x)
+                x = layers.MaxPooling2D(**POOLING, dtype=dtype, name=names.max_pool(n, time))(x)
             x = bottom_up[n](x) if n else from_image
             if variant.recurrent:
                 x = sums[n]([x] if previous[n] is None else [x, lateral[n](previous[n])])
-            x = BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
-            x = previous[n] = ReLU(pooled=pooled_after[n], dtype=dtype, name=names.relu(n, time))(x)
+            x = layers.BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
+            x = previous[n] = layers.Activation("relu", dtype=dtype, name=names.relu(n, time))(x)
         average = layers.GlobalAveragePooling2D(
             data_format="channels_last", dtype=dtype, name=names.global_pool(time)
         )
@@ -188,8 +188,7 @@ def _check(classes: int, width: float, convolution: str) -> None:
     _require_positive_integer("classes", classes)
     if not (math.isfinite(width) and width > 0):
         raise ConvRNNError(f"width must be a positive factor on the filters, got {width!r}.")
-    if convolution not in METHODS:
-        raise ConvRNNError(f"convolution must be one of {', '.join(METHODS)}, got {convolution!r}.")
+    require_method(convolution)
 
 
 def _require_positive_integer(name: str, value: int) -> None:
