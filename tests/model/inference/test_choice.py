@@ -1,10 +1,19 @@
 """Choice of the engine."""
 
+import math
+
 import pytest
 
 from convrnn_model import ConvRNNError
 from convrnn_model.inference.choice import choose
+from convrnn_model.inference.costs import costs
 from convrnn_model.inference.engine import ENGINES, missing
+from convrnn_model.inference.frozen import weight_shapes
+from convrnn_model.inference.operations import Architecture, operations
+from convrnn_model.inference.plan import plan
+from convrnn_model.inference.shapes import value_shapes
+from convrnn_model.inference.vectors import vector_shape
+from convrnn_model.variants import VARIANTS
 
 
 def choice(wanted=None, precision="float32", processor="avx512-bf16", installed=ENGINES, **options):
@@ -76,3 +85,23 @@ def test_other_models_are_refused_with_their_difference(engine):
 def test_the_default_looks_for_installed_modules():
     expected = next(engine for engine in ENGINES if missing(engine) is None)
     assert choose(None, "float32", "avx2").engine == expected
+
+
+@pytest.mark.parametrize("side", [128, 224])
+@pytest.mark.parametrize("kind", ["avx2", "avx512", "avx512-bf16", "amx"])
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_tiles_are_estimated_to_be_faster_than_direct_convolution(variant, kind, side):
+    steps = 8 if variant.recurrent else None
+    network = Architecture(
+        variant.name, variant.convolutions(), 1000, steps, False, channels=3, image_size=(side, side)
+    )
+    every = operations(network)
+    weights, shapes = weight_shapes(network), value_shapes(network, every, (side, side))
+    multiply_adds = sum(
+        math.prod(shapes[operation.output][:2]) * math.prod(weights[f"{operation.weights}/kernel"])
+        for operation in every
+        if operation.kind == "convolution"
+    )
+    rates = costs(kind)
+    direct = 2e-9 * multiply_adds / rates.convolution
+    assert direct > 1.7 * plan(network, every, (side, side), 8, rates, vector_shape(kind)).seconds

@@ -57,6 +57,8 @@ def choose(
         _require("openvino", precision, processor, foreign, install)
         slower = "; float32 by tiles is faster here" if processor in FASTER_IN_FLOAT32 else ""
         return Choice("openvino", f"the engine for bfloat16{slower}")
+    # By estimate at least 1.7 times as fast as direct convolution, for every network and processor (see the tests). If
+    # the choice depended on the image, the bits of results would depend on what is installed.
     if not install("tiles"):
         return Choice("tiles", "the fastest engine for float32")
     if not install("openvino"):
