@@ -53,6 +53,7 @@ def test_names_that_need_no_backend():
         "import numpy as np\n"
         "import convrnn_model as c\n"
         "c.compile_network, c.Predictor, c.fetch_weights, c.inspect_weights, c.relu, c.softmax\n"
+        "c.entropy(np.ones(2)), c.class_names('ecoset'), c.map_decisions(np.zeros((2, 8, 1000)))\n"
         "scaled = c.preprocess_image(np.array([0, 255], np.uint8))\n"
         "print(json.dumps([scaled.tolist(), sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))]))",
         KERAS_BACKEND="unknown",

@@ -69,7 +69,7 @@ def recipe(monkeypatch, tmp_path):
 
 
 def test_number_of_recipes():
-    assert len(RECIPES) == 6
+    assert len(RECIPES) == 7
 
 
 @pytest.mark.together
@@ -118,6 +118,13 @@ def test_response_times(recipe):
     assert found["times"].shape == found["chosen"].shape == (N_IMAGES,)
     assert ((found["chosen"] == -1) == np.isnan(found["times"])).all()
     assert len(found["effort"]) == 8
+
+
+@pytest.mark.usefixtures("narrow")
+def test_decisions_among_16_categories(recipe):
+    found = recipe("Decisions among 16 categories")
+    assert found["scores"].shape == (N_IMAGES, 8, 16)
+    assert set(found["answers"]) <= set(convrnn_model.category_classes())
 
 
 @pytest.mark.usefixtures("narrow")

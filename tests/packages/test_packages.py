@@ -34,7 +34,11 @@ EXTRAS = {
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},
     "convrnn-experiments": {"report/page.css"},
-    "convrnn-model": {"class_names/ecoset_categories.txt", "class_names/imagenet_categories.txt"},
+    "convrnn-model": {
+        f"class_names/{source}_{kind}.txt"
+        for source in ("ecoset", "imagenet")
+        for kind in ("categories", "16-class")
+    },
 }
 VERSION = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
 COMMANDS = """
@@ -53,6 +57,7 @@ for package in (convrnn_data, convrnn_experiments, convrnn_model):
     for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         importlib.import_module(found.name)
 assert len(convrnn_model.class_names("imagenet")) == 1000
+assert len(convrnn_model.category_classes("ecoset")) == 16
 network = convrnn_model.b_net((64, 64, 3), 16, width=0.02)
 convrnn_model.save_weights(network, "weights.h5")
 """

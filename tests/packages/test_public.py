@@ -18,7 +18,7 @@ STABLE = {
         *("bl_net", "b_net", "b_k_net", "b_f_net", "b_d_net", "preprocess_image"),
         *("load_weights", "save_weights"),
         *("inspect_weights", "fetch_weights", "activations", "response_times", "entropy", "multiply_adds"),
-        *("class_names", "relu", "ConvRNNError"),
+        *("class_names", "map_decisions", "relu", "ConvRNNError"),
     },
     "convrnn_experiments": {
         *("perturb", "Condition", "sat_rmse", "category_correlation", "steepness", "error_consistency"),

@@ -13,6 +13,7 @@ from convrnn_model import names, variants
 from convrnn_model.errors import ConvRNNError, MissingBackendError
 
 if TYPE_CHECKING:
+    from convrnn_model.categories import category_classes, map_decisions
     from convrnn_model.cost import Cost, multiply_adds
     from convrnn_model.graph import activations
     from convrnn_model.inference.predictor import Predictor, compile_network
@@ -42,6 +43,7 @@ __all__ = [
     "b_k_net",
     "b_net",
     "bl_net",
+    "category_classes",
     "class_names",
     "compile_network",
     "decisions",
@@ -50,6 +52,7 @@ __all__ = [
     "global_pool",
     "inspect_weights",
     "load_weights",
+    "map_decisions",
     "multiply_adds",
     "names",
     "pre_softmax",
@@ -63,6 +66,7 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(("b_d_net", "b_f_net", "b_k_net", "b_net", "bl_net"), "networks"),
+    **dict.fromkeys(("category_classes", "map_decisions"), "categories"),
     **dict.fromkeys(("class_names", "decisions", "entropy", "response_times"), "readout"),
     **dict.fromkeys(("Cost", "multiply_adds"), "cost"),
     **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
@@ -75,7 +79,15 @@ _MODULES = {
     "preprocess_image": "preprocessing",
 }
 
-WITHOUT_KERAS = ("inference.predictor", "names", "preprocessing", "weights.inspection", "weights.pretrained")
+WITHOUT_KERAS = (
+    "categories",
+    "inference.predictor",
+    "names",
+    "preprocessing",
+    "readout",
+    "weights.inspection",
+    "weights.pretrained",
+)
 """Modules that need no backend."""
 
 

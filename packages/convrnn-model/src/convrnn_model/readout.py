@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 
 CLASS_NAMES = {"imagenet": "imagenet_categories.txt", "ecoset": "ecoset_categories.txt"}
@@ -25,12 +24,7 @@ def entropy(probabilities: Any) -> np.ndarray:
     Raises:
         ConvRNNError: A value is not a probability.
     """
-    values = _array(probabilities)
-    if not bool(np.all((values >= 0) & (values <= 1 + 1e-3))):
-        raise ConvRNNError(
-            f"entropy takes probabilities from 0 to 1, got values from {values.min()} to {values.max()}. Pass the "
-            "softmax outputs, not the readouts before softmax."
-        )
+    values = as_probabilities(probabilities, "entropy")
     # By convention 0 log 0 = 0, so log(1) replaces log(0).
     return -np.sum(values * np.log(np.where(values > 0, values, 1)), axis=-1)
 
@@ -95,7 +89,35 @@ def _reached(values: np.ndarray, threshold: float) -> np.ndarray:
     return entropy(values) <= threshold
 
 
+def as_probabilities(probabilities: Any, function: str) -> np.ndarray:
+    """Return probabilities as an array.
+
+    Args:
+        probabilities: An array or tensor, or a list of them, which is stacked.
+        function: Function that takes them, for the message.
+
+    Raises:
+        ConvRNNError: A value is not a probability.
+    """
+    values = _array(probabilities)
+    if not bool(np.all((values >= 0) & (values <= 1 + 1e-3))):
+        raise ConvRNNError(
+            f"{function} takes probabilities from 0 to 1, got values from {values.min()} to {values.max()}. Pass the "
+            "softmax outputs, not the readouts before softmax."
+        )
+    return values
+
+
 def _array(probabilities: Any) -> np.ndarray:
     if isinstance(probabilities, Sequence):
-        return np.stack([np.asarray(keras.ops.convert_to_numpy(step)) for step in probabilities])
-    return np.asarray(keras.ops.convert_to_numpy(probabilities))
+        return np.stack([_array_of(step) for step in probabilities])
+    return _array_of(probabilities)
+
+
+def _array_of(value: Any) -> np.ndarray:
+    if isinstance(value, np.ndarray):
+        return value
+    # Imported here, because arrays need no backend.
+    from convrnn_model.backend import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(value))
