@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import keras
 import numpy as np
@@ -138,6 +140,29 @@ def test_threads_may_share_a_predictor(engine, cumulative_bl):
         found = list(pool.map(predictor.predict, batches))
     for batch, answers in zip(batches, found, strict=True):
         assert_close(answers, np.stack(cumulative_bl.predict_on_batch(batch), axis=1))
+
+
+@each_engine
+def test_only_keras_computes_calls_of_several_threads_at_once(engine, cumulative_bl, monkeypatch):
+    predictor = compile_network(cumulative_bl, engine=engine)
+    batch = images(1)
+    inside = predictor._engine((64, 64), 1)
+    counts, counting, run = [0], Lock(), inside.run
+
+    def slow(array):
+        with counting:
+            counts.append(counts[-1] + 1)
+        time.sleep(0.1)
+        try:
+            return run(array)
+        finally:
+            with counting:
+                counts.append(counts[-1] - 1)
+
+    monkeypatch.setattr(inside, "run", slow)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(predictor.predict, [batch] * 2))
+    assert max(counts) == (2 if engine == "keras" else 1)
 
 
 @each_engine

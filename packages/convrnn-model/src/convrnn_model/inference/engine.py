@@ -28,7 +28,7 @@ class Engine(Protocol):
     def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return the wanted values by name, (batch, H, W, channels) or (batch, channels), float32.
 
-        The next call may overwrite the arrays. Calls must not overlap.
+        The next call may overwrite the arrays. Calls must not overlap, except those of `KerasEngine`.
 
         Args:
             images: (batch, H, W, channels), float32, contiguous.

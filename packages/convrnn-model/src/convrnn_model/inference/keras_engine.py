@@ -21,7 +21,7 @@ POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloa
 
 
 class KerasEngine:
-    """Outputs of a functional model's layers.
+    """Outputs of a functional model's layers. Calls from several threads may overlap.
 
     Args:
         model: The model.
@@ -31,6 +31,7 @@ class KerasEngine:
 
     def __init__(self, model: keras.Model, outputs: Sequence[str], value_bytes: int = 0) -> None:
         self._part = activations(model, outputs)
+        self._part.make_predict_function()  # before several threads need it
         self.memory = 4 * self._part.count_params() + value_bytes
 
     def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:

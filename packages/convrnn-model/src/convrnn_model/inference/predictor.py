@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, Literal
 
 import numpy as np
@@ -145,6 +146,8 @@ class Predictor:
         self._compute: Any = source.keras_model(precision) if uses_keras else source.frozen
         self._engines: OrderedDict[tuple[tuple[int, int], int], Engine] = OrderedDict()
         self._lock = RLock()
+        # Keras computes several calls at once; the other engines reuse their buffers.
+        self._running: AbstractContextManager[Any] = nullcontext() if uses_keras else Lock()
 
     def predict(self, images: Any, batch_size: int | None = None) -> Any:
         """Compute the outputs of images.
@@ -167,6 +170,7 @@ class Predictor:
         results = _Results(self._outputs, len(array))
         with self._lock:
             engine = self._engine((array.shape[1], array.shape[2]), size)
+        with self._running:
             for start in range(0, len(array), size):
                 batch = array[start : start + size]
                 results.add(start, len(batch), engine.run(_padded(batch, size)))
