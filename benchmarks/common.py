@@ -23,6 +23,8 @@ PACKAGES = (
     "keras",
     "tensorflow",
     "jax",
+    "openvino",
+    "numba",
     "numpy",
     "pillow",
     "simplejpeg",
@@ -51,6 +53,12 @@ def drawn_images_parser(
     parser.add_argument("--images-per-category", type=int, default=images)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results") / out)
     return parser
+
+
+def inference_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options --precision and --inference of the commands."""
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--inference", choices=["auto", "tiles", "openvino", "keras"], default="auto")
 
 
 def run_benchmark(

@@ -1,7 +1,7 @@
-"""Throughput of evaluation, and overhead relative to the forward passes of the network.
+"""Throughput of evaluation, and overhead relative to the inference engine alone.
 
-The network alone predicts from arrays in memory, in batches of the same size. The overhead of evaluation is reading,
-decoding, scoring, interval estimation and writing.
+The engine alone computes arrays in memory, in batches of the same size. The overhead of evaluation is reading,
+decoding, resizing, scoring, interval estimation and writing.
 
     python benchmarks/evaluate.py --width 0.25
 """
@@ -15,7 +15,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, run_benchmark
+from common import (
+    drawn_images_parser,
+    drawn_set,
+    in_turn,
+    inference_options,
+    peak_memory_mib,
+    per_second,
+    ratio,
+    run_benchmark,
+)
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation import predict
 from convrnn_experiments.evaluation import trials as trial_sets
@@ -27,6 +36,7 @@ from convrnn_model import save_weights
 
 def main() -> None:
     parser = drawn_images_parser(__doc__, "evaluate.json", images=8)
+    inference_options(parser)
     parser.add_argument("--rounds", type=int, default=5)
     run_benchmark(parser.parse_args(), measure)
 
@@ -34,14 +44,16 @@ def main() -> None:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     run, trials = finished_run(options, folder)
     count = len(trials.paths)
-    seconds = in_turn({"evaluate": lambda: predict.evaluate(run, trials), "network alone": alone(run, count)},
-                      options.rounds)  # fmt: skip
+    trained = predict.trained_network(run, precision=options.precision, inference=options.inference)
+    functions = {"evaluate": lambda: predict.evaluate(trained, trials), "engine alone": alone(trained, count)}
+    seconds = in_turn(functions, options.rounds)
     return {
         "images": count,
         "width": options.width,
         "image_size": options.image_size,
+        "plan": str(trained.plan),
         "images_per_second": per_second(count, seconds),
-        "evaluate_over_network_alone": ratio(seconds["evaluate"], seconds["network alone"]),
+        "evaluate_over_engine_alone": ratio(seconds["evaluate"], seconds["engine alone"]),
         "peak_memory_mib": peak_memory_mib(),
     }
 
@@ -64,16 +76,14 @@ def finished_run(options: argparse.Namespace, folder: Path) -> tuple[run_folder.
     return run, trial_sets.find_trials(data.path, config.perturb, config, split="train")
 
 
-def alone(run: run_folder.Run, count: int) -> Callable[[], None]:
+def alone(trained: predict.TrainedNetwork, count: int) -> Callable[[], None]:
     """Predict from images in memory with the network of the run."""
-    config = run.config()
-    model = build_network(config)
-    shape = (predict.BATCH, config.image_size, config.image_size, 3)
-    batch = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    side = trained.config.image_size
+    images = np.random.default_rng(0).uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
 
     def answer() -> None:
         for start in range(0, count, predict.BATCH):
-            model.predict_on_batch(batch[: count - start])
+            trained.predictor.predict(images[start : start + predict.BATCH], predict.BATCH)
 
     return answer
 

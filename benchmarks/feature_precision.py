@@ -90,7 +90,7 @@ def _with_new_readout(config: Config, trained: Path, target: Path) -> None:
 
 def _validation(config: Config, data: PreparedSet, folder: Path) -> np.ndarray:
     """Return the cached features of the validation images, (images, time, channels)."""
-    cached = extract_features(None, checked(config, data), data, folder / "features")
+    cached = extract_features(checked(config, data), data, folder / "features")
     assert cached.computed == 0
     count = len(data.table("val"))
     rows = np.arange(count)

@@ -1,89 +1,106 @@
-"""Throughput of feature extraction, and overhead relative to the forward passes of the network.
+"""Throughput of feature extraction, and overhead relative to the inference engine alone.
 
-The network alone predicts from arrays in memory, in the same batches. The overhead of extraction is reading, decoding,
-perturbing and writing. A second network with half the time steps shows whether fewer steps cost less.
+The engine alone computes arrays in memory, in the same batches. The overhead of extraction is reading, decoding,
+perturbing at stimulus size, resizing and writing. Give photographs in ImageNet's layout (train/<wnid>/*.JPEG);
+otherwise images are drawn, which are easier to decode.
 
-    python benchmarks/features.py --width 0.25
+    python benchmarks/features.py --width 1 --perturb noise --images /path/to/imagenet
+    python benchmarks/features.py --width 1 --precision bfloat16
 """
 
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from common import drawn_images_parser, drawn_set, in_turn, peak_memory_mib, per_second, ratio, run_benchmark
-from convrnn_data import PreparedSet
+from common import (
+    drawn_images_parser,
+    drawn_set,
+    in_turn,
+    inference_options,
+    peak_memory_mib,
+    per_second,
+    ratio,
+    run_benchmark,
+)
+from convrnn_data import PreparedSet, prepare
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.features import extractor as extractor_module
 from convrnn_experiments.features import store
-from convrnn_experiments.runs import network as run_network
-from convrnn_experiments.runs.config import Config
+from convrnn_experiments.features.extractor import BATCH, Extractor, use_one_thread_per_operation
+from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.network import build_network, feature_predictor
+from convrnn_model import save_weights
 
 
 def main() -> None:
     parser = drawn_images_parser(__doc__, "features.json", images=4)
+    inference_options(parser)
+    parser.add_argument("--images", type=Path, help="photographs; drawn by default")
+    parser.add_argument("--perturb", choices=[str(regime) for regime in Regime], default="noise")
+    parser.add_argument("--timesteps", type=int, default=8)
+    parser.add_argument("--feature-dtype", choices=["float32", "float16"], default="float32")
     parser.add_argument("--rounds", type=int, default=5)
     run_benchmark(parser.parse_args(), measure)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
-    data = drawn_set(folder, options.images_per_category)
-    size = options.image_size
+    use_one_thread_per_operation()
+    data = _prepared(options, folder)
     config = Config(
         data=str(data.path),
-        perturb=Regime.COLOR,
+        perturb=Regime(options.perturb),
         width=options.width,
-        weights="none",
+        weights=str(folder / "start.h5"),
         views=1,
-        image_size=size,
+        image_size=options.image_size,
+        timesteps=options.timesteps,
+        feature_dtype=options.feature_dtype,
+        precision=options.precision,
+        inference=options.inference,
     )
-    functions: dict[str, Callable[[], object]] = {}
-    for steps in (config.timesteps, config.timesteps // 2):
-        functions |= pair(config.replace(timesteps=steps), data, folder)
+    save_weights(build_network(config), folder / "start.h5")
+    config = checked(config, data)
+    predictor = feature_predictor(config)
+    extractor = Extractor(predictor, config, data)
     count = len(data.table("train"))
-    seconds = in_turn(functions, options.rounds)
-    whole, alone, half, half_alone = seconds.values()
-    return {
-        "images": count,
-        "width": options.width,
-        "image_size": size,
-        "images_per_second": per_second(count, seconds),
-        "features_over_network_alone": ratio(whole, alone),
-        "features_over_network_alone_half_the_steps": ratio(half, half_alone),
-        "all_steps_over_half_the_steps": ratio(whole, half),
-        "peak_memory_mib": peak_memory_mib(),
-    }
+    shape = (count, config.image_size, config.image_size, 3)
+    images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
-
-def pair(config: Config, data: PreparedSet, folder: Path) -> dict[str, Callable[[], object]]:
-    """Extract features of the training split, again in each call, and run the pooled network on arrays in memory."""
-    network = run_network.build_network(config)
-    extractor = extractor_module.Extractor(network, config, data)
-    model, _ = extractor_module.pooled_model(network, config)
-    shape = (extractor_module.BATCH, config.stimulus_size, config.stimulus_size, 3)
-    batch = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-    count = len(data.table("train"))
-    starts = range(0, count, extractor_module.BATCH)
-
-    def computed() -> None:
+    def features() -> None:
         kept = Path(tempfile.mkdtemp(dir=folder))
         for part in store.plan(data, config, kept):
             if part.split == "train":
                 extractor.write(part)
 
-    def alone() -> None:
-        for start in starts:
-            model.predict_on_batch(batch[: count - start])
+    def engine_alone() -> None:
+        for start in range(0, count, BATCH):
+            predictor.predict(images[start : start + BATCH], BATCH)
 
+    seconds = in_turn({"features": features, "engine alone": engine_alone}, options.rounds)
     return {
-        f"features, {config.timesteps} steps": computed,
-        f"network alone, {config.timesteps} steps": alone,
+        "images": f"{count:,}, {'given' if options.images else 'drawn'}",
+        "width": options.width,
+        "time_steps": options.timesteps,
+        "image_size": options.image_size,
+        "stimulus_size": config.stimulus_size,
+        "perturb": options.perturb,
+        "feature_dtype": options.feature_dtype,
+        "plan": str(extractor.plan),
+        "images_per_second": per_second(count, seconds),
+        "features_over_engine_alone": ratio(seconds["features"], seconds["engine alone"]),
+        "peak_memory_mib": peak_memory_mib(),
     }
+
+
+def _prepared(options: argparse.Namespace, folder: Path) -> PreparedSet:
+    if options.images is None:
+        return drawn_set(folder, options.images_per_category)
+    prepare(options.images, folder / "set", images="all", val=0.25)
+    return PreparedSet(folder / "set")
 
 
 if __name__ == "__main__":

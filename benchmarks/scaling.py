@@ -154,7 +154,6 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
 
         with quiet_import():
             from convrnn_experiments.features import extractor, store
-            from convrnn_experiments.runs import network as run_network
         extractor.use_one_thread_per_operation()
         from convrnn_data import PreparedSet
         from convrnn_experiments.conditions import Regime
@@ -171,13 +170,7 @@ def measure_features(folder: str, where: str) -> dict[str, Any]:
             image_size=SIDE,
         )
         config = checked(config, data)
-        kept = store.extract_features(
-            lambda: run_network.prepare_network(config, lambda line: None),
-            config,
-            data,
-            Path(out),
-            executor=Executor(**asked),
-        )
+        kept = store.extract_features(config, data, Path(out), executor=Executor(**asked))
     return {"where": where, "images": sum(len(part.rows) for part in kept.parts), **found}
 
 
@@ -217,30 +210,25 @@ def measure_network(width: str, repeats: str) -> dict[str, Any]:
     from convrnn_experiments.runtime.tensorflow import quiet_import
 
     with quiet_import():
-        from convrnn_experiments.features import extractor
-        from convrnn_experiments.runs import network as run_network
-    extractor.use_one_thread_per_operation()
+        from convrnn_experiments.features.extractor import BATCH
     import numpy as np
 
-    from convrnn_experiments.conditions import Regime
-    from convrnn_experiments.runs.config import Config
-    from convrnn_model import multiply_adds
+    from convrnn_model import bl_net, multiply_adds
+    from convrnn_model.inference import compile_network
 
-    config = Config(data="", perturb=Regime.COLOR, width=float(width), image_size=SIDE)
-    network = run_network.build_network(config)
-    model, _ = extractor.pooled_model(network, config)
-    side = config.stimulus_size
-    images = np.zeros((extractor.BATCH, side, side, 3), np.uint8)
-    for few in (1, 2):  # TensorFlow traces a graph, and then one for any batch size
-        model.predict_on_batch(images[:few])
+    network = bl_net((SIDE, SIDE, 3), 16, width=float(width))
+    predictor = compile_network(network, outputs="features", threads=1)
+    images = np.zeros((BATCH, SIDE, SIDE, 3), np.float32)
+    predictor.predict(images, BATCH)
     each = []
     for _ in range(int(repeats)):
         before = used()
-        model.predict_on_batch(images)
-        each.append((used() - before) / extractor.BATCH)
+        predictor.predict(images, BATCH)
+        each.append((used() - before) / BATCH)
     cost = float(multiply_adds(network, (SIDE, SIDE)).cumulative[-1])
     return {
         "width": str(width),
+        "plan": str(predictor.plan(batch_size=BATCH)),
         "multiply_adds": int(cost),
         "processor_seconds_an_image": spread(each),
         "multiply_adds_a_processor_second": spread([cost / one for one in each], digits=3),

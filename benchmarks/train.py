@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     frozen = loop.whole_network_task(
         network, config, images_of_split(data, "train"), images_of_split(data, "val")
     )
-    kept = loop.readout_task(network, config, data, folder / "features")
+    kept = loop.readout_task(network, config, data, store.extract_features(config, data, folder / "features"))
     for task in (frozen, kept):
         loop.compile_task(task, config)
         task.model.fit(loop.weighted(task.training(0), np.ones(16, np.float32)), verbose=0, shuffle=False)
@@ -67,7 +67,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
             loop.run_epoch(task, config, repeat + 1)
             seconds[name].append(time.perf_counter() - began)
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-        seconds["features"].append(_features_once(network, config, data, folder / f"again{repeat}"))
+        seconds["features"].append(_features_once(config, data, folder / f"again{repeat}"))
     median = {name: statistics.median(values) for name, values in seconds.items()}
     through = options.epochs * median["frozen"]
     ours = options.views * median["features"] + options.epochs * median["kept"]
@@ -84,9 +84,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     }
 
 
-def _features_once(network: object, config: Config, data: PreparedSet, folder: Path) -> float:
+def _features_once(config: Config, data: PreparedSet, folder: Path) -> float:
     began = time.perf_counter()
-    store.extract_features(lambda: network, config, data, folder)
+    store.extract_features(config, data, folder)
     return time.perf_counter() - began
 
 

@@ -4,12 +4,9 @@ import hashlib
 import sys
 from pathlib import Path
 
-import keras
-
 from convrnn_data import PreparedSet
 from convrnn_experiments.features import store
 from convrnn_experiments.features.plan import Executor
-from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config
 
 SIZES = {"stimulus_size": 68, "image_size": 64, "resize": 70}
@@ -21,10 +18,7 @@ TWO_WORKERS = Executor(workers=2)
 
 
 def extract(config: Config, root: Path, **options: object) -> store.ExtractionResult:
-    def network() -> keras.Model:
-        return run_network.prepare_network(config, lambda line: None)
-
-    return store.extract_features(network, config, PreparedSet(config.data), root, **options)
+    return store.extract_features(config, PreparedSet(config.data), root, **options)
 
 
 def digests(folder: Path) -> dict[str, str]:

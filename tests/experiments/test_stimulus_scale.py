@@ -28,6 +28,7 @@ from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.network import build_network
 from convrnn_experiments.stimuli.make import make_stimuli
 from convrnn_experiments.training.loop import whole_network_task
+from convrnn_model.inference import compile_network
 
 STIMULUS = 224
 LEVELS = {
@@ -108,8 +109,7 @@ def network_of(image_size: int) -> keras.Model:
 
 def before_the_network(model: keras.Model) -> keras.Model:
     """Return the part of a model that precedes the network."""
-    shown = model.get_layer("perturbation").output
-    return keras.Model(model.inputs[0], shown[0] if isinstance(shown, list | tuple) else shown)
+    return keras.Model(model.inputs[0], model.get_layer("perturbation").output)
 
 
 def in_training(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
@@ -131,10 +131,11 @@ def in_validation(data: PreparedSet, config: Config) -> Iterator[np.ndarray]:
 
 
 def in_features(data: PreparedSet, config: Config, folder: Path) -> Iterator[np.ndarray]:
-    extractor = Extractor(network_of(config.image_size), config, data, threads=1)
+    network = network_of(config.image_size)
+    extractor = Extractor(compile_network(network, outputs="features"), config, data)
     inputs: list[np.ndarray] = []
-    answer = extractor._network.predict_on_batch
-    extractor._network.predict_on_batch = lambda images: inputs.append(images) or answer(images)
+    compute = extractor._compute
+    extractor._compute = lambda images: inputs.append(images) or compute(images)
     for part in plan(data, config, folder):
         extractor.write(part)
     yield from inputs
@@ -144,14 +145,12 @@ def in_stimuli(folder: Path, config: Config) -> Iterator[np.ndarray]:
     """Yield the batches of one level that `evaluation.predict` passes to the network."""
     (level,) = config.levels or ()
     trials = trial_sets.find_trials(folder, config.perturb, config)
-    model, _ = predict._model_with_perturbation(
-        network_of(config.image_size), predict._condition(trials, config), config
-    )
-    perturbed = before_the_network(model)
+    perturbed, _ = predict._perturbation(predict._condition(trials, config), config)
     chosen = np.flatnonzero([own == f"{level:g}" for own in trials.levels or []])
     assert len(chosen)
     for images, *_ in predict.batches(trials.images, trials.frame, 16, rows=chosen):
-        yield keras.ops.convert_to_numpy(perturbed(images))
+        shown, _ = perturbed(images)
+        yield keras.ops.convert_to_numpy(shown)
 
 
 def noise_sd(images: np.ndarray) -> float:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,11 +36,17 @@ class EvaluateCommand:
         self.tested: list[tuple[Path, str, Regime]] = []
         self.lines: list[str] = []
         self.warnings: list[str] = []
+        self.compiled: list[dict[str, str]] = []
+        monkeypatch.setattr(predict, "trained_network", self.compile)
         monkeypatch.setattr(predict, "evaluate", self.measure)
         monkeypatch.setattr(devices, "idle_gpu", lambda: None)
 
-    def measure(self, run: Run, trials: Trials, *, report: Report) -> Measures:
-        self.tested.append((run.path, trials.name, trials.regime))
+    def compile(self, run: Run, **options: str) -> SimpleNamespace:
+        self.compiled.append(options)
+        return SimpleNamespace(run=run, plan="the plan")
+
+    def measure(self, network: SimpleNamespace, trials: Trials, *, report: Report) -> Measures:
+        self.tested.append((network.run.path, trials.name, trials.regime))
         levels = sorted(set(trials.levels or ["0"]))
         return Measures(
             regime=trials.regime,
@@ -55,7 +62,7 @@ class EvaluateCommand:
         )
 
     def __call__(self, run: Path, testset: Path, *regimes: Regime, **more: str) -> None:
-        options = {"split": "val", "name": None} | more
+        options = {"split": "val", "name": None, "precision": "float32", "inference": "auto"} | more
         evaluate(
             run,
             testset,
@@ -82,6 +89,7 @@ def test_the_regime_of_the_run_is_the_default(command, run, drawn_sample):
     command(run, drawn_sample / "human")
     assert command.tested == [(run, "blur", Regime.BLUR)]
     assert command.lines == [
+        "network: the plan",
         f"{run} on blur, 7 images: accuracy % by time step",
         "     all   12.3 100.0",
         "       0    1.0   2.0",
@@ -92,15 +100,17 @@ def test_the_regime_of_the_run_is_the_default(command, run, drawn_sample):
 
 
 def test_regimes_are_evaluated_in_the_given_order(command, run, drawn_sample):
-    command(run, drawn_sample / "human", Regime.NOISE, Regime.COLOR, name="new")
+    command(run, drawn_sample / "human", Regime.NOISE, Regime.COLOR, name="new", precision="bfloat16")
     assert command.tested == [(run, "new-noise", Regime.NOISE), (run, "new-color", Regime.COLOR)]
     assert command.lines[-1] == "     all   12.3 100.0"  # the one level is not repeated
+    assert command.lines.count("network: the plan") == 1
+    assert command.compiled == [{"precision": "bfloat16", "inference": "auto"}]  # once for all regimes
 
 
 def test_a_split_is_described(command, run, prepared):
     command(run, prepared.path, Regime.COLOR, split="train")
     assert command.tested == [(run, "train-color", Regime.COLOR)]
-    assert command.lines[1].startswith("  images: 32 from ImageNet's training set, seen by a backbone")
+    assert command.lines[2].startswith("  images: 32 from ImageNet's training set, seen by a backbone")
 
 
 def test_every_test_set_is_found_before_the_first_is_evaluated(command, run, drawn_sample, tmp_path):

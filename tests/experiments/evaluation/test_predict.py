@@ -54,7 +54,7 @@ def run(tmp_path_factory) -> Run:
 
 def evaluate(run: Run, folder: Path, regime: Regime = Regime.COLOR, **more) -> list[dict[str, str]]:
     trials = trial_sets.find_trials(folder, regime, run.config(), **more)
-    predict.evaluate(run, trials)
+    predict.evaluate(predict.trained_network(run), trials)
     with (run.path / "evaluation" / trials.name / "predictions.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -160,10 +160,28 @@ def test_measures_describe_the_run(run, rows):
     assert measured["parameters"] == network.count_params()
     assert measured["images"] == len(rows)
     assert "tensorflow" in measured["environment"]["versions"]
+    plan = predict.trained_network(run).plan
+    inference = {"engine": plan.engine, "precision": "float32", "processor": plan.processor}
+    assert measured["environment"]["inference"] == inference
     right = [row["predictions_exit0"] == row["labels"] for row in rows]
     assert measured["accuracy"]["percent"][0] == pytest.approx(100 * np.mean(right))
     (one,) = [one for one in read_evaluations([run.path]) if one.name == "color"]
     np.testing.assert_array_equal(one.answers.right[:, 0], right)
+
+
+def test_engines_give_the_same_answers(two_step_run, human):
+    run, rows = two_step_run
+    command = ["evaluate", str(run.path), str(human), "--name", "keras", "--inference", "keras"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "network: engine keras (asked for) in float32" in done.output
+    with (run.path / "evaluation/keras-color/predictions.csv").open(newline="") as file:
+        by_keras = list(csv.DictReader(file))
+    for name in ("predictions_exit0", "predictions_exit1", "file_names", "level", "block"):
+        assert [row[name] for row in by_keras] == [row[name] for row in rows]
+    for name in ("confidence_exit1", "entropy_exit1"):
+        found, expected = ([float(row[name]) for row in answers] for answers in (by_keras, rows))
+        np.testing.assert_allclose(found, expected, atol=1e-4)  # float32, another summation order
 
 
 @pytest.mark.parametrize("regime", [Regime.NOISE, Regime.BLUR])

@@ -1,8 +1,5 @@
 """Pooled features of one part: equal to those of the network, and in order."""
 
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +16,9 @@ from convrnn_experiments.features.extractor import Extractor, pooled_model, pool
 from convrnn_experiments.features.plan import Part, feature_bytes
 from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, images_of_split
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.network import build_network
-from convrnn_model import preprocess_image
+from convrnn_experiments.runs.network import build_network, feature_predictor
+from convrnn_model import load_weights, preprocess_image
+from convrnn_model.inference import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +29,14 @@ def color(config: Config) -> Config:
 
 @pytest.fixture(scope="module")
 def network(color: Config) -> keras.Model:
-    keras.utils.set_random_seed(3)
-    return build_network(color)
+    network = build_network(color)
+    load_weights(network, color.weights)
+    return network
+
+
+@pytest.fixture(scope="module")
+def predictor(color: Config) -> Predictor:
+    return feature_predictor(color)
 
 
 def test_each_time_step_has_its_pooled_layer() -> None:
@@ -56,11 +60,17 @@ def test_the_readout_of_pooled_features_is_the_network(color: Config, network: k
 
 @pytest.mark.parametrize(("split", "view"), [("train", 1), ("val", 0)])
 def test_a_part_has_the_features_of_its_rows_and_view(
-    split: str, view: int, color: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
+    split: str,
+    view: int,
+    color: Config,
+    network: keras.Model,
+    predictor: Predictor,
+    sharded_set: PreparedSet,
+    tmp_path: Path,
 ) -> None:
     rows = np.array([5, 2, 7])
     part = Part(tmp_path / "part.h5", split, 0, view, rows)
-    Extractor(network, color, sharded_set, threads=2).write(part)
+    Extractor(predictor, color, sharded_set, threads=2).write(part)
     with h5py.File(part.path) as file:
         found = file["features"][()]
         assert file["features"].dtype == np.float32
@@ -73,13 +83,25 @@ def test_a_part_has_the_features_of_its_rows_and_view(
         np.testing.assert_allclose(features, model.predict_on_batch(images)[0], rtol=1e-4, atol=1e-6)
 
 
+def test_keras_computes_the_same_bytes_in_parallel_batches(
+    config: Config, sharded_set: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_keras = feature_predictor(config.replace(inference="keras"))
+    monkeypatch.setattr(extractor, "available_cores", lambda: 3)
+    parts = [Part(tmp_path / f"{threads}.h5", "train", 0, 0, np.arange(32)) for threads in (1, 3)]
+    for part, threads in zip(parts, (1, 3), strict=True):
+        Extractor(by_keras, config, sharded_set, threads).write(part)
+    first, second = (part.path.read_bytes() for part in parts)
+    assert first == second
+
+
 def test_features_are_stored_as_float16(
-    color: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
+    color: Config, predictor: Predictor, sharded_set: PreparedSet, tmp_path: Path
 ) -> None:
     arrays = {}
     for dtype in ("float32", "float16"):
         part = Part(tmp_path / f"{dtype}.h5", "val", 0, 0, np.arange(3))
-        Extractor(network, color.replace(feature_dtype=dtype), sharded_set, threads=1).write(part)
+        Extractor(predictor, color.replace(feature_dtype=dtype), sharded_set, threads=1).write(part)
         with h5py.File(part.path) as file:
             arrays[dtype] = file["features"][()]
             assert file["features"].id.get_storage_size() == 3 * feature_bytes(
@@ -94,19 +116,19 @@ def test_a_feature_beyond_float16_is_named(
     value: float,
     named: str,
     color: Config,
-    network: keras.Model,
+    predictor: Predictor,
     sharded_set: PreparedSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     features = np.zeros((2, 2, 41), np.float32)
     features[1, 0, 7] = value
-    monkeypatch.setattr(extractor, "_parallel_map", lambda *_: [features])
+    monkeypatch.setattr(Extractor, "_compute", lambda *_: features)
     part = Part(tmp_path / "part.h5", "val", 0, 0, np.array([4, 5]))
-    Extractor(network, color, sharded_set, threads=1).write(part)
+    Extractor(predictor, color, sharded_set, threads=1).write(part)
     part.path.unlink()
     with pytest.raises(ConvRNNError) as caught:
-        Extractor(network, color.replace(feature_dtype="float16"), sharded_set, threads=1).write(part)
+        Extractor(predictor, color.replace(feature_dtype="float16"), sharded_set, threads=1).write(part)
     assert str(caught.value) == (
         f"cannot write {part.path}: a feature in float16 must be finite and at most 65504, got {named} (row 5 of val, "
         "time step 0, channel 7). Use --feature-dtype float32"
@@ -115,10 +137,10 @@ def test_a_feature_beyond_float16_is_named(
 
 
 def test_each_part_draws_from_a_stream_of_its_own(
-    config: Config, network: keras.Model, sharded_set: PreparedSet, tmp_path: Path
+    config: Config, predictor: Predictor, sharded_set: PreparedSet, tmp_path: Path
 ) -> None:
     """Compute the same rows under noise: equal parts have equal bytes, other shards have others."""
-    noisy = Extractor(network, config, sharded_set, threads=1)
+    noisy = Extractor(predictor, config, sharded_set, threads=1)
     first = Part(tmp_path / "first.h5", "val", 0, 0, np.arange(4))
     shard = replace(first, path=tmp_path / "shard.h5", shard=1)
     repeated = replace(first, path=tmp_path / "repeated.h5")
@@ -126,26 +148,3 @@ def test_each_part_draws_from_a_stream_of_its_own(
         noisy.write(part)
     assert first.path.read_bytes() == repeated.path.read_bytes()
     assert first.path.read_bytes() != shard.path.read_bytes()
-
-
-def test_parallel_batches_keep_their_order_and_limit() -> None:
-    counting = threading.Lock()
-    begun, ended, most = 0, 0, 0
-
-    def numbers() -> Iterator[int]:
-        nonlocal begun, most
-        for number in range(20):
-            with counting:
-                begun += 1
-                most = max(most, begun - ended)
-            yield number
-
-    def slow(number: int) -> int:
-        nonlocal ended
-        time.sleep(0.002 * (number % 3))
-        with counting:
-            ended += 1
-        return number
-
-    assert list(extractor._parallel_map(slow, numbers(), 3)) == list(range(20))
-    assert most <= 4  # including the one being read

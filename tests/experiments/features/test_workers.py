@@ -55,6 +55,7 @@ def test_a_job_has_everything_that_a_worker_needs(
     monkeypatch.setattr(workers, "available_cores", lambda: 8)
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("CONVRNN_PROCESSOR", "generic")
     done = list(workers.compute_in_workers(PARTS, CONFIG, Executor(workers=3)))
     assert [part.path for part in done] == [tmp_path / "features/0.h5", tmp_path / "features/1.h5"]
     for job in sent_jobs:
@@ -62,6 +63,7 @@ def test_a_job_has_everything_that_a_worker_needs(
         assert job.config.devices == ()
         assert job.threads == 2
         assert job.environment["NVIDIA_TF32_OVERRIDE"] == "0"
+        assert job.environment["CONVRNN_PROCESSOR"] == "generic"
         assert job.environment["KERAS_BACKEND"] == keras.backend.backend()
         assert job.environment["CUDA_VISIBLE_DEVICES"] == ""
 
@@ -101,7 +103,7 @@ def test_ray_workers_compute_the_same_bytes(
         "config = Config.from_json(json.loads(sys.argv[1]), Path('sent'))\n"
         "executor = Executor('ray', 2, cluster.address)\n"
         "data, out = PreparedSet(config.data), Path(sys.argv[2])\n"
-        "result = store.extract_features(None, config, data, out, executor=executor)\n"
+        "result = store.extract_features(config, data, out, executor=executor)\n"
         "assert result.computed == len(result.parts)\n"
         "cluster.shutdown()\n"
     )
@@ -131,7 +133,7 @@ def test_dask_workers_compute_the_same_bytes(
         '    with LocalCluster(n_workers=count, threads_per_worker=threads, dashboard_address=":0") as cluster:\n'
         "        executor = Executor('dask', None, cluster.scheduler_address)\n"
         "        data, out = PreparedSet(config.data), Path(sys.argv[2])\n"
-        "        result = store.extract_features(None, config, data, out, executor=executor)\n"
+        "        result = store.extract_features(config, data, out, executor=executor)\n"
         "        assert result.computed == len(result.parts)\n"
     )
     (tmp_path / "script.py").write_text(script)

@@ -110,8 +110,10 @@ def test_a_configuration_without_a_stimulus_size_was_perturbed_at_image_size(tmp
 def test_a_file_of_an_older_version_has_its_values(tmp_path: Path) -> None:
     config = Config(data="data", perturb=Regime.NOISE)
     values = json.loads(json.dumps(config.to_json()))
-    del values["feature_dtype"]
-    assert Config.from_json(values, tmp_path / "config.json").feature_dtype == "float32"
+    for name in ("feature_dtype", "precision", "inference"):
+        del values[name]
+    older = Config.from_json(values, tmp_path / "config.json")
+    assert (older.feature_dtype, older.precision, older.inference) == ("float32", "float32", "keras")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ import pytest
 import convrnn_model
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.network import build_network, prepare_network
+from convrnn_experiments.runs import network as networks
+from convrnn_experiments.runs.network import (
+    build_network,
+    feature_predictor,
+    frozen_inference,
+    prepare_network,
+)
 from convrnn_model import save_weights
 
 SMALL = {"width": 0.02, "timesteps": 2, "stimulus_size": 72, "image_size": 64, "resize": 73}
@@ -88,6 +94,40 @@ def test_a_frozen_network_trains_its_readout_alone(trainable: str, names: set[st
     trained = {layer.name for layer in network.layers if layer.trainable_variables}
     with_weights = {layer.name for layer in network.layers if layer.variables}
     assert trained == (with_weights if names is None else names)
+
+
+def test_features_are_compiled_from_the_weights(weights: dict[int, Path]) -> None:
+    predictor = feature_predictor(config_of(weights=str(weights[565]), timesteps=1))
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 64, 64, 3)).astype(np.float32)
+    source = convrnn_model.bl_net((64, 64, 3), 565, 2, width=0.02)
+    convrnn_model.load_weights(source, weights[565])
+    expected = convrnn_model.activations(source, ["GlobalAvgPool_Time_0"]).predict_on_batch(images)
+    found = predictor.predict(images, 16)
+    assert found.shape == (3, 1, 41)
+    np.testing.assert_allclose(found[:, 0], expected["GlobalAvgPool_Time_0"], rtol=1e-4, atol=1e-6)
+
+
+def test_the_inference_of_frozen_features_is_chosen_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(weights="nowhere.h5")
+    monkeypatch.setattr(networks, "processor", lambda: "avx2")
+    found = frozen_inference(config)
+    assert found.engine in ("tiles", "openvino", "keras")
+    assert (found.precision, found.processor) == ("float32", "avx2")
+    assert frozen_inference(config, gpu=True).engine == "keras"
+
+
+def test_bfloat16_features_need_a_processor_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    half = config_of(precision="bfloat16")
+    monkeypatch.setattr(networks, "processor", lambda: "avx2")
+    with pytest.raises(convrnn_model.ConvRNNError, match="bfloat16 needs .* got avx2"):
+        frozen_inference(half)
+    monkeypatch.setattr(networks, "processor", lambda: "amx")
+    assert frozen_inference(half).model_dump() == {
+        "engine": "openvino",
+        "precision": "bfloat16",
+        "processor": "amx",
+    }
 
 
 def test_mixed_precision_computes_in_bfloat16() -> None:

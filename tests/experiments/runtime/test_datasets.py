@@ -11,6 +11,7 @@ from tensorflow.python.data.ops import iterator_ops
 from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation import predict, trials
+from convrnn_experiments.features.store import extract_features
 from convrnn_experiments.runs import folder
 from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config, checked
@@ -85,7 +86,10 @@ def test_training_and_evaluation(
     config = checked(config.replace(weights=str(weights)), prepared)
     run = folder.start(tmp_path / "run", config, resume=False, force=False)
     network = run_network.prepare_network(config, lambda line: None)
-    loop.train(network, config, run, prepared, features=tmp_path / "features", echo=lambda line: None)
+    cached = None
+    if trainable == "readout":
+        cached = extract_features(config, prepared, tmp_path / "features")
+    loop.train(network, config, run, prepared, features=cached, echo=lambda line: None)
     assert len(iterated) >= 2  # training and validation
-    predict.evaluate(run, trials.split_trials(prepared, Regime.NOISE, config))
+    predict.evaluate(predict.trained_network(run), trials.split_trials(prepared, Regime.NOISE, config))
     assert not any(iterated)

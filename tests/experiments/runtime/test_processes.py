@@ -40,7 +40,7 @@ for name, devices in (("one", ()), ("two", both)):
     config = checked(config, data)
     network = networks.prepare_network(config, lambda line: None)
     run = runs.start(out / name, config, resume=False, force=False)
-    loop.train(network, config, run, data, features=out, echo=lambda line: None)
+    loop.train(network, config, run, data, echo=lambda line: None)
 
 with strategy(both).scope():
     layer = Perturb(CONDITIONS[Regime.NOISE])
@@ -58,7 +58,7 @@ network = networks.prepare_network(config, lambda line: None)
 assert network.get_layer("Conv_Layer_1").compute_dtype == "bfloat16"
 assert all(weight.dtype == "float32" for weight in network.weights)
 run = runs.start(out / "half", config, resume=False, force=False)
-loop.train(network, config, run, data, features=out, echo=print)
+loop.train(network, config, run, data, echo=print)
 """
 
 
@@ -115,7 +115,7 @@ config = checked(Config(data=str(data.path), perturb=Regime.COLOR, **small), dat
 network = networks.prepare_network(config, lambda line: None)
 run = runs.start(out, config, resume=False, force=False) if group.is_writer else runs.Run(out)
 group.wait("started")
-loop.train(network, config, run, data, features=out, echo=lambda line: None, group=group)
+loop.train(network, config, run, data, echo=lambda line: None, group=group)
 """
 
 

@@ -1,5 +1,6 @@
 """Launch of training from a configuration: early refusals, and the arguments of the training loop."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from convrnn_experiments.features.plan import Executor
 from convrnn_experiments.runs import folder as run_folder
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runs.folder import Run
-from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runs.network import build_network, frozen_inference
 from convrnn_experiments.runtime import devices
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.training import launch, loop
@@ -58,6 +59,8 @@ def loop_arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ),
         ({}, {"executor": Executor(workers=2)}, "so they need --trainable readout, got all"),
         ({}, {"executor": Executor("ray")}, "so they need --trainable readout, got all"),
+        ({"precision": "bfloat16"}, {}, "need --trainable readout, got all.*or use --mixed-precision"),
+        ({"inference": "keras"}, {}, "--precision and --inference compute frozen features"),
         ({"trainable": "readout"}, {}, "--trainable readout needs --weights FILE"),
         ({"data": "nowhere"}, {}, "nowhere"),
     ],
@@ -85,7 +88,7 @@ def test_training_receives_the_network_and_the_new_run(
     assert loop_arguments["config"] == run.config()
     assert loop_arguments["config"].data_plan == prepared.plan_hash
     assert loop_arguments["network"].name == "bl_net"
-    assert loop_arguments["features"] == tmp_path / "runs/features"
+    assert loop_arguments["features"] is None
     assert messages == [
         "weights: none; bl at width 0.02 starts from seed 5",
         f"weights: {tmp_path / 'runs/color/weights.h5'}",
@@ -131,30 +134,57 @@ def test_only_the_first_process_of_a_group_writes_and_prints(
     assert not (tmp_path / "run").exists()
 
 
-def test_features_are_those_of_the_frozen_network(
-    config: Config, prepared: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def frozen(config: Config, tmp_path: Path) -> Config:
+    """Configuration of a readout on the features of saved weights."""
     keras.utils.set_random_seed(0)
     save_weights(build_network(config), tmp_path / "start.h5")
-    found: dict[str, Any] = {}
-    called: list[str] = []
-    monkeypatch.setattr(extractor, "use_one_thread_per_operation", lambda: called.append("one thread"))
+    return config.replace(trainable="readout", weights=str(tmp_path / "start.h5"))
 
-    def extract(network: Any, config: Config, data: PreparedSet, root: Path, **more: Any) -> str:
-        called.append("extract")
-        found.update(network=network(), config=config, data=data, root=root, **more)
+
+@pytest.fixture
+def extract_arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments of `store.extract_features`, which is replaced by a stub, and the order of calls."""
+    found: dict[str, Any] = {"called": []}
+
+    def extract(config: Config, data: PreparedSet, root: Path, **more: Any) -> str:
+        found["called"].append("extract")
+        more["echo"]("the plan")
+        found.update(config=config, data=data, root=root, **more)
         return "the result"
 
+    monkeypatch.setattr(
+        extractor, "use_one_thread_per_operation", lambda: found["called"].append("one thread")
+    )
     monkeypatch.setattr(store, "extract_features", extract)
-    frozen = config.replace(trainable="readout", weights=str(tmp_path / "start.h5"))
-    assert launch.extract_features(frozen, tmp_path / "features", task="2/3") == "the result"
-    assert (found["root"], found["task"]) == (tmp_path / "features", "2/3")
-    assert called == ["one thread", "extract"]  # features do not depend on the number of cores
+    return found
+
+
+def test_features_are_those_of_the_frozen_network(
+    frozen: Config, extract_arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    messages: list[str] = []
+    root = tmp_path / "features"
+    assert launch.extract_features(frozen, root, task="2/3", echo=messages.append) == "the result"
+    found = extract_arguments
+    assert (found["root"], found["task"]) == (root, "2/3")
+    assert found["called"] == ["one thread", "extract"]  # features do not depend on the number of cores
     assert found["config"].weights_sha256
-    trained = {layer.name for layer in found["network"].layers if layer.trainable_variables}
-    assert trained == {"ReadoutDense"}
+    assert messages == [f"weights: {frozen.weights}: bl_net, no published set", "the plan"]
     with pytest.raises(ConvRNNError, match="4/3"):
-        launch.extract_features(frozen, tmp_path / "features", task="4/3")
+        launch.extract_features(frozen, root, task="4/3")
+
+
+def test_a_readout_is_trained_on_features(
+    frozen: Config, extract_arguments: dict[str, Any], loop_arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    messages: list[str] = []
+    run = launch.train(frozen, tmp_path / "runs/color", echo=messages.append)
+    assert loop_arguments["features"] == "the result"
+    assert extract_arguments["root"] == tmp_path / "runs/features"
+    assert "the plan" in messages
+    inference = frozen_inference(loop_arguments["config"])
+    assert json.loads(run.environment.read_text())["inference"] == inference.model_dump()
 
 
 KILLED_AFTER_ITS_LAST_FILE = """

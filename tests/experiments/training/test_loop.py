@@ -13,10 +13,12 @@ from convrnn_data import PreparedSet
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.fingerprint import cache_folder
+from convrnn_experiments.features.store import extract_features
 from convrnn_experiments.images.batches import batches, epoch_jitter, epoch_rows, frame_of, images_of_split
 from convrnn_experiments.runs import folder as run_folder
 from convrnn_experiments.runs import network as run_network
 from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.environment import Inference
 from convrnn_experiments.runs.network import build_network
 from convrnn_experiments.training import loop
 from convrnn_experiments.training.objectives import (
@@ -47,7 +49,10 @@ def config_of(data: PreparedSet, **changes: object) -> Config:
 def trained(config: Config, data: PreparedSet, folder: Path, **start: bool) -> run_folder.Run:
     run = run_folder.start(folder, config, **{"resume": False, "force": False} | start)
     network = run_network.prepare_network(config, lambda line: None)
-    loop.train(network, config, run, data, features=folder.parent / "features", echo=lambda line: None)
+    cached = None
+    if config.trainable == "readout":
+        cached = extract_features(config, data, folder.parent / "features")
+    loop.train(network, config, run, data, features=cached, echo=lambda line: None)
     return run
 
 
@@ -157,7 +162,7 @@ def test_resumed_training_equals_uninterrupted_training_exactly(
 
     network = run_network.prepare_network(config, lambda line: None)
     with pytest.raises(InterruptedTrainingError):
-        loop.train(network, config, run, prepared, features=tmp_path, echo=interrupt)
+        loop.train(network, config, run, prepared, echo=interrupt)
     assert not run.weights.exists()
     resumed = trained(config, prepared, tmp_path / "cut", resume=True)
     for name in ("weights.h5", "weights_last.h5"):
@@ -231,14 +236,13 @@ def test_features_are_cached_resumed_and_never_mixed(
     trained(config, prepared, tmp_path / "two")
     assert files[0].read_bytes() == cached[files[0]][1]
     assert [path.stat().st_mtime_ns for path in files[1:]] == [cached[path][0] for path in files[1:]]
-    for change in ({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 75}, *SCALES):
+    inference = Inference(engine="tiles", precision="float32", processor="avx512")
+    for change in (
+        *({"seed": 1}, {"perturb": Regime.COLOR}, {"levels": (0.0, 1.0)}, {"resize": 75}),
+        *({"weights_sha256": "b"}, *SCALES),
+    ):
         other = config.replace(**change)
-        assert cache_folder(tmp_path / "features", other, "a") != cache_folder(
-            tmp_path / "features", config, "a"
-        )
-    assert cache_folder(tmp_path / "features", config, "a") != cache_folder(
-        tmp_path / "features", config, "b"
-    )
+        assert cache_folder(tmp_path, other, inference) != cache_folder(tmp_path, config, inference)
 
 
 def test_corrupt_features_are_named(prepared: PreparedSet, start_weights: Path, tmp_path: Path) -> None:

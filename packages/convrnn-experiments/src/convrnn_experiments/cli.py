@@ -14,7 +14,17 @@ from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import Executor
-from convrnn_experiments.runs.config import STIMULUS_SIZE, Config, LevelOptions, from_options, parse_numbers
+from convrnn_experiments.runs.config import (
+    INFERENCE,
+    PRECISION,
+    STIMULUS_SIZE,
+    Config,
+    EngineName,
+    LevelOptions,
+    Precision,
+    from_options,
+    parse_numbers,
+)
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
 from convrnn_experiments.stimuli.plan import LEVELS, PER_BLOCK, with_levels
@@ -97,6 +107,7 @@ def features_command(
 
 
 @app.command()
+@expand_options
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A finished run.", metavar="RUN")],
     testset: Annotated[
@@ -110,6 +121,8 @@ def evaluate(
     name: Annotated[
         str | None, typer.Option(help="Prefix of the results' name, for several test sets of a regime.")
     ] = None,
+    precision: Annotated[Precision, PRECISION] = "float32",
+    inference: Annotated[EngineName, INFERENCE] = "auto",
 ) -> None:
     """Write a network's answer to every test image at every time step, and its accuracies."""
     from convrnn_experiments.evaluation import command
@@ -120,6 +133,8 @@ def evaluate(
         regimes=condition or [],
         split=split,
         name=name,
+        precision=precision,
+        inference=inference,
         echo=typer.echo,
         warn=_warn,
         progress=console.progress,

@@ -8,6 +8,7 @@ from convrnn_data.base.console import Report
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.evaluation.measures import Measures
 from convrnn_experiments.observers.stimulus_checks import missing_stimuli
+from convrnn_experiments.runs.config import EngineName, Precision
 from convrnn_experiments.runs.folder import Run
 from convrnn_experiments.runtime.tensorflow import quiet_import
 
@@ -19,6 +20,8 @@ def evaluate(
     regimes: Sequence[Regime],
     split: str,
     name: str | None,
+    precision: Precision,
+    inference: EngineName,
     echo: Callable[[str], None],
     warn: Callable[[str], None],
     progress: Callable[[], AbstractContextManager[Report]],
@@ -31,12 +34,15 @@ def evaluate(
         regimes: Regimes to test under; that of the run if empty.
         split: Split of a prepared set.
         name: Prefix of the name of the results.
+        precision: Precision of the inference engine.
+        inference: Engine that computes the network.
         echo: Prints results.
         warn: Prints what human stimuli lack.
         progress: Shows progress in images.
 
     Raises:
-        ConvRNNError: The run is not finished, or the test set does not have images of a regime.
+        ConvRNNError: The run is not finished, the test set does not have images of a regime, or the engine or the
+            precision is not available.
     """
     run = Run(folder)
     run.require_finished()
@@ -50,11 +56,13 @@ def evaluate(
     ]
     if notice := idle_gpu():
         echo(notice)
+    network = predict.trained_network(run, precision=precision, inference=inference)
+    echo(f"network: {network.plan}")
     for trials in test_sets:
         for problem in missing_stimuli(testset, trials.regime) if trials.perturbed else ():
             warn(f"{testset}, {trials.regime}: {problem}")
         with progress() as report:
-            measures = predict.evaluate(run, trials, report=report)
+            measures = predict.evaluate(network, trials, report=report)
         echo(f"{folder} on {trials.name}, {measures.images} images: accuracy % by time step")
         if trials.origin is not None:
             echo(f"  images: {trials.origin}")

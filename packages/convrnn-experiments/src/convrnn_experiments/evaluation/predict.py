@@ -1,7 +1,9 @@
 """Predictions of a trained network for each test image at each time step, and its accuracies."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +25,86 @@ from convrnn_experiments.evaluation.trials import Trials
 from convrnn_experiments.images.batches import batches
 from convrnn_experiments.images.decoding import decode
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
-from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.environment import Environment
+from convrnn_experiments.runs.config import Config, EngineName, Precision
+from convrnn_experiments.runs.environment import Environment, Inference
 from convrnn_experiments.runs.folder import MEASURES, Run, write_json
 from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runtime.overlap import map_ahead
 from convrnn_model import entropy, load_weights, multiply_adds
 from convrnn_model.backend import keras
+from convrnn_model.inference import Plan, Predictor, compile_network
 
 BATCH = 16
 """Images per batch, independent of the batch size in training: larger batches are not faster and need more memory."""
 
 
-def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
-    """Write `predictions.csv` and `measures.json` for a finished run; returns the measures.
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """Network of a finished run, compiled for inference.
 
-    Images are read, classified and written in batches, so memory grows by one byte per image and time step.
+    Attributes:
+        network: Keras model with the weights of the run.
+        predictor: Compiled network: images (batch, H, W, 3) -> softmax (batch, time, classes).
+        plan: Plan of the inference engine.
+    """
+
+    run: Run
+    config: Config
+    network: keras.Model
+    predictor: Predictor
+    plan: Plan
+
+    @property
+    def inference(self) -> Inference:
+        """Computation of the network, for `measures.json`."""
+        plan = self.plan
+        return Inference(engine=plan.engine, precision=plan.precision, processor=plan.processor)
+
+
+def trained_network(
+    run: Run, *, precision: Precision = "float32", inference: EngineName = "auto"
+) -> TrainedNetwork:
+    """Compile the network of a finished run.
+
+    Args:
+        run: The run.
+        precision: Precision of the inference engine.
+        inference: Engine that computes the network.
 
     Raises:
-        ConvRNNError: The run is not finished, or an image cannot be read.
+        ConvRNNError: The run is not finished, its weights cannot be loaded, or the engine or the precision is not
+            available.
     """
     run.require_finished()
     config = run.config()
     network = build_network(config)
     load_weights(network, run.weights)
+    predictor = compile_network(network, outputs="softmax", precision=precision, engine=inference)
+    return TrainedNetwork(run, config, network, predictor, predictor.plan(batch_size=BATCH))
+
+
+def evaluate(trained: TrainedNetwork, trials: Trials, *, report: Report = silent) -> Measures:
+    """Write `predictions.csv` and `measures.json` for a finished run; returns the measures.
+
+    Images are read, classified and written in batches, so memory grows by one byte per image and time step.
+
+    Raises:
+        ConvRNNError: An image cannot be read.
+    """
+    run, config = trained.run, trained.config
     folder = run.evaluation(trials.name)
     remove_dead_temporaries(folder)
     right = np.zeros((len(trials.images), config.exits), bool)
     levels = np.array(trials.levels if trials.levels is not None else [""] * len(right), dtype=object)
     new_folders = [path for path in (folder, folder.parent) if not path.exists()]
     try:
-        with atomic_file(folder / PREDICTIONS, make_folder=True) as path:
-            _write(path, predict(network, trials, config), trials, right, levels, report)
+        with (
+            atomic_file(folder / PREDICTIONS, make_folder=True) as path,
+            closing(predict(trained, trials)) as answers,
+        ):
+            _write(path, answers, trials, right, levels, report)
         measures = Measures(
-            **_description(trials, network, config),
+            **_description(trials, trained),
             **summary(right, trials.images.labels, levels, trials.blocks),
         )
         write_json(folder / MEASURES, measures.to_json())
@@ -67,7 +116,8 @@ def evaluate(run: Run, trials: Trials, *, report: Report = silent) -> Measures:
     return measures
 
 
-def _description(trials: Trials, network: keras.Model, config: Config) -> dict[str, Any]:
+def _description(trials: Trials, trained: TrainedNetwork) -> dict[str, Any]:
+    network, config = trained.network, trained.config
     return {
         "regime": trials.regime,
         "test_set": trials.name,
@@ -79,13 +129,13 @@ def _description(trials: Trials, network: keras.Model, config: Config) -> dict[s
         "multiply_adds": list(multiply_adds(network, (config.image_size, config.image_size)).cumulative),
         "stimulus_size": config.stimulus_size,
         "image_size": config.image_size,
-        "environment": Environment.current(),
+        "environment": Environment.current(inference=trained.inference),
     }
 
 
 def predict(
-    network: keras.Model, trials: Trials, config: Config
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    trained: TrainedNetwork, trials: Trials
+) -> Generator[tuple[np.ndarray, np.ndarray, np.ndarray], None, None]:
     """Classify the images of a test set in batches, prepared with the sizes and levels of the run.
 
     Yields:
@@ -94,14 +144,27 @@ def predict(
     Raises:
         ConvRNNError: An image cannot be read; the message names it.
     """
-    model, perturbation = _model_with_perturbation(network, _condition(trials, config), config)
+    config = trained.config
+    perturb, perturbation = _perturbation(_condition(trials, config), config)
     perturbation.restart(Stream.EVALUATION_PERTURBATION)
+
+    def prepared() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for images, _, rows in batches(trials.images, trials.frame, BATCH):
+            shown, levels = perturb.predict_on_batch(images)
+            yield rows.numpy(), shown, levels
+
+    def answer(
+        batch: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows, shown, levels = batch
+        return rows, trained.predictor.predict(shown, BATCH), levels
+
     done = 0
     try:
-        for images, _, rows in batches(trials.images, trials.frame, BATCH):
-            softmax, levels = model.predict_on_batch(images)
-            yield rows.numpy(), softmax, levels
-            done = int(rows[-1]) + 1
+        with closing(map_ahead(answer, prepared())) as answers:
+            for rows, softmax, levels in answers:
+                yield rows, softmax, levels
+                done = int(rows[-1]) + 1
     except tf.errors.OpError as error:
         raise ConvRNNError(_unreadable(trials, done, error)) from error
 
@@ -113,15 +176,11 @@ def _condition(trials: Trials, config: Config) -> Condition:
     return config.condition if trials.regime == config.perturb else CONDITIONS[trials.regime]
 
 
-def _model_with_perturbation(
-    network: keras.Model, condition: Condition, config: Config
-) -> tuple[keras.Model, Perturb]:
+def _perturbation(condition: Condition, config: Config) -> tuple[keras.Model, Perturb]:
+    """Build a model from uint8 images to the network's input and the drawn levels; returns its layer too."""
     perturbation = perturbation_of(config, condition, with_levels=True)
     images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8", name="images")
-    shown, levels = perturbation(images)
-    answers = network(shown)
-    answers = answers if isinstance(answers, list | tuple) else [answers]
-    return keras.Model(images, [keras.ops.stack(list(answers), axis=1), levels]), perturbation
+    return keras.Model(images, perturbation(images)), perturbation
 
 
 def _unreadable(trials: Trials, start: int, error: Exception) -> str:

@@ -1,8 +1,6 @@
 """Computes the pooled features of a frozen network, part by part; a part is one view of one shard."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,10 @@ from convrnn_experiments.images.batches import batches, epoch_jitter, frame_of, 
 from convrnn_experiments.images.perturbations import Perturb, perturbation_of
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import written_hdf5
+from convrnn_experiments.runtime.overlap import map_ahead
 from convrnn_model import activations, names
 from convrnn_model.backend import keras
+from convrnn_model.inference import Predictor
 
 BATCH = 16
 """Images per call of the network. Random draws depend on it, so it is not the batch size of the readout."""
@@ -46,13 +46,13 @@ def use_one_thread_per_operation() -> None:
     """Make TensorFlow compute every operation on one thread; must be called before it computes anything.
 
     The number of threads that share an operation's sums decides their last bits, so features would depend on the
-    machine's number of processors. `Extractor` computes several batches in parallel instead.
+    machine's number of processors.
     """
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def parallel_batches() -> int:
-    """Return how many batches this process computes in parallel: one per core, or 1 on a GPU."""
+    """Return how many batches Keras computes in parallel: one per core, or 1 on a GPU."""
     on_cores = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
     return available_cores() if on_cores else 1
 
@@ -61,24 +61,27 @@ class Extractor:
     """Writes parts with a frozen network.
 
     Args:
-        network: Network, used in inference mode even if it is trainable.
+        predictor: From `runs.network.feature_predictor`.
         config: Configuration from `checked`.
         data: Prepared set of the configuration.
-        threads: Maximum number of batches computed in parallel; see `parallel_batches`.
+        threads: Maximum number of batches computed in parallel by Keras; see `parallel_batches`. Other engines compute
+            one batch on all threads.
+
+    Attributes:
+        plan: Plan of the inference engine.
     """
 
     def __init__(
-        self, network: keras.Model, config: Config, data: PreparedSet, threads: int | None = None
+        self, predictor: Predictor, config: Config, data: PreparedSet, threads: int | None = None
     ) -> None:
-        stimulus_size, image_size = config.stimulus_size, config.image_size
-        images = keras.Input((stimulus_size, stimulus_size, 3), dtype="uint8")
-        perturbed = keras.Input((image_size, image_size, 3), dtype="float32")
+        images = keras.Input((config.stimulus_size, config.stimulus_size, 3), dtype="uint8")
         self._perturbation = perturbation_of(config)
-        # Random draws need the batches in order, so the perturbation is a separate model.
+        # Random draws need the batches in order.
         self._perturb = keras.Model(images, self._perturbation(images))
-        self._network = keras.Model(perturbed, _pooled(network, config, perturbed))
-        self._network.make_predict_function()  # before several threads need it
-        self._threads = min(threads or parallel_batches(), parallel_batches())
+        self._predictor = predictor
+        self.plan = predictor.plan((config.image_size, config.image_size), BATCH)
+        parallel = min(threads or parallel_batches(), parallel_batches())
+        self._parallel = parallel if self.plan.engine == "keras" else 1
         self._config = config
         self._images = {split: images_of_split(data, split) for split in ("train", "val")}
 
@@ -98,7 +101,8 @@ class Extractor:
         shown = batches(source, frame_of(config), BATCH, rows=part.rows, jitter=jitter)
         try:
             perturbed = (self._perturb.predict_on_batch(images) for images, _, _ in shown)
-            features = list(_parallel_map(self._network.predict_on_batch, perturbed, self._threads))
+            with closing(map_ahead(self._compute, perturbed, self._parallel)) as computed:
+                features = list(computed)
         except tf.errors.OpError as error:
             if cause := unreadable(error, config.data):
                 raise cause from error
@@ -107,6 +111,9 @@ class Extractor:
         with written_hdf5(part.path) as file:
             # Contiguous and uncompressed, so that a row can be read at a known offset.
             file["features"] = stored
+
+    def _compute(self, images: np.ndarray) -> np.ndarray:
+        return self._predictor.predict(images, BATCH)
 
 
 def _converted(features: np.ndarray, dtype: str, part: Part) -> np.ndarray:
@@ -125,15 +132,3 @@ def _converted(features: np.ndarray, dtype: str, part: Part) -> np.ndarray:
             f"{channel}). Use --feature-dtype float32"
         )
     return converted
-
-
-def _parallel_map(function: Callable[[Any], Any], batches: Iterable[Any], threads: int) -> Iterator[Any]:
-    """Yield results in order, with at most `threads` batches in memory."""
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future[Any]] = deque()
-        for batch in batches:
-            if len(pending) == threads:
-                yield pending.popleft().result()
-            pending.append(pool.submit(function, batch))
-        for future in pending:
-            yield future.result()

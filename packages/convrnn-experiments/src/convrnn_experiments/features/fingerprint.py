@@ -13,6 +13,7 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import BATCH
 from convrnn_experiments.images.decoding import libraries
 from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.environment import Inference
 from convrnn_experiments.runs.folder import read_json, write_json
 from convrnn_experiments.runtime.devices import computing_device, numerics
 
@@ -26,8 +27,9 @@ class Dependencies(BaseModel):
     The number of views is not a dependency, because file names contain the view.
 
     Attributes:
+        engine, precision, processor: See `runs.environment.Inference`.
         batch: Images per call of the network.
-        device: Device that computes; see `runtime.devices`.
+        device: Device that perturbs images, and computes the network if the engine is Keras; see `runtime.devices`.
         numerics: Settings on which the bytes of results depend.
     """
 
@@ -40,34 +42,36 @@ class Dependencies(BaseModel):
     image_size: int
     resize: int
     seed: int
-    mixed_precision: bool
     feature_dtype: str
     data_plan: str
     perturb: Regime = Field(strict=False)
     levels: tuple[float, ...] = Field(strict=False)
     weights_sha256: str
+    engine: str
+    precision: str
+    processor: str
     batch: int
     device: str
     numerics: dict[str, Any]
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, config: Config, weights_sha256: str, device: str | None = None) -> Self:
+    def of(cls, config: Config, inference: Inference, device: str | None = None) -> Self:
         """Return the dependencies of features computed in this process.
 
         Args:
             config: From `checked`.
-            weights_sha256: Hash of the weights file.
-            device: Device that computes; that of this process by default.
+            inference: Computation of the network.
+            device: Device of Keras; that of this process by default.
         """
         shared = {name: value for name, value in config if name in cls.model_fields}
         computed = {
+            **inference.model_dump(),
             "levels": config.condition.levels,
-            "weights_sha256": weights_sha256,
             "batch": BATCH,
             "device": device or computing_device(),
             "numerics": numerics(),
-            "versions": {name: version(name) for name in _PACKAGES} | libraries(),
+            "versions": {name: version(name) for name in _PACKAGES} | inference.versions | libraries(),
         }
         return cls(**(shared | computed))
 
@@ -77,16 +81,16 @@ class Dependencies(BaseModel):
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def cache_folder(root: Path, config: Config, weights_sha256: str, device: str | None = None) -> Path:
+def cache_folder(root: Path, config: Config, inference: Inference, device: str | None = None) -> Path:
     """Return the folder below `root` for the features of a configuration; writes `depends_on.json` into a new one."""
-    dependencies = Dependencies.of(config, weights_sha256, device)
+    dependencies = Dependencies.of(config, inference, device)
     folder = root / dependencies.digest
     if not (folder / DEPENDS_ON).is_file():
         write_json(folder / DEPENDS_ON, dependencies.model_dump())
     return folder
 
 
-def require_same_dependencies(folder: Path, config: Config) -> None:
+def require_same_dependencies(folder: Path, config: Config, inference: Inference) -> None:
     """Check that this process would compute the same features as the process that created a cache folder.
 
     Raises:
@@ -96,7 +100,7 @@ def require_same_dependencies(folder: Path, config: Config) -> None:
     wanted = read_json(
         path, Dependencies, "Put the set, the weights and the features on a disk that every worker sees"
     )
-    own = Dependencies.of(config, config.weights_sha256)
+    own = Dependencies.of(config, inference)
     differing = [
         f"{name} must be {value}, got {own_values.get(name)}"
         for values, own_values in ((dict(wanted), dict(own)), (wanted.versions, own.versions))

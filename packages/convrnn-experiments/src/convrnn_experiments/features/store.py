@@ -25,9 +25,9 @@ from convrnn_experiments.features.plan import IN_PROCESS, Executor, Part, featur
 from convrnn_experiments.features.workers import compute_in_workers
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import read_hdf5
+from convrnn_experiments.runs.network import feature_predictor, frozen_inference
 from convrnn_experiments.runtime.datasets import without_autotuning
-from convrnn_experiments.runtime.devices import computing_device, processor
-from convrnn_model.backend import keras
+from convrnn_experiments.runtime.devices import computing_device, processor, uses_gpu
 
 REMEDY = "Delete it to compute it again"
 
@@ -67,13 +67,13 @@ def plan(data: PreparedSet, config: Config, folder: Path) -> tuple[Part, ...]:
 
 
 def extract_features(
-    network: Callable[[], keras.Model],
     config: Config,
     data: PreparedSet,
     root: Path,
     *,
     executor: Executor = IN_PROCESS,
     task: str | None = None,
+    echo: Callable[[str], None] = lambda line: None,
     report: Report = silent,
 ) -> ExtractionResult:
     """Compute the parts that are not cached. Each file is written atomically, so an existing file is complete.
@@ -82,30 +82,32 @@ def extract_features(
     `quiet_import` and `use_one_thread_per_operation`. Workers always do.
 
     Args:
-        network: Builds the frozen network; called only if this process computes a part.
         config: Configuration from `checked`. Each view of the training split has new crops, flips and perturbations;
             the validation split has centre crops and fixed draws.
         data: Prepared set.
         root: Folder of all caches; see `cache_folder`.
         executor: This process, or workers.
         task: "I/N" computes the I-th of N shares only, 1 <= I <= N.
+        echo: Prints how the network is computed.
         report: Progress in images.
 
     Raises:
-        ConvRNNError: Disk space is insufficient, an image cannot be decoded, a worker failed, or the cluster does not
-            answer.
+        ConvRNNError: The engine or the precision is not available, disk space is insufficient, an image cannot be
+            decoded, a worker failed, or the cluster does not answer.
     """
     share = parse_task(task)
     # Workers compute on processor cores.
     device = computing_device() if executor.in_process else processor()
-    folder = cache_folder(root, config, config.weights_sha256, device)
+    inference = frozen_inference(config, gpu=executor.in_process and uses_gpu())
+    config = config.replace(inference=inference.engine)
+    folder = cache_folder(root, config, inference, device)
     remove_dead_temporaries(folder)
     parts = plan(data, config, folder)
     own = parts if share is None else parts[share[0] - 1 :: share[1]]
     missing = [part for part in own if not part.path.is_file()]
     _require_space(missing, config, folder)
     progress = _Progress(own, missing, report)
-    for part in _compute(missing, network, config, data, executor):
+    for part in _compute(missing, config, data, executor, echo):
         progress.add(part)
     return ExtractionResult(folder, parts, len(missing), len(own) - len(missing))
 
@@ -119,19 +121,21 @@ def _require_space(missing: Sequence[Part], config: Config, folder: Path) -> Non
 
 def _compute(
     missing: Sequence[Part],
-    network: Callable[[], keras.Model],
     config: Config,
     data: PreparedSet,
     executor: Executor,
+    echo: Callable[[str], None],
 ) -> Iterator[Part]:
     if not missing:
         return
     # Starting a worker for one part takes longer than computing it here on the same processor.
     alone = executor.engine == "local" and len(missing) == 1 and computing_device() == processor()
     if not executor.in_process and not alone:
+        echo(f"features: engine {config.inference} in {config.precision}, in workers")
         yield from compute_in_workers(missing, config, executor)
         return
-    extractor = Extractor(network(), config, data)
+    extractor = Extractor(feature_predictor(config), config, data)
+    echo(f"features: {extractor.plan}")
     for part in missing:
         extractor.write(part)
         yield part

@@ -33,7 +33,7 @@ class Job(NamedTuple):
         part: Part to compute.
         config: Configuration with absolute paths.
         environment: Variables that Keras and TensorFlow read at import.
-        threads: Number of batches that the worker computes in parallel.
+        threads: Number of threads of the worker.
     """
 
     part: Part
@@ -91,8 +91,9 @@ def _environment() -> dict[str, str]:
     """
     from convrnn_experiments.runtime.devices import VARIABLES
     from convrnn_model.backend import keras
+    from convrnn_model.inference.processor import VARIABLE
 
-    names = dict.fromkeys((*SETTINGS, *VARIABLES))
+    names = dict.fromkeys((*SETTINGS, *VARIABLES, VARIABLE))
     inherited = {name: os.environ[name] for name in names if name in os.environ}
     return {**inherited, "KERAS_BACKEND": keras.config.backend(), "CUDA_VISIBLE_DEVICES": ""}
 
@@ -107,8 +108,9 @@ def compute_part(job: Job) -> Outcome:
         with _JOB_LOCK:
             _set_up(job)
             from convrnn_experiments.features.fingerprint import require_same_dependencies
+            from convrnn_experiments.runs.network import frozen_inference
 
-            require_same_dependencies(job.part.path.parent, job.config)
+            require_same_dependencies(job.part.path.parent, job.config, frozen_inference(job.config))
             if not job.part.path.is_file():  # another run may have written it
                 _extractor(job.config, max(job.threads, _dask_threads())).write(job.part)
     except (ConvRNNError, convrnn_model.ConvRNNError) as error:
@@ -143,7 +145,7 @@ def _extractor(config: Config, threads: int) -> "Extractor":
         ConvRNNError: This worker does not see the files of the job.
     """
     from convrnn_experiments.features.extractor import Extractor
-    from convrnn_experiments.runs.network import prepare_network
+    from convrnn_experiments.runs.network import feature_predictor
 
     data = PreparedSet(config.data)
     here = dict(checked(config, data))
@@ -154,4 +156,4 @@ def _extractor(config: Config, threads: int) -> "Extractor":
                 f"cannot use {path} on this worker: its {name} must be {sent}, got {here[name]}. Put it on a disk "
                 "that every worker sees"
             )
-    return Extractor(prepare_network(config, lambda line: None), config, data, threads)
+    return Extractor(feature_predictor(config, threads), config, data, threads)

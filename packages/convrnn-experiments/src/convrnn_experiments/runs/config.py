@@ -24,7 +24,7 @@ STIMULUS_SIZE = 224
 """Side of the stimuli in the published test set, px."""
 TRAIN = ("train",)
 """Commands with the options that do not affect the features of a frozen network."""
-_ADDED = {"feature_dtype": "float32"}
+_ADDED = {"feature_dtype": "float32", "precision": "float32", "inference": "keras"}
 """Entries that files of older versions lack, with the values that these versions used."""
 
 
@@ -51,6 +51,10 @@ def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
+Precision = Literal["float32", "bfloat16"]
+EngineName = Literal["auto", "tiles", "openvino", "keras"]
+PRECISION = Option("Precision of inference; bfloat16 needs AVX512_BF16, AMX or a GPU.")
+INFERENCE = Option("Inference engine, for frozen features and evaluation.")
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 # Integers below 2**53 are exact as floats.
 NonNegative = Annotated[float, Field(ge=0.0, lt=2**53)]
@@ -130,7 +134,11 @@ class Config(BaseModel):
     clip_norm: Annotated[
         float | None, Field(ge=0.0, lt=2**53), Option("Clip the gradient to this norm.", commands=TRAIN)
     ] = None
-    mixed_precision: Annotated[bool, Option("Compute in bfloat16; weights stay float32.")] = False
+    mixed_precision: Annotated[
+        bool, Option("Train in bfloat16; weights stay float32.", commands=TRAIN)
+    ] = False
+    precision: Annotated[Precision, PRECISION] = "float32"
+    inference: Annotated[EngineName, INFERENCE] = "auto"
     devices: Annotated[
         tuple[str, ...],
         Field(strict=False),

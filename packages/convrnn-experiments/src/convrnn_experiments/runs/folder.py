@@ -22,7 +22,7 @@ from convrnn_data.base.validation import first_problem
 from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.shards.workspace import contents
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.environment import Environment
+from convrnn_experiments.runs.environment import Environment, Inference
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, unreadable
 
@@ -156,7 +156,13 @@ def require_startable(path: Path, config: Config, *, resume: bool, force: bool) 
 
 
 def start(
-    path: Path, config: Config, *, resume: bool, force: bool, validation_images: str | None = None
+    path: Path,
+    config: Config,
+    *,
+    resume: bool,
+    force: bool,
+    validation_images: str | None = None,
+    inference: Inference | None = None,
 ) -> Run:
     """Create the folder of a run, or open the one to resume; raises as `require_startable` does.
 
@@ -166,6 +172,7 @@ def start(
         resume: Resume an unfinished run.
         force: Replace an existing run.
         validation_images: Origin of the validation images, in words, for `environment.json`.
+        inference: Computation of the frozen network, for `environment.json`.
     """
     run = require_startable(path, config, resume=resume, force=force)
     if path.is_dir():
@@ -176,7 +183,7 @@ def start(
     if not (path / "config.json").is_file():
         write_json(path / "config.json", config.to_json())
     if not run.environment.is_file():
-        write_json(run.environment, Environment.current(validation_images).to_json())
+        write_json(run.environment, Environment.current(validation_images=validation_images, inference=inference).to_json())
     run.checkpoint.parent.mkdir(exist_ok=True)
     return run
 

@@ -71,6 +71,15 @@ def computing_device() -> str:
     return ", ".join(_gpus()) or processor()
 
 
+def uses_gpu() -> bool:
+    """Return whether a GPU computes in this process.
+
+    Raises:
+        ConvRNNError: A GPU is present but does not work.
+    """
+    return bool(_gpus())
+
+
 def _gpus() -> list[str]:
     """Return the names of the GPUs that the backend uses."""
     try:

@@ -11,7 +11,7 @@ from convrnn_data.base.jobs import parse_task
 from convrnn_data.shards.workspace import created_and_locked
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import IN_PROCESS, Executor
-from convrnn_experiments.runs.config import Config, checked
+from convrnn_experiments.runs.config import Config, checked, weights_file
 from convrnn_experiments.runs.folder import Run, remove_leftovers, require_startable, start
 from convrnn_experiments.runs.provenance import describe_images
 from convrnn_experiments.runtime.process_group import ProcessGroup
@@ -74,7 +74,7 @@ def train(
     # Only the first process of a group writes, so only it locks the folder.
     with created_and_locked(folder) if group.is_writer else nullcontext():
         with quiet_import():
-            from convrnn_experiments.features import extractor
+            from convrnn_experiments.features import extractor, store
             from convrnn_experiments.runs import network as networks
             from convrnn_experiments.runtime import devices, processes
             from convrnn_experiments.training import loop
@@ -85,23 +85,26 @@ def train(
         if notice := devices.idle_gpu(devices=config.devices):
             echo_once(notice)
         network = networks.prepare_network(config, echo_once)
+        inference = None
+        if config.trainable == "readout":
+            inference = networks.frozen_inference(config, gpu=executor.in_process and devices.uses_gpu())
         images = describe_images(data, "val")
         if config.weights != "none":
             echo_once(f"validation images: {images}")
         if group.is_writer:
-            run = start(folder, config, resume=resume, force=force, validation_images=images)
+            run = start(
+                folder, config, resume=resume, force=force, validation_images=images, inference=inference
+            )
         group.wait("the run's folder is made")
         with progress() as report:
+            cached = None
+            if config.trainable == "readout":
+                root = features or folder.parent / "features"
+                cached = store.extract_features(
+                    config, data, root, executor=executor, echo=echo, report=report
+                )
             loop.train(
-                network,
-                config,
-                run,
-                data,
-                features=features or folder.parent / "features",
-                echo=echo_once,
-                report=report,
-                group=group,
-                executor=executor,
+                network, config, run, data, features=cached, echo=echo_once, report=report, group=group
             )
     echo(f"weights: {run.weights}")
     return run
@@ -130,15 +133,10 @@ def extract_features(
     extractor.use_one_thread_per_operation()
     if notice := devices.idle_gpu(workers=not executor.in_process):
         echo(notice)
+    echo(networks.describe_weights(weights_file(config.weights)))
     with progress() as report:
         return store.extract_features(
-            lambda: networks.prepare_network(config, echo),
-            config,
-            data,
-            folder,
-            executor=executor,
-            task=task,
-            report=report,
+            config, data, folder, executor=executor, task=task, echo=echo, report=report
         )
 
 
@@ -159,6 +157,11 @@ def _require_consistent(config: Config, executor: Executor, group: ProcessGroup)
         raise ConvRNNError(
             f"cannot train over {group.processes} processes: --processes needs --trainable all, got readout. Omit "
             "--processes, or train the whole network"
+        )
+    if config.trainable == "all" and (config.precision, config.inference) != ("float32", "auto"):
+        raise ConvRNNError(
+            "cannot use an inference engine: --precision and --inference compute frozen features, so they need "
+            "--trainable readout, got all. Omit both options, or use --mixed-precision"
         )
     if config.trainable == "all" and not executor.in_process:
         raise ConvRNNError(

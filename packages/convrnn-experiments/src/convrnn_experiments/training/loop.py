@@ -16,8 +16,7 @@ from convrnn_data.base.console import Report, silent
 from convrnn_data.base.random_streams import Stream
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.extractor import pooled_model
-from convrnn_experiments.features.plan import IN_PROCESS, Executor
-from convrnn_experiments.features.store import FeatureStore, extract_features, view_order
+from convrnn_experiments.features.store import ExtractionResult, FeatureStore, view_order
 from convrnn_experiments.images.batches import (
     EncodedImages,
     batches,
@@ -95,19 +94,11 @@ def whole_network_task(
     return Task(model, training_batches, validation_batches, training.labels, perturbation)
 
 
-def readout_task(
-    network: keras.Model,
-    config: Config,
-    data: PreparedSet,
-    features: Path,
-    report: Report = silent,
-    executor: Executor = IN_PROCESS,
-) -> Task:
-    """Return the task of training the readout on pooled features; computes those that are not cached."""
-    extracted = extract_features(lambda: network, config, data, features, executor=executor, report=report)
+def readout_task(network: keras.Model, config: Config, data: PreparedSet, features: ExtractionResult) -> Task:
+    """Return the task of training the readout on cached features."""
     labels, validation_labels = (data.table(split).labels for split in ("train", "val"))
-    training = FeatureStore(extracted.of("train"), len(labels))
-    validation = FeatureStore(extracted.of("val"), len(validation_labels))
+    training = FeatureStore(features.of("train"), len(labels))
+    validation = FeatureStore(features.of("val"), len(validation_labels))
     pooled = keras.Input(training.shape, dtype="float32", name="pooled")
     model = keras.Model(pooled, _logits(network, config, pooled))
 
@@ -136,11 +127,10 @@ def train(
     run: Run,
     data: PreparedSet,
     *,
-    features: Path,
+    features: ExtractionResult | None = None,
     echo: Echo,
     report: Report = silent,
     group: ProcessGroup = ALONE,
-    executor: Executor = IN_PROCESS,
 ) -> None:
     """Train a network and validate it after each epoch; resumes from the run's checkpoint, if there is one.
 
@@ -149,18 +139,17 @@ def train(
         config: From `runs.config.checked`.
         run: From `runs.folder.start`.
         data: Prepared set with a training and a validation split.
-        features: Folder of cached features.
+        features: Cached features, to train the readout on; the whole network is trained if None.
         echo: Prints the results of each epoch.
-        report: Progress in images and batches.
+        report: Progress in batches.
         group: Processes that train together; the first one writes.
-        executor: Processes that compute cached features.
 
     Raises:
         ConvRNNError: An image cannot be decoded, the loss is not finite, or the checkpoint is corrupt.
     """
     with strategy(config.devices).scope():
-        if config.trainable == "readout":
-            task = readout_task(network, config, data, features, report, executor)
+        if features is not None:
+            task = readout_task(network, config, data, features)
         else:
             training, validation = images_of_split(data, "train"), images_of_split(data, "val")
             task = whole_network_task(network, config, training, validation, group)
