@@ -276,8 +276,8 @@ def _gather(pixels: Any, index: Any) -> Any:
 
         index = tf.expand_dims(index, -1)
         return tf.raw_ops.GatherNd(params=pixels, indices=index, bad_indices_policy="IGNORE")
-    found = ops.take(pixels, ops.maximum(index, 0), axis=0)
-    return ops.where(ops.expand_dims(index, -1) < 0, ops.zeros((), found.dtype), found)
+    # A row of zeros in front, so that an empty batch has a row to read too.
+    return ops.take(ops.pad(pixels, ((1, 0), (0, 0))), ops.maximum(index, -1) + 1, axis=0)
 
 
 def multiply_left(matrix: np.ndarray, stack: Any) -> Any:
