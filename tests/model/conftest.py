@@ -37,6 +37,12 @@ def golden_value(name, shape):
 
 
 @pytest.fixture(scope="session")
+def golden_weight():
+    """The function from a weight's name and shape to its golden value."""
+    return golden_value
+
+
+@pytest.fixture(scope="session")
 def fill_golden():
     """A function that sets every weight of a network to its golden value."""
 

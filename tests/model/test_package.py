@@ -52,7 +52,7 @@ def test_names_that_need_no_backend():
         "import json, sys\n"
         "import numpy as np\n"
         "import convrnn_model as c\n"
-        "c.compile_network, c.Predictor, c.fetch_weights, c.inspect_weights, c.relu, c.softmax\n"
+        "c.compile_network, c.Predictor, c.fetch_weights, c.inspect_weights, c.relu, c.softmax, c.LoadReport\n"
         "c.entropy(np.ones(2)), c.class_names('ecoset'), c.map_decisions(np.zeros((2, 8, 1000)))\n"
         "scaled = c.preprocess_image(np.array([0, 255], np.uint8))\n"
         "print(json.dumps([scaled.tolist(), sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))]))",
@@ -73,3 +73,14 @@ def test_error_of_a_missing_backend_names_the_package_to_install():
     assert found[0] == "MissingBackendError"
     assert "jax" in found[1]
     assert 'pip install "convrnn-model[tensorflow]"' in found[1]
+
+
+def test_error_of_missing_pytorch_names_the_package_to_install():
+    found = python(
+        "import json, sys\n"
+        "sys.modules['torch'] = None\n"
+        "try: import convrnn_model.torch\n"
+        "except ImportError as error: print(json.dumps([type(error).__name__, str(error)]))"
+    )
+    assert found[0] == "MissingBackendError"
+    assert 'pip install "convrnn-model[torch]"' in found[1]

@@ -107,7 +107,7 @@ def test_own_readout(recipe, capsys, tmp_path):
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="Keras computes through another backend here")
 def test_torch_module(recipe):
-    saliency = recipe("A `torch.nn.Module`")["saliency"]
+    saliency = recipe("A `torch.nn.Module` through Keras")["saliency"]
     assert tuple(saliency.shape) == (N_IMAGES, 128, 128)
     assert bool((saliency > 0).any())
 

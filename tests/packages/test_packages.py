@@ -51,11 +51,12 @@ convrnn --help
 """
 # Reads the tables, texts and styles that are installed with the code.
 USE = """
-import importlib, pkgutil
+import importlib.util, pkgutil
 import convrnn_data, convrnn_experiments, convrnn_model
 for package in (convrnn_data, convrnn_experiments, convrnn_model):
     for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        importlib.import_module(found.name)
+        if found.name != "convrnn_model.torch" or importlib.util.find_spec("torch"):
+            importlib.import_module(found.name)
 assert len(convrnn_model.class_names("imagenet")) == 1000
 assert len(convrnn_model.category_classes("ecoset")) == 16
 network = convrnn_model.b_net((64, 64, 3), 16, width=0.02)

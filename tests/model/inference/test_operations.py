@@ -7,7 +7,15 @@ import pytest
 from convrnn_model import ConvRNNError, activations, b_net, bl_net, names
 from convrnn_model.graph import applications
 from convrnn_model.inference.frozen import from_keras
-from convrnn_model.inference.operations import IMAGE, group, layer_name, operations, value_names
+from convrnn_model.inference.operations import (
+    IMAGE,
+    INPUT,
+    group,
+    layer_name,
+    layers_in_order,
+    operations,
+    value_names,
+)
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 71, 64, 3)).astype(np.float32)
 
@@ -27,6 +35,18 @@ def test_values_are_those_of_activations(network):
         # float32, another summation order.
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(values[name], expected[name], rtol=1e-5, atol=1e-5 * scale, err_msg=name)
+
+
+def test_layers_have_the_order_of_keras(network):
+    expected = [layer.name for layer in network.layers[1:]]
+    assert list(layers_in_order(from_keras(network))) == [INPUT, *expected]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 30])
+def test_order_of_layers_at_any_number_of_time_steps(steps):
+    network = bl_net((64, 64, 3), 5, steps, width=0.01)
+    expected = [layer.name for layer in network.layers[1:]]
+    assert list(layers_in_order(from_keras(network)))[1:] == expected
 
 
 def test_operations_follow_their_inputs(network):

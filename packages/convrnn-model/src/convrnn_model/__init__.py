@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from convrnn_model.preprocessing import preprocess_image
     from convrnn_model.readout import class_names, decisions, entropy, response_times
     from convrnn_model.weights.inspection import WeightsInfo, inspect_weights
-    from convrnn_model.weights.load_save import LoadReport, load_weights, save_weights
+    from convrnn_model.weights.load_save import load_weights, save_weights
     from convrnn_model.weights.pretrained import fetch_weights
+    from convrnn_model.weights.reading import LoadReport
 
 __version__ = _version("convrnn-model")
 
@@ -70,9 +71,10 @@ _MODULES = {
     **dict.fromkeys(("class_names", "decisions", "entropy", "response_times"), "readout"),
     **dict.fromkeys(("Cost", "multiply_adds"), "cost"),
     **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
-    **dict.fromkeys(("LoadReport", "load_weights", "save_weights"), "weights.load_save"),
+    **dict.fromkeys(("load_weights", "save_weights"), "weights.load_save"),
     **dict.fromkeys(("global_pool", "pre_softmax", "relu", "softmax"), "names"),
     **dict.fromkeys(("Predictor", "compile_network"), "inference.predictor"),
+    "LoadReport": "weights.reading",
     "SameConv2D": "layers",
     "activations": "graph",
     "fetch_weights": "weights.pretrained",
@@ -87,6 +89,7 @@ WITHOUT_KERAS = (
     "readout",
     "weights.inspection",
     "weights.pretrained",
+    "weights.reading",
 )
 """Modules that need no backend."""
 

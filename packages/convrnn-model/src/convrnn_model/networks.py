@@ -1,6 +1,5 @@
 """Network builders over the table of variants."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from convrnn_model import names
 from convrnn_model.backend import keras, layers, precision
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.layers import POOLING, ConvSum, Method, SameConv2D, require_method
-from convrnn_model.variants import VARIANTS, Variant
+from convrnn_model.variants import VARIANTS, Variant, require_positive_integer, require_width
 
 REGULARISATION = 1e-6
 # Explicit, so that settings of Keras cannot change the meaning of the weights.
@@ -44,7 +43,7 @@ def bl_net(
     Raises:
         ConvRNNError: An argument is out of range, or the image is too small for six poolings.
     """
-    _require_positive_integer("n_timesteps", n_timesteps)
+    require_positive_integer("n_timesteps", n_timesteps)
     return _build(
         VARIANTS["bl_net"], input_tensor, classes, n_timesteps, cumulative_readout, width, convolution
     )
@@ -185,12 +184,6 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
 
 
 def _check(classes: int, width: float, convolution: str) -> None:
-    _require_positive_integer("classes", classes)
-    if not (math.isfinite(width) and width > 0):
-        raise ConvRNNError(f"width must be a positive factor on the filters, got {width!r}.")
+    require_positive_integer("classes", classes)
+    require_width(width)
     require_method(convolution)
-
-
-def _require_positive_integer(name: str, value: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ConvRNNError(f"{name} must be a positive integer, got {value!r}.")

@@ -23,15 +23,16 @@ def preprocess_image(image: Any) -> Any:
         from convrnn_model.backend import keras
 
         if keras.ops.is_tensor(image):
-            _require_uint8(keras.backend.standardize_dtype(image.dtype))
+            require_uint8(keras.backend.standardize_dtype(image.dtype))
             return keras.ops.cast(image, "float32") / 127.5 - 1
     array = np.asarray(image)
-    _require_uint8(array.dtype.name)
+    require_uint8(array.dtype.name)
     return array.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def _require_uint8(dtype: str) -> None:
+def require_uint8(dtype: str, function: str = "preprocess_image") -> None:
+    """Raise TypeError unless the dtype of a function's images is uint8."""
     if dtype != "uint8":
         raise TypeError(
-            f"preprocess_image takes uint8 in [0, 255], got {dtype}. Scale images in [0, 1] with image * 2 - 1 instead."
+            f"{function} takes uint8 in [0, 255], got {dtype}. Scale images in [0, 1] with image * 2 - 1 instead."
         )

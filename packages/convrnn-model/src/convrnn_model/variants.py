@@ -1,5 +1,6 @@
 """Table of the five networks of Spoerer et al. (2020)."""
 
+import math
 from dataclasses import dataclass
 
 from convrnn_model.errors import ConvRNNError
@@ -72,3 +73,15 @@ def variant_named(name: str) -> Variant:
         if candidate in VARIANTS:
             return VARIANTS[candidate]
     raise ConvRNNError(f"unknown network {name!r}: choose one of {', '.join(VARIANTS)}.")
+
+
+def require_positive_integer(name: str, value: int) -> None:
+    """Raise ConvRNNError unless the argument `name` is a positive integer."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ConvRNNError(f"{name} must be a positive integer, got {value!r}.")
+
+
+def require_width(width: float) -> None:
+    """Raise ConvRNNError unless `width` is a positive, finite factor."""
+    if not (math.isfinite(width) and width > 0):
+        raise ConvRNNError(f"width must be a positive factor on the filters, got {width!r}.")

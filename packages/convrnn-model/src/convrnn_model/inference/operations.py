@@ -9,6 +9,8 @@ from convrnn_model.variants import Convolution
 
 IMAGE = "image"
 """Name of the value that the first convolution reads, (batch, H, W, channels)."""
+INPUT = "input_1"
+"""Name of the image's layer in weights files."""
 
 Kind = Literal["convolution", "add", "normalization", "relu", "max_pool", "average", "dense", "softmax"]
 Group = Literal["softmax", "pre_softmax", "features"]
@@ -125,6 +127,39 @@ def layer_name(operation: Operation) -> str:
     stem, _ = names.split_time(operation.output)
     shared = stem == names.READOUT or names.is_recurrent(stem)
     return stem if shared else operation.output
+
+
+def layers_in_order(network: Architecture) -> tuple[str, ...]:
+    """Return the names of all layers in the order of weights files, which is Keras' for functional models.
+
+    Layers are sorted by their distance from the outputs, and then by their first visit in a depth-first search.
+    """
+    every = {operation.output: operation for operation in _operations(network)}
+    inputs = {output: operation.inputs for output, operation in every.items()} | {IMAGE: ()}
+    layers = {output: layer_name(operation) for output, operation in every.items()} | {IMAGE: INPUT}
+    visited: dict[str, None] = {}
+    finished: dict[str, None] = {}
+    for softmax in group(network, "softmax"):
+        path = [(softmax, iter(inputs[softmax]))]
+        visited.setdefault(layers[softmax])
+        while path:
+            output, remaining = path[-1]
+            following = next((value for value in remaining if value not in finished), None)
+            if following is None:
+                finished.setdefault(output)
+                path.pop()
+            else:
+                visited.setdefault(layers[following])
+                path.append((following, iter(inputs[following])))
+    depths: dict[str, int] = {}
+    of_layers: dict[str, int] = {}
+    for output in reversed(finished):
+        depth = max(depths.get(output, 0), of_layers.get(layers[output], 0))
+        of_layers[layers[output]] = depth
+        for value in inputs[output]:
+            depths[value] = max(depth + 1, depths.get(value, 0))
+    order = {name: position for position, name in enumerate(visited)}
+    return tuple(sorted(order, key=lambda name: (-of_layers[name], order[name])))
 
 
 def _softmax_input(network: Architecture, time: int | None) -> str:

@@ -1,44 +1,24 @@
 """Strict reading and writing of weights in the layout of the published files."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.weights import hdf5
-from convrnn_model.weights.assignment import Assignment
 from convrnn_model.weights.inspection import PathLike
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """Result of `load_weights`, by weight name, `{layer}/{weight}`.
-
-    Args:
-        path: The file.
-        loaded: Weights of the network set from the file.
-        kept: Weights of the network left unchanged (`readout="skip"`).
-        repeated: Weights in `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
-        unused: Weights of the file for time steps that the network lacks.
-    """
-
-    path: Path
-    loaded: tuple[str, ...]
-    kept: tuple[str, ...]
-    repeated: tuple[str, ...]
-    unused: tuple[str, ...]
+from convrnn_model.weights.reading import ExtraTimesteps, LoadReport, Readout, read_weights
 
 
 def load_weights(
     model: keras.Model,
     path: PathLike,
     *,
-    readout: Literal["strict", "skip"] = "strict",
-    extra_timesteps: Literal["error", "repeat-last"] = "error",
+    readout: Readout = "strict",
+    extra_timesteps: ExtraTimesteps = "error",
 ) -> LoadReport:
     """Load a published weights file, or one written by `save_weights`, completely or not at all.
 
@@ -54,26 +34,12 @@ def load_weights(
         ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite. One error lists all; the
             network is unchanged.
     """
-    _require_choice("readout", readout, ("strict", "skip"))
-    _require_choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
-    path = Path(path)
     variables = model_weights(model)
-    with hdf5.open_weights(path) as stored:
-        expected = {name: tuple(variable.shape) for name, variable in variables.items()}
-        assignment = Assignment(path, expected, {name: dataset.shape for name, dataset in stored.items()})
-        sources = assignment.sources(
-            skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last"
-        )
-        values = hdf5.read_all(path, stored, sorted(set(sources.values())))
-    for name, source in sources.items():
-        variables[name].assign(values[source])
-    return LoadReport(
-        path,
-        loaded=tuple(sources),
-        kept=tuple(name for name in variables if name not in sources),
-        repeated=tuple(name for name, source in sources.items() if name != source),
-        unused=tuple(assignment.unused()),
-    )
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    report, values = read_weights(Path(path), shapes, readout, extra_timesteps)
+    for name, value in values.items():
+        variables[name].assign(value)
+    return report
 
 
 def save_weights(model: keras.Model, path: PathLike) -> None:
@@ -146,8 +112,3 @@ def as_array(variable: Any) -> np.ndarray:
     # Through a tensor without gradient, because NumPy warns about the direct conversion of TensorFlow's variables.
     tensor = keras.ops.stop_gradient(variable.value)
     return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float32)
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConvRNNError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")

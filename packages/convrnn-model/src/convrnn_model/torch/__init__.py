@@ -1,0 +1,29 @@
+"""BL, B, B-K, B-F and B-D as `torch.nn.Module`, without Keras: networks, published weights, preprocessing."""
+
+from importlib.util import find_spec
+
+from convrnn_model.errors import MissingBackendError
+
+if find_spec("torch") is None:
+    raise MissingBackendError(
+        'convrnn_model.torch needs PyTorch, which is not installed. Install it: pip install "convrnn-model[torch]".'
+    )
+
+from convrnn_model.torch.networks import Network, b, b_d, b_f, b_k, bl, parameter_groups
+from convrnn_model.torch.preprocessing import Preprocess
+from convrnn_model.torch.weights import load_weights, save_weights
+from convrnn_model.weights.reading import LoadReport
+
+__all__ = [
+    "LoadReport",
+    "Network",
+    "Preprocess",
+    "b",
+    "b_d",
+    "b_f",
+    "b_k",
+    "bl",
+    "load_weights",
+    "parameter_groups",
+    "save_weights",
+]

@@ -1,0 +1,277 @@
+"""Networks over the table of variants, as modules named like the layers of the original."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convrnn_model import names
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.inference.operations import (
+    IMAGE,
+    Architecture,
+    Operation,
+    group,
+    layer_name,
+    operations,
+)
+from convrnn_model.torch.modules import BatchNorm, GlobalAveragePool, Sum
+from convrnn_model.variants import (
+    VARIANTS,
+    Convolution,
+    require_positive_integer,
+    require_width,
+    variant_named,
+)
+
+WEIGHT_DECAY = 2e-6
+"""Gradient of the original's penalty on kernels, `1e-6 * kernel**2`, per unit of the kernel."""
+
+
+class Network(nn.Module):
+    """BL, B, B-K, B-F or B-D.
+
+    Each layer is a submodule with its published name, so hooks, `get_submodule` and feature extractors find
+    `RCL_0_LConv`, `ReLU_Layer_6_Time_7` or `GlobalAvgPool_Time_7`. Layers without a time step in their name are shared
+    by all time steps, and a hook on them is called once per step. Modules of softmax run with `softmax=True` only.
+
+    Args:
+        variant: A key of `convrnn_model.variants.VARIANTS`, such as "bl_net".
+        classes: Number of classes.
+        n_timesteps: Time steps of BL; None for the others.
+        cumulative_readout: Return at t the sum of the readouts up to t.
+        width: Factor on the number of filters of every layer.
+        channels: Channels of the image.
+        softmax: Return probabilities instead of logits.
+
+    Raises:
+        ConvRNNError: An argument is out of range, or n_timesteps or cumulative_readout does not fit the variant.
+    """
+
+    def __init__(
+        self,
+        variant: str,
+        classes: int,
+        n_timesteps: int | None = None,
+        *,
+        cumulative_readout: bool = False,
+        width: float = 1.0,
+        channels: int = 3,
+        softmax: bool = False,
+    ) -> None:
+        super().__init__()
+        row = variant_named(variant)
+        require_positive_integer("classes", classes)
+        require_positive_integer("channels", channels)
+        require_width(width)
+        if row.recurrent:
+            require_positive_integer("n_timesteps", 8 if n_timesteps is None else n_timesteps)
+            n_timesteps = 8 if n_timesteps is None else n_timesteps
+        elif n_timesteps is not None or cumulative_readout:
+            raise ConvRNNError(
+                f"n_timesteps and cumulative_readout belong to recurrent networks, and {row.name} is feedforward. "
+                "Leave them out."
+            )
+        self.architecture = Architecture(
+            row.name,
+            row.convolutions(width),
+            classes,
+            n_timesteps,
+            cumulative_readout,
+            channels,
+            (None, None),
+        )
+        for operation in operations(self.architecture):
+            if layer_name(operation) not in self._modules:
+                self.add_module(layer_name(operation), _module(self.architecture, operation))
+        self._outputs = group(self.architecture, "softmax" if softmax else "pre_softmax")
+        self._steps = _steps(operations(self.architecture, self._outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the readout at every time step.
+
+        Args:
+            images: (batch, channels, height, width) in [-1, 1], as from `Preprocess`; sides of at least 64 px, in any
+                memory format.
+
+        Returns:
+            Logits, or probabilities with `softmax=True`: (batch, time, classes) for BL, also for one time step, and
+            (batch, classes) for the others.
+
+        Raises:
+            ConvRNNError: The images have another shape or are integers.
+        """
+        values: dict[str, Any] = {IMAGE: _checked(images, self.architecture)}
+        for layer, output, inputs, released in self._steps:
+            values[output] = getattr(self, layer)(*[values[name] for name in inputs])
+            for name in released:
+                del values[name]
+        outputs = [values[name] for name in self._outputs]
+        return outputs[0] if self.architecture.n_timesteps is None else torch.stack(outputs, 1)
+
+    def extra_repr(self) -> str:
+        """Return the name and the sizes, for `print`."""
+        shape = self.architecture
+        return f"{shape.variant}, classes={shape.classes}, n_timesteps={shape.n_timesteps}"
+
+
+def bl(
+    classes: int,
+    n_timesteps: int = 8,
+    *,
+    width: float = 1.0,
+    cumulative_readout: bool = False,
+    channels: int = 3,
+    softmax: bool = False,
+) -> Network:
+    """Build BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
+
+    `convrnn_model.bl_net` documents the equations; weights and outputs are the same.
+
+    Args:
+        classes: Number of classes; published weights have 565 (ecoset) or 1000 (ImageNet).
+        n_timesteps: Time steps, at least 1; the published weights have 8.
+        width: Factor on the number of filters of every layer.
+        cumulative_readout: Return at t the sum of the readouts up to t.
+        channels: Channels of the image.
+        softmax: Return probabilities instead of logits.
+
+    Returns:
+        A module from images (batch, channels, height, width) in [-1, 1] to logits (batch, time, classes), which
+        `torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat_interleave(n_timesteps))` takes.
+
+    Raises:
+        ConvRNNError: An argument is out of range.
+    """
+    return Network(
+        "bl_net",
+        classes,
+        n_timesteps,
+        cumulative_readout=cumulative_readout,
+        width=width,
+        channels=channels,
+        softmax=softmax,
+    )
+
+
+def b(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
+    """Build B: feedforward, seven convolutions. Arguments as for `bl`; returns (batch, classes)."""
+    return Network("b_net", classes, width=width, channels=channels, softmax=softmax)
+
+
+def b_k(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
+    """Build B-K: B with larger kernels. Arguments as for `bl`; returns (batch, classes)."""
+    return Network("b_k_net", classes, width=width, channels=channels, softmax=softmax)
+
+
+def b_f(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
+    """Build B-F: B with twice the filters. Arguments as for `bl`; returns (batch, classes)."""
+    return Network("b_f_net", classes, width=width, channels=channels, softmax=softmax)
+
+
+def b_d(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
+    """Build B-D: B with each convolution twice. Arguments as for `bl`; returns (batch, classes)."""
+    return Network("b_d_net", classes, width=width, channels=channels, softmax=softmax)
+
+
+def parameter_groups(module: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict[str, Any]]:
+    """Return parameter groups for an optimiser that regularises kernels as the original does.
+
+    The original adds `1e-6 * sum(kernel**2)` to the loss, for the kernels of convolutions and of the readout. That is a
+    weight decay of 2e-6 in `torch.optim.SGD` and `Adam`, which add it to the gradient; `AdamW` does something else.
+
+    Args:
+        module: A network, or a module that contains it.
+        weight_decay: Weight decay of kernels; that of all other parameters is 0.
+    """
+    kernels = {
+        id(part.weight)
+        for part in module.modules()
+        if isinstance(part, nn.Conv2d | nn.Linear) and part.weight is not None
+    }
+    parameters = list(module.parameters())
+    return [
+        {"params": [p for p in parameters if id(p) in kernels], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if id(p) not in kernels], "weight_decay": 0.0},
+    ]
+
+
+def _module(network: Architecture, operation: Operation) -> nn.Module:
+    """Return the layer of an operation, with initial weights."""
+    match operation.kind:
+        case "convolution":
+            return _convolution(network, str(operation.weights))
+        case "normalization":
+            return BatchNorm(network.layers[_layer_number(operation.output)].filters)
+        case "dense":
+            return _readout(network.layers[-1].filters, network.classes)
+        case "add":
+            return Sum()
+        case "relu":
+            return nn.ReLU()
+        case "max_pool":
+            return nn.MaxPool2d(2)
+        case "average":
+            return GlobalAveragePool()
+        case "softmax":
+            return nn.Softmax(-1)
+
+
+def _convolution(network: Architecture, name: str) -> nn.Conv2d:
+    n = _layer_number(name)
+    layer: Convolution = network.layers[n]
+    below = network.layers[n - 1].filters if n else network.channels
+    channels = layer.filters if names.is_lateral(name) else below
+    convolution = nn.Conv2d(channels, layer.filters, layer.kernel, padding=layer.kernel // 2, bias=False)
+    nn.init.xavier_uniform_(convolution.weight)
+    return convolution
+
+
+def _readout(features: int, classes: int) -> nn.Linear:
+    readout = nn.Linear(features, classes)
+    nn.init.xavier_uniform_(readout.weight)
+    nn.init.zeros_(readout.bias)
+    return readout
+
+
+def _layer_number(name: str) -> int:
+    """Return the number in the name of a layer's part, such as 2 of `BatchNorm_Layer_2_Time_5`."""
+    return next(int(part) for part in name.split("_") if part.isdigit())
+
+
+def _steps(
+    every: tuple[Operation, ...],
+) -> tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Return layer, output, inputs, and the values not needed any more, of each operation."""
+    last_use = {name: index for index, operation in enumerate(every) for name in operation.inputs}
+    wanted = {operation.output for operation in every if operation.wanted}
+    return tuple(
+        (
+            layer_name(operation),
+            operation.output,
+            operation.inputs,
+            tuple(name for name in operation.inputs if last_use[name] == index and name not in wanted),
+        )
+        for index, operation in enumerate(every)
+    )
+
+
+@torch.fx.wrap
+def _checked(images: Any, network: Architecture) -> Any:
+    """Return the images, or raise an error; a function of its own so that `torch.fx` records it as one node."""
+    side = VARIANTS[network.variant].smallest_side
+    if images.dim() != 4 or images.shape[1] != network.channels:
+        raise ConvRNNError(
+            f"{network.variant} takes images (batch, {network.channels}, height, width), got {tuple(images.shape)}. "
+            "Use `Preprocess`, or images.permute(0, 3, 1, 2) for channels in the last axis."
+        )
+    if images.shape[2] < side or images.shape[3] < side:
+        raise ConvRNNError(
+            f"{network.variant} halves an image {side.bit_length() - 1} times, so its sides must be at least "
+            f"{side} px, got {images.shape[2]} x {images.shape[3]}. Choose a larger image size."
+        )
+    if not images.is_floating_point():
+        raise ConvRNNError(
+            f"{network.variant} takes floating-point images in [-1, 1], got {images.dtype}. Use `Preprocess`."
+        )
+    return images

@@ -1,0 +1,95 @@
+"""Loading and saving of weights in the layout of the published files."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convrnn_model.errors import ConvRNNError
+from convrnn_model.inference.operations import layers_in_order
+from convrnn_model.torch.networks import Network
+from convrnn_model.weights import hdf5
+from convrnn_model.weights.inspection import PathLike
+from convrnn_model.weights.reading import ExtraTimesteps, LoadReport, Readout, read_weights
+
+
+def load_weights(
+    module: nn.Module,
+    path: PathLike,
+    *,
+    readout: Readout = "strict",
+    extra_timesteps: ExtraTimesteps = "error",
+) -> LoadReport:
+    """Load a published weights file, or one written by `save_weights`, completely or not at all.
+
+    From a file with more time steps than the network, the first ones are loaded; the report lists the unused weights.
+
+    Args:
+        module: A `Network`, or a module that contains one, such as that of `torch.compile`.
+        path: HDF5 in the layout of the original software, weights only or a whole model.
+        readout: "skip" leaves the network's readout unchanged.
+        extra_timesteps: "repeat-last" reuses the file's last normalisation for further time steps.
+
+    Raises:
+        ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite. One error lists all; the
+            network is unchanged.
+    """
+    weights = {
+        f"{layer}/{name}": view for layer, parts in _views(module).items() for name, view in parts.items()
+    }
+    shapes = {name: tuple(view.shape) for name, view in weights.items()}
+    report, values = read_weights(Path(path), shapes, readout, extra_timesteps)
+    for name, value in values.items():
+        weights[name].copy_(torch.from_numpy(value))
+    return report
+
+
+def save_weights(module: nn.Module, path: PathLike) -> None:
+    """Write a network's weights, float32, in the layout of the published files.
+
+    The file is written atomically. `convrnn_model.load_weights` and the original code under TensorFlow 1.13 read it.
+
+    Args:
+        module: A `Network`, or a module that contains one.
+        path: The file; an existing one is replaced.
+
+    Raises:
+        ConvRNNError: The file cannot be written, or the module does not contain exactly one network.
+    """
+    layers = {
+        layer: {name: view.to("cpu", torch.float32).contiguous().numpy() for name, view in parts.items()}
+        for layer, parts in _views(module).items()
+    }
+    hdf5.write(Path(path), layers)
+
+
+def _views(module: nn.Module) -> dict[str, dict[str, Tensor]]:
+    """Return the layers in the order of the file, each with views of its weights in the layout of the file."""
+    networks = [part for part in module.modules() if isinstance(part, Network)]
+    if len(networks) != 1:
+        raise ConvRNNError(
+            f"weights belong to one network of convrnn_model.torch, got {type(module).__name__} with {len(networks)} "
+            "of them. Pass the network itself."
+        )
+    (network,) = networks
+    order = layers_in_order(network.architecture)
+    return {layer: _layer_views(network._modules.get(layer)) for layer in order}
+
+
+def _layer_views(layer: Any) -> dict[str, Tensor]:
+    match layer:
+        case nn.Conv2d():
+            found = {"kernel": layer.weight.detach().permute(2, 3, 1, 0)}
+        case nn.Linear():
+            found = {"kernel": layer.weight.detach().T, "bias": layer.bias.detach()}
+        case nn.modules.batchnorm._BatchNorm():
+            found = {
+                "gamma": layer.weight.detach(),
+                "beta": layer.bias.detach(),
+                "moving_mean": layer.running_mean.detach(),
+                "moving_variance": layer.running_var.detach(),
+            }
+        case _:
+            found = {}
+    return found
