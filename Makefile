@@ -19,6 +19,8 @@ SAMPLE := $(ROOT)sample
 REGIMES := color grayscale noise blur
 PERTURB ?=
 RUN ?= $(RUNS)/$(PERTURB)
+PUBLISHED := bl_imagenet bl_ecoset b_imagenet
+WEIGHTS ?= bl_imagenet
 PREPARE_FLAGS ?=
 EVALUATE_FLAGS ?=
 FUZZ_SECONDS ?= 600
@@ -89,7 +91,13 @@ $(error HUMAN=$(HUMAN) does not exist. Give the folder with the download of OSF 
 endif
 endif
 
-.PHONY: help setup data train evaluate compare report demo docs notebook test test-all check format lock lock-check test-alone test-backends packages test-packages fuzz bench chaos clean
+ifneq ($(filter quick,$(MAKECMDGOALS)),)
+ifeq ($(filter $(PUBLISHED),$(WEIGHTS))$(wildcard $(WEIGHTS)),)
+$(error WEIGHTS=$(WEIGHTS) does not exist. Give a weights file, or one of $(PUBLISHED))
+endif
+endif
+
+.PHONY: help setup data train evaluate compare report demo quick docs notebook test test-all check format lock lock-check test-alone test-backends packages test-packages fuzz bench chaos clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -149,6 +157,20 @@ demo: $(READY) ## Run the whole pipeline on the drawn sample, in demo/ (under fi
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=color TRAIN_FLAGS="$(SMALL) $(DEMO_COLOR)"
 	@$(MAKE) --no-print-directory train evaluate ROOT=demo/ PERTURB=blur TRAIN_FLAGS="$(DEMO_BLUR)"
 	@$(MAKE) --no-print-directory compare report ROOT=demo/
+
+# BL at full width takes about 0.2 s per image on two cores, so the drawn test sets are small.
+QUICK := quick
+QUICK_SAMPLE ?= --images-per-category 1 --trials 32 --observers 4
+QUICK_HUMAN = $(or $(HUMAN),$(QUICK)/sample/human)
+QUICK_RUN = $(QUICK)/runs/$(basename $(notdir $(WEIGHTS)))
+
+quick: $(READY) ## Compare WEIGHTS=bl_imagenet|FILE with HUMAN=... (or a drawn sample) without training, in quick/
+ifeq ($(HUMAN),)
+	@echo "HUMAN= was not given: these are DRAWN stimuli, with SIMULATED observers."
+	@test -d $(QUICK)/sample || $(BIN)/convrnn-data sample $(QUICK)/sample $(QUICK_SAMPLE)
+endif
+	@$(BIN)/convrnn evaluate $(WEIGHTS) $(QUICK_HUMAN) --out $(QUICK_RUN) $(EVALUATE_FLAGS)
+	@$(BIN)/convrnn report $(QUICK_RUN) --human $(QUICK_HUMAN) --out $(QUICK)/report/index.html $(REPORT_FLAGS)
 
 docs: $(READY) ## Build the pages of docs/ into site/ (any warning is an error)
 	@$(BIN)/python docs/write_commands.py
@@ -242,6 +264,6 @@ bench: $(READY) ## Run all benchmarks (many minutes); results in benchmarks/resu
 chaos: $(READY) ## Inject faults into all file operations, and kill at CHAOS_KILLS=300 random moments (hours)
 	@CONVRNN_EXHAUSTIVE=1 CONVRNN_KILLS=$(CHAOS_KILLS) CONVRNN_KILLS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -rP $(PARALLEL) tests/faults
 
-clean: ## Remove environments, caches, site/ and demo/, but not your data, runs and reports
-	rm -rf .venv .venv-* .tools demo site jupyter_execute dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+clean: ## Remove environments, caches, site/, demo/ and quick/, but not your data, runs and reports
+	rm -rf .venv .venv-* .tools demo quick site jupyter_execute dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -116,6 +116,8 @@ def test_weights_of_another_network_are_refused(workspace: Path, command) -> Non
         ("data HUMAN=/nowhere/at/all", "/nowhere/at/all"),
         ("data IMAGENET=. VALIDATION=/nowhere/at/all", "/nowhere/at/all"),
         ("data VALIDATION=.", "needs the training images"),
+        ("quick WEIGHTS=/nowhere/at/all.h5", "/nowhere/at/all.h5"),
+        ("quick HUMAN=/nowhere/at/all", "/nowhere/at/all"),
     ],
 )
 def test_make_refuses_invalid_variables_first(command, tmp_path: Path, words: str, named: str) -> None:

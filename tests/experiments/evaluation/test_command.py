@@ -17,6 +17,7 @@ from convrnn_experiments.evaluation.measures import Accuracy, Measures
 from convrnn_experiments.evaluation.trials import Trials
 from convrnn_experiments.runs.environment import Environment
 from convrnn_experiments.runs.folder import Run
+from convrnn_experiments.runs.untrained import UntrainedOptions
 from convrnn_experiments.runtime import devices
 
 
@@ -140,3 +141,9 @@ def test_an_idle_gpu_is_reported(command, run, drawn_sample, monkeypatch):
 def test_an_unfinished_run_is_refused(command, tmp_path, drawn_sample):
     with pytest.raises(ConvRNNError, match=r"must be a folder with config\.json, got no such folder"):
         command(tmp_path / "nowhere", drawn_sample / "human")
+
+
+def test_options_of_weights_are_refused_for_a_run(command, run, drawn_sample, tmp_path):
+    for options in ({"out": tmp_path / "out"}, {"untrained": UntrainedOptions(rule="max")}):
+        with pytest.raises(ConvRNNError, match="are for a weights file, got a run"):
+            command(run, drawn_sample / "human", **options)

@@ -13,7 +13,7 @@ from PIL import Image
 from convrnn_data import list_stimuli, reformat
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.trials import HUMAN, SPLIT, find_trials
+from convrnn_experiments.evaluation.trials import HUMAN, SPLIT, find_trials, regimes_in
 from convrnn_experiments.images.batches import batches
 from convrnn_experiments.runs.config import Config
 
@@ -102,3 +102,11 @@ def test_stimuli_of_another_size_are_refused(tmp_path, human, size, layout):
     with pytest.raises(ConvRNNError, match=message):
         find_trials(folder, Regime.NOISE, Config(data="data", perturb=Regime.NOISE))
     find_trials(folder, Regime.BLUR, Config(data="data", perturb=Regime.BLUR))
+
+
+def test_regimes_of_a_test_set(human, prepared, tmp_path):
+    assert regimes_in(human) == list(Regime)
+    (tmp_path / "BlurSplit_color").symlink_to(human / "BlurSplit_color")
+    assert regimes_in(tmp_path) == [Regime.BLUR]
+    assert regimes_in(prepared.path) == [Regime.COLOR]
+    assert regimes_in(tmp_path / "nowhere") == [Regime.COLOR]

@@ -25,6 +25,7 @@ from convrnn_experiments.runs.config import (
     from_options,
     parse_numbers,
 )
+from convrnn_experiments.runs.untrained import UntrainedOptions
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
 from convrnn_experiments.stimuli.plan import LEVELS, PER_BLOCK, with_levels
@@ -109,13 +110,22 @@ def features_command(
 @app.command()
 @expand_options
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A finished run.", metavar="RUN")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A finished run; or weights to evaluate as they are: bl_imagenet, bl_ecoset, b_imagenet, or a file.",
+            metavar="RUN|WEIGHTS",
+        ),
+    ],
     testset: Annotated[
         Path, typer.Argument(help="Human stimuli in any layout, or a prepared set.", metavar="TESTSET")
     ],
     condition: Annotated[
         list[Regime] | None,
-        typer.Option(help="Regime to test under; may be repeated.", show_default="that of the run"),
+        typer.Option(
+            help="Regime to test under; may be repeated.",
+            show_default="that of the run; for weights, those of the stimuli",
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of a prepared set.")] = "val",
     name: Annotated[
@@ -123,6 +133,11 @@ def evaluate(
     ] = None,
     precision: Annotated[Precision, PRECISION] = "float32",
     inference: Annotated[EngineName, INFERENCE] = "auto",
+    out: Annotated[
+        Path | None, Option("For weights: folder of the results.", show_default="runs/NAME")
+    ] = None,
+    *,
+    untrained: UntrainedOptions,
 ) -> None:
     """Write a network's answer to every test image at every time step, and its accuracies."""
     from convrnn_experiments.evaluation import command
@@ -135,6 +150,8 @@ def evaluate(
         name=name,
         precision=precision,
         inference=inference,
+        out=out,
+        untrained=untrained,
         echo=typer.echo,
         warn=_warn,
         progress=console.progress,

@@ -1,7 +1,7 @@
 """Predictions of a trained network for each test image at each time step, and its accuracies."""
 
 import csv
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +38,21 @@ BATCH = 16
 """Images per batch, independent of the batch size in training: larger batches are not faster and need more memory."""
 
 
+def _unchanged(softmax: np.ndarray) -> np.ndarray:
+    return softmax
+
+
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """Network of a finished run, compiled for inference.
+    """Network of a finished run or of a weights file, compiled for inference.
 
     Attributes:
+        run: Folder of the results.
+        config: Configuration by which images are shown.
         network: Keras model with the weights of the run.
         predictor: Compiled network: images (batch, H, W, 3) -> softmax (batch, time, classes).
         plan: Plan of the inference engine.
+        categories: Maps softmax (batch, time, classes) to shares of the 16 categories (batch, time, 16).
     """
 
     run: Run
@@ -53,6 +60,7 @@ class TrainedNetwork:
     network: keras.Model
     predictor: Predictor
     plan: Plan
+    categories: Callable[[np.ndarray], np.ndarray] = _unchanged
 
     @property
     def inference(self) -> Inference:
@@ -84,7 +92,7 @@ def trained_network(
 
 
 def evaluate(trained: TrainedNetwork, trials: Trials, *, report: Report = silent) -> Measures:
-    """Write `predictions.csv` and `measures.json` for a finished run; returns the measures.
+    """Write `predictions.csv` and `measures.json` of a network; returns the measures.
 
     Images are read, classified and written in batches, so memory grows by one byte per image and time step.
 
@@ -157,7 +165,7 @@ def predict(
         batch: tuple[np.ndarray, np.ndarray, np.ndarray],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows, shown, levels = batch
-        return rows, trained.predictor.predict(shown, BATCH), levels
+        return rows, trained.categories(trained.predictor.predict(shown, BATCH)), levels
 
     done = 0
     try:

@@ -14,6 +14,7 @@ from convrnn_experiments.evaluation.predictions import EVALUATE_AGAIN, PREDICTIO
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.environment import Environment
 from convrnn_experiments.runs.folder import Run, read_json
+from convrnn_experiments.runs.untrained import NOT_TRAINED, UntrainedConfig
 
 _RESTORE = "Restore the file, or delete it to report the run without its command"
 
@@ -29,7 +30,7 @@ class Evaluation:
 
     run: Run
     network: str
-    config: Config
+    config: Config | UntrainedConfig
     name: str
     measures: Measures
     answers: Answers
@@ -41,8 +42,10 @@ class Evaluation:
 
     @property
     def trained_by(self) -> str:
-        """Command that trained the network."""
+        """Command that trained the network, or why there is none."""
         environment = self._environment
+        if isinstance(self.config, UntrainedConfig):
+            return NOT_TRAINED
         return "not known" if environment is None else environment.command
 
     @property
@@ -107,15 +110,15 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
                 f"Run `convrnn evaluate {path} TESTSET` first"
             )
         network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
-        config = run.config()
+        config = run.settings()
         of_run = [_evaluation(run, network, config, file) for file in files]
         evaluations += sorted(
-            of_run, key=lambda result: (result.regime != config.perturb, not result.human, result.name)
+            of_run, key=lambda result: (result.regime != config.trained_on, not result.human, result.name)
         )
     return evaluations
 
 
-def _evaluation(run: Run, network: str, config: Config, file: Path) -> Evaluation:
+def _evaluation(run: Run, network: str, config: Config | UntrainedConfig, file: Path) -> Evaluation:
     folder = file.parent
     measures = read_json(file, Measures, EVALUATE_AGAIN)
     answers = read_answers(folder / PREDICTIONS)

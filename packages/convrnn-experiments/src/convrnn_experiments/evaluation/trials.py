@@ -76,10 +76,24 @@ def find_trials(
             f"cannot test on {folder}: it must be a folder, got {'a file' if folder.exists() else 'no such folder'}. "
             "Give a prepared set or a folder of human stimuli in any layout"
         )
-    prepared = PreparedSet(folder) if (folder / "manifest.json").is_file() else None
-    if prepared is not None and prepared.manifest["kind"] != "human":
+    prepared = _photographs(folder)
+    if prepared is not None:
         return split_trials(prepared, regime, config, split=split, name=name)
     return human_trials(folder, regime, config, name=name)
+
+
+def regimes_in(folder: Path) -> list[Regime]:
+    """Return the regimes of the human stimuli in a folder; of other folders, the regime without perturbation."""
+    if not folder.is_dir() or _photographs(folder):
+        return [Regime.COLOR]
+    found = {stimulus.regime for stimulus in list_stimuli(folder)}
+    return [regime for regime in Regime if regime in found]
+
+
+def _photographs(folder: Path) -> PreparedSet | None:
+    """Return the prepared set of photographs in a folder; None if it is none."""
+    prepared = PreparedSet(folder) if (folder / "manifest.json").is_file() else None
+    return prepared if prepared is not None and prepared.manifest["kind"] != "human" else None
 
 
 def human_trials(folder: Path, regime: Regime, config: Config, *, name: str | None = None) -> Trials:
@@ -124,8 +138,8 @@ def _require_size(stimuli: Sequence[Stimulus], side: int) -> None:
         if (height, width) != (side, side):
             raise ConvRNNError(
                 f"cannot test on {_path_of(stimulus)}: a stimulus must be a square of the run's --stimulus-size "
-                f"{side} px, got {width} x {height} px. Train with the --stimulus-size of the test set, or make one "
-                f"with `convrnn stimuli --size {side}`"
+                f"{side} px, got {width} x {height} px. Train, or evaluate weights, with the --stimulus-size of the "
+                f"test set, or make one with `convrnn stimuli --size {side}`"
             )
 
 

@@ -31,7 +31,7 @@ def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -
     return [
         {
             "network": row.evaluation.network,
-            "trained_on": str(row.evaluation.config.perturb),
+            "trained_on": row.evaluation.config.trained_on,
             "condition": row.condition,
             "measure": measure.key,
             "value": row.estimates[measure.key].value,

@@ -21,7 +21,7 @@ def accuracies(evaluations: Iterable[Evaluation]) -> Table:
     return [
         {
             "network": evaluation.network,
-            "trained_on": str(evaluation.config.perturb),
+            "trained_on": evaluation.config.trained_on,
             "test_set": evaluation.name,
             "level": level,
             "time_step": step + 1,

@@ -25,6 +25,7 @@ from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import Table, as_html, plain, transposed
 from convrnn_experiments.report.html import TABLES, Figure, Section
+from convrnn_experiments.runs.untrained import NOT_TRAINED, UntrainedConfig
 
 BANDS = "Bands and bars are 95 % confidence intervals over images"
 DIGITISED_NOTE = (
@@ -265,7 +266,7 @@ def _run(evaluations: Sequence[Evaluation]) -> str:
     commands = [last.trained_by, *(evaluation.measures.environment.command for evaluation in evaluations)]
     facts = [
         f"{measures.network}, {measures.parameters:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
-        f"per image; {count_of(len(last.run.history()), 'epoch')}",
+        f"per image; {_epochs(last)}",
         *(
             f"{evaluation.name}: {count_of(evaluation.measures.images, 'image')} ({evaluation.measures.kind}) from "
             f"{evaluation.measures.source}{evaluation.origin}"
@@ -280,6 +281,12 @@ def _run(evaluations: Sequence[Evaluation]) -> str:
     lines = "".join(f"<dd><code>{html.escape(command)}</code></dd>" for command in dict.fromkeys(commands))
     lines += "".join(f"<dd class='faint'>{html.escape(fact)}</dd>" for fact in facts)
     return f"<dt>{html.escape(last.network)}: {html.escape(str(last.run.path))}</dt>{lines}"
+
+
+def _epochs(evaluation: Evaluation) -> str:
+    if isinstance(evaluation.config, UntrainedConfig):
+        return f"epochs: {NOT_TRAINED}"
+    return count_of(len(evaluation.run.history()), "epoch")
 
 
 def _problems(problems: Table) -> str:

@@ -172,6 +172,11 @@ class Config(BaseModel):
         return CONDITIONS[self.perturb].with_levels(self.levels)
 
     @property
+    def trained_on(self) -> str:
+        """Regime of the training images."""
+        return str(self.perturb)
+
+    @property
     def exits(self) -> int:
         """Number of readouts: time steps, or 1 for a feedforward network."""
         return self.timesteps if self.network == "bl" else 1

@@ -23,6 +23,7 @@ from convrnn_data.base.locking import LOCK, locked
 from convrnn_data.shards.workspace import contents
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.environment import Environment, Inference
+from convrnn_experiments.runs.untrained import UntrainedConfig
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, unreadable
 
@@ -67,10 +68,24 @@ class Run:
         return sorted(self.path.glob(f"evaluation/*/{MEASURES}"))
 
     def config(self) -> Config:
-        """Read `config.json`.
+        """Read the configuration of a training run.
 
         Raises:
-            ConvRNNError: The folder is not a run.
+            ConvRNNError: The folder is not a training run.
+        """
+        settings = self.settings()
+        if isinstance(settings, UntrainedConfig):
+            raise ConvRNNError(
+                f"cannot read the run {self.path}: it must be a training run, got the results of the weights "
+                f"{settings.weights}. Give these weights, or a folder that `convrnn train` made"
+            )
+        return settings
+
+    def settings(self) -> Config | UntrainedConfig:
+        """Read `config.json`, of a training run or of the results of a weights file.
+
+        Raises:
+            ConvRNNError: The folder is neither.
         """
         path = self.path / "config.json"
         if not path.is_file():
@@ -79,12 +94,14 @@ class Run:
                 f"cannot read the run {self.path}: it must be a folder with config.json, got "
                 f"{found if self.path.exists() else 'no such folder'}. Give a folder that `convrnn train` made"
             )
-        return Config.from_json(read_json(path, dict[str, Any], START_OVER), path)
+        values = read_json(path, dict[str, Any], START_OVER)
+        if "training" in values:
+            return read_json(path, UntrainedConfig, "Delete the folder and run `convrnn evaluate` again")
+        return Config.from_json(values, path)
 
     def require_finished(self) -> None:
-        """Raise ConvRNNError if the training has not finished."""
-        self.config()
-        if not self.weights.is_file():
+        """Raise ConvRNNError if the folder is a training run that has not finished."""
+        if isinstance(self.settings(), Config) and not self.weights.is_file():
             raise ConvRNNError(
                 f"cannot use the run {self.path}: it must be finished, got no weights.h5. Finish it with "
                 "`convrnn train --resume`"

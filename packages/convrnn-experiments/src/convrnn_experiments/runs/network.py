@@ -15,14 +15,14 @@ from convrnn_model.inference.choice import choose
 from convrnn_model.inference.processor import processor
 
 
-def build_network(config: Config) -> keras.Model:
-    """Build the network of a configuration with 16 classes and initial weights."""
+def build_network(config: Config, classes: int = len(CATEGORIES)) -> keras.Model:
+    """Build the network of a configuration with initial weights."""
     shape = (config.image_size, config.image_size, 3)
     build = getattr(convrnn_model, f"{config.network}_net")
     if config.network == "bl":
         steps, cumulative = config.timesteps, config.cumulative_readout
-        return build(shape, len(CATEGORIES), steps, cumulative, width=config.width)
-    return build(shape, len(CATEGORIES), width=config.width)
+        return build(shape, classes, steps, cumulative, width=config.width)
+    return build(shape, classes, width=config.width)
 
 
 def describe_weights(path: Path) -> str:
