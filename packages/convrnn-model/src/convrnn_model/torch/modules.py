@@ -22,6 +22,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     running_mean: Tensor
     running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, features: int) -> None:
         super().__init__(features, eps=EPSILON, momentum=MOMENTUM)

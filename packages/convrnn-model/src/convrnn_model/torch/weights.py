@@ -13,6 +13,14 @@ from convrnn_model.weights import hdf5
 from convrnn_model.weights.inspection import PathLike
 from convrnn_model.weights.reading import ExtraTimesteps, LoadReport, Readout, read_weights
 
+NORMALIZATION = {
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+"""Names of a batch normalisation's weights in files -> names of the attributes in PyTorch."""
+
 
 def load_weights(
     module: nn.Module,
@@ -84,12 +92,7 @@ def _layer_views(layer: Any) -> dict[str, Tensor]:
         case nn.Linear():
             found = {"kernel": layer.weight.detach().T, "bias": layer.bias.detach()}
         case nn.modules.batchnorm._BatchNorm():
-            found = {
-                "gamma": layer.weight.detach(),
-                "beta": layer.bias.detach(),
-                "moving_mean": layer.running_mean.detach(),
-                "moving_variance": layer.running_var.detach(),
-            }
+            found = {name: getattr(layer, own).detach() for name, own in NORMALIZATION.items()}
         case _:
             found = {}
     return found
