@@ -138,6 +138,7 @@ def in_features(data: PreparedSet, config: Config, folder: Path) -> Iterator[np.
     extractor._compute = lambda images: inputs.append(images) or compute(images)
     for part in plan(data, config, folder):
         extractor.write(part)
+    del extractor._compute  # a reference cycle, which would keep the engine's buffers
     yield from inputs
 
 
