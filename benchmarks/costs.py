@@ -20,6 +20,7 @@ import numpy as np
 from common import machine, timed
 from convrnn_model.inference import processor, products, transforms
 from convrnn_model.inference.costs import Costs
+from convrnn_model.inference.openvino_engine import import_openvino
 from convrnn_model.inference.threads import Threads
 from convrnn_model.inference.tiling import Tiling, transform_operations
 from convrnn_model.inference.vectors import vector_shape
@@ -91,7 +92,7 @@ def product_rate(rounds: int) -> float:
 
 def convolution_rate(rounds: int) -> float:
     """Measure GFLOP/s of OpenVINO's direct convolution of BL's first layer on one core."""
-    import openvino as ov
+    ov = import_openvino()
     from openvino import opset13
 
     image = opset13.parameter([1, CHANNELS, PIXELS, PIXELS], np.float32)

@@ -225,8 +225,9 @@ def ours(engine: str) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
 def openvino_from_onnx(
     weights: Path, side: int, batch: int, precision: str, threads: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    import openvino as ov
+    from convrnn_model.inference.openvino_engine import import_openvino
 
+    ov = import_openvino()
     hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
     settings = {
         "INFERENCE_PRECISION_HINT": hint,
