@@ -4,6 +4,7 @@
     OpenVINO from ONNX        `openvino.Core().compile_model` of an ONNX file of the network
     ONNX Runtime              an inference session of the same file
     PyTorch                   a module written by hand, channels last; autocast in bfloat16
+    convrnn_model.torch       our module, in the same way; "compiled" by `torch.compile`
 
 Each competitor has a process of its own, and they are called in turn, so that other load affects all of them. Results
 are medians and spreads over rounds, with the largest difference of softmax from direct convolution in float32. Those
@@ -364,6 +365,37 @@ def pytorch(
     return predict
 
 
+def module(*, compiled: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
+    def prepare(
+        weights: Path, side: int, batch: int, precision: str, threads: int
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        import torch
+
+        from convrnn_model import inspect_weights
+        from convrnn_model.torch import Network, load_weights
+        from convrnn_model.variants import VARIANTS
+
+        torch.set_num_threads(threads)
+        info = inspect_weights(weights)
+        width = info.filters[-1] / VARIANTS[info.variant].filters[-1]
+        network = Network(info.variant, info.classes, info.n_timesteps, width=width)
+        load_weights(network, weights)
+        network = network.eval().to(memory_format=torch.channels_last)
+        call = torch.compile(network) if compiled else network
+
+        def predict(images: np.ndarray) -> np.ndarray:
+            x = torch.from_numpy(images).permute(0, 3, 1, 2)
+            with (
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
+            ):
+                return np.asarray(call(x).softmax(-1).float())
+
+        return predict
+
+    return prepare
+
+
 COMPETITORS: dict[str, tuple[Callable[..., Callable[[np.ndarray], np.ndarray]], str]] = {
     "tiles": (ours("tiles"), "numba"),
     "openvino": (ours("openvino"), "openvino"),
@@ -371,6 +403,8 @@ COMPETITORS: dict[str, tuple[Callable[..., Callable[[np.ndarray], np.ndarray]], 
     "OpenVINO from ONNX": (openvino_from_onnx, "openvino"),
     "ONNX Runtime": (onnx_runtime, "onnxruntime"),
     "PyTorch": (pytorch, "torch"),
+    "convrnn_model.torch": (module(compiled=False), "torch"),
+    "convrnn_model.torch, compiled": (module(compiled=True), "torch"),
 }
 """Name -> function that prepares it, and the module that it needs."""
 FLOAT32_ONLY = ("tiles", "ONNX Runtime")
