@@ -310,6 +310,7 @@ def test_export_with_free_batch():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # from PyTorch's compiler
 @pytest.mark.parametrize("training", [False, True])
 def test_compiled(training):
     network = tiny(2).train(training)
