@@ -9,11 +9,12 @@ import pytest
 import convrnn_model
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.runs.config import Config
+from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.runs import network as networks
 from convrnn_experiments.runs.network import (
     build_network,
+    choose_inference,
     feature_predictor,
-    frozen_inference,
     prepare_network,
 )
 from convrnn_model import save_weights
@@ -107,27 +108,36 @@ def test_features_are_compiled_from_the_weights(weights: dict[int, Path]) -> Non
     np.testing.assert_allclose(found[:, 0], expected["GlobalAvgPool_Time_0"], rtol=1e-4, atol=1e-6)
 
 
-def test_the_inference_of_frozen_features_is_chosen_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = config_of(weights="nowhere.h5")
+def test_inference_is_chosen_for_the_processor_or_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "processor", lambda: "avx2")
-    found = frozen_inference(config)
+    found = choose_inference("float32", "auto")
     assert found.engine in ("tiles", "openvino", "keras")
     assert (found.precision, found.processor) == ("float32", "avx2")
-    assert frozen_inference(config, gpu=True).engine == "keras"
+    assert choose_inference("bfloat16", "auto", gpu=True).engine == "keras"
+    assert choose_inference("float32", "keras").engine == "keras"
 
 
-def test_bfloat16_features_need_a_processor_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_needs_a_processor_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openvino")
-    half = config_of(precision="bfloat16")
     monkeypatch.setattr(networks, "processor", lambda: "avx2")
-    with pytest.raises(convrnn_model.ConvRNNError, match="bfloat16 needs .* got avx2"):
-        frozen_inference(half)
+    with pytest.raises(
+        ConvRNNError, match="cannot compute with --inference auto --precision bfloat16: .* got avx2"
+    ):
+        choose_inference("bfloat16", "auto")
     monkeypatch.setattr(networks, "processor", lambda: "amx")
-    assert frozen_inference(half).model_dump() == {
-        "engine": "openvino",
-        "precision": "bfloat16",
-        "processor": "amx",
+    found = choose_inference("bfloat16", "auto")
+    assert found.model_dump() == {"engine": "openvino", "precision": "bfloat16", "processor": "amx"}
+
+
+def test_features_on_a_gpu_are_computed_by_keras(weights: dict[int, Path]) -> None:
+    config = config_of(weights=str(weights[16]))
+    plans = {
+        gpu: feature_predictor(config, gpu=gpu).plan((64, 64), 1).engine for gpu in (False, True)
     }
+    assert plans[True] == "keras"
+    assert plans[False] == choose_inference("float32", "auto").engine
+    by_name = feature_predictor(config.replace(inference="keras")).plan((64, 64), 1)
+    assert by_name.engine == "keras"
 
 
 def test_mixed_precision_computes_in_bfloat16() -> None:

@@ -19,7 +19,7 @@ from convrnn_experiments.features.plan import Executor
 from convrnn_experiments.runs import folder as run_folder
 from convrnn_experiments.runs.config import Config, checked
 from convrnn_experiments.runs.folder import Run
-from convrnn_experiments.runs.network import build_network, frozen_inference
+from convrnn_experiments.runs.network import build_network, choose_inference
 from convrnn_experiments.runtime import devices
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.training import launch, loop
@@ -183,7 +183,7 @@ def test_a_readout_is_trained_on_features(
     assert loop_arguments["features"] == "the result"
     assert extract_arguments["root"] == tmp_path / "runs/features"
     assert "the plan" in messages
-    inference = frozen_inference(loop_arguments["config"])
+    inference = choose_inference("float32", "auto")
     assert json.loads(run.environment.read_text())["inference"] == inference.model_dump()
 
 

@@ -28,7 +28,8 @@ from convrnn_experiments.images.perturbations import Perturb, perturbation_of
 from convrnn_experiments.runs.config import Config, EngineName, Precision
 from convrnn_experiments.runs.environment import Environment, Inference
 from convrnn_experiments.runs.folder import MEASURES, Run, write_json
-from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runs.network import build_network, choose_inference
+from convrnn_experiments.runtime.devices import uses_gpu
 from convrnn_experiments.runtime.overlap import map_ahead
 from convrnn_model import entropy, load_weights, multiply_adds
 from convrnn_model.backend import keras
@@ -84,6 +85,7 @@ def trained_network(
             available.
     """
     run.require_finished()
+    choose_inference(precision, inference, gpu=uses_gpu())  # fails before the network is built
     config = run.config()
     network = build_network(config)
     load_weights(network, run.weights)

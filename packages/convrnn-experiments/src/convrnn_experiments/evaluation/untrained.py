@@ -12,10 +12,10 @@ from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.predict import BATCH, TrainedNetwork
 from convrnn_experiments.runs.config import EngineName, Precision, weights_file
 from convrnn_experiments.runs.folder import Run, write_json
-from convrnn_experiments.runs.network import build_network
+from convrnn_experiments.runs.network import build_network, choose_inference, compile_weights
 from convrnn_experiments.runs.untrained import Rule, UntrainedConfig
+from convrnn_experiments.runtime.devices import uses_gpu
 from convrnn_model import map_decisions
-from convrnn_model.inference import compile_network
 
 
 def results_folder(path: Path, config: UntrainedConfig) -> Run:
@@ -64,13 +64,15 @@ def untrained_network(
     Raises:
         ConvRNNError: The weights cannot be read, or the engine or the precision is not available.
     """
+    choose_inference(precision, inference, gpu=uses_gpu())
     shown = config.as_run()
-    predictor = compile_network(
+    predictor = compile_weights(
         weights_file(config.weights),
-        outputs="softmax",
-        precision=precision,
-        engine=inference,
+        "softmax",
         n_timesteps=config.timesteps if config.network == "bl" else None,
+        precision=precision,
+        inference=inference,
+        gpu=uses_gpu(),
     )
     network = TrainedNetwork(
         run,

@@ -24,8 +24,9 @@ from convrnn_experiments.features.fingerprint import cache_folder
 from convrnn_experiments.features.plan import IN_PROCESS, Executor, Part, feature_bytes
 from convrnn_experiments.features.workers import compute_in_workers
 from convrnn_experiments.runs.config import Config
+from convrnn_experiments.runs.environment import Inference
 from convrnn_experiments.runs.folder import read_hdf5
-from convrnn_experiments.runs.network import feature_predictor, frozen_inference
+from convrnn_experiments.runs.network import choose_inference, feature_predictor
 from convrnn_experiments.runtime.datasets import without_autotuning
 from convrnn_experiments.runtime.devices import computing_device, processor, uses_gpu
 
@@ -98,8 +99,7 @@ def extract_features(
     share = parse_task(task)
     # Workers compute on processor cores.
     device = computing_device() if executor.in_process else processor()
-    inference = frozen_inference(config, gpu=executor.in_process and uses_gpu())
-    config = config.replace(inference=inference.engine)
+    inference = choose_inference(config.precision, config.inference, gpu=executor.in_process and uses_gpu())
     folder = cache_folder(root, config, inference, device)
     remove_dead_temporaries(folder)
     parts = plan(data, config, folder)
@@ -107,7 +107,7 @@ def extract_features(
     missing = [part for part in own if not part.path.is_file()]
     _require_space(missing, config, folder)
     progress = _Progress(own, missing, report)
-    for part in _compute(missing, config, data, executor, echo):
+    for part in _compute(missing, config, inference, data, executor, echo):
         progress.add(part)
     return ExtractionResult(folder, parts, len(missing), len(own) - len(missing))
 
@@ -122,6 +122,7 @@ def _require_space(missing: Sequence[Part], config: Config, folder: Path) -> Non
 def _compute(
     missing: Sequence[Part],
     config: Config,
+    inference: Inference,
     data: PreparedSet,
     executor: Executor,
     echo: Callable[[str], None],
@@ -131,10 +132,12 @@ def _compute(
     # Starting a worker for one part takes longer than computing it here on the same processor.
     alone = executor.engine == "local" and len(missing) == 1 and computing_device() == processor()
     if not executor.in_process and not alone:
-        echo(f"features: engine {config.inference} in {config.precision}, in workers")
-        yield from compute_in_workers(missing, config, executor)
+        echo(
+            f"features: engine {inference.engine} in {inference.precision} on {inference.processor}, in workers"
+        )
+        yield from compute_in_workers(missing, config.replace(inference=inference.engine), executor)
         return
-    extractor = Extractor(feature_predictor(config), config, data)
+    extractor = Extractor(feature_predictor(config, gpu=uses_gpu()), config, data)
     echo(f"features: {extractor.plan}")
     for part in missing:
         extractor.write(part)

@@ -108,9 +108,10 @@ def compute_part(job: Job) -> Outcome:
         with _JOB_LOCK:
             _set_up(job)
             from convrnn_experiments.features.fingerprint import require_same_dependencies
-            from convrnn_experiments.runs.network import frozen_inference
+            from convrnn_experiments.runs.network import choose_inference
 
-            require_same_dependencies(job.part.path.parent, job.config, frozen_inference(job.config))
+            inference = choose_inference(job.config.precision, job.config.inference)
+            require_same_dependencies(job.part.path.parent, job.config, inference)
             if not job.part.path.is_file():  # another run may have written it
                 _extractor(job.config, max(job.threads, _dask_threads())).write(job.part)
     except (ConvRNNError, convrnn_model.ConvRNNError) as error:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import convrnn_model
 from convrnn_data import CATEGORIES
-from convrnn_experiments.runs.config import Config, weights_file
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.runs.config import Config, EngineName, Precision, weights_file
 from convrnn_experiments.runs.environment import Inference
 from convrnn_experiments.runtime.processes import strategy
 from convrnn_model import inspect_weights, load_weights, names
 from convrnn_model.backend import keras
 from convrnn_model.inference import Predictor, compile_network
 from convrnn_model.inference.choice import choose
+from convrnn_model.inference.operations import Group
 from convrnn_model.inference.processor import processor
 
 
@@ -31,38 +33,77 @@ def describe_weights(path: Path) -> str:
     return f"weights: {path}: {info.variant}, {info.dataset or 'no published set'}"
 
 
-def frozen_inference(config: Config, *, gpu: bool = False) -> Inference:
-    """Choose how the frozen network of a configuration is computed; reads no weights.
+def choose_inference(precision: Precision, inference: EngineName, *, gpu: bool = False) -> Inference:
+    """Choose how a network is computed that is not trained; reads no weights.
 
     Args:
-        config: The configuration.
+        precision: Value of `--precision`.
+        inference: Value of `--inference`.
         gpu: Whether Keras computes on a GPU.
 
     Raises:
         ConvRNNError: The engine or the precision is not available on this machine.
     """
-    wanted, kind = config.inference, processor()
-    choice = choose(None if wanted == "auto" else wanted, config.precision, kind, gpu=gpu)
-    return Inference(engine=choice.engine, precision=config.precision, processor=kind)
+    kind = processor()
+    try:
+        choice = choose(None if inference == "auto" else inference, precision, kind, gpu=gpu)
+    except convrnn_model.ConvRNNError as error:
+        raise ConvRNNError(
+            f"cannot compute with --inference {inference} --precision {precision}: {error}"
+        ) from error
+    return Inference(engine=choice.engine, precision=precision, processor=kind)
 
 
-def feature_predictor(config: Config, threads: int | None = None) -> Predictor:
+def feature_predictor(config: Config, threads: int | None = None, *, gpu: bool = False) -> Predictor:
     """Compile the frozen network of a configuration: images (batch, H, W, 3) -> features (batch, time, channels).
 
     Args:
-        config: From `checked`. `inference` "auto" chooses an engine for processors.
+        config: From `checked`.
         threads: Number of threads; by default, one per core.
+        gpu: Whether Keras computes on a GPU.
 
     Raises:
         ConvRNNError: The weights cannot be read, or the engine or the precision is not available.
     """
-    return compile_network(
+    return compile_weights(
         weights_file(config.weights),
-        outputs="features",
-        precision=config.precision,
-        engine=config.inference,
-        threads=threads,
+        "features",
         n_timesteps=config.timesteps if config.network == "bl" else None,
+        precision=config.precision,
+        inference=config.inference,
+        threads=threads,
+        gpu=gpu,
+    )
+
+
+def compile_weights(
+    path: Path,
+    outputs: Group,
+    *,
+    n_timesteps: int | None,
+    precision: Precision,
+    inference: EngineName,
+    threads: int | None = None,
+    gpu: bool = False,
+) -> Predictor:
+    """Compile the network of a weights file.
+
+    Args:
+        path: The weights file.
+        outputs: Group of outputs.
+        n_timesteps: Time steps; None for feedforward networks.
+        precision: Precision of the inference engine.
+        inference: Engine that computes the network; "auto" chooses Keras if it computes on a GPU.
+        threads: Number of threads; by default, one per core.
+        gpu: Whether Keras computes on a GPU.
+
+    Raises:
+        ConvRNNError: The weights cannot be read, or the engine or the precision is not available.
+    """
+    # For a weights file, the choice of `compile_network` does not consider GPUs.
+    engine = "keras" if gpu and inference == "auto" else inference
+    return compile_network(
+        path, outputs=outputs, precision=precision, engine=engine, threads=threads, n_timesteps=n_timesteps
     )
 
 

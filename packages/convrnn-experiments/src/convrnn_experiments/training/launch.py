@@ -87,7 +87,9 @@ def train(
         network = networks.prepare_network(config, echo_once)
         inference = None
         if config.trainable == "readout":
-            inference = networks.frozen_inference(config, gpu=executor.in_process and devices.uses_gpu())
+            inference = networks.choose_inference(
+                config.precision, config.inference, gpu=executor.in_process and devices.uses_gpu()
+            )
         images = describe_images(data, "val")
         if config.weights != "none":
             echo_once(f"validation images: {images}")
