@@ -7,6 +7,7 @@ from convrnn_model import activations, b_d_net, b_f_net, b_k_net, b_net, bl_net,
 from convrnn_model.inference.frozen import from_file, from_keras
 from convrnn_model.inference.operations import operations
 from convrnn_model.inference.tiles_engine import TilesEngine
+from convrnn_model.weights.load_save import as_array
 
 WIDTH, CLASSES = 0.05, 7
 NETWORKS = {
@@ -28,7 +29,7 @@ def networks():
         for layer in model.layers:
             if layer.name.startswith("BatchNorm"):
                 for weight in layer.weights:
-                    weight.assign(weight.value + rng.uniform(0, 0.5, weight.shape))
+                    weight.assign(as_array(weight) + rng.uniform(0, 0.5, weight.shape))
         found[name] = model, from_keras(model)
     return found
 
