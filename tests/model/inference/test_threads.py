@@ -25,22 +25,24 @@ def test_every_part_is_computed_once(count):
 
 
 def test_parts_are_computed_at_the_same_time():
-    together = threading.Barrier(3, timeout=60)
-    Threads(3).run([together.wait] * 3)
+    together, done = threading.Barrier(3, timeout=60), []
+    Threads(3).run([lambda: done.append(together.wait())] * 3)
+    assert sorted(done) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("failing", [0, 7])
 def test_an_error_of_a_part_is_raised_after_the_others_ended(failing):
-    running = threading.Semaphore(0)
+    ended = []
 
     def part(number):
         if number == failing:
             raise ValueError(f"part {number}")
-        time.sleep(0.001)
-        running.release()
+        time.sleep(0.01)
+        ended.append(number)
 
     with pytest.raises(ValueError, match=f"part {failing}"):
         Threads(3).run([partial(part, number) for number in range(8)])
+    assert sorted(ended) == [number for number in range(8) if number != failing]
 
 
 def test_one_thread_starts_no_other():

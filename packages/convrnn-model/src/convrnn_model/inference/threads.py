@@ -2,12 +2,10 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 PARTS_PER_THREAD = 4
 """More than one, so that a thread that is interrupted delays the others little."""
-
-
 SHORTEST_PART = 1e-4
 """Seconds; starting a part in another thread takes about as long."""
 
@@ -30,7 +28,7 @@ class Threads:
         )
 
     def run(self, parts: Sequence[Callable[[], None]]) -> None:
-        """Compute all parts, in any order; returns when all are done."""
+        """Compute all parts, in any order; returns, or raises the error of one, when all have ended."""
         following = itertools.count()
 
         def work() -> None:
@@ -43,8 +41,10 @@ class Threads:
         try:
             work()
         finally:
-            for future in futures:
-                future.result()
+            # All have to end before an error is raised, since they write into buffers that the next call reuses.
+            wait(futures)
+        for future in futures:
+            future.result()
 
     def ranges(self, count: int, seconds: float, multiple: int = 1) -> list[tuple[int, int]]:
         """Split 0 to `count`, which take some seconds, into ranges of similar length that begin at multiples."""
