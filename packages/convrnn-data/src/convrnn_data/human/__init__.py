@@ -1,1 +1,1 @@
-"""Human stimuli: file names, layouts, reformatting."""
+"""Human stimuli and answers: file names, layouts, reformatting, trials."""

@@ -6,7 +6,6 @@ one per line, several on a line, one over several lines, or all nested in one ar
 these.
 """
 
-import codecs
 import gzip
 import json
 import os
@@ -21,6 +20,7 @@ from typing import Any
 from convrnn_data.base import advice
 from convrnn_data.base.directories import files_below, is_dead_link
 from convrnn_data.base.reading import is_hidden
+from convrnn_data.base.text import decoded
 from convrnn_experiments.errors import ConvRNNError
 
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
@@ -31,7 +31,6 @@ ACCEPTED = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}) or {RESULT} of s
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
 _LARGEST_MEMBER = 2**30
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _NEXT_LINE = re.compile(r"\n(?=\s*\[)")
 _NEXT_ARRAY = re.compile(r"\](?=[\s,]*\[\s*\{)")
 _GAP = re.compile(r"[\s,]*")
@@ -77,13 +76,6 @@ def answer_texts(paths: str | Path | Iterable[str | Path]) -> Iterator[AnswerTex
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield from _texts(file)
-
-
-def decoded(data: bytes) -> str:
-    """Decode UTF-8, or UTF-16 with a byte order mark; invalid bytes make only their own record invalid."""
-    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
-    text = data[len(mark) :].decode(_MARKS.get(mark, "utf-8"), errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def json_records(text: str) -> Iterator[Record]:
