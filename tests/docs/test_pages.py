@@ -264,8 +264,8 @@ def test_numbers_of_the_full_set():
 
 
 def test_formats_lists_every_column():
+    from convrnn_data.observers import table as observer_table
     from convrnn_experiments.comparison.columns import MEASURES
-    from convrnn_experiments.observers import table as observer_table
     from convrnn_experiments.report import comparison_tables
 
     text = (REPOSITORY / "docs/formats.md").read_text()

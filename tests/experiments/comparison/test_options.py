@@ -1,8 +1,8 @@
 """Options that `convrnn compare` and `convrnn report` share."""
 
+from convrnn_data.observers.conventions import MAX_UNREADABLE, MISSES
 from convrnn_experiments.comparison.exits import FITTED, MEANING
 from convrnn_experiments.comparison.options import ComparisonOptions, Exits
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES
 
 
 def test_defaults_fit_nothing_and_exclude_nobody():

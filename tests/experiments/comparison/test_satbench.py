@@ -7,10 +7,10 @@ import pytest
 from answers_by_hand import response, session_rows
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.observers.exclusions import exclude
+from convrnn_data.observers.table import observer_curves, read_observers, with_misses
 from convrnn_data.sample.simulated_observers import CURVES, MISSED
 from convrnn_experiments.comparison import satbench
-from convrnn_experiments.observers.exclusions import exclude
-from convrnn_experiments.observers.table import observer_curves, read_observers, with_misses
 
 EXPERIMENTS = {
     "color": ("color_gray", "c"),

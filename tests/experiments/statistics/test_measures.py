@@ -157,7 +157,7 @@ def test_no_deep_learning_library_is_needed():
     import sys
 
     code = (
-        "import sys, convrnn_experiments.statistics.measures, convrnn_experiments.observers.table\n"
+        "import sys, convrnn_experiments.statistics.measures, convrnn_data.observers.table\n"
         "assert not {'keras', 'tensorflow', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)

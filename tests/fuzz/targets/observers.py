@@ -6,9 +6,9 @@ from typing import Any
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
-from convrnn_experiments.observers import jatos, trial_counts
-from convrnn_experiments.observers import table as observer_table
-from convrnn_experiments.observers.exclusions import exclude
+from convrnn_data.observers import jatos, trial_counts
+from convrnn_data.observers import table as observer_table
+from convrnn_data.observers.exclusions import exclude
 from fuzz.harness import REFUSALS, Target, demand, put, variant
 from fuzz.seeds import documents
 from fuzz.strategies import json_files

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
     from convrnn_experiments.errors import ConvRNNError
     from convrnn_experiments.images.perturbations import perturb
-    from convrnn_experiments.observers.table import read_observers
+    from convrnn_experiments.observers import read_observers
     from convrnn_experiments.statistics.measures import (
         category_correlation,
         error_consistency,
@@ -39,7 +39,7 @@ _MODULES = {
     **dict.fromkeys(("CONDITIONS", "Condition", "Regime"), "conditions"),
     "ConvRNNError": "errors",
     "perturb": "images.perturbations",
-    "read_observers": "observers.table",
+    "read_observers": "observers",
     **dict.fromkeys(
         ("category_correlation", "error_consistency", "sat_rmse", "steepness"), "statistics.measures"
     ),

@@ -10,20 +10,20 @@ import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.stimuli import parse_name
-from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.conditions import CONDITIONS, Regime, plain_level
-from convrnn_experiments.evaluation.predictions import Answers
-from convrnn_experiments.evaluation.results import Evaluation
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
-from convrnn_experiments.observers.exclusions import exclude
-from convrnn_experiments.observers.table import (
+from convrnn_data.observers.conventions import MAX_UNREADABLE, Misses
+from convrnn_data.observers.exclusions import exclude
+from convrnn_data.observers.table import (
     correct_matrix,
     is_simulated,
     read_observers,
     scored_trials,
     with_misses,
 )
-from convrnn_experiments.observers.trial_counts import count_observers, count_trials
+from convrnn_data.observers.trial_counts import count_observers, count_trials
+from convrnn_experiments.comparison.condition_observers import ConditionObservers
+from convrnn_experiments.conditions import CONDITIONS, Regime, plain_level
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.evaluation.results import Evaluation
 
 _REGIME_LEVEL = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
 """Level that stands for a regime within an experiment of two regimes."""

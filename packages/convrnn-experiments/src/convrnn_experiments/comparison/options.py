@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from convrnn_data.base.options import Option
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
+from convrnn_data.observers.conventions import MAX_UNREADABLE, Misses
 
 
 class Exits(StrEnum):

@@ -1,9 +1,9 @@
-"""Human answers exported by JATOS: parsing, exclusion, trial counts."""
+"""Human observers in evaluations: `read_observers` of `convrnn_data`, and checks of the stimuli."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from convrnn_experiments.observers.table import read_observers
+    from convrnn_data.observers.table import read_observers
 
 __all__ = ["read_observers"]
 
@@ -11,7 +11,7 @@ __all__ = ["read_observers"]
 def __getattr__(name: str) -> Any:
     """Import `read_observers` at its first use, because pandas is slow to import."""
     if name in __all__:
-        from convrnn_experiments.observers import table
+        from convrnn_data.observers import table
 
         return getattr(table, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

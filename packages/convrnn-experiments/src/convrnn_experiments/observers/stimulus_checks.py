@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from convrnn_data.human.stimuli import incomplete_blocks, list_stimuli
+from convrnn_data.observers.table import read_observers, scored_trials
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers.table import read_observers, scored_trials
 
 
 def missing_stimuli(folder: Path, regime: Regime) -> list[str]:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from convrnn_data.base.console import Report, silent
+from convrnn_data.observers.conventions import MAX_UNREADABLE, Misses
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import read_evaluations
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, Misses
 from convrnn_experiments.report import canvas
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import as_csv

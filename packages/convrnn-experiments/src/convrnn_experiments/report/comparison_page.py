@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from convrnn_data.observers.conventions import MISSES
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import FITTED, MEANING, Exits, describe
 from convrnn_experiments.comparison.observer_group import ObserverGroup
-from convrnn_experiments.observers.conventions import MISSES
 from convrnn_experiments.report.comparison_tables import (
     AGREEMENT,
     CURVES,

@@ -7,11 +7,11 @@ import numpy as np
 
 from convrnn_data.base.console import Report
 from convrnn_data.categories import CATEGORIES
+from convrnn_data.observers.conventions import MISSES
 from convrnn_experiments.comparison.curves import ConditionCurves
 from convrnn_experiments.comparison.exits import MEANING
 from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.evaluation.results import Evaluation
-from convrnn_experiments.observers.conventions import MISSES
 from convrnn_experiments.report import (
     canvas,
     comparison_tables,

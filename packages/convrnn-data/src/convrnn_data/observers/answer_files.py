@@ -19,9 +19,9 @@ from typing import Any
 
 from convrnn_data.base import advice
 from convrnn_data.base.directories import files_below, is_dead_link
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import is_hidden
 from convrnn_data.base.text import decoded
-from convrnn_experiments.errors import ConvRNNError
 
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
 COMPRESSED = ".gz"

@@ -16,7 +16,7 @@ from convrnn_data.base.errors import one_line
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.experiment import BEEPS
 from convrnn_data.human.stimuli import parse_name
-from convrnn_experiments.observers.answer_files import AnswerText, Record, answer_texts, json_records
+from convrnn_data.observers.answer_files import AnswerText, Record, answer_texts, json_records
 
 TUTORIAL = "ScreenCategorizationTutorial"
 RESPONSE = "Stimulus & Response"

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES, Misses
+from convrnn_data.observers.conventions import MAX_UNREADABLE, MISSES, Misses
 
 
 def test_every_convention_has_a_meaning():

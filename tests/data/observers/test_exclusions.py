@@ -3,9 +3,9 @@
 import pytest
 from answers_by_hand import five_blocks, practice_of, response, session
 
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers.exclusions import EXCLUSIONS, exclude
-from convrnn_experiments.observers.table import (
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.observers.exclusions import EXCLUSIONS, exclude
+from convrnn_data.observers.table import (
     read_observers,
 )
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from answers_by_hand import five_blocks, practice, response, session, session_rows
 
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers.answer_files import json_records
-from convrnn_experiments.observers.table import read_observers
+from convrnn_data.observers.answer_files import json_records
+from convrnn_data.observers.table import read_observers
 
 NAMES = ("11", "12", "13")
 

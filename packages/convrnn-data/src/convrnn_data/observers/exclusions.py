@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from convrnn_experiments.errors import ConvRNNError
+from convrnn_data.base.errors import ConvRNNError
 
 _LEFT_OUT_COLOR_GRAY = """
     2406 2427 2432 2434 2436 2437 2446 2449 2460 2466 2477 2478 2487 2489 2490 2498 2513 2521

@@ -34,12 +34,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES, CHANCE
 from convrnn_data.human.experiment import BEEPS, GRACE
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers.answer_files import answer_texts
-from convrnn_experiments.observers.conventions import MAX_UNREADABLE, MISSES, Misses
-from convrnn_experiments.observers.jatos import Problem, Session, read_texts
+from convrnn_data.observers.answer_files import answer_texts
+from convrnn_data.observers.conventions import MAX_UNREADABLE, MISSES, Misses
+from convrnn_data.observers.jatos import Problem, Session, read_texts
 
 PRACTICE_TRIALS = 10
 """Number of trials at the start of each block, and of the tutorial, that are not scored."""

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 from answers_by_hand import SCREENS, five_blocks, practice, practice_of, problems, response, session
 
+from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.sample import simulated_observers
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers import table as observer_table
-from convrnn_experiments.observers.table import (
+from convrnn_data.observers import table as observer_table
+from convrnn_data.observers.table import (
     by_image,
     correct_matrix,
     is_simulated,
@@ -20,6 +19,7 @@ from convrnn_experiments.observers.table import (
     read_observers,
     with_misses,
 )
+from convrnn_data.sample import simulated_observers
 
 
 def test_known_answers_are_read_exactly(write_answers):

@@ -17,8 +17,8 @@ from answers_by_hand import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.observers.table import (
+from convrnn_data.base.errors import ConvRNNError
+from convrnn_data.observers.table import (
     read_observers,
 )
 

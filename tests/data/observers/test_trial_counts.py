@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from answers_by_hand import five_blocks, practice, response, session
 
-from convrnn_experiments.observers.exclusions import exclude
-from convrnn_experiments.observers.table import read_observers, scored_trials
-from convrnn_experiments.observers.trial_counts import count_observers, count_trials
+from convrnn_data.observers.exclusions import exclude
+from convrnn_data.observers.table import read_observers, scored_trials
+from convrnn_data.observers.trial_counts import count_observers, count_trials
 
 PARTS = ["unreadable", "excluded", "practice", "late", "without_stimulus", "kept"]
 

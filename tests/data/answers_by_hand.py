@@ -2,7 +2,7 @@
 
 import json
 
-from convrnn_experiments.observers import jatos
+from convrnn_data.observers import jatos
 
 SCREENS = list(jatos.BEEPS)
 
