@@ -50,7 +50,7 @@ LOCK := pip compile --quiet --universal --generate-hashes --python-version 3.11 
 
 # Human answers if HUMAN is given, otherwise those of the simulated observers.
 ANSWERS ?= $(or $(HUMAN),$(wildcard $(SAMPLE)/human))
-EVALUATED = $(patsubst %/evaluation,%,$(wildcard $(RUNS)/*/evaluation))
+EVALUATED = $(patsubst %/evaluation,%,$(wildcard $(RUNS)/*/evaluation)) $(ROWS)
 
 # ILSVRC's validation images; if HUMAN is given, without near-duplicates of the human stimuli.
 VALIDATION_FLAGS = $(if $(VALIDATION),--validation $(VALIDATION) $(if $(VALIDATION_LABELS),--validation-labels $(VALIDATION_LABELS)) \
@@ -145,10 +145,10 @@ train: $(READY) ## Train PERTURB=color|grayscale|noise|blur, or resume; TRAIN_FL
 evaluate: $(READY) ## Evaluate the run of PERTURB=... on the human stimuli, or on the validation split without them
 	@$(BIN)/convrnn evaluate $(RUN) $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS)
 
-compare: $(READY) ## Compare networks with humans in one table of conditions and measures; HUMAN=... has the answers
+compare: $(READY) ## Compare networks with humans in one table; HUMAN=... has the answers, ROWS="net.csv ..." adds other networks
 	@$(BIN)/convrnn compare $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(COMPARISON) $(COMPARE_FLAGS)
 
-report: $(READY) ## Write report/index.html on all evaluated runs; HUMAN=... adds the human data
+report: $(READY) ## Write report/index.html on all evaluated runs; HUMAN=... adds the human data, ROWS="net.csv ..." other networks
 	@$(BIN)/convrnn report $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(REPORT) $(REPORT_FLAGS)
 
 # The blur readout is trained on features of the frozen color network: the published recipe at a small scale.

@@ -21,8 +21,8 @@ def blur(tmp_path_factory, human_data, make_run) -> Evaluation:
 
 def test_an_evaluation_has_the_results_of_its_run(blur):
     assert (blur.network, blur.name, blur.regime, blur.human) == ("blur", "blur", "blur", True)
-    assert blur.trained_by == "convrnn train data --perturb blur"
-    assert blur.validated_on is None
+    assert blur.source.trained_by == "convrnn train data --perturb blur"
+    assert blur.source.validated_on is None
     assert blur.multiply_adds.tolist() == [1e6, 6e6, 11e6]
     assert blur.answers.right.shape == (5 * 48, 3)
 
@@ -40,7 +40,7 @@ def test_a_run_without_an_environment_is_read(tmp_path, make_run, human_data):
     run = make_run(tmp_path / "color", "color", human_data, steps=1)
     (run / "environment.json").unlink()
     (one,) = read_evaluations([run])
-    assert (one.trained_by, one.validated_on, one.origin) == ("not known", None, "")
+    assert (one.source.trained_by, one.source.validated_on, one.origin) == ("not known", None, None)
     assert list(one.conditions) == ["color"]
 
 

@@ -99,8 +99,8 @@ def test_every_regime_of_the_stimuli_is_evaluated_by_default(results):
 @pytest.mark.usefixtures("figures_not_drawn")
 def test_the_report_takes_the_results(results, drawn_sample, tmp_path):
     evaluations = read_evaluations(list(results.values()))
-    assert {one.trained_by for one in evaluations} == {NOT_TRAINED}
-    assert {one.config.trained_on for one in evaluations} == {"imagenet", "ecoset", "not known"}
+    assert {one.source.trained_by for one in evaluations} == {NOT_TRAINED}
+    assert {one.source.trained_on for one in evaluations} == {"imagenet", "ecoset", "not known"}
     page = build.write_report(list(results.values()), tmp_path / "index.html", human=drawn_sample / "human")
     text = page.read_text(encoding="utf-8")
     assert f"epochs: {NOT_TRAINED}" in text

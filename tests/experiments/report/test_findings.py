@@ -9,7 +9,7 @@ from convrnn_experiments.report.findings import Findings
 def test_every_evaluation_has_its_comparison_over_all_levels(findings):
     assert [row.condition for _, row in findings.pairs] == ["color", "blur (all levels)"]
     assert all(row.evaluation is evaluation for evaluation, row in findings.pairs)
-    assert len(findings.times) == len(findings.evaluations)
+    assert [(evaluation, row) for evaluation, row, _ in findings.timed] == findings.pairs
     assert findings.noun == "simulated observers"
 
 

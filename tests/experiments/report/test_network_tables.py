@@ -11,7 +11,7 @@ def test_accuracies_equal_the_results(findings):
     blur = [row for row in table if row["test_set"] == "blur"]
     assert {row["level"] for row in blur} == {"0", "3", "9", "all"}
     overall = [row["accuracy_percent"] for row in blur if row["level"] == "all"]
-    assert overall == findings.evaluations[1].measures.accuracy.percent
+    assert overall == findings.evaluations[1].accuracy.percent
     wide = network_tables.accuracy_wide(findings.evaluations)
     assert [row["level"] for row in wide if row["test set"] == "blur"] == ["0", "3", "9", "all"]
     assert {len(row) for row in wide} == {3 + 8}  # blur has 3 time steps, padded to the 8 of color
@@ -27,7 +27,7 @@ def test_confusions_sum_to_the_images_of_each_time_step(findings):
 
 
 def test_response_times_sum_to_all_images(findings):
-    for evaluation, times in zip(findings.evaluations, findings.times, strict=True):
+    for evaluation, _, times in findings.timed:
         table = network_tables.response_times(evaluation, times)
         assert sum(row["images"] for row in table) == len(times.steps)
         assert sum(row["percent"] for row in table) == pytest.approx(100)

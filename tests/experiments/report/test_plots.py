@@ -15,7 +15,7 @@ def test_a_panel_per_comparison(findings, colours):
     with canvas.style():
         scatter = plots.category_scatter(findings.pooled, colours, "humans")
         heatmaps = plots.consistency_heatmaps(findings.pooled, "humans")
-        times = plots.response_times(findings.pairs, findings.times, colours, "humans")
+        times = plots.response_times(findings.timed, colours, "humans")
     assert len(scatter.panels) == len(heatmaps.panels) == len(findings.pooled)
     assert len(times.panels) == 2 * len(findings.pooled)
 

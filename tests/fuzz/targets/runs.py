@@ -6,10 +6,8 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
 from convrnn_experiments.conditions import Regime
-from convrnn_experiments.evaluation import results
+from convrnn_experiments.evaluation import results, sources
 from convrnn_experiments.runs import config
 from convrnn_experiments.runs import folder as run_folder
 from fuzz.harness import Target, demand, put
@@ -73,7 +71,8 @@ def _measures(data: bytes, folder: Path) -> None:
     (evaluation,) = results.read_evaluations([run])
     demand(len(evaluation.multiply_adds) == evaluation.answers.answers.shape[1], "costs of other time steps")
     demand(
-        isinstance(evaluation.measures.environment.command, str) and len(evaluation.conditions) > 0,
+        all(isinstance(command, str) for command in evaluation.source.commands)
+        and len(evaluation.conditions) > 0,
         "no command",
     )
 
@@ -103,14 +102,11 @@ def _same(first: list[dict[str, float]], second: list[dict[str, float]]) -> bool
 
 def _environment(data: bytes, folder: Path) -> None:
     put(folder / "environment.json", data)
-    evaluation = results.Evaluation(
-        run_folder.Run(folder), "bl", NOISE, "noise", documents.MEASURES, NO_ANSWERS
-    )
-    demand(isinstance(evaluation.trained_by, str), "no command")
+    source = sources.RunSource(run_folder.Run(folder), NOISE, documents.MEASURES)
+    demand(isinstance(source.trained_by, str), "no command")
 
 
 NOISE = config.Config(data="data", perturb=Regime.NOISE)
-NO_ANSWERS = results.Answers(*(np.zeros(0) for _ in range(8)))
 
 PREDICTIONS = {"human": documents.predictions(2, human=True), "split": documents.predictions(1, human=False)}
 PREDICTIONS |= {

@@ -158,13 +158,19 @@ def evaluate(
     )
 
 
-Runs = Annotated[list[Path], typer.Argument(help="Evaluated runs.", metavar="RUN")]
+Rows = Annotated[
+    list[str],
+    typer.Argument(
+        help="Evaluated runs; published weights that were evaluated, by name; CSV files of predictions.",
+        metavar="ROW",
+    ),
+]
 
 
 @app.command()
 @expand_options
 def compare(
-    runs: Runs,
+    rows: Rows,
     human: Annotated[Path, Option("Folder of human answers, jatos_results_*.txt.")],
     out: Annotated[Path, Option("Folder for comparison.csv and comparison.md.")] = Path("compare"),
     *,
@@ -173,14 +179,14 @@ def compare(
     """Compare networks with humans in a table of conditions and measures, with 95 % intervals."""
     from convrnn_experiments.report.comparison_files import write_comparison
 
-    typer.echo(write_comparison(runs, human, out, options, _warn))
+    typer.echo(write_comparison(rows, human, out, options, _warn))
     typer.echo(f"comparison: {out / 'comparison.csv'}, {out / 'comparison.md'}")
 
 
 @app.command()
 @expand_options
 def report(
-    runs: Runs,
+    rows: Rows,
     human: Annotated[
         Path | None,
         Option("Folder of human answers, jatos_results_*.txt.", show_default="networks only"),
@@ -191,12 +197,12 @@ def report(
     *,
     options: ComparisonOptions,
 ) -> None:
-    """Write a self-contained HTML report on evaluated runs, with figures and tables in its folder."""
+    """Write a self-contained HTML report on networks, with figures and tables in its folder."""
     from convrnn_experiments.report import build
 
     with console.progress() as progress:
         page = build.write_report(
-            runs,
+            rows,
             out,
             human=human,
             match=options.exits,

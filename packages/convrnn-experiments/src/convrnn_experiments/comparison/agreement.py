@@ -156,7 +156,7 @@ def response_time_correlation(
     """
     standard = observers.standardized_times(correct=correct)
     times = mean_over(standard)
-    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2:
+    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2 or np.isnan(entropy).any():
         return UNDEFINED
     rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
     halves = response_times.held_out_halves(entropy, times, rng, _SPLITS)

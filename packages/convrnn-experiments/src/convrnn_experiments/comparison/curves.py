@@ -1,7 +1,7 @@
 """Speed-accuracy curves of networks by condition, with their comparisons with humans."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def curves_by_condition(
         for condition, mask in evaluation.conditions.items():
             if human and len(evaluation.levels) > 1 and mask.all():
                 continue
-            kind = evaluation.measures.kind
+            kind = evaluation.kind
             title = condition if human else f"{condition.removesuffix(' (all levels)')}, {kind}"
             group = curves.setdefault((human, condition), ConditionCurves(title, condition, [], []))
             row = next(
@@ -66,3 +66,16 @@ def curves_by_condition(
                 NetworkCurve(evaluation.network, estimates, evaluation.multiply_adds, len(answers.labels))
             )
     return list(curves.values())
+
+
+def over_multiply_adds(panels: Sequence[ConditionCurves]) -> list[ConditionCurves]:
+    """Select the networks whose multiply-adds are known, and the conditions with at least one of them."""
+    selected = [
+        replace(
+            panel,
+            networks=[line for line in panel.networks if np.isfinite(line.multiply_adds).all()],
+            rows=[row for row in panel.rows if np.isfinite(row.evaluation.multiply_adds).all()],
+        )
+        for panel in panels
+    ]
+    return [panel for panel in selected if panel.networks]

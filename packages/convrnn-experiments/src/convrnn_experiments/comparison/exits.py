@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.options import Exits as Exits
+from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.contrast import observer_accuracies
 from convrnn_experiments.statistics.means import mean_over, membership, safe_divide
 
@@ -73,9 +74,17 @@ def axis_of(match: Exits, multiply_adds: np.ndarray, mean_times: np.ndarray) -> 
 
     Args:
         match: One of `FITTED`.
-        multiply_adds: Multiply-adds up to each exit, (exits,).
+        multiply_adds: Multiply-adds up to each exit, (exits,); NaN where unknown.
         mean_times: Mean human response times in ms, (blocks,).
+
+    Raises:
+        ConvRNNError: The match needs multiply-adds that are unknown.
     """
+    if match == Exits.AFFINE_COST and np.isnan(multiply_adds).any():
+        raise ConvRNNError(
+            f"cannot match exits by {match}: every network must have its multiply-adds, got one without. Give a column "
+            "multiply_adds in its file, or choose another match with --exits"
+        )
     steps = np.arange(1.0, len(multiply_adds) + 1)
     if match == Exits.LINEAR:
         return Axis(steps, np.arange(1.0, BLOCKS + 1), bounded=True)

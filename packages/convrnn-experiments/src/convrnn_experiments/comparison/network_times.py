@@ -24,9 +24,14 @@ class NetworkTimes:
     threshold: float
 
 
-def network_times(evaluation: Evaluation, row: Comparison | None) -> NetworkTimes:
-    """Compute response times on the images compared with humans, or on all images without a comparison `row`."""
+def network_times(evaluation: Evaluation, row: Comparison | None) -> NetworkTimes | None:
+    """Compute response times on the images compared with humans, or on all images without a comparison `row`.
+
+    None without the entropy of the answers.
+    """
     answers = evaluation.answers if row is None else row.answers
+    if np.isnan(answers.entropy).any():
+        return None
     threshold = entropy_threshold(answers, row)
     return NetworkTimes(entropy_response_times(answers.entropy, threshold), threshold)
 

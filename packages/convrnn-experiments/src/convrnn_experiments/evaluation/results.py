@@ -1,22 +1,20 @@
 """Results of evaluations, read from the folders of runs; needs neither Keras nor TensorFlow."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from convrnn_experiments.conditions import ALL_LEVELS, Regime, condition_name, level_order
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.measures import Measures
+from convrnn_experiments.evaluation.measures import Accuracy, Measures
 from convrnn_experiments.evaluation.predictions import EVALUATE_AGAIN, PREDICTIONS, Answers, read_answers
+from convrnn_experiments.evaluation.sources import RunSource, Source
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.runs.environment import Environment
 from convrnn_experiments.runs.folder import Run, read_json
-from convrnn_experiments.runs.untrained import NOT_TRAINED, UntrainedConfig
-
-_RESTORE = "Restore the file, or delete it to report the run without its command"
+from convrnn_experiments.runs.untrained import UntrainedConfig
 
 
 @dataclass(frozen=True)
@@ -26,53 +24,35 @@ class Evaluation:
     Attributes:
         network: Name of the network, unique among those that are compared.
         name: Name of the results, which is that of their folder.
+        regime: Regime under which images were shown.
+        kind: Human stimuli or a split, in words.
+        test_set: Folder of the test set.
+        origin: Origin of the images of a split, in words; None for human stimuli and older results.
+        answers: Answer to each image at each time step.
+        multiply_adds: Multiply-adds per image up to each time step, (time,); NaN where unknown.
+        accuracy: Accuracy on all images.
+        accuracy_by_level: Level -> accuracy.
+        source: Run or file of the results.
+        unavailable: What the source does not have, such as "response times" -> the reason.
     """
 
-    run: Run
     network: str
-    config: Config | UntrainedConfig
     name: str
-    measures: Measures
+    regime: Regime
+    kind: str
+    test_set: str
+    origin: str | None
     answers: Answers
-
-    @property
-    def regime(self) -> Regime:
-        """Regime under which images were shown."""
-        return self.measures.regime
-
-    @property
-    def trained_by(self) -> str:
-        """Command that trained the network, or why there is none."""
-        environment = self._environment
-        if isinstance(self.config, UntrainedConfig):
-            return NOT_TRAINED
-        return "not known" if environment is None else environment.command
-
-    @property
-    def validated_on(self) -> str | None:
-        """Origin of the images by which training chose its epoch; None for runs of older versions."""
-        environment = self._environment
-        return None if environment is None else environment.validation_images
-
-    @property
-    def _environment(self) -> Environment | None:
-        path = self.run.environment
-        return read_json(path, Environment, _RESTORE) if path.is_file() else None
-
-    @property
-    def origin(self) -> str:
-        """Origin of the images of a split, to follow its name; "" for human stimuli and older results."""
-        return f": {self.measures.origin}" if self.measures.origin is not None else ""
+    multiply_adds: np.ndarray
+    accuracy: Accuracy
+    accuracy_by_level: Mapping[str, Accuracy]
+    source: Source
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def human(self) -> bool:
         """True if the images are stimuli of the human experiments."""
         return bool((self.answers.blocks >= 0).all())
-
-    @property
-    def multiply_adds(self) -> np.ndarray:
-        """Multiply-adds per image up to each time step, (time,)."""
-        return np.array(self.measures.multiply_adds, dtype=float)
 
     @property
     def levels(self) -> list[str]:
@@ -92,30 +72,50 @@ class Evaluation:
         return masks
 
 
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each path: its last part without the suffix of a file, or the path if others share it."""
+    stems = [path.stem if path.is_file() else path.resolve().name for path in paths]
+    counts = Counter(stem for stem, _ in dict.fromkeys(zip(stems, paths, strict=True)))
+    return [stem if counts[stem] == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
+
+
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
-    """Read every evaluation of every run: in the order of the runs, a run's own regime first, then by name.
+    """Read every evaluation of every run, in the order of the runs.
 
     Raises:
         ConvRNNError: A folder is not a run, is unfinished or has not been evaluated, or results cannot be read.
     """
-    names = Counter(path.resolve().name for path in paths)
-    evaluations = []
-    for path in dict.fromkeys(paths):
-        run = Run(path)
-        run.require_finished()
-        files = run.measures()
-        if not files:
-            raise ConvRNNError(
-                f"cannot read the results of {path}: the run must be evaluated, got no evaluation/*/measures.json. "
-                f"Run `convrnn evaluate {path} TESTSET` first"
-            )
-        network = path.resolve().name if names[path.resolve().name] == 1 else str(path)
-        config = run.settings()
-        of_run = [_evaluation(run, network, config, file) for file in files]
-        evaluations += sorted(
-            of_run, key=lambda result: (result.regime != config.trained_on, not result.human, result.name)
+    runs = list(dict.fromkeys(paths))
+    return [
+        evaluation
+        for path, name in zip(runs, unique_names(runs), strict=True)
+        for evaluation in read_run(path, name)
+    ]
+
+
+def read_run(path: Path, network: str) -> list[Evaluation]:
+    """Read every evaluation of a run: its own regime first, then by name.
+
+    Args:
+        path: Folder of the run, or of the results of a weights file.
+        network: Name of the network.
+
+    Raises:
+        ConvRNNError: The folder is not a run, is unfinished or has not been evaluated, or results cannot be read.
+    """
+    run = Run(path)
+    run.require_finished()
+    files = run.measures()
+    if not files:
+        raise ConvRNNError(
+            f"cannot read the results of {path}: the run must be evaluated, got no evaluation/*/measures.json. "
+            f"Run `convrnn evaluate {path} TESTSET` first"
         )
-    return evaluations
+    config = run.settings()
+    evaluations = [_evaluation(run, network, config, file) for file in files]
+    return sorted(
+        evaluations, key=lambda result: (result.regime != config.trained_on, not result.human, result.name)
+    )
 
 
 def _evaluation(run: Run, network: str, config: Config | UntrainedConfig, file: Path) -> Evaluation:
@@ -131,4 +131,16 @@ def _evaluation(run: Run, network: str, config: Config | UntrainedConfig, file: 
                 f"cannot read the results in {folder}: measures.json and predictions.csv must have the same number of "
                 f"{what}, got {measured} and {answered}. {EVALUATE_AGAIN}"
             )
-    return Evaluation(run, network, config, folder.name, measures, answers)
+    return Evaluation(
+        network=network,
+        name=folder.name,
+        regime=measures.regime,
+        kind=measures.kind,
+        test_set=measures.source,
+        origin=measures.origin,
+        answers=answers,
+        multiply_adds=np.array(measures.multiply_adds, dtype=float),
+        accuracy=measures.accuracy,
+        accuracy_by_level=measures.accuracy_by_level,
+        source=RunSource(run, config, measures),
+    )

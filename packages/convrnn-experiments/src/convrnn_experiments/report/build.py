@@ -10,13 +10,13 @@ from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report import canvas
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import as_csv
 from convrnn_experiments.report.html import FIGURES, TABLES, render
 from convrnn_experiments.report.output import LIST, write_page
 from convrnn_experiments.report.sections import count_of, make_sections
+from convrnn_experiments.rows.read import read_rows
 
 SIMULATED = (
     "The observers on this page are SIMULATED, and the images that they were shown were drawn by a program. No humans "
@@ -25,7 +25,7 @@ SIMULATED = (
 
 
 def write_report(
-    paths: Sequence[Path],
+    rows: Sequence[str | Path],
     page: Path,
     *,
     human: Path | None = None,
@@ -39,7 +39,7 @@ def write_report(
     """Write the page and return its path; equal results give equal bytes.
 
     Args:
-        paths: Evaluated runs.
+        rows: Networks, as `read_rows` takes them.
         page: HTML file. Figures are written to `figures/` and tables to `tables/` in its folder, and the files that
             only an earlier version of the page linked to are removed.
         human: Folder of human answers; None reports on networks only.
@@ -62,17 +62,17 @@ def write_report(
             f"cannot write {page}: --out must not be {LIST}, the list of the files of a page. Give another name, "
             "such as index.html"
         )
-    evaluations = read_evaluations(paths)
+    evaluations = read_rows(rows)
     group = None
     if human is not None:
         group = read_observer_group(
             human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
         )
-    rows = [] if group is None else compare(evaluations, group, match=match, seed=seed)
-    findings = Findings(evaluations, group, rows, differences(rows), match)
+    compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
+    findings = Findings(evaluations, group, compared, differences(compared), match)
     tables = findings.tables()
     sections = make_sections(findings, tables, report)
-    title = f"Networks and {findings.noun}" if rows else "Networks over time"
+    title = f"Networks and {findings.noun}" if compared else "Networks over time"
     text = render(title, [_lead(findings)], SIMULATED if group and group.simulated else "", sections)
     files = {f"{TABLES}/{name}.csv": as_csv(table) for name, table in tables.items() if table}
     for drawing in (figure.drawing for section in sections for figure in section.figures):

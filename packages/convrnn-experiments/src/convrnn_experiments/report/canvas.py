@@ -19,7 +19,8 @@ CHANCE = 100 * categories.CHANCE
 NETWORKS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Palette of Okabe and Ito (2008), distinguishable with every common form of colour blindness."""
 HUMANS = "#000000"
-MARKERS = ("s", "^", "D", "v", "P", "X")
+MARKERS = ("s", "^", "D", "v", "P", "X", "p", "*")
+"""More markers than colours, so that networks of one colour have different markers."""
 DPI = 200
 CSS = 104
 """CSS pixels of the page per inch of a drawing: 9 pt become 13 px."""

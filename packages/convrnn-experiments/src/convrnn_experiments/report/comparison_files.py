@@ -9,14 +9,14 @@ from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.evaluation.results import read_evaluations
 from convrnn_experiments.report import comparison_tables, observer_tables
 from convrnn_experiments.report.comparison_page import comparison_markdown
 from convrnn_experiments.report.formats import as_csv
+from convrnn_experiments.rows.read import read_rows
 
 
 def write_comparison(
-    runs: Sequence[Path],
+    networks: Sequence[str | Path],
     human: Path,
     out: Path,
     options: ComparisonOptions,
@@ -25,7 +25,7 @@ def write_comparison(
     """Write `comparison.md` and its tables.
 
     Args:
-        runs: Evaluated runs.
+        networks: Networks, as `read_rows` takes them.
         human: Folder of the observers' answers.
         out: Folder for the files.
         options: Options of the comparison.
@@ -41,7 +41,7 @@ def write_comparison(
         raise ConvRNNError(
             f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
         )
-    evaluations = read_evaluations(runs)
+    evaluations = read_rows(networks)
     group = read_observer_group(
         human,
         exclusions=options.exclude or (),

@@ -14,7 +14,7 @@ from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
 from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
-from convrnn_experiments.report.formats import Table, ends, with_interval
+from convrnn_experiments.report.formats import Table, ends, whole, with_interval
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",
           "steepness_difference")  # fmt: skip
@@ -31,7 +31,7 @@ def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -
     return [
         {
             "network": row.evaluation.network,
-            "trained_on": row.evaluation.config.trained_on,
+            "trained_on": row.evaluation.source.trained_on,
             "condition": row.condition,
             "measure": measure.key,
             "value": row.estimates[measure.key].value,
@@ -151,7 +151,7 @@ def network_curves(rows: Sequence[Comparison]) -> Table:
             "network": row.evaluation.network,
             "condition": row.condition,
             "time_step": step + 1,
-            "multiply_adds": int(row.evaluation.multiply_adds[step]),
+            "multiply_adds": whole(row.evaluation.multiply_adds[step]),
             "milliseconds": row.affine.delay + row.affine.speed * (step + 1),
             "accuracy_percent": accuracy.value,
             **ends(accuracy),

@@ -51,9 +51,13 @@ class Findings:
         ]
 
     @cached_property
-    def times(self) -> list[NetworkTimes]:
-        """Response times of the network in each evaluation."""
-        return [network_times(evaluation, row) for evaluation, row in self.pairs]
+    def timed(self) -> list[tuple[Evaluation, Comparison | None, NetworkTimes]]:
+        """Evaluations whose answers have an entropy, with their comparisons and the network's response times."""
+        return [
+            (evaluation, row, times)
+            for evaluation, row in self.pairs
+            if (times := network_times(evaluation, row)) is not None
+        ]
 
     @cached_property
     def curves(self) -> list[ConditionCurves]:
@@ -67,7 +71,7 @@ class Findings:
             "confusion_networks": network_tables.confusions(self.pairs),
             "response_times_networks": [
                 row
-                for evaluation, times in zip(self.evaluations, self.times, strict=True)
+                for evaluation, _, times in self.timed
                 for row in network_tables.response_times(evaluation, times)
             ],
             "runs": network_tables.provenance(self.evaluations),

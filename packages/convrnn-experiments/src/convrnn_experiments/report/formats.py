@@ -72,6 +72,11 @@ def fixed(number: float, digits: int = 1) -> str:
     return _DASH if math.isnan(number) else f"{round(number, digits) + 0.0:.{digits}f}"
 
 
+def whole(number: float) -> int | float:
+    """Round to an integer; NaN, an empty cell in CSV, is unchanged."""
+    return number if math.isnan(number) else round(number)
+
+
 def plain(value: object) -> str:
     """Format a cell for reading: floats with one decimal, integers with thousands separators, a dash for no value."""
     if isinstance(value, float):

@@ -1,7 +1,7 @@
 """Tables about networks: accuracy, confusions, response times, and provenance."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.network_times import NetworkTimes
 from convrnn_experiments.evaluation.measures import Accuracy
 from convrnn_experiments.evaluation.results import Evaluation
-from convrnn_experiments.report.formats import Table, ends, with_interval
+from convrnn_experiments.report.formats import Table, ends, whole, with_interval
 from convrnn_experiments.statistics import measures
 from convrnn_experiments.statistics.intervals import Estimate, proportion_interval
 
@@ -21,18 +21,18 @@ def accuracies(evaluations: Iterable[Evaluation]) -> Table:
     return [
         {
             "network": evaluation.network,
-            "trained_on": evaluation.config.trained_on,
+            "trained_on": evaluation.source.trained_on,
             "test_set": evaluation.name,
             "level": level,
             "time_step": step + 1,
-            "multiply_adds": int(evaluation.multiply_adds[step]),
+            "multiply_adds": whole(evaluation.multiply_adds[step]),
             "accuracy_percent": percent,
             "low": accuracy.low[step],
             "high": accuracy.high[step],
             "images": accuracy.images,
         }
         for evaluation in evaluations
-        for level, accuracy in _by_level(evaluation, evaluation.measures.accuracy_by_level)
+        for level, accuracy in _by_level(evaluation, evaluation.accuracy_by_level)
         for step, percent in enumerate(accuracy.percent)
     ]
 
@@ -42,7 +42,7 @@ def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
     longest = max(len(evaluation.multiply_adds) for evaluation in evaluations)
     table: Table = []
     for evaluation in evaluations:
-        levels = evaluation.measures.accuracy_by_level if evaluation.human else {}
+        levels = evaluation.accuracy_by_level if evaluation.human else {}
         for level, accuracy in _by_level(evaluation, levels):
             cells = [with_interval(estimate) for estimate in accuracy.estimates]
             cells += ["–"] * (longest - len(cells))
@@ -53,9 +53,9 @@ def accuracy_wide(evaluations: Sequence[Evaluation]) -> Table:
     return table
 
 
-def _by_level(evaluation: Evaluation, levels: dict[str, Accuracy]) -> Iterable[tuple[str, Accuracy]]:
+def _by_level(evaluation: Evaluation, levels: Mapping[str, Accuracy]) -> Iterable[tuple[str, Accuracy]]:
     """Return the accuracies of the levels, and of all levels together unless there is exactly one."""
-    return {**levels, **({"all": evaluation.measures.accuracy} if len(levels) != 1 else {})}.items()
+    return {**levels, **({"all": evaluation.accuracy} if len(levels) != 1 else {})}.items()
 
 
 def confusions(evaluations: Iterable[tuple[Evaluation, Comparison | None]]) -> Table:
@@ -127,24 +127,8 @@ def _binomial(count: int, number: int) -> Estimate:
 
 def provenance(evaluations: Iterable[Evaluation]) -> Table:
     """List the configuration, data, commands and versions of each evaluation, a row per fact."""
-    table: Table = []
-    for evaluation in evaluations:
-        environment = evaluation.measures.environment
-        facts: dict[str, Any] = {"run": str(evaluation.run.path), "trained by": evaluation.trained_by}
-        facts |= {
-            name: getattr(evaluation.measures, name)
-            for name in ("network", "parameters", "kind", "source", "images")
-        }
-        facts |= {"validated on": evaluation.validated_on} if evaluation.validated_on else {}
-        facts |= {"images from": evaluation.measures.origin} if evaluation.origin else {}
-        facts |= {
-            "multiply-adds": int(evaluation.multiply_adds[-1]),
-            "evaluated by": environment.command,
-        }
-        facts |= {f"config: {key}": value for key, value in evaluation.config.to_json().items()}
-        facts |= {f"version: {name}": value for name, value in environment.versions.items()}
-        table += [
-            {"network": evaluation.network, "test_set": evaluation.name, "what": what, "value": value}
-            for what, value in facts.items()
-        ]
-    return table
+    return [
+        {"network": evaluation.network, "test_set": evaluation.name, "what": what, "value": value}
+        for evaluation in evaluations
+        for what, value in evaluation.source.facts.items()
+    ]

@@ -157,16 +157,15 @@ def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[f
 
 
 def response_times(
-    evaluations: Sequence[tuple[Evaluation, Comparison | None]],
-    times: Sequence[NetworkTimes],
+    evaluations: Sequence[tuple[Evaluation, Comparison | None, NetworkTimes]],
     colours: Colours,
     observers: str,
 ) -> Drawing:
-    """Draw response times of networks (`times`, one per evaluation), and of humans by response-time block."""
-    cells = sum(2 if row is not None else 1 for _, row in evaluations)
+    """Draw response times of networks, and of humans by response-time block where there is a comparison."""
+    cells = sum(2 if row is not None else 1 for _, row, _ in evaluations)
     sheet = Sheet(cells, (3.3, 2.7), columns=4)
     cell = 0
-    for (evaluation, row), network_times in zip(evaluations, times, strict=True):
+    for evaluation, row, network_times in evaluations:
         axis = sheet.axes(cell, Margins(top=0.5))
         count = evaluation.answers.entropy.shape[1]
         _network_times(axis, network_times, count, colours[evaluation.network][0])

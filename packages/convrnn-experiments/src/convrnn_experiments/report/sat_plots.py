@@ -96,7 +96,9 @@ def _columns(estimates: Sequence[Estimate]) -> np.ndarray:
 
 
 def _cost_scale(panels: Sequence[ConditionCurves]) -> tuple[float, str]:
-    largest = max(float(line.multiply_adds.max()) for panel in panels for line in panel.networks)
+    largest = max(
+        float(np.nanmax(line.multiply_adds, initial=0)) for panel in panels for line in panel.networks
+    )
     return (1e9, "billions") if largest >= 1e9 else (1e6, "millions")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from convrnn_data.base.console import Report
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.observers.conventions import MISSES
-from convrnn_experiments.comparison.curves import ConditionCurves
+from convrnn_experiments.comparison.curves import ConditionCurves, over_multiply_adds
 from convrnn_experiments.comparison.exits import MEANING
 from convrnn_experiments.conditions import CONDITIONS
 from convrnn_experiments.evaluation.results import Evaluation
@@ -25,7 +25,6 @@ from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import Table, as_html, plain, transposed
 from convrnn_experiments.report.html import TABLES, Figure, Section
-from convrnn_experiments.runs.untrained import NOT_TRAINED, UntrainedConfig
 
 BANDS = "Bands and bars are 95 % confidence intervals over images"
 DIGITISED_NOTE = (
@@ -64,22 +63,23 @@ def count_of(number: int, noun: str) -> str:
 
 
 def _accuracy(findings: Findings, colours: plots.Colours) -> Section:
-    panels = findings.curves
     misses = None if findings.group is None else findings.group.misses
     names = ["accuracy", "curves", "curves_networks"] if findings.rows else ["accuracy"]
-    alt_texts = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
     units = sorted(
         {unit for evaluation in findings.evaluations if (unit := CONDITIONS[evaluation.regime].unit)}
     )
     levels = f" Numbers in the panel titles: {', '.join(units)}." if units else ""
     figures = []
-    for cost in (False, True):
+    for cost, panels in ((False, findings.curves), (True, over_multiply_adds(findings.curves))):
+        if not panels:
+            continue
         published = misses is not None and not cost
         caption = (
             f"Accuracy over {'multiply-adds up to a time step' if cost else 'time steps'}."
             f"{_marks(findings)} {_bands(findings)}{levels}{f' {DIGITISED_NOTE}' if published else ''}"
         )
         drawing = sat_plots.sat_curves(panels, colours, findings.noun, cost=cost, misses=misses)
+        alt_texts = [f"{panel.title}: accuracy over time of {_names(panel)}" for panel in panels]
         figures.append(Figure(drawing, caption, alt_texts, names + (["digitised"] if published else [])))
     if findings.rows:
         figures.append(_milliseconds(findings, colours))
@@ -192,9 +192,11 @@ def _consistency(findings: Findings, colours: plots.Colours) -> Section | None:
     return Section("Error consistency", [], [Figure(drawing, caption, alt_texts, ["consistency"])])
 
 
-def _times(findings: Findings, colours: plots.Colours) -> Section:
+def _times(findings: Findings, colours: plots.Colours) -> Section | None:
+    if not findings.timed:
+        return None
     alt_texts = []
-    for evaluation, row in findings.pairs:
+    for evaluation, row, _ in findings.timed:
         alt_texts.append(f"Response times of network {evaluation.network} in {evaluation.name}")
         if row is not None:
             alt_texts.append(f"Response times of {findings.noun} in {evaluation.name}")
@@ -209,7 +211,7 @@ def _times(findings: Findings, colours: plots.Colours) -> Section:
             "with the network."
         )
     names = ["response_times_networks"] + (["response_times_people"] if findings.rows else [])
-    drawing = plots.response_times(findings.pairs, findings.times, colours, findings.noun)
+    drawing = plots.response_times(findings.timed, colours, findings.noun)
     return Section("Response times", [], [Figure(drawing, caption, alt_texts, names)])
 
 
@@ -234,7 +236,7 @@ def _examples(findings: Findings, colours: plots.Colours) -> Section | None:
     for evaluation in findings.evaluations:
         chosen = examples(evaluation)
         if not chosen:
-            missing.append(f"The images of {evaluation.name} are no longer at {evaluation.measures.source}.")
+            missing.append(f"The images of {evaluation.name} are no longer at {evaluation.test_set}.")
             continue
         alt_texts = [_example_text(example.title, example.answers) for example in chosen]
         caption = f"Network {evaluation.network} on {evaluation.name}: images on which its answer changes."
@@ -258,35 +260,22 @@ def _provenance(findings: Findings, tables: dict[str, Table]) -> Section:
 
 
 def _run(evaluations: Sequence[Evaluation]) -> str:
-    """Describe a run and its evaluations: commands, then configuration, data and versions."""
+    """Describe a network and its evaluations: commands, then network, images, settings and versions."""
     last = evaluations[-1]
-    measures = last.measures
-    config = [f"{key} {value}" for key, value in last.config.to_json().items() if value not in ("", None)]
-    versions = [f"{name} {value}" for name, value in measures.environment.versions.items()]
-    commands = [last.trained_by, *(evaluation.measures.environment.command for evaluation in evaluations)]
+    commands = [command for evaluation in evaluations for command in evaluation.source.commands]
     facts = [
-        f"{measures.network}, {measures.parameters:,} parameters, {last.multiply_adds[-1]:,.0f} multiply-adds "
-        f"per image; {_epochs(last)}",
+        last.source.network,
         *(
-            f"{evaluation.name}: {count_of(evaluation.measures.images, 'image')} ({evaluation.measures.kind}) from "
-            f"{evaluation.measures.source}{evaluation.origin}"
+            f"{evaluation.name}: {count_of(evaluation.accuracy.images, 'image')} ({evaluation.kind}) from "
+            f"{evaluation.test_set}{f': {evaluation.origin}' if evaluation.origin is not None else ''}"
             for evaluation in evaluations
         ),
-        f"images are cropped and perturbed at {last.config.stimulus_size} px, then resized to the network's "
-        f"{last.config.image_size} px",
-        *([f"validated on {last.validated_on}"] if last.validated_on else []),
-        ", ".join(config),
-        ", ".join(versions),
+        *last.source.details,
+        *(f"no {what}: {reason}" for what, reason in last.unavailable.items()),
     ]
     lines = "".join(f"<dd><code>{html.escape(command)}</code></dd>" for command in dict.fromkeys(commands))
     lines += "".join(f"<dd class='faint'>{html.escape(fact)}</dd>" for fact in facts)
-    return f"<dt>{html.escape(last.network)}: {html.escape(str(last.run.path))}</dt>{lines}"
-
-
-def _epochs(evaluation: Evaluation) -> str:
-    if isinstance(evaluation.config, UntrainedConfig):
-        return f"epochs: {NOT_TRAINED}"
-    return count_of(len(evaluation.run.history()), "epoch")
+    return f"<dt>{html.escape(last.network)}: {html.escape(str(last.source.path))}</dt>{lines}"
 
 
 def _problems(problems: Table) -> str:
