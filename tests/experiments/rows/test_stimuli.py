@@ -52,7 +52,9 @@ def test_rows_are_sorted_by_category_and_name_with_their_answers(tmp_path):
 
 def test_an_image_occurs_once(tmp_path):
     names = ["0/1_blur_3_dog.JPEG", "other/0/1_blur_3_dog.JPEG"]
-    with pytest.raises(ValueError, match=r"line 3: an image may occur once, got 1_blur_3_dog_exit0.JPEG in line 2"):
+    with pytest.raises(
+        ValueError, match=r"line 3: an image may occur once, got 1_blur_3_dog_exit0.JPEG in line 2"
+    ):
         answers(tmp_path / "a.csv", names).evaluations("net")
     same_name = ["0/1_blur_3_dog.JPEG", "1/1_blur_3_dog.JPEG"]
     assert len(answers(tmp_path / "a.csv", same_name).evaluations("net")[0].answers.labels) == 2
