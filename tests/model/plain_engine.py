@@ -4,8 +4,8 @@ import numpy as np
 
 
 def run(network, operations, images):
-    """Compute every value, (batch, H, W, channels) or (batch, channels), by name."""
-    values = {"image": images}
+    """Compute every value, (batch, H, W, channels) or (batch, channels), by name, of images or of frames by name."""
+    values = dict(images) if isinstance(images, dict) else {"image": images}
     for operation in operations:
         inputs = [values[name] for name in operation.inputs]
         values[operation.output] = globals()[f"_{operation.kind}"](network, operation.weights, *inputs)

@@ -40,7 +40,7 @@ class Cost:
 
 
 def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None) -> Cost:
-    """Count the multiply-adds of a network's convolutions for one image, for direct convolution.
+    """Count the multiply-adds of a network's convolutions for one image or movie, for direct convolution.
 
     Products with the zero padding are included. The readout (0.02 % of BL at 128 px), batch normalisation and pooling
     are not counted, as in the literature.
@@ -57,13 +57,15 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
             f"cannot count the multiply-adds of {model.name}: it must not contain other models, "
             f"got {', '.join(inner)}. Give the network itself, `model.get_layer({inner[0]!r})`."
         )
-    size = image_size or tuple(model.inputs[0].shape[1:3])
+    size = image_size or tuple(model.inputs[0].shape[-3:-1])
     if None in size:
         raise ConvRNNError(
             f"cannot count the multiply-adds of {model.name}: its input must have a known size, got {size}. Pass "
             "image_size=(height, width)."
         )
-    images = [keras.Input((*size, image.shape[3]), dtype=image.dtype) for image in model.inputs]
+    images = [
+        keras.Input((*image.shape[1:-3], *size, image.shape[-1]), dtype=image.dtype) for image in model.inputs
+    ]
     found = applications(model, images)
     n_timesteps = 1 + max((application.time for application in found), default=0)
     layers: dict[str, list[int]] = {}

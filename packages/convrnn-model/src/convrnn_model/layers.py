@@ -113,6 +113,28 @@ def _fourier_can_be_faster() -> bool:
 
 
 @keras.saving.register_keras_serializable(package="convrnn")
+class Frame(keras.layers.Layer):
+    """Image at one time step of a movie.
+
+    Args:
+        time: Time step, from 0.
+        **kwargs: As for `keras.layers.Layer`.
+    """
+
+    def __init__(self, time: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.time = time
+
+    def call(self, inputs: Any) -> Any:
+        """Return frame `time` of `inputs`, (batch, time, H, W, channels)."""
+        return inputs[:, self.time]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        return super().get_config() | {"time": self.time}
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
 class ConvSum(keras.layers.Add):
     """Sum of convolutions, the first of which several time steps share, with gradients reproducible to the bit.
 

@@ -22,6 +22,11 @@ def at(stem: str, time: int | None) -> str:
     return stem if time is None else f"{stem}_Time_{time}"
 
 
+def frame(time: int) -> str:
+    """Name of the image at one time step, for networks that take movies."""
+    return at("Frame", time)
+
+
 def conv(layer: int) -> str:
     """Name of a feedforward network's convolution."""
     return f"Conv_Layer_{layer}"

@@ -6,7 +6,7 @@ from typing import Any
 from convrnn_model import names
 from convrnn_model.backend import keras, layers, precision
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import POOLING, ConvSum, Method, SameConv2D, require_method
+from convrnn_model.layers import POOLING, ConvSum, Frame, Method, SameConv2D, require_method
 from convrnn_model.variants import VARIANTS, Variant, require_positive_integer, require_width
 
 REGULARISATION = 1e-6
@@ -17,7 +17,7 @@ NORMALISATION: dict[str, Any] = {"axis": -1, "momentum": 0.99, "epsilon": 1e-3}
 def bl_net(
     input_tensor: Any,
     classes: int,
-    n_timesteps: int = 8,
+    n_timesteps: int | None = None,
     cumulative_readout: bool = False,
     *,
     width: float = 1.0,
@@ -28,25 +28,30 @@ def bl_net(
     At time t, layer n is ReLU(BN_{n,t}(bottom_up_n(pool(a[n-1,t])) + lateral_n(a[n,t-1]))), without the
     lateral term at t = 0. Kernels and the readout are shared over time, batch normalisation is not.
 
+    With a time axis, the input is a movie: frame t is the image at time step t. Weights, names and outputs are those of
+    a still image, which is a movie of one repeated frame. `stream` takes any number of frames, in constant memory.
+
     Args:
-        input_tensor: A Keras tensor, or a shape such as (128, 128, 3), of images in [-1, 1].
+        input_tensor: A Keras tensor, or a shape, of images in [-1, 1]: (128, 128, 3), or (20, 128, 128, 3) for movies
+            of 20 frames.
         classes: Number of classes; published weights have 565 (ecoset) or 1000 (ImageNet).
-        n_timesteps: Time steps, at least 1; the published weights have 8.
+        n_timesteps: Time steps, at least 1. By default 8, as in the published weights, or one per frame.
         cumulative_readout: Compute softmax at t from the sum of the readouts up to t.
         width: Factor on the number of filters of every layer.
         convolution: "direct", "fft" for Fourier transforms, or "auto" for the faster one; outputs agree up to float32
             rounding.
 
     Returns:
-        A model from (batch, H, W, 3) to a list of `n_timesteps` arrays (batch, classes), also for one time step.
+        A model from (batch, H, W, 3), or (batch, time, H, W, 3), to a list of `n_timesteps` arrays (batch, classes),
+        also for one time step.
 
     Raises:
-        ConvRNNError: An argument is out of range, or the image is too small for six poolings.
+        ConvRNNError: An argument is out of range, the image is too small for six poolings, or the number of frames is
+            unknown or not `n_timesteps`.
     """
-    require_positive_integer("n_timesteps", n_timesteps)
-    return _build(
-        VARIANTS["bl_net"], input_tensor, classes, n_timesteps, cumulative_readout, width, convolution
-    )
+    image = _as_input(input_tensor, VARIANTS["bl_net"])
+    steps = _timesteps(image, n_timesteps)
+    return _build(VARIANTS["bl_net"], image, classes, steps, cumulative_readout, width, convolution)
 
 
 def b_net(
@@ -122,17 +127,17 @@ def _unroll(
     lateral = [
         _convolution(c.filters, c.kernel, names.lateral(n), convolution, dtype) for n, c in enumerate(table)
     ]
-    # The image does not change over time, so its convolution is computed once, and all sums of layer 0 share it.
+    # The convolution of a still image is computed once, and all sums of layer 0 share it.
     sums = [(layers.Add if n else ConvSum)(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
-    from_image = bottom_up[0](image)
+    from_image = [bottom_up[0](frame) for frame in _frames(image, times, dtype)]
     previous: list[Any] = [None] * len(table)
     pooled = []
-    for time in times:
-        x = image
+    for step, time in enumerate(times):
+        x = from_image[min(step, len(from_image) - 1)]
         for n, stage in enumerate(table):
             if stage.pool:
                 x = layers.MaxPooling2D(**POOLING, dtype=dtype, name=names.max_pool(n, time))(x)
-            x = bottom_up[n](x) if n else from_image
+            x = bottom_up[n](x) if n else x
             if variant.recurrent:
                 x = sums[n]([x] if previous[n] is None else [x, lateral[n](previous[n])])
             x = layers.BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
@@ -165,20 +170,53 @@ def _cumulative_sums(logits: Sequence[Any], dtype: str) -> list[Any]:
     return sums
 
 
+def _frames(image: Any, times: Sequence[int | None], dtype: str) -> list[Any]:
+    """Return the frames of a movie, one per time step, or the only image."""
+    if len(image.shape) == 4:
+        return [image]
+    return [Frame(time, dtype=dtype, name=names.frame(time))(image) for time in times if time is not None]
+
+
+def _timesteps(image: Any, n_timesteps: int | None) -> int:
+    """Return the number of time steps for an image or a movie."""
+    if n_timesteps is not None:
+        require_positive_integer("n_timesteps", n_timesteps)
+    if len(image.shape) == 4:
+        return 8 if n_timesteps is None else n_timesteps
+    frames = image.shape[1]
+    if frames is None:
+        raise ConvRNNError(
+            f"a network unrolled over time takes a fixed number of frames, got the shape {tuple(image.shape)}. Pass "
+            "a number, such as (20, 128, 128, 3), or use `stream` for any number."
+        )
+    if n_timesteps not in (None, frames):
+        raise ConvRNNError(
+            f"n_timesteps must be the number of frames, {frames}, got {n_timesteps}. Leave it out, or change the shape."
+        )
+    require_positive_integer("the number of frames", frames)
+    return int(frames)
+
+
 def _as_input(input_tensor: Any, variant: Variant) -> Any:
     if not hasattr(input_tensor, "shape"):
         input_tensor = keras.Input(tuple(input_tensor), dtype="float32")
     shape = tuple(input_tensor.shape)
-    if len(shape) != 4 or shape[3] is None:
+    if len(shape) not in (4, 5) or shape[-1] is None:
         raise ConvRNNError(
             f"{variant.name} takes images of shape (batch, height, width, channels), got {shape}. Pass an image size "
             "with channels, such as (128, 128, 3)."
         )
+    if len(shape) == 5 and not variant.recurrent:
+        raise ConvRNNError(
+            f"{variant.name} is feedforward and takes images of shape (batch, height, width, channels), got the movie "
+            f"{shape}. Pass frames as a batch, or use `stream`, which takes them one by one."
+        )
     side = variant.smallest_side
-    if any(length is not None and length < side for length in shape[1:3]):
+    height, width = shape[-3:-1]
+    if any(length is not None and length < side for length in (height, width)):
         raise ConvRNNError(
             f"{variant.name} halves an image {side.bit_length() - 1} times, so its sides must be at least "
-            f"{side} px, got {shape[1]} x {shape[2]}. Choose a larger image size."
+            f"{side} px, got {height} x {width}. Choose a larger image size."
         )
     return input_tensor
 

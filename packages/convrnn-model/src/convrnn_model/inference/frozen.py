@@ -109,7 +109,8 @@ def architecture_of(model: Any) -> Architecture:
         identity.n_timesteps if VARIANTS[identity.variant].recurrent else None,
         any(layer.name == names.cumulative(0) for layer in model.layers),
         channels,
-        (size[0], size[1]),
+        (size[-2], size[-1]),
+        moving=len(size) == 3,
     )
     if changed := set(shapes.items()) ^ set(weight_shapes(architecture).items()):
         raise _foreign(model, f"the weights {', '.join(sorted({name for name, _ in changed}))} differ")

@@ -1,7 +1,7 @@
 """A network as a list of operations on named values, without weights, Keras or a backend."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from convrnn_model import names
@@ -50,6 +50,7 @@ class Architecture:
         cumulative_readout: Softmax reads the sum of the readouts up to its time step.
         channels: Channels of the image.
         image_size: Height and width, px; None where any size is accepted.
+        moving: The image is another one at each time step, the value `names.frame(time)`.
     """
 
     variant: str
@@ -59,6 +60,12 @@ class Architecture:
     cumulative_readout: bool
     channels: int
     image_size: tuple[int | None, int | None]
+    moving: bool = field(default=False, kw_only=True)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the values that the network reads: the image, or one frame per time step."""
+        return tuple(names.frame(time) for time in range(self.n_timesteps or 0)) if self.moving else (IMAGE,)
 
     @property
     def times(self) -> tuple[int | None, ...]:
@@ -134,6 +141,8 @@ def layers_in_order(network: Architecture) -> tuple[str, ...]:
 
     Layers are sorted by their distance from the outputs, and then by their first visit in a depth-first search.
     """
+    # Weights files do not depend on the input.
+    network = replace(network, moving=False)
     every = {operation.output: operation for operation in _operations(network)}
     inputs = {output: operation.inputs for output, operation in every.items()} | {IMAGE: ()}
     layers = {output: layer_name(operation) for output, operation in every.items()} | {IMAGE: INPUT}
@@ -182,7 +191,7 @@ def _operations(network: Architecture) -> Iterator[Operation]:
 
 def _time_step(network: Architecture, time: int | None) -> Generator[Operation, None, str]:
     """Yield the operations of all layers at one time step; return the name of the last layer's output."""
-    value = IMAGE
+    value = names.frame(time) if network.moving and time is not None else IMAGE
     for n, layer in enumerate(network.layers):
         if layer.pool:
             yield Operation("max_pool", names.max_pool(n, time), (value,))
@@ -191,18 +200,19 @@ def _time_step(network: Architecture, time: int | None) -> Generator[Operation, 
             yield Operation("convolution", names.conv(n), (value,), names.conv(n))
             value = names.conv(n)
         else:
-            value = yield from _recurrent_sum(n, time, value)
+            value = yield from _recurrent_sum(network, n, time, value)
         yield Operation("normalization", names.batch_norm(n, time), (value,), names.batch_norm(n, time))
         yield Operation("relu", names.relu(n, time), (names.batch_norm(n, time),))
         value = names.relu(n, time)
     return value
 
 
-def _recurrent_sum(n: int, time: int, below: str) -> Generator[Operation, None, str]:
+def _recurrent_sum(network: Architecture, n: int, time: int, below: str) -> Generator[Operation, None, str]:
     """Yield the convolutions of a layer and their sum; return the name of the sum."""
-    # The image does not change over time, so its convolution is computed once.
-    bottom_up = names.at(names.bottom_up(n), time if n else 0)
-    if n or time == 0:
+    # The convolution of a still image is computed once.
+    computed_at = 0 if n == 0 and not network.moving else time
+    bottom_up = names.at(names.bottom_up(n), computed_at)
+    if time == computed_at:
         yield Operation("convolution", bottom_up, (below,), names.bottom_up(n))
     terms = [bottom_up]
     if time:

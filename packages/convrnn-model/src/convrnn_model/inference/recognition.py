@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from convrnn_model import names
 from convrnn_model.backend import keras
 from convrnn_model.inference.frozen import EPSILON
 from convrnn_model.inference.operations import IMAGE, Architecture, Kind, Operation, layer_name, operations
+from convrnn_model.layers import Frame
 
 Reference = tuple[str, int]
 """Name of a layer and number of its application."""
@@ -61,17 +63,28 @@ def difference(model: keras.Model, architecture: Architecture) -> str | None:
     seen = set(stack)
     while stack:
         value, reference = stack.pop()
-        if value == IMAGE:
-            if reference != inputs[0]:
-                return f"{reference[0]} is in place of the image"
+        sources = applications.get(reference, [])
+        if value in architecture.inputs:
+            if found := _input_difference(model, value, reference, sources, inputs[0]):
+                return found
             continue
-        operation, sources = expected[value], applications.get(reference, [])
+        operation = expected[value]
         if found := _application_difference(model, operation, reference, sources):
             return found
         pairs = [pair for pair in zip(operation.inputs, sources, strict=True) if pair not in seen]
         seen.update(pairs)
         stack.extend(pairs)
     return None
+
+
+def _input_difference(
+    model: keras.Model, value: str, reference: Reference, sources: list[Reference], image: Reference
+) -> str | None:
+    if value == IMAGE:
+        return None if reference == image else f"{reference[0]} is in place of the image"
+    layer = model.get_layer(reference[0])
+    is_frame = isinstance(layer, Frame) and names.frame(layer.time) == value and sources == [image]
+    return None if is_frame else f"{reference[0]} is not frame {names.split_time(value)[1]} of the input"
 
 
 def _application_difference(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from convrnn_model import names
-from convrnn_model.inference.operations import IMAGE, Architecture, Operation
+from convrnn_model.inference.operations import Architecture, Operation
 
 Shape = tuple[int, ...]
 FLOAT = 4
@@ -14,7 +14,7 @@ FLOAT = 4
 def value_shapes(
     network: Architecture, operations: Sequence[Operation], image_size: tuple[int, int]
 ) -> dict[str, Shape]:
-    """Return the shape of each value without its batch axis, including that of the image.
+    """Return the shape of each value without its batch axis, including those of the inputs.
 
     Args:
         network: The network.
@@ -26,7 +26,7 @@ def value_shapes(
         for n, layer in enumerate(network.layers)
         for name in (names.conv, names.bottom_up, names.lateral)
     }
-    shapes: dict[str, Shape] = {IMAGE: (*image_size, network.channels)}
+    shapes: dict[str, Shape] = dict.fromkeys(network.inputs, (*image_size, network.channels))
     for operation in operations:
         shape = shapes[operation.inputs[0]]
         if operation.kind == "convolution":
@@ -50,7 +50,8 @@ def peak_bytes(operations: Sequence[Operation], shapes: dict[str, Shape]) -> int
     """
     last_use = {name: index for index, operation in enumerate(operations) for name in operation.inputs}
     last_use |= {operation.output: len(operations) for operation in operations if operation.wanted}
-    live: dict[str, int] = {IMAGE: math.prod(shapes[IMAGE])}
+    computed = {operation.output for operation in operations}
+    live = {name: math.prod(shapes[name]) for name in last_use if name not in computed}
     most = 0
     for index, operation in enumerate(operations):
         live[operation.output] = math.prod(shapes[operation.output])

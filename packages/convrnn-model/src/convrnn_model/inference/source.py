@@ -111,6 +111,7 @@ def _image_shape(model: Any) -> ImageShape:
         raise ConvRNNError(
             f"cannot compile {getattr(model, 'name', model)}: it must be a functional model of images (batch, height, "
             f"width, channels), got {f'inputs {shapes}' if shapes else 'a model without a graph'}."
+            + (" Use `stream`, or the model's `predict`, for movies." if [*map(len, shapes)] == [4] else "")
         )
     height, width, channels = shapes[0]
     return height, width, channels

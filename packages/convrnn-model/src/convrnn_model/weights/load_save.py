@@ -8,6 +8,7 @@ import numpy as np
 
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
+from convrnn_model.layers import Frame
 from convrnn_model.weights import hdf5
 from convrnn_model.weights.inspection import PathLike
 from convrnn_model.weights.reading import ExtraTimesteps, LoadReport, Readout, read_weights
@@ -53,6 +54,9 @@ def save_weights(model: keras.Model, path: PathLike) -> None:
     weights = model_weights(model)
     layers: dict[str, dict[str, np.ndarray]] = {}
     for layer in _layers(model):
+        # Files of networks that take movies are those of networks that take images.
+        if isinstance(layer, Frame):
+            continue
         # The name of inputs in the original, because Keras 3 numbers them by session.
         is_input = isinstance(layer, keras.layers.InputLayer)
         name = f"input_{sum(key.startswith('input_') for key in layers) + 1}" if is_input else layer.name
