@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convrnn_model import ConvRNNError
@@ -16,9 +17,9 @@ BL = {
 }
 
 
-def sources(expected, stored, *, skip_readout=False, repeat_last=False):
+def sources(expected, stored, *, skip_readout=False, extra_timesteps="error"):
     assignment = Assignment(Path("w.h5"), expected, stored)
-    return assignment.sources(skip_readout=skip_readout, repeat_last=repeat_last)
+    return assignment.sources(skip_readout=skip_readout, extra_timesteps=extra_timesteps)
 
 
 def without(name):
@@ -50,8 +51,22 @@ def test_further_time_steps_repeat_the_last():
     stored = without("BatchNorm_Layer_0_Time_1/gamma")
     with pytest.raises(ConvRNNError, match="repeat-last"):
         sources(BL, stored)
-    found = sources(BL, stored, repeat_last=True)
+    found = sources(BL, stored, extra_timesteps="repeat-last")
     assert found["BatchNorm_Layer_0_Time_1/gamma"] == "BatchNorm_Layer_0_Time_0/gamma"
+
+
+def test_further_time_steps_use_one_that_is_given():
+    further = BL | {"BatchNorm_Layer_0_Time_2/gamma": BL["BatchNorm_Layer_0_Time_1/gamma"]}
+    for step in (0, np.int64(1)):
+        found = sources(further, BL, extra_timesteps=step)
+        assert found["BatchNorm_Layer_0_Time_2/gamma"] == f"BatchNorm_Layer_0_Time_{step}/gamma"
+        assert found["BatchNorm_Layer_0_Time_1/gamma"] == "BatchNorm_Layer_0_Time_1/gamma"
+    for step in (2, 9):
+        with pytest.raises(ConvRNNError, match=f"must be a time step of w.h5, from 0 to 1, got {step}"):
+            sources(further, BL, extra_timesteps=step)
+    for step in (-1, True, 0.5, None):
+        with pytest.raises(ConvRNNError, match=f"or a time step from 0, got {step}"):
+            sources(further, BL, extra_timesteps=step)
 
 
 def test_the_readout_can_be_skipped():

@@ -415,6 +415,9 @@ def test_more_time_steps_than_the_file(tmp_path, tiny_bl, snapshot, fill_golden)
         source = name.replace("_Time_3", "_Time_2").replace("_Time_4", "_Time_2")
         assert after[name] == theirs[source]
         assert (name in report.repeated) == (name != source)
+    load_weights(model, tmp_path / "w.h5", extra_timesteps=0)
+    for name, value in snapshot(model).items():
+        assert value == theirs[name.replace("_Time_3", "_Time_0").replace("_Time_4", "_Time_0")]
 
 
 @pytest.mark.parametrize("option", ["readout", "extra_timesteps"])

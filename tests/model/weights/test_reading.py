@@ -31,7 +31,6 @@ def test_the_readout_is_skipped(network, tmp_path):
 
 
 def test_options(tmp_path):
-    with pytest.raises(
-        ConvRNNError, match="extra_timesteps must be one of 'error', 'repeat-last', got 'all'"
-    ):
+    message = "extra_timesteps must be one of 'error', 'repeat-last', or a time step from 0, got 'all'"
+    with pytest.raises(ConvRNNError, match=message):
         read_weights(tmp_path / "w.h5", {}, "strict", "all")

@@ -70,7 +70,7 @@ def from_file(
             (None, None),
         )
         assignment = Assignment(path, weight_shapes(architecture), shapes)
-        sources = assignment.sources(skip_readout=False, repeat_last=False)
+        sources = assignment.sources(skip_readout=False, extra_timesteps="error")
         return _freeze(architecture, hdf5.read_all(path, stored, list(sources)))
 
 

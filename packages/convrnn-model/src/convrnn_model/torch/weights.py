@@ -10,8 +10,9 @@ from convrnn_model.errors import ConvRNNError
 from convrnn_model.inference.operations import layers_in_order
 from convrnn_model.torch.networks import Network
 from convrnn_model.weights import hdf5
+from convrnn_model.weights.assignment import ExtraTimesteps
 from convrnn_model.weights.inspection import PathLike
-from convrnn_model.weights.reading import ExtraTimesteps, LoadReport, Readout, read_weights
+from convrnn_model.weights.reading import LoadReport, Readout, read_weights
 
 NORMALIZATION = {
     "gamma": "weight",
@@ -37,7 +38,8 @@ def load_weights(
         module: A `Network`, or a module that contains one, such as that of `torch.compile`.
         path: HDF5 in the layout of the original software, weights only or a whole model.
         readout: "skip" leaves the network's readout unchanged.
-        extra_timesteps: "repeat-last" reuses the file's last normalisation for further time steps.
+        extra_timesteps: For time steps beyond the file's, "repeat-last" reuses its last batch normalisation, and a
+            number, from 0, that of this time step.
 
     Raises:
         ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite. One error lists all; the

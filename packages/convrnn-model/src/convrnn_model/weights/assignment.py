@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.weights.inspection import Shape, identify, n_timesteps
+
+ExtraTimesteps = Literal["error", "repeat-last"] | int
+"""Time step whose batch normalisation serves time steps without one."""
 
 
 @dataclass
@@ -23,11 +27,14 @@ class Assignment:
     expected: Mapping[str, Shape]
     stored: Mapping[str, Shape]
 
-    def sources(self, *, skip_readout: bool, repeat_last: bool) -> dict[str, str]:
+    def sources(self, *, skip_readout: bool, extra_timesteps: ExtraTimesteps) -> dict[str, str]:
         """Map each weight of the network to one of the file, or raise one error that lists all problems."""
         file_steps = n_timesteps(self.stored)
+        repeated = repeated_timestep(extra_timesteps, file_steps, str(self.path)) if file_steps else None
+        # Without the option, the last one stands in for the time steps that the error lists.
+        extra = file_steps - 1 if repeated is None else repeated
         sources = {
-            name: _clamp_time(name, file_steps - 1) if file_steps else name
+            name: _with_time(name, file_steps, extra) if file_steps else name
             for name in self.expected
             if not (skip_readout and _is_readout(name))
         }
@@ -51,7 +58,7 @@ class Assignment:
             )
             if weights
         ]
-        too_few = any(name != source for name, source in sources.items()) and not repeat_last
+        too_few = any(name != source for name, source in sources.items()) and repeated is None
         if problems or too_few:
             first, *further = self._headlines(file_steps if too_few else None)
             further += [f"weights {'; '.join(problems)}"] if problems else []
@@ -94,16 +101,46 @@ class Assignment:
         if too_few is not None:
             lines.append(
                 f"it must have {n_timesteps(self.expected)} time steps, got {too_few}. Pass "
-                "extra_timesteps='repeat-last' to reuse the last step's batch normalisation in further steps"
+                "extra_timesteps='repeat-last', or a time step, to reuse its batch normalisation in further steps"
             )
         return lines or ["its weights do not fit this network"]
 
 
-def _clamp_time(name: str, last: int) -> str:
-    """Return the name of a weight at its time step or at `last`, whichever is earlier."""
+def require_extra_timesteps(value: ExtraTimesteps) -> None:
+    """Raise ConvRNNError unless a value of the option `extra_timesteps` is a word or a time step."""
+    is_number = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not (is_number and int(value) >= 0) and value not in ("error", "repeat-last"):
+        raise ConvRNNError(
+            f"extra_timesteps must be one of 'error', 'repeat-last', or a time step from 0, got {value!r}."
+        )
+
+
+def repeated_timestep(extra_timesteps: ExtraTimesteps, n_timesteps: int, owner: str) -> int | None:
+    """Return the time step whose batch normalisation serves further time steps, or None for "error".
+
+    Args:
+        extra_timesteps: The option.
+        n_timesteps: Time steps that have a batch normalisation of their own.
+        owner: Network or file that has them, for messages.
+
+    Raises:
+        ConvRNNError: The option is neither a word nor one of the time steps.
+    """
+    require_extra_timesteps(extra_timesteps)
+    if isinstance(extra_timesteps, str):
+        return n_timesteps - 1 if extra_timesteps == "repeat-last" else None
+    if extra_timesteps >= n_timesteps:
+        raise ConvRNNError(
+            f"extra_timesteps must be a time step of {owner}, from 0 to {n_timesteps - 1}, got {extra_timesteps}."
+        )
+    return int(extra_timesteps)
+
+
+def _with_time(name: str, steps: int, extra: int) -> str:
+    """Return the name of a weight at its time step, or at `extra` for time steps from `steps` on."""
     layer, weight = name.split("/")
     stem, time = names.split_time(layer)
-    return name if time is None or time <= last else f"{names.at(stem, last)}/{weight}"
+    return name if time is None or time < steps else f"{names.at(stem, extra)}/{weight}"
 
 
 def _is_readout(name: str) -> bool:

@@ -9,11 +9,10 @@ import numpy as np
 
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.weights import hdf5
-from convrnn_model.weights.assignment import Assignment
+from convrnn_model.weights.assignment import Assignment, ExtraTimesteps, require_extra_timesteps
 from convrnn_model.weights.inspection import Shape
 
 Readout = Literal["strict", "skip"]
-ExtraTimesteps = Literal["error", "repeat-last"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class LoadReport:
         path: The file.
         loaded: Weights of the network set from the file.
         kept: Weights of the network left unchanged (`readout="skip"`).
-        repeated: Weights in `loaded` that repeat the file's last time step (`extra_timesteps="repeat-last"`).
+        repeated: Weights in `loaded` of time steps that the file lacks, loaded from another one (`extra_timesteps`).
         unused: Weights of the file for time steps that the network lacks.
     """
 
@@ -44,7 +43,7 @@ def read_weights(
         path: HDF5 in the layout of the published files.
         expected: Shape of each weight of the network, in that layout.
         readout: "skip" omits the readout.
-        extra_timesteps: "repeat-last" reads the file's last normalisation for further time steps.
+        extra_timesteps: Read the file's last normalisation, "repeat-last", or that of a time step for further ones.
 
     Returns:
         The report, and the float32 values by the network's names.
@@ -53,12 +52,10 @@ def read_weights(
         ConvRNNError: Weights are missing, unexpected, mismatched in shape or not finite, or an option is unknown.
     """
     _require_choice("readout", readout, ("strict", "skip"))
-    _require_choice("extra_timesteps", extra_timesteps, ("error", "repeat-last"))
+    require_extra_timesteps(extra_timesteps)
     with hdf5.open_weights(path) as stored:
         assignment = Assignment(path, expected, {name: dataset.shape for name, dataset in stored.items()})
-        sources = assignment.sources(
-            skip_readout=readout == "skip", repeat_last=extra_timesteps == "repeat-last"
-        )
+        sources = assignment.sources(skip_readout=readout == "skip", extra_timesteps=extra_timesteps)
         values = hdf5.read_all(path, stored, sorted(set(sources.values())))
     report = LoadReport(
         path,
