@@ -2,9 +2,9 @@
 
 import json
 
-from convrnn_data.observers import jatos
+from convrnn_data.human.experiment import BEEPS
 
-SCREENS = list(jatos.BEEPS)
+SCREENS = list(BEEPS)
 
 
 def response(name, answer, duration, order=1, **more):

@@ -12,6 +12,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.trial_csv import (
     Trial,
     experiment_of,
+    file_name_of,
     format_trial_csv,
     is_trial_header,
     milliseconds,
@@ -153,7 +154,15 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     ],
 )
 def test_experiment_by_file_name(name, observer, experiment):
-    assert experiment_of(Path(f"folder/{name}.csv"), observer) == experiment
+    for extension in (".csv", ".CSV", ".csv.gz"):
+        assert experiment_of(Path(f"folder/{name}{extension}"), observer) == experiment
+
+
+@pytest.mark.parametrize("observer", ["subject-01", "a_b", "5/é ü", "session_1", "_"])
+def test_file_name(observer):
+    name = file_name_of("my_own", observer, 3)
+    assert "/" not in name
+    assert experiment_of(Path(name), observer) == "my_own"
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_archives_without_answers_are_ignored(tmp_path, expected):
         archive.writestr("0/1_color_gray_c_cat.JPEG", b"image")
     (tmp_path / "BlurSplit.zip").write_bytes(b"PK\3\4 half a download")
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
-    with pytest.raises(ConvRNNError, match=r"must hold data\.txt or jatos_results_\*\.txt, got neither"):
+    with pytest.raises(ConvRNNError, match=r"must hold data\.txt, .* or \*_session_1\.csv, got none"):
         read_observers(tmp_path / "ColorGraySplit.zip")
 
 

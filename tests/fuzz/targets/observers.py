@@ -6,7 +6,7 @@ from typing import Any
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human import stimuli
-from convrnn_data.observers import jatos, trial_counts
+from convrnn_data.observers import answer_files, reading, trial_counts
 from convrnn_data.observers import table as observer_table
 from convrnn_data.observers.exclusions import exclude
 from fuzz.harness import REFUSALS, Target, demand, put, variant
@@ -33,7 +33,8 @@ def _with_second_line(text: bytes) -> bytes:
 
 
 def _jatos(data: bytes, folder: Path) -> None:
-    sessions, problems = jatos.read_file(put(folder / "jatos_results_1.txt", data))
+    path = put(folder / "jatos_results_1.txt", data)
+    sessions, problems, _ = reading.read_texts(answer_files.answer_texts(path))
     for session in sessions:
         for row in session.rows:
             demand(row[1] in stimuli.EXPERIMENTS and row[2] in range(5) and row[5] in (1, -1), f"{row}")

@@ -19,11 +19,13 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from convrnn_data.base import advice
 from convrnn_data.base.errors import ConvRNNError
@@ -49,6 +51,7 @@ _SMALL = Decimal("1e-6")
 _LONGEST_TEXT = 300
 _NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+_EXTENSION = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
 _SESSION = re.compile(r"(?P<prefix>.+)_session[-_]\d+", re.IGNORECASE)
 _IMAGE = re.compile(
     rf"\d+_[A-Za-z]+_(?:s\d+|dnn)_(?P<condition>.+?)_(?:{'|'.join(CATEGORIES)})_\d+_(?P<source>.+)", re.ASCII
@@ -180,7 +183,7 @@ def parse_trials(path: Path, text: str) -> TrialFile:
 
 def _require_columns(path: Path, names: list[str]) -> None:
     lacking = [name for name in COLUMNS if name not in names]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if lacking or twice:
         got = f"none named {lacking[0]}" if lacking else f"{twice[0]} twice"
         raise ConvRNNError(
@@ -199,12 +202,21 @@ def experiment_of(path: Path, observer: str) -> str:
         path: The file.
         observer: As in its column `subj`; if the name lacks it, the first underscore ends the experiment.
     """
-    match = _SESSION.fullmatch(path.stem)
+    stem = _EXTENSION.sub("", path.name) or path.name
+    match = _SESSION.fullmatch(stem)
     if match is None:
-        return path.stem
+        return stem
     prefix = match["prefix"]
-    before, found, _ = f"{prefix}_".rpartition(f"_{observer}_") if observer else ("", "", "")
-    return before if found and before else prefix.partition("_")[0]
+    for name in {observer, quote(observer, safe="")} - {""}:
+        before, found, _ = f"{prefix}_".rpartition(f"_{name}_")
+        if found and before:
+            return before
+    return prefix.partition("_")[0]
+
+
+def file_name_of(experiment: str, observer: str, session: int) -> str:
+    """Return the name of a file as published, `{experiment}_{observer}_session_1.csv`, from which both can be read."""
+    return f"{experiment}_{quote(observer, safe='')}_session_{session}.csv"
 
 
 def source_image(image: str) -> str:

@@ -1,4 +1,4 @@
-"""Answers of human observers: JATOS results, tables, exclusion, trial counts."""
+"""Answers of human observers: JATOS results and trial CSVs, tables, exclusion, trial counts."""
 
 from typing import TYPE_CHECKING, Any
 

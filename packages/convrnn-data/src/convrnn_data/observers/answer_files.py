@@ -1,7 +1,10 @@
 """Files of human answers: discovery, decompression, and decoding of their JSON arrays.
 
 JATOS exports results as a text file, `jatos_results_*.txt`, or as an archive (`.zip`, `.jrzip`) with a `data.txt` per
-result. Both may be at any depth of a folder. Text editors, scripts and JATOS versions lay out the arrays differently:
+result, in `study_result_1/comp-result_1/`, and a `metadata.json`. Metadata is ignored: the rows of a result have the id
+of the observer, and a result counts whether or not JATOS calls it finished. Trial CSVs (`human.trial_csv`) are
+recognised by their header, or by a name that ends in `_session_1.csv` or `_session-1.csv`. All of these may be at any
+depth of a folder. Text editors, scripts and JATOS versions lay out the arrays differently:
 one per line, several on a line, one over several lines, or all nested in one array. `json_records` decodes all of
 these.
 """
@@ -22,17 +25,21 @@ from convrnn_data.base.directories import files_below, is_dead_link
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.base.reading import is_hidden
 from convrnn_data.base.text import decoded
+from convrnn_data.human.trial_csv import is_trial_header
 
 RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
 COMPRESSED = ".gz"
 ARCHIVES = (".zip", ".jrzip")
-ACCEPTED = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}) or {RESULT} of single results"
+TRIALS = ".csv"
+ACCEPTED = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}), {RESULT} of single results, or trial CSVs"
 
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
 _LARGEST_MEMBER = 2**30
+_LONGEST_HEADER = 4096
 _NEXT_LINE = re.compile(r"\n(?=\s*\[)")
 _NEXT_ARRAY = re.compile(r"\](?=[\s,]*\[\s*\{)")
+_SESSION = re.compile(r".*_session[-_]\d+\.csv", re.IGNORECASE)
 _GAP = re.compile(r"[\s,]*")
 _LINE = re.compile(r"[^\n]*")
 _MOST_RETRIES = 100
@@ -44,6 +51,13 @@ class AnswerText:
 
     path: Path
     text: str
+
+    @property
+    def is_trial_csv(self) -> bool:
+        """True if the text is a trial CSV, by its header or by the name of the file."""
+        return bool(_SESSION.fullmatch(self.path.name.removesuffix(COMPRESSED))) or is_trial_header(
+            self.text.partition("\n")[0]
+        )
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,7 @@ def _files(path: Path) -> list[Path]:
 def _below(folder: Path) -> Iterator[Path]:
     """Find result files at any depth."""
     for path in files_below(folder, "Give another folder of answers"):
-        if _is_result(path.name) or (path.suffix.lower() in ARCHIVES and _members(path, strict=False)):
+        if _holds_answers(path):
             yield path
         elif path.name.startswith("jatos_results_") and path.suffix.lower() in _UNFINISHED:
             raise ConvRNNError(
@@ -157,9 +171,26 @@ def _below(folder: Path) -> Iterator[Path]:
             )
 
 
+def _holds_answers(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return (
+        _is_result(path.name)
+        or (suffix in ARCHIVES and bool(_members(path, strict=False)))
+        or (suffix == TRIALS and is_trial_header(_first_line(path)))
+    )
+
+
 def _is_result(name: str) -> bool:
     name = name.removesuffix(COMPRESSED)
-    return name == RESULT or PurePosixPath(name).match(RESULTS)
+    return name == RESULT or PurePosixPath(name).match(RESULTS) or _SESSION.fullmatch(name) is not None
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return decoded(file.read(_LONGEST_HEADER)).partition("\n")[0]
+    except OSError as error:
+        raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
 
 
 def _texts(path: Path) -> Iterator[AnswerText]:
@@ -213,8 +244,8 @@ def _archived(path: Path) -> Iterator[AnswerText]:
     names = _members(path, strict=True)
     if not names:
         raise ConvRNNError(
-            f"cannot read {path}: the archive must hold {RESULT} or {RESULTS}, got neither. Give an archive of JATOS "
-            "results"
+            f"cannot read {path}: the archive must hold {RESULT}, {RESULTS} or *_session_1.csv, got none of these. "
+            "Give an archive of results"
         )
     try:
         with zipfile.ZipFile(path) as archive:

@@ -6,17 +6,14 @@ following row `Stimulus & Response` is a trial of the block. `observers.table` s
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convrnn_data.base.errors import one_line
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.experiment import BEEPS
-from convrnn_data.human.stimuli import parse_name
-from convrnn_data.observers.answer_files import AnswerText, Record, answer_texts, json_records
+from convrnn_data.observers.answer_files import AnswerText, Record, json_records
+from convrnn_data.observers.sessions import Problem, Session, TrialRow
+from convrnn_data.observers.stimulus_names import named_stimulus, plain_level
 
 TUTORIAL = "ScreenCategorizationTutorial"
 RESPONSE = "Stimulus & Response"
@@ -25,87 +22,6 @@ _MAX_DURATION = 1e9
 _MAX_ID, _LONGEST_ID = 10**18, 200
 _NOTHING = frozenset({"", "null", "none", "undefined", "nan"})
 _DURATION = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?)\s*(?:ms)?\s*")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Unreadable or inconsistent part of a result file, and how it was handled.
-
-    Attributes:
-        path: File; the path of an archive's member starts with the path of the archive.
-        line: First line of the record.
-        what: Description.
-        lost: Whether a whole observer is unreadable.
-    """
-
-    path: Path
-    line: int
-    what: str
-    lost: bool = False
-
-    def __str__(self) -> str:
-        return one_line(f"{self.path}, line {self.line}: {self.what}")
-
-
-@dataclass
-class Session:
-    """Trials of an observer in an experiment, and the state of the parser.
-
-    Attributes:
-        path: File of the answers.
-        line: First line of the record.
-        observer: Id.
-        rows: A tuple per readable trial.
-        unreadable: (experiment, level, block) -> number of unreadable trials; experiment and level are empty and the
-            block is -1 if unknown.
-        trial_counts: Block -> number of trials, readable or not.
-        problems: Found in the record.
-        tutorial: Whether each tutorial trial was answered correctly.
-        screen: `sender` of the current block; empty outside blocks.
-        screens: Block starts seen so far.
-        trial: Position of the next trial in its block.
-    """
-
-    path: Path
-    line: int
-    observer: str
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    unreadable: Counter[tuple[str, str, int]] = field(default_factory=Counter)
-    trial_counts: Counter[int] = field(default_factory=Counter)
-    problems: list[Problem] = field(default_factory=list)
-    tutorial: list[bool] = field(default_factory=list)
-    screen: str = ""
-    screens: set[str] = field(default_factory=set)
-    trial: int = 0
-
-    def problem(self, what: str, *, lost: bool = False) -> None:
-        """Record a problem."""
-        self.problems.append(Problem(self.path, self.line, f"observer {self.observer}: {what}", lost))
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Observer and experiment of the session."""
-        return self.observer, self.rows[0][1]
-
-
-def read_file(path: Path) -> tuple[list[Session], list[Problem]]:
-    """Read the sessions with trials, and the problems by line, of one file or archive.
-
-    Raises:
-        ConvRNNError: The file is unreadable.
-    """
-    return read_texts(answer_texts(path))
-
-
-def read_texts(texts: Iterable[AnswerText]) -> tuple[list[Session], list[Problem]]:
-    """Read the sessions with trials, and the problems by line, of several texts."""
-    sessions: list[Session] = []
-    problems: list[Problem] = []
-    for text in texts:
-        text_sessions, text_problems = read_text(text)
-        sessions += text_sessions
-        problems += text_problems
-    return sessions, problems
 
 
 def read_text(text: AnswerText) -> tuple[list[Session], list[Problem]]:
@@ -198,16 +114,15 @@ def _read_rows(session: Session, rows: list[Any]) -> None:
 
 def _read_trial(session: Session, row: dict[str, Any]) -> str:
     """Add a trial to the session as readable or unreadable, and return its problem, if any."""
-    trial = _trial(row) if session.screen else "is outside every block"
     block = list(BEEPS).index(session.screen) if session.screen else -1
+    trial = _trial(session, block, row) if session.screen else "is outside every block"
     session.trial_counts[block] += 1
     if isinstance(trial, str):
-        stimulus = _stimulus(_file_name(row))
-        session.unreadable[(*stimulus[:2], block) if stimulus else ("", "", block)] += 1
+        stimulus = named_stimulus(_file_name(row))
+        session.unreadable[(stimulus.experiment, stimulus.level, block) if stimulus else ("", "", block)] += 1
         return trial
-    experiment, order, *rest, correct = trial
-    beep = BEEPS[session.screen]
-    session.rows.append((session.observer, experiment, block, beep, session.trial, order, *rest))
+    session.rows.append(trial)
+    correct = trial.response == trial.category
     if _truth(row.get("correct", correct)) != correct:
         return "`correct` contradicts response and category (kept: scored by response and category)"
     return ""
@@ -215,14 +130,14 @@ def _read_trial(session: Session, row: dict[str, Any]) -> str:
 
 def _finish(session: Session) -> None:
     """Determine the experiment of a session after all of its pieces are read."""
-    experiments = Counter(row[1] for row in session.rows)
+    experiments = Counter(row.experiment for row in session.rows)
     main = max(experiments, key=experiments.__getitem__, default="")
     if len(experiments) > 1:
         session.problem(f"stimuli of {', '.join(experiments)} in one session; only {main} is kept.")
         for row in session.rows:
-            if row[1] != main:
-                session.unreadable[row[1], row[8], row[2]] += 1
-        session.rows = [row for row in session.rows if row[1] == main]
+            if row.experiment != main:
+                session.unreadable[row.experiment, row.level, row.block] += 1
+        session.rows = [row for row in session.rows if row.experiment == main]
     unreadable: Counter[tuple[str, str, int]] = Counter()
     for (experiment, level, block), count in session.unreadable.items():
         unreadable[experiment or main, level, block] += count
@@ -233,16 +148,15 @@ def _finish(session: Session) -> None:
         session.problem("no trial after the tutorial; left out.")
 
 
-def _trial(row: dict[str, Any]) -> list[Any] | str:
-    """Parse a response row as experiment, order, file name ... missed, correct; or explain why it is unreadable."""
-    stimulus = _stimulus(name := _file_name(row))
+def _trial(session: Session, block: int, row: dict[str, Any]) -> TrialRow | str:
+    """Parse a response row in a block, or explain why it is unreadable."""
+    stimulus = named_stimulus(name := _file_name(row))
     if stimulus is None:
         return f"{name!r} is not a stimulus's file name such as 41_blur_9_bird.JPEG"
-    experiment, level, category, name = stimulus
-    if _category(row.get("category")) != category:
-        return f"category {row.get('category')!r} is not that of {name}"
-    if _level(row.get("mode")) != level:
-        return f"mode {row.get('mode')!r} is not the level of {name}"
+    if _category(row.get("category")) != stimulus.category:
+        return f"category {row.get('category')!r} is not that of {stimulus.name}"
+    if plain_level(row.get("mode")) != stimulus.level:
+        return f"mode {row.get('mode')!r} is not the level of {stimulus.name}"
     missed = _is_missed(row.get("response"))
     response = None if missed else _category(row.get("response"))
     if response is None and not missed:
@@ -254,9 +168,23 @@ def _trial(row: dict[str, Any]) -> list[Any] | str:
     if order not in (1, -1, "1", "-1"):
         return f"order {order!r} is neither 1 nor -1"
     recorded = float("nan") if duration is None else duration
-    time = float("nan") if missed else recorded
-    answer = [response, time, missed, recorded]
-    return [experiment, int(order), name, category, level, *answer, response == category]
+    return TrialRow(
+        session.observer,
+        stimulus.experiment,
+        block,
+        BEEPS[session.screen],
+        session.trial,
+        int(order),
+        stimulus.name,
+        stimulus.category,
+        stimulus.level,
+        response,
+        response_time=float("nan") if missed else recorded,
+        missed=missed,
+        duration=recorded,
+        session=block + 1,
+        image_name=stimulus.in_block(block),
+    )
 
 
 def _file_name(row: dict[str, Any]) -> str:
@@ -289,20 +217,3 @@ def _truth(value: object) -> object:
     return (
         {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
     )
-
-
-@cache
-def _stimulus(name: str) -> tuple[str, str, str, str] | None:
-    """Parse a file name as experiment, level, category and name without the block."""
-    parsed = parse_name(name)
-    if parsed is None:
-        return None
-    return parsed.experiment, _level(parsed.level), parsed.category, f"{parsed.stem}.JPEG"
-
-
-def _level(level: object) -> str:
-    """Format a level as in the names of the stimuli: 0.0, "0.0" and 0 are all "0"."""
-    try:
-        return f"{float(str(level)):g}"
-    except ValueError:
-        return str(level).strip().lower()

@@ -1,34 +1,37 @@
-"""Human answers (JATOS files of lab.js rows) as one tidy table.
+"""Human answers (JATOS results of lab.js rows, and trial CSVs) as one tidy table.
 
-The files are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb), and the
+JATOS results are those of SATBench's experiments (Subramanian et al. 2025, doi 10.1167/jov.25.1.4; OSF 2cpmb), and the
 simulated ones of the drawn sample. Each JSON array contains the rows of one observer, in the order of recording. An
-array without an id that continues the blocks of the previous array belongs to the same observer.
+array without an id that continues the blocks of the previous array belongs to the same observer. Trial CSVs
+(`human.trial_csv`) hold answers to the same stimuli, or those of other experiments.
 
 Each row of the table is a trial:
 
 | column | |
 |---|---|
 | observer | id, as text; ids of simulated observers start with `simulated-` |
-| experiment | color_gray, noise or blur, by the file name of the stimulus |
-| block | 0 (fastest) to 4 |
-| beep | time from the stimulus to the beep of the block, ms |
+| experiment | color_gray, noise or blur, by the file name of the stimulus; else by that of the trial CSV |
+| block | 0 (fastest) to 4; 0 in experiments without response-time blocks |
+| beep | time from the stimulus to the beep of the block, ms; NaN without blocks |
 | trial | position in the block, from 0, including practice |
-| order | 1 if blocks were presented from fast to slow, -1 from slow to fast |
-| file_name | stimulus, as in the human test set |
+| order | 1 if blocks were presented from fast to slow, -1 from slow to fast, 0 if not recorded or without blocks |
+| file_name | stimulus, as in the human test set; without blocks, the name that it has for every observer |
 | category, response | names; `response` is missing in a missed trial |
-| level | c, g; 0, 0.04, 0.16; 0, 3, 9: text, as in the file name |
+| level | c, g; 0, 0.04, 0.16; 0, 3, 9: text, as in the file name; without blocks, the condition of the trial CSV |
 | correct | whether the response is the category; False in a missed trial |
 | score | contribution to accuracy: 1, 0, or, in a missed trial, by the convention of `with_misses` |
 | response_time | ms; NaN in a missed trial |
 | missed | whether no response was given |
 | duration | ms as recorded, including missed trials; NaN if nothing was recorded |
-| practice | among the first 10 trials of the block |
-| in_time | missed (with any duration), or 0 < response_time <= beep + 250 |
+| practice | among the first 10 trials of the block; False without blocks |
+| in_time | missed (with any duration), or 0 < response_time <= beep + 250; without blocks, or not response_time <= 0 |
 | tutorial_accuracy | share of correct answers in the tutorial after its first 10 trials; NaN without a tutorial |
+
+If any experiment has no blocks, the table has two more columns: `session`, the sitting from 1 (in SATBench's
+experiments, the block from 1), and `image_name`, the file name of the image as in the trial CSV.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +40,10 @@ import pandas as pd
 from convrnn_data.base.errors import ConvRNNError
 from convrnn_data.categories import CATEGORIES, CHANCE
 from convrnn_data.human.experiment import BEEPS, GRACE
-from convrnn_data.observers.answer_files import answer_texts
+from convrnn_data.human.stimuli import EXPERIMENTS
 from convrnn_data.observers.conventions import MAX_UNREADABLE, MISSES, Misses
-from convrnn_data.observers.jatos import Problem, Session, read_texts
-
-PRACTICE_TRIALS = 10
-"""Number of trials at the start of each block, and of the tutorial, that are not scored."""
-
-_MOST_LISTED = 10
+from convrnn_data.observers.reading import read_sessions
+from convrnn_data.observers.sessions import PRACTICE_TRIALS, Session, TrialRow
 
 _DTYPES = {
     "observer": "str",
@@ -67,6 +66,9 @@ _DTYPES = {
     "tutorial_accuracy": "float64",
 }
 COLUMNS = tuple(_DTYPES)
+_FURTHER = {"session": "int64", "image_name": "str"}
+FURTHER_COLUMNS = tuple(_FURTHER)
+"""Columns after `COLUMNS` in tables with experiments that have no response-time blocks."""
 
 
 def read_observers(
@@ -79,22 +81,24 @@ def read_observers(
     """Read human answers into one table with a row per trial; the module's docstring describes the columns.
 
     By the rules of the experiments, the first 10 trials of each block are practice, and a response counts if
-    0 < response time <= beep + 250 ms. Missed trials are kept, without a time, and score 1/16 unless `with_misses`
-    applies another convention. Rows are sorted by observer, experiment, block and trial.
+    0 < response time <= beep + 250 ms. Experiments without response-time blocks have neither practice nor a deadline.
+    Missed trials are kept, without a time, and score 1/16 unless `with_misses` applies another convention. Rows are
+    sorted by observer, experiment, block, session and trial.
 
     Every problem is reported, and its message says whether the data are kept or left out. `table.attrs` has
 
     * `problems`: a `Problem` each, by file and line;
     * `sessions`: numbers of sessions `found`, `unreadable` and `repeated`;
     * `unreadable`: (experiment, level, block) -> number of unreadable trials, with empty text and -1 for unknown;
+    * `networks`: file -> number of trials of a network, whose trial CSVs are left out;
     * `left_out`: numbers of trials left out as `practice` and `out_of_time`.
 
-    Unreadable records and trials are left out. Of two sessions of one observer in one experiment, the shorter is left
-    out, or the later if both are of equal length. Incomplete sessions are kept: those with fewer than five blocks, or
-    with a block shorter than usual in the experiment.
+    Unreadable records and trials are left out. Sessions of one observer in one experiment are joined if they have
+    different blocks or sittings; else the shorter is left out, or the later if both are of equal length. Incomplete
+    sessions are kept: those with fewer than five blocks, or with a block shorter than usual in the experiment.
 
     Args:
-        paths: Files, JATOS archives, or folders of either at any depth.
+        paths: JATOS results, trial CSVs, archives of either, or folders of all of these at any depth.
         strict: Treat any problem as an error.
         all_trials: Keep practice trials and late responses.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
@@ -103,30 +107,18 @@ def read_observers(
         ConvRNNError: A path does not exist, a folder cannot be listed or contains no result, there is no observer, more
             than `max_unreadable` is unreadable, or `strict` and there is a problem.
     """
-    sessions, problems = read_texts(answer_texts(paths))
-    unread, problems = problems, problems + _incomplete_sessions(sessions)
-    if strict and problems:
-        raise ConvRNNError(
-            f"cannot read the answers: with `strict`, nothing may be left out, got {_listed(problems)} Repair the "
-            "files, or pass strict=False"
-        )
-    counts = {"found": 0, "unreadable": sum(problem.lost for problem in problems), "repeated": 0}
-    readable = [session for session in sessions if session.rows]
-    counts["found"] = len(readable) + counts["unreadable"]
-    if not readable:
-        which = f"no readable one: {problems[0]}" if problems else "none."
-        raise ConvRNNError(
-            f"cannot read the answers: {paths} must hold at least one observer, got {which} Give files with "
-            "answered trials"
-        )
-    _require_readable(sessions, counts, unread, max_unreadable)
-    kept = _one_session_each(readable, problems)
-    counts["repeated"] = len(readable) - len(kept)
-    unreadable: Counter[tuple[str, str, int]] = Counter()
-    for session in [*kept, *(session for session in sessions if not session.rows)]:
-        unreadable.update(session.unreadable)
-    table = _table(kept)
-    table.attrs = {"problems": problems, "sessions": counts, "unreadable": dict(unreadable)}
+    reading = read_sessions(paths, strict=strict, max_unreadable=max_unreadable)
+    table = session_table(reading.kept)
+    table.attrs = {
+        "problems": reading.problems,
+        "sessions": {
+            "found": reading.found,
+            "unreadable": reading.unreadable_sessions,
+            "repeated": len(reading.repeated),
+        },
+        "unreadable": reading.unreadable,
+        "networks": reading.networks,
+    }
     return table if all_trials else scored_trials(table)
 
 
@@ -142,74 +134,31 @@ def scored_trials(table: pd.DataFrame) -> pd.DataFrame:
     return remaining
 
 
-def _require_readable(
-    sessions: list[Session], counts: dict[str, int], problems: list[Problem], most: float
-) -> None:
-    trials = sum(session.trial_counts.total() for session in sessions)
-    unreadable = sum(session.unreadable.total() for session in sessions)
-    for what, lost, found in (
-        ("trials", unreadable, trials),
-        ("sessions", counts["unreadable"], counts["found"]),
-    ):
-        if lost > most * found:
-            raise ConvRNNError(
-                f"cannot read the answers: at most {most:.3g} of the {what} may be unreadable, got {lost} of {found}: "
-                f"{_listed(problems)} Repair the files, or raise --max-unreadable"
-            )
-
-
-def _listed(problems: list[Problem]) -> str:
-    more = f" (and {len(problems) - _MOST_LISTED} more)" if len(problems) > _MOST_LISTED else ""
-    return f"{' '.join(map(str, problems[:_MOST_LISTED]))}{more}"
-
-
-def _incomplete_sessions(sessions: list[Session]) -> list[Problem]:
-    """Report sessions without all five blocks, or with a block shorter than usual in the experiment."""
-    problems = []
-    lengths: dict[str, Counter[int]] = {}
-    readable = [session for session in sessions if session.rows]
-    for session in readable:
-        lengths.setdefault(session.key[1], Counter()).update(session.trial_counts.values())
-    usual = {
-        name: max(counts, key=lambda length: (counts[length], length)) for name, counts in lengths.items()
-    }
-    for session in readable:
-        full = usual[session.key[1]]
-        short = {block: count for block in range(len(BEEPS)) if (count := session.trial_counts[block]) < full}
-        if short:
-            has = ", ".join(f"block {block} has {count}" for block, count in short.items())
-            what = f"observer {session.observer}: incomplete session: {has} of {full} trials; these trials are used."
-            problems.append(Problem(session.path, session.line, what))
-    return problems
-
-
-def _one_session_each(sessions: list[Session], problems: list[Problem]) -> list[Session]:
-    best: dict[tuple[str, str], Session] = {}
-    for session in sessions:
-        other = best.setdefault(session.key, session)
-        if other is session:
-            continue
-        kept, lost = (session, other) if len(session.rows) > len(other.rows) else (other, session)
-        best[session.key] = kept
-        what = f"observer {lost.observer}: another session of {lost.key[1]} is {kept.path}, line {kept.line}; left out."
-        problems.append(Problem(lost.path, lost.line, what))
-    return list(best.values())
-
-
-def _table(sessions: list[Session]) -> pd.DataFrame:
-    computed = ("correct", "score", "practice", "in_time", "tutorial_accuracy")
-    names = [name for name in COLUMNS if name not in computed]
-    columns = zip(*(row for session in sessions for row in session.rows), strict=True)
-    table = pd.DataFrame(dict(zip(names, columns, strict=True)))
-    tutorial = [float(np.mean(session.tutorial[PRACTICE_TRIALS:] or np.nan)) for session in sessions]
+def session_table(sessions: Sequence[Session]) -> pd.DataFrame:
+    """Arrange the trials of sessions as a table, with the computed columns."""
+    table = pd.DataFrame([row for session in sessions for row in session.rows], columns=TrialRow._fields)
+    tutorial = [session.tutorial_accuracy for session in sessions]
     table["tutorial_accuracy"] = np.repeat(np.array(tutorial), [len(session.rows) for session in sessions])
     table["correct"] = ~table["missed"] & (table["response"] == table["category"])
     table["score"] = _scores(table, CHANCE)
-    table["practice"] = table["trial"] < PRACTICE_TRIALS
+    in_blocks = has_blocks(table)
+    table["practice"] = in_blocks & (table["trial"] < PRACTICE_TRIALS)
     times = table["response_time"]
-    table["in_time"] = table["missed"] | ((times > 0) & (times <= table["beep"] + GRACE))
-    table = table[list(COLUMNS)].astype(_DTYPES)
-    return table.sort_values(["observer", "experiment", "block", "trial"], ignore_index=True)
+    in_time = (times > 0) & (times <= table["beep"] + GRACE)
+    table["in_time"] = table["missed"] | in_time.where(in_blocks, ~(times <= 0))
+    if in_blocks.all():
+        return _sorted(table[list(COLUMNS)].astype(_DTYPES), ["block"])
+    table = table[[*COLUMNS, *FURTHER_COLUMNS]].astype({**_DTYPES, **_FURTHER, "beep": "float64"})
+    return _sorted(table, ["block", "session"])
+
+
+def _sorted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    return table.sort_values(["observer", "experiment", *by, "trial"], ignore_index=True)
+
+
+def has_blocks(table: pd.DataFrame) -> pd.Series:
+    """Return whether the experiment of each trial has response-time blocks, as SATBench's have."""
+    return table["experiment"].isin(EXPERIMENTS)
 
 
 def is_simulated(table: pd.DataFrame) -> bool:
@@ -254,9 +203,8 @@ def with_misses(table: pd.DataFrame, convention: Misses, *, seed: int = 0) -> pd
 def _with_random_answers(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     missed = table["missed"].to_numpy()
     if missed.any():
-        key = (
-            table.loc[missed, ["observer", "experiment", "block", "trial"]].astype(str).agg("/".join, axis=1)
-        )
+        names = [name for name in ("observer", "experiment", "block", "session", "trial") if name in table]
+        key = table.loc[missed, names].astype(str).agg("/".join, axis=1)
         # Keyed hash of the trial; pandas requires a key of 16 characters.
         draws = pd.util.hash_array(
             key.to_numpy(dtype=object), hash_key=f"{seed % 10**16:016d}", categorize=False
@@ -300,11 +248,14 @@ def correct_matrix(table: pd.DataFrame) -> pd.DataFrame:
     the random category under "random".
 
     Returns:
-        Index observer; columns (experiment, block, file_name), since stimuli of two blocks may share a name.
+        Index observer; columns (experiment, block, file_name), since stimuli of two blocks may share a name. A name
+        shown at several levels, as in some experiments without blocks, is followed by the level in parentheses.
     """
     answers = table["score"].where(table["score"].isin([0.0, 1.0]))
     keys = ["observer", "experiment", "block", "file_name"]
-    return answers.groupby([table[key] for key in keys]).first().unstack(keys[1:])
+    levels = table.groupby(keys[1:])["level"].transform("nunique")
+    names = table["file_name"].where(levels == 1, table["file_name"] + " (" + table["level"] + ")")
+    return answers.groupby([table[key] for key in keys[:3]] + [names]).first().unstack(keys[1:])
 
 
 def observer_curves(table: pd.DataFrame, by: str | None = "level") -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from convrnn_data.human.experiment import BEEPS, GRACE
+from convrnn_data.observers.table import has_blocks
 
 _CELL = ["experiment", "level", "block"]
 
@@ -31,7 +32,7 @@ def count_trials(
         A row per experiment, level and block; unreadable trials of unknown level or block have an empty level or block
         -1. Columns:
 
-        * experiment, level, block, beep: ms, missing for block -1;
+        * experiment, level, block, beep: ms, missing for block -1 and in experiments without response-time blocks;
         * observers: number with kept trials;
         * found, unreadable, excluded, practice, late (out of time), without_stimulus, kept: numbers of trials;
         * missed: trials without a response, among those kept or without a stimulus, and missed_percent of these;
@@ -66,7 +67,7 @@ def count_trials(
     counts["missed_percent"] = 100 * counts["missed"] / counts["scored"].where(counts["scored"] > 0)
     counts = counts.reset_index()
     beeps = dict(enumerate(BEEPS.values()))
-    counts["beep"] = counts["block"].map(beeps).astype("Int64")
+    counts["beep"] = counts["block"].map(beeps).where(has_blocks(counts)).astype("Int64")
     return counts[
         [*_CELL, "beep", "observers", "found", "unreadable", "excluded", "practice", "late", "without_stimulus", "kept",
          "missed", "missed_percent", "missed_late"]
