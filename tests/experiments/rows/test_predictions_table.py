@@ -14,7 +14,7 @@ NAMES = "airplane,bear,bicycle,bird,boat,bottle,car,cat,chair,clock,dog,elephant
 def read(tmp_path):
     def read(*lines: str):
         (tmp_path / "net.csv").write_text("\n".join(lines) + "\n")
-        return read_rows([tmp_path / "net.csv"])
+        return read_rows([tmp_path / "net.csv"]).evaluations
 
     return read
 
@@ -81,4 +81,4 @@ def test_one_file_can_have_several_regimes(read):
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
     path = tmp_path / "net.csv"
     path.write_bytes(b"\xef\xbb\xbf" + f"image,time,prediction\r\n{A},1,dog\r\n".encode())
-    assert read_rows([path])[0].accuracy.percent == [100.0]
+    assert read_rows([path]).evaluations[0].accuracy.percent == [100.0]

@@ -12,7 +12,11 @@ from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.report import build, comparison_files
-from convrnn_experiments.rows.read import read_rows
+from convrnn_experiments.rows import read
+
+
+def read_rows(rows):
+    return read.read_rows(rows).evaluations
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,35 @@ def test_files_alone_make_a_page(long_file, tmp_path):
     page = build.write_report([long_file], tmp_path / "index.html")
     assert "Accuracy over multiply-adds" not in page.read_text()
     assert not (tmp_path / "figures/curves_multiply_adds.png").exists()
+
+
+def test_accuracies_alone_are_refused(tmp_path):
+    (tmp_path / "results.json").write_text('{"c": [10, 20, 30, 40, 50], "g": [10, 20, 30, 40, 50]}')
+    with pytest.raises(ConvRNNError, match="at least one network must have answers to single images"):
+        read_rows([tmp_path / "results.json"])
+
+
+@pytest.mark.usefixtures("figures_not_drawn")
+def test_accuracies_have_dashes_with_the_reason(run, human_data, tmp_path):
+    path = tmp_path / "scan/results.json"
+    path.parent.mkdir()
+    path.write_text('{"0": [10, 20, 30, 40, 50], "3": [10, 20, 30, 40, 50], "9": [10, 20, 30, 40, 50]}')
+    page = build.write_report([run, path], tmp_path / "report/index.html", human=human_data)
+    table = pd.read_csv(tmp_path / "report/tables/comparison.csv")
+    scan = table[table.network == "scan"].set_index(["condition", "measure"])
+    known = scan.value.dropna().index.get_level_values("measure")
+    assert set(known) == {"sat_rmse_raw", "steepness_network", "steepness_people", "steepness_difference"}
+    assert set(scan.index.get_level_values("condition")) == {
+        "blur 0",
+        "blur 3",
+        "blur 9",
+        "blur (all levels)",
+    }
+    assert (
+        "scan: only raw RMSE and steepness, without intervals, because the file has accuracies"
+        in page.read_text()
+    )
+    written = comparison_files.write_comparison(
+        [run, path], human_data, tmp_path / "c", ComparisonOptions(), print
+    )
+    assert "| scan | blur 3 |" in written

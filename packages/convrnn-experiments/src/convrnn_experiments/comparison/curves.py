@@ -1,13 +1,14 @@
 """Speed-accuracy curves of networks by condition, with their comparisons with humans."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
 from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.statistics.intervals import Estimate
 
 
@@ -30,21 +31,25 @@ class NetworkCurve:
 
 @dataclass(frozen=True)
 class ConditionCurves:
-    """Curves of all networks in one condition, and the comparisons with humans who were shown the condition."""
+    """Curves of all networks in one condition, and the comparisons with humans who were shown the condition.
+
+    `accuracies` are of networks whose answers to single images are unknown.
+    """
 
     title: str
     condition: str
     networks: list[NetworkCurve]
     rows: list[Comparison]
+    accuracies: list[AccuracyRow] = field(default_factory=list)
 
 
 def curves_by_condition(
-    evaluations: Sequence[Evaluation], rows: Sequence[Comparison]
+    evaluations: Sequence[Evaluation], rows: Sequence[Comparison], accuracies: Sequence[AccuracyRow] = ()
 ) -> list[ConditionCurves]:
     """Compute the curves in each condition of the human stimuli, and in each other test set.
 
     The curve of a network that is compared with humans is over the images of the comparison. Conditions are in the
-    order of the evaluations.
+    order of the evaluations. Accuracies appear in the conditions that an evaluation has.
     """
     curves: dict[tuple[bool, str], ConditionCurves] = {}
     for evaluation in evaluations:
@@ -65,6 +70,9 @@ def curves_by_condition(
             group.networks.append(
                 NetworkCurve(evaluation.network, estimates, evaluation.multiply_adds, len(answers.labels))
             )
+    for accuracy in accuracies:
+        if (True, accuracy.condition) in curves:
+            curves[True, accuracy.condition].accuracies.append(accuracy)
     return list(curves.values())
 
 
@@ -75,6 +83,7 @@ def over_multiply_adds(panels: Sequence[ConditionCurves]) -> list[ConditionCurve
             panel,
             networks=[line for line in panel.networks if np.isfinite(line.multiply_adds).all()],
             rows=[row for row in panel.rows if np.isfinite(row.evaluation.multiply_adds).all()],
+            accuracies=[row for row in panel.accuracies if np.isfinite(row.multiply_adds).all()],
         )
         for panel in panels
     ]

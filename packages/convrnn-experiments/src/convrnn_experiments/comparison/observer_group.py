@@ -98,6 +98,11 @@ class ObserverGroup:
         table = self.table[self.table["experiment"] == CONDITIONS[regime].experiment]
         return table[table["level"] == _REGIME_LEVEL[regime]] if regime in _REGIME_LEVEL else table
 
+    def at_level(self, regime: Regime, level: str) -> pd.DataFrame:
+        """Return the trials at a level, in its shortest form."""
+        trials = self._trials(regime)
+        return trials if regime in _REGIME_LEVEL else trials[trials["level"].map(plain_level) == level]
+
     def shared_with(self, regime: Regime, answers: Answers) -> SharedTrials | None:
         """Select the images that both the observers and a network answered; None if there are none.
 

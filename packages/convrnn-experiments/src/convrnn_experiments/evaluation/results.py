@@ -16,6 +16,8 @@ from convrnn_experiments.runs.config import Config
 from convrnn_experiments.runs.folder import Run, read_json
 from convrnn_experiments.runs.untrained import UntrainedConfig
 
+_GENERIC = ("results", "predictions", "targets_predictions_by_exp")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -73,10 +75,20 @@ class Evaluation:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each path: its last part without the suffix of a file, or the path if others share it."""
-    stems = [path.stem if path.is_file() else path.resolve().name for path in paths]
+    """Return a name for each path: its last part without the suffix of a file, or the path if others share it.
+
+    Files with a name that programs give, such as results.json, are named after their folder.
+    """
+    stems = [_stem(path) for path in paths]
     counts = Counter(stem for stem, _ in dict.fromkeys(zip(stems, paths, strict=True)))
     return [stem if counts[stem] == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
+
+
+def _stem(path: Path) -> str:
+    resolved = path.resolve()
+    if not path.is_file():
+        return resolved.name
+    return resolved.parent.name if path.stem.lower() in _GENERIC else path.stem
 
 
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:

@@ -62,14 +62,14 @@ def write_report(
             f"cannot write {page}: --out must not be {LIST}, the list of the files of a page. Give another name, "
             "such as index.html"
         )
-    evaluations = read_rows(rows)
+    evaluations, accuracies = read_rows(rows)
     group = None
     if human is not None:
         group = read_observer_group(
             human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
         )
     compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
-    findings = Findings(evaluations, group, compared, differences(compared), match)
+    findings = Findings(evaluations, group, compared, differences(compared), match, accuracies)
     tables = findings.tables()
     sections = make_sections(findings, tables, report)
     title = f"Networks and {findings.noun}" if compared else "Networks over time"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from convrnn_data.base.atomic import write_file
+from convrnn_experiments.comparison.accuracy_rows import compare_accuracies
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.observer_group import read_observer_group
@@ -41,7 +42,7 @@ def write_comparison(
         raise ConvRNNError(
             f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
         )
-    evaluations = read_rows(networks)
+    evaluations, accuracies = read_rows(networks)
     group = read_observer_group(
         human,
         exclusions=options.exclude or (),
@@ -53,9 +54,10 @@ def write_comparison(
     for problem in group.table.attrs["problems"]:
         warn(str(problem))
     pairs = differences(rows)
-    page = comparison_markdown(rows, group, options.exits, pairs)
+    others = compare_accuracies(accuracies, group)
+    page = comparison_markdown(rows, group, options.exits, pairs, others)
     files = {
-        "comparison.csv": as_csv(comparison_tables.comparison(rows, group, options.exits)),
+        "comparison.csv": as_csv(comparison_tables.comparison(rows, group, options.exits, others)),
         "differences.csv": as_csv(comparison_tables.differences(pairs)),
         "misses.csv": as_csv(observer_tables.misses(rows, group)),
         "compared.csv": as_csv(comparison_tables.compared(rows)),

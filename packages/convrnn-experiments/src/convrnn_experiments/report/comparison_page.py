@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from convrnn_data.observers.conventions import MISSES
+from convrnn_experiments.comparison.accuracy_rows import AccuracyComparison
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
@@ -16,14 +17,19 @@ from convrnn_experiments.report.comparison_tables import (
 )
 from convrnn_experiments.report.formats import as_markdown
 from convrnn_experiments.report.observer_tables import misses_wide, observer_notes
+from convrnn_experiments.rows.accuracies import REASON
 
 
 def comparison_markdown(
-    rows: Sequence[Comparison], group: ObserverGroup, match: Exits, pairs: Sequence[Difference] = ()
+    rows: Sequence[Comparison],
+    group: ObserverGroup,
+    match: Exits,
+    pairs: Sequence[Difference] = (),
+    others: Sequence[AccuracyComparison] = (),
 ) -> str:
-    """Format the whole comparison, with paired differences between networks, if any."""
-    listed = "".join(f"- {note}\n" for note in notes(rows, group, match))
-    tables = [as_markdown(comparison_wide(rows, keys)) for keys in (CURVES, AGREEMENT)]
+    """Format the whole comparison, with paired differences between networks and `others` without images, if any."""
+    listed = "".join(f"- {note}\n" for note in notes(rows, group, match, others))
+    tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT)]
     if pairs:
         tables.append("Differences between networks:\n\n" + as_markdown(differences_wide(pairs)))
     tables.append(
@@ -32,7 +38,12 @@ def comparison_markdown(
     return f"# Networks and {group.noun}\n\n" + "\n".join(tables) + f"\n{listed}"
 
 
-def notes(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> list[str]:
+def notes(
+    rows: Sequence[Comparison],
+    group: ObserverGroup,
+    match: Exits,
+    others: Sequence[AccuracyComparison] = (),
+) -> list[str]:
     """Explain the comparison: observers, misses, images, exits, intervals, measures."""
     return [
         _observers(rows, group),
@@ -43,7 +54,22 @@ def notes(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> lis
         "Brackets: 95 % confidence intervals. Images are drawn within level, response-time block and category, jointly "
         "for networks and humans; observers are drawn too. benchmarks/interval_coverage.py measures the coverage.",
         *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
+        *_dashes(rows, others),
     ]
+
+
+def _dashes(rows: Sequence[Comparison], others: Sequence[AccuracyComparison]) -> list[str]:
+    """Give the reasons for measures that a network lacks."""
+    reasons = {
+        f"{row.evaluation.network}: no {what}, because {reason}": None
+        for row in rows
+        for what, reason in row.evaluation.unavailable.items()
+    }
+    reasons |= {
+        f"{other.network}: only raw RMSE and steepness, without intervals, because {REASON}": None
+        for other in others
+    }
+    return [f"Dashes. {'; '.join(reasons)}."] if reasons else []
 
 
 def _observers(rows: Sequence[Comparison], group: ObserverGroup) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.comparison.accuracy_rows import AccuracyComparison
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
@@ -14,7 +15,8 @@ from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
 from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
-from convrnn_experiments.report.formats import Table, ends, whole, with_interval
+from convrnn_experiments.report.formats import Table, ends, fixed, whole, with_interval
+from convrnn_experiments.statistics.intervals import UNDEFINED
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",
           "steepness_difference")  # fmt: skip
@@ -26,8 +28,10 @@ _NORMAL = 1.959964
 """Half-width of a 95 % interval, in standard errors."""
 
 
-def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -> Table:
-    """Tabulate all measures, a row per network, condition and measure."""
+def comparison(
+    rows: Sequence[Comparison], group: ObserverGroup, match: Exits, others: Sequence[AccuracyComparison] = ()
+) -> Table:
+    """Tabulate all measures, a row per network, condition and measure; `others` lack those that need images."""
     return [
         {
             "network": row.evaluation.network,
@@ -48,10 +52,32 @@ def comparison(rows: Sequence[Comparison], group: ObserverGroup, match: Exits) -
         }
         for row in rows
         for measure in MEASURES
+    ] + [
+        {
+            "network": other.network,
+            "trained_on": "not known",
+            "condition": other.condition,
+            "measure": measure.key,
+            "value": other.values.get(measure.key, np.nan),
+            **ends(UNDEFINED),
+            "unit": measure.unit,
+            "images": whole(other.images),
+            "observers": other.observers,
+            "level_blocks": other.level_blocks,
+            "simulated_observers": group.simulated,
+            "exits": str(Exits.INDEX),
+            "matched_steps": " ".join(str(block + 1) for block in range(len(BEEP_TIMES))),
+            "misses": group.misses,
+            "left_out": " ".join(group.exclusions),
+        }
+        for other in others
+        for measure in MEASURES
     ]
 
 
-def comparison_wide(rows: Sequence[Comparison], keys: Sequence[str] | None = None) -> Table:
+def comparison_wide(
+    rows: Sequence[Comparison], keys: Sequence[str] | None = None, others: Sequence[AccuracyComparison] = ()
+) -> Table:
     """Tabulate measures for reading: a row per network and condition, a column per measure."""
     selected = [measure for measure in MEASURES if keys is None or measure.key in keys]
     return [
@@ -66,6 +92,16 @@ def comparison_wide(rows: Sequence[Comparison], keys: Sequence[str] | None = Non
             },
         }
         for row in rows
+    ] + [
+        {
+            "network": other.network,
+            "condition": other.condition,
+            **{
+                measure.label: fixed(other.values.get(measure.key, np.nan), measure.digits)
+                for measure in selected
+            },
+        }
+        for other in others
     ]
 
 

@@ -1,8 +1,9 @@
 """Results that a report presents, and the tables written with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from convrnn_experiments.comparison.accuracy_rows import AccuracyComparison, compare_accuracies
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.curves import ConditionCurves, curves_by_condition
 from convrnn_experiments.comparison.differences import Difference
@@ -12,6 +13,7 @@ from convrnn_experiments.comparison.observer_group import ObserverGroup
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report import comparison_tables, network_tables, observer_tables
 from convrnn_experiments.report.formats import Table
+from convrnn_experiments.rows.accuracies import AccuracyRow
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Findings:
         rows: Comparisons of networks and humans.
         differences: Paired differences between networks.
         match: Method of matching exits to response times.
+        accuracies: Networks of which only accuracies are known.
     """
 
     evaluations: list[Evaluation]
@@ -31,11 +34,23 @@ class Findings:
     rows: list[Comparison]
     differences: list[Difference]
     match: Exits
+    accuracies: list[AccuracyRow] = field(default_factory=list)
 
     @cached_property
     def pooled(self) -> list[Comparison]:
         """Comparisons over all levels."""
         return [row for row in self.rows if row.pooled]
+
+    @cached_property
+    def networks(self) -> list[str]:
+        """Names of all networks, each once."""
+        names = [evaluation.network for evaluation in self.evaluations]
+        return list(dict.fromkeys([*names, *(row.network for row in self.accuracies)]))
+
+    @cached_property
+    def others(self) -> list[AccuracyComparison]:
+        """Comparisons of networks of which only accuracies are known."""
+        return [] if self.group is None else compare_accuracies(self.accuracies, self.group)
 
     @property
     def noun(self) -> str:
@@ -62,7 +77,7 @@ class Findings:
     @cached_property
     def curves(self) -> list[ConditionCurves]:
         """Speed-accuracy curves by condition."""
-        return curves_by_condition(self.evaluations, self.rows)
+        return curves_by_condition(self.evaluations, self.rows, self.accuracies)
 
     def tables(self) -> dict[str, Table]:
         """Return the tables by name; empty ones are not written."""
@@ -81,7 +96,7 @@ class Findings:
     def _comparison_tables(self, group: ObserverGroup) -> dict[str, Table]:
         rows, pooled = self.rows, self.pooled
         return {
-            "comparison": comparison_tables.comparison(rows, group, self.match),
+            "comparison": comparison_tables.comparison(rows, group, self.match, self.others),
             "differences": comparison_tables.differences(self.differences),
             "compared": comparison_tables.compared(rows),
             "misses": observer_tables.misses(rows, group),

@@ -11,6 +11,7 @@ from convrnn_experiments.comparison.curves import ConditionCurves, NetworkCurve
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates
 from convrnn_experiments.comparison.satbench import comparable
 from convrnn_experiments.report.canvas import CHANCE, HUMANS, Drawing, Margins, Sheet
+from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.statistics.intervals import Estimate
 
 Colours = Mapping[str, tuple[str, str]]
@@ -33,7 +34,10 @@ def sat_curves(
         misses: Convention for missed trials, which selects the published curves to draw; None draws none.
     """
     published = {panel.condition: comparable(panel.condition, misses) if misses else [] for panel in panels}
-    entries = [len(panel.networks) + bool(panel.rows) + len(published[panel.condition]) for panel in panels]
+    entries = [
+        len(panel.networks) + len(panel.accuracies) + bool(panel.rows) + len(published[panel.condition])
+        for panel in panels
+    ]
     rows = -(-max(entries) // 2)
     sheet = Sheet(len(panels), (3.3, 2.62 + 0.16 * rows), columns=3)
     scale, unit = _cost_scale(panels)
@@ -43,6 +47,8 @@ def sat_curves(
         for line in panel.networks:
             x = line.multiply_adds / scale if cost else np.arange(1, len(line.accuracy) + 1)
             _network_line(axis, line, x, colours)
+        for other in panel.accuracies:
+            _accuracy_line(axis, other, other.multiply_adds / scale if cost else np.arange(1, 6), colours)
         for row in panel.rows:
             _matched_marks(axis, row, colours, scale if cost else None)
         if panel.rows:
@@ -107,6 +113,15 @@ def _network_line(axis: Axes, line: NetworkCurve, x: np.ndarray, colours: Colour
     value, low, high = _columns(line.accuracy)
     axis.plot(x, value, color=colour, marker=marker, markersize=4, label=f"network {line.network}")
     axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def _accuracy_line(axis: Axes, row: AccuracyRow, x: np.ndarray, colours: Colours) -> None:
+    """Draw accuracies by response-time block, dashed because each is on other images."""
+    colour, marker = colours[row.network]
+    axis.plot(
+        x, row.percent, color=colour, linestyle="--", linewidth=1, marker=marker, markersize=5.5,
+        markerfacecolor="white", label=f"network {row.network}",
+    )  # fmt: skip
 
 
 def _places(row: Comparison, scale: float | None) -> np.ndarray:

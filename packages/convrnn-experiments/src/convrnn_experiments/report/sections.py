@@ -45,7 +45,7 @@ def make_sections(findings: Findings, tables: dict[str, Table], report: Report) 
         tables: Tables from `Findings.tables`.
         report: Progress callback, called after each section with figures.
     """
-    colours = canvas.colour_of([evaluation.network for evaluation in findings.evaluations])
+    colours = canvas.colour_of(findings.networks)
     makers = [_accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions, _examples]
     sections = []
     with canvas.style():
@@ -95,9 +95,11 @@ def _marks(findings: Findings) -> str:
     """Explain the markers of the curves; empty without humans."""
     if not findings.rows:
         return ""
+    dashed = " Dashed: accuracies of block i at exit i, from files without answers to single images."
     return (
         " Filled markers: the network on all images compared, at each step. Hollow markers: the images of each "
-        "response-time block at the matched step, which the RMSE compares with humans. Circles: "
+        "response-time block at the matched step, which the RMSE compares with humans."
+        f"{dashed if findings.accuracies else ''} Circles: "
         f"{findings.noun}, at the matched steps ({findings.match}: {MEANING[findings.match]})."
     )
 
@@ -123,10 +125,11 @@ def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
     if findings.group is None:
         return None
     listed = "".join(
-        f"<li>{html.escape(note)}</li>" for note in notes(findings.rows, findings.group, findings.match)
+        f"<li>{html.escape(note)}</li>"
+        for note in notes(findings.rows, findings.group, findings.match, findings.others)
     )
     tables = [
-        (comparison_tables.comparison_wide(findings.rows, keys), 2, "comparison")
+        (comparison_tables.comparison_wide(findings.rows, keys, findings.others), 2, "comparison")
         for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT)
     ]
     if findings.differences:

@@ -1,39 +1,58 @@
 """Reader of the rows of a comparison: evaluated runs, published weights by name, and files of other programs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from convrnn_data.base import advice
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import Evaluation, read_run, unique_names
-from convrnn_experiments.rows import predictions_table
+from convrnn_experiments.rows import predictions_table, satbench_files
+from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.rows.csv_lines import column_names
-from convrnn_experiments.rows.stimuli import ImportedAnswers
 from convrnn_model.weights.pretrained import PRETRAINED
 
 FORMS = (
-    "a run, the folder of evaluated weights, the name of published weights that were evaluated, or a CSV file of "
-    "predictions"
+    "a run, the folder of evaluated weights, the name of published weights that were evaluated, a CSV file of "
+    "predictions, or the results.json of SCAN or MSDNet"
 )
 _WEIGHTS = (".h5", ".hdf5")
 
 
-def read_rows(rows: Sequence[str | Path]) -> list[Evaluation]:
+class Rows(NamedTuple):
+    """Results of all rows.
+
+    Attributes:
+        evaluations: Networks with their answers to single images.
+        accuracies: Networks of which only accuracies are known.
+    """
+
+    evaluations: list[Evaluation]
+    accuracies: list[AccuracyRow]
+
+
+def read_rows(rows: Sequence[str | Path]) -> Rows:
     """Read the results of every row, in the order of the rows.
 
     Args:
         rows: Folders of runs or of evaluated weights; names of published weights, whose results are in `runs/NAME`;
-            CSV files in a form of `predictions_table`.
+            CSV files in a form of `predictions_table`; files of `satbench_files`.
 
     Raises:
-        ConvRNNError: A row is none of these, has not been evaluated, or cannot be read.
+        ConvRNNError: A row is none of these, has not been evaluated, or cannot be read, or all rows are accuracies.
     """
     paths = list(dict.fromkeys(_located(str(row)) for row in rows))
-    return [
-        evaluation
-        for path, name in zip(paths, unique_names(paths), strict=True)
-        for evaluation in (_read_file(path, name) if path.is_file() else read_run(path, name))
-    ]
+    read = Rows([], [])
+    for path, name in zip(paths, unique_names(paths), strict=True):
+        found = _read_file(path, name) if path.is_file() else Rows(read_run(path, name), [])
+        read.evaluations.extend(found.evaluations)
+        read.accuracies.extend(found.accuracies)
+    if not read.evaluations:
+        raise ConvRNNError(
+            f"cannot compare {', '.join(map(str, paths))}: at least one network must have answers to single "
+            "images, got accuracies alone. Give an evaluated run, or a CSV file of predictions, besides"
+        )
+    return read
 
 
 def _located(row: str) -> Path:
@@ -52,14 +71,14 @@ def _located(row: str) -> Path:
     raise ConvRNNError(f"cannot read the results of {row}: a row must be {FORMS}, got no such file or folder")
 
 
-def _read_file(path: Path, network: str) -> list[Evaluation]:
+def _read_file(path: Path, network: str) -> Rows:
     if path.suffix.lower() in _WEIGHTS:
         raise ConvRNNError(
             f"cannot read the results of {path}: weights must be evaluated first, got a weights file. Run `convrnn "
             f"evaluate {path} TESTSET` and give its folder, runs/{path.stem}"
         )
     try:
-        return _reader(path)(path).evaluations(network)
+        return _read(path, network)
     except OSError as error:
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     except UnicodeDecodeError as error:
@@ -70,12 +89,16 @@ def _read_file(path: Path, network: str) -> list[Evaluation]:
         raise ConvRNNError(f"cannot read {path}: {error}. docs/formats.md describes the columns") from error
 
 
-def _reader(path: Path) -> Callable[[Path], ImportedAnswers]:
+def _read(path: Path, network: str) -> Rows:
+    if path.suffix.lower() == ".json":
+        return Rows([], satbench_files.read_results(path, network))
     names = column_names(path)
     if predictions_table.is_long(names):
-        return predictions_table.read_long
+        return Rows(predictions_table.read_long(path).evaluations(network), [])
     if predictions_table.is_wide(names):
-        return predictions_table.read_wide
+        return Rows(predictions_table.read_wide(path).evaluations(network), [])
+    if satbench_files.is_cnet(names):
+        return Rows([], satbench_files.read_cnet(path, network))
     raise ValueError(
         f"it must be CSV with the columns image and time, or file_names and predictions_exit0, got "
         f"{', '.join(names[:8]) if names else 'no header'}"
