@@ -187,3 +187,27 @@ def test_importing_does_not_need_tensorflow_or_keras():
     script = "import sys, convrnn_data.cli; print({'tensorflow', 'keras', 'ray', 'distributed'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_observers_writes_a_table_and_trial_csvs(command):
+    command("sample", "drawn", "--images-per-category", "1", "--trials", "16", "--observers", "2")
+    code, out, err = command("observers", "drawn/human", "new/trials.csv")
+    assert (code, err) == (0, "")
+    assert re.search(r"trials +160 +160 +160\n", out)
+    assert out.endswith("new/trials.csv: 480 trials of 6 sessions, 180 used.\n")
+    code, out, _ = command("observers", "drawn/human", "files", "--layout", "trials")
+    assert (code, out.splitlines()[-1]) == (0, "files: 480 trials in 30 files.")
+    assert command("observers", "files", "again.csv")[0] == 0
+    assert Path("again.csv").read_bytes() == Path("new/trials.csv").read_bytes()
+    code, _, err = command("observers", "drawn/imagenet", "other.csv")
+    assert (code, "got none of these" in err) == (1, True)
+
+
+def test_observers_lists_twenty_problems(command):
+    lines = [f"s,1,{trial},0.5,cow,cat,0,{trial}.png" for trial in range(1, 26)]
+    header = "subj,session,trial,rt,object_response,category,condition,imagename"
+    Path("mine.csv").write_text("\n".join([header, *lines, "s,1,99,0.5,cat,cat,0,a.png", ""]))
+    code, out, err = command("observers", "mine.csv", "o.csv", "--max-unreadable", "1")
+    assert (code, "o.csv: 26 trials of 1 sessions, 1 used." in out) == (0, True)
+    assert err.splitlines()[-1] == "5 more problems"
+    assert "mine.csv, line 2: object_response must be one of the 16 categories, got 'cow'; left out." in err

@@ -1,18 +1,20 @@
 """Command `convrnn-data`."""
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from pydantic import Field
 from rich.console import Console
 from rich.table import Table
 
 from convrnn_data import __version__
 from convrnn_data.base.console import progress, run
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.options import expand_options
+from convrnn_data.base.options import Option, expand_options
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_data.human.reformatting import Reformatted, reformat
@@ -20,6 +22,7 @@ from convrnn_data.human.stimuli import CONDITIONS
 from convrnn_data.imagenet.options import PrepareOptions
 from convrnn_data.imagenet.preparing import Prepared, prepare
 from convrnn_data.imagenet.preview import save_preview
+from convrnn_data.observers.conventions import MAX_UNREADABLE
 from convrnn_data.shards.formats import IMAGENET
 from convrnn_data.shards.prepared_set import MANIFEST, REJECTED, PreparedSet
 from convrnn_data.shards.stats import save_chart, table
@@ -36,6 +39,7 @@ app = typer.Typer(
 )
 
 Layout = StrEnum("Layout", ["folders", "shards"])
+AnswerLayout = StrEnum("AnswerLayout", ["table", "trials"])
 
 Set = Annotated[Path, typer.Argument(help="A prepared set.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="Random seed; the same seed gives the same bytes.")]
@@ -190,6 +194,49 @@ def reformat_command(
     with progress() as report:
         done = reformat(old, new, layout, report=report)
     _print_reformatted(done)
+
+
+@app.command("observers")
+@expand_options
+def observers_command(
+    answers: Annotated[
+        Path,
+        Option(
+            "Human answers: JATOS results, trial CSVs, archives of either, or a folder of all of these.",
+            argument=True,
+            metavar="IN",
+        ),
+    ],
+    out: Annotated[Path, Option("CSV to write; for trials, a new folder.", argument=True, metavar="OUT")],
+    layout: Annotated[
+        AnswerLayout,
+        Option(
+            "One table with a column for each reason to leave a trial out; or trial CSVs of each observer, as in "
+            "model-vs-human."
+        ),
+    ] = AnswerLayout.table,
+    max_unreadable: Annotated[
+        float,
+        Field(ge=0, le=1),
+        Option("Largest share of trials, and of sessions, that may be unreadable."),
+    ] = MAX_UNREADABLE,
+) -> None:
+    """Convert human answers to one table for R and other programs, or to trial CSVs."""
+    from convrnn_data.observers import export
+
+    exported = export.export_answers(answers, out, layout.value, max_unreadable=max_unreadable)
+    _print_listed(map(str, exported.problems))
+    _print_table(exported.heading, exported.counts)
+    for line in exported.summary:
+        print(line)
+
+
+def _print_listed(problems: Iterable[str], most: int = 20) -> None:
+    problems = list(problems)
+    for problem in problems[:most]:
+        print(problem, file=sys.stderr)
+    if len(problems) > most:
+        print(f"{len(problems) - most} more problems", file=sys.stderr)
 
 
 def _print_reformatted(done: Reformatted) -> None:

@@ -134,8 +134,13 @@ def scored_trials(table: pd.DataFrame) -> pd.DataFrame:
     return remaining
 
 
-def session_table(sessions: Sequence[Session]) -> pd.DataFrame:
-    """Arrange the trials of sessions as a table, with the computed columns."""
+def session_table(sessions: Sequence[Session], *, further: bool = False) -> pd.DataFrame:
+    """Arrange the trials of sessions as a table, with the computed columns.
+
+    Args:
+        sessions: Sessions with readable trials.
+        further: Whether to add `FURTHER_COLUMNS` even if all experiments have blocks.
+    """
     table = pd.DataFrame([row for session in sessions for row in session.rows], columns=TrialRow._fields)
     tutorial = [session.tutorial_accuracy for session in sessions]
     table["tutorial_accuracy"] = np.repeat(np.array(tutorial), [len(session.rows) for session in sessions])
@@ -146,7 +151,7 @@ def session_table(sessions: Sequence[Session]) -> pd.DataFrame:
     times = table["response_time"]
     in_time = (times > 0) & (times <= table["beep"] + GRACE)
     table["in_time"] = table["missed"] | in_time.where(in_blocks, ~(times <= 0))
-    if in_blocks.all():
+    if in_blocks.all() and not further:
         return _sorted(table[list(COLUMNS)].astype(_DTYPES), ["block"])
     table = table[[*COLUMNS, *FURTHER_COLUMNS]].astype({**_DTYPES, **_FURTHER, "beep": "float64"})
     return _sorted(table, ["block", "session"])
