@@ -28,7 +28,7 @@ Python = Callable[..., str]
 PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
     "convrnn-data": {"dask", "ray"},
-    "convrnn-experiments": {"gpu"},
+    "convrnn-experiments": {"gpu", "parquet"},
     "convrnn-model": {"gpu", "jax", "openvino", "tensorflow", "torch"},
 }
 DATA = {

@@ -48,6 +48,7 @@ def test_the_same_command_writes_the_same_bytes(tmp_path, blur, human_data):
         (["--exclude", "nobody"], "the set must be one of satbench, got 'nobody'"),
         (["--human", "nowhere"], "nowhere does not exist"),
         (["--out", "FILE"], "must be a folder, got a file"),
+        (["--trials", "trials.txt"], "must be a .csv or .parquet file, got the suffix '.txt'"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(tmp_path, blur, human_data, change, says):
@@ -76,3 +77,15 @@ def test_what_does_not_fit_in_the_answers_is_said(tmp_path, blur, human_data):
     assert "4 observers found, 0 excluded; 960 trials found, 0 unreadable, 0 of excluded observers" in said
     assert "200 practice" in said
     assert said.replace("\n", "") in done.stdout.replace("\n", "")
+
+
+def test_trials_are_written_on_request(tmp_path, blur, human_data):
+    trials = tmp_path / "trials.csv"
+    done = invoke(blur, "--human", human_data, "--out", tmp_path / "out", "--trials", trials)
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith(f"trials: {trials}\n")
+    with trials.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["network"] for line in lines} == {"blur"}
+    assert {line["condition"] for line in lines} == {"blur"}
+    assert len(lines) % 8 == 0

@@ -171,16 +171,25 @@ Rows = Annotated[
 @expand_options
 def compare(
     rows: Rows,
-    human: Annotated[Path, Option("Folder of human answers, jatos_results_*.txt.")],
+    human: Annotated[Path, Option("Human answers: JATOS results, trial CSVs, or a folder of them.")],
     out: Annotated[Path, Option("Folder for comparison.csv and comparison.md.")] = Path("compare"),
+    trials: Annotated[
+        Path | None,
+        Option(
+            "Also write a row for each observer, image, network and time step, as .csv or .parquet.",
+            metavar="FILE",
+        ),
+    ] = None,
     *,
     options: ComparisonOptions,
 ) -> None:
     """Compare networks with humans in a table of conditions and measures, with 95 % intervals."""
     from convrnn_experiments.report.comparison_files import write_comparison
 
-    typer.echo(write_comparison(rows, human, out, options, _warn))
+    typer.echo(write_comparison(rows, human, out, options, _warn, trials=trials))
     typer.echo(f"comparison: {out / 'comparison.csv'}, {out / 'comparison.md'}")
+    if trials is not None:
+        typer.echo(f"trials: {trials}")
 
 
 @app.command()
@@ -189,7 +198,9 @@ def report(
     rows: Rows,
     human: Annotated[
         Path | None,
-        Option("Folder of human answers, jatos_results_*.txt.", show_default="networks only"),
+        Option(
+            "Human answers: JATOS results, trial CSVs, or a folder of them.", show_default="networks only"
+        ),
     ] = None,
     out: Annotated[Path, Option("Page to write; figures and tables are written to its folder.")] = Path(
         "report/index.html"

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from convrnn_data.base.atomic import atomic_file
+from convrnn_data.base.csv_pieces import append_csv
 from convrnn_data.observers.conventions import MAX_UNREADABLE
 from convrnn_data.observers.exclusions import EXCLUSIONS
 from convrnn_data.observers.reading import Reading, read_sessions
@@ -125,10 +126,7 @@ def write_long_table(table: pd.DataFrame, out: Path) -> None:
     ):
         for start in range(0, max(len(table), 1), _LINES_AT_ONCE):
             piece = table.iloc[start : start + _LINES_AT_ONCE]
-            words = {name: piece[name].map({True: "TRUE", False: "FALSE"}) for name in ("correct", *FLAGS)}
-            piece.assign(**words).to_csv(
-                file, index=False, header=start == 0, na_rep="NA", lineterminator="\n"
-            )
+            append_csv(piece, file, header=start == 0)
 
 
 def count_flags(table: pd.DataFrame) -> pd.DataFrame:

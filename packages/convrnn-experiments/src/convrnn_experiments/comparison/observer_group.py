@@ -92,15 +92,16 @@ class ObserverGroup:
 
     def size(self, regime: Regime) -> int:
         """Return the number of observers in the experiment of the regime."""
-        return int(self._trials(regime)["observer"].nunique())
+        return int(self.trials(regime)["observer"].nunique())
 
-    def _trials(self, regime: Regime) -> pd.DataFrame:
+    def trials(self, regime: Regime) -> pd.DataFrame:
+        """Return the trials of the regime, as rows of `table`."""
         table = self.table[self.table["experiment"] == CONDITIONS[regime].experiment]
         return table[table["level"] == _REGIME_LEVEL[regime]] if regime in _REGIME_LEVEL else table
 
     def at_level(self, regime: Regime, level: str) -> pd.DataFrame:
         """Return the trials at a level, in its shortest form."""
-        trials = self._trials(regime)
+        trials = self.trials(regime)
         return trials if regime in _REGIME_LEVEL else trials[trials["level"].map(plain_level) == level]
 
     def shared_with(self, regime: Regime, answers: Answers) -> SharedTrials | None:
@@ -109,7 +110,7 @@ class ObserverGroup:
         An image counts if at least one observer answered it, so a level that observers were not shown does not have
         shared images.
         """
-        table = self._trials(regime)
+        table = self.trials(regime)
         keys = pd.MultiIndex.from_tuples(trial_keys(answers), names=["block", "file_name"])
         tested = table[pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(keys)]
         if tested.empty:

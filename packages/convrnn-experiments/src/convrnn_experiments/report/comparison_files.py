@@ -7,6 +7,7 @@ from convrnn_data.base.atomic import write_file
 from convrnn_experiments.comparison.accuracy_rows import compare_accuracies
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.differences import differences
+from convrnn_experiments.comparison.joint_table import require_format, write_joint_table
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.errors import ConvRNNError
@@ -22,6 +23,8 @@ def write_comparison(
     out: Path,
     options: ComparisonOptions,
     warn: Callable[[str], None],
+    *,
+    trials: Path | None = None,
 ) -> str:
     """Write `comparison.md` and its tables.
 
@@ -31,13 +34,17 @@ def write_comparison(
         out: Folder for the files.
         options: Options of the comparison.
         warn: Prints problems of the answers.
+        trials: File for the joint table of trials, .csv or .parquet; see `joint_table`.
 
     Returns:
         Text of `comparison.md`.
 
     Raises:
-        ConvRNNError: A run or the answers cannot be read, or the folder cannot be written to.
+        ConvRNNError: A run or the answers cannot be read, the folder cannot be written to, or `trials` has another
+            suffix.
     """
+    if trials is not None:
+        require_format(trials)
     if out.exists() and not out.is_dir():
         raise ConvRNNError(
             f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
@@ -65,4 +72,6 @@ def write_comparison(
     }
     for name, data in files.items():
         write_file(out / name, data, make_folder=True)
+    if trials is not None:
+        write_joint_table(evaluations, group, trials)
     return page
