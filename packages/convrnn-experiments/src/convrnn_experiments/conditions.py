@@ -91,13 +91,28 @@ CONDITIONS: dict[Regime, Condition] = {
     ),
 }
 
+
+def condition_of(regime: str) -> Condition:
+    """Return the condition of a regime; of another experiment, such as "high-pass", one with levels of its own."""
+    if regime in CONDITIONS:
+        return CONDITIONS[Regime(regime)]
+    return Condition(Regime.COLOR, regime, perturbation=regime, experiment=regime)
+
+
+def has_blocks(regime: str) -> bool:
+    """Return whether the human experiment with the images of a regime has response-time blocks."""
+    return regime in CONDITIONS
+
+
 ALL_LEVELS = "all"
 """Level that stands for all levels together."""
+_NO_LEVEL = "nan"
+"""Level in experiments of one condition."""
 
 
-def condition_name(regime: Regime, level: str) -> str:
+def condition_name(regime: str, level: str) -> str:
     """Return the name of a condition in tables and figures: `color`, `noise 0.04`, `blur (all levels)`."""
-    if CONDITIONS[regime].perturbation is None:
+    if condition_of(regime).perturbation is None or level == _NO_LEVEL:
         return str(regime)
     return f"{regime} (all levels)" if level == ALL_LEVELS else f"{regime} {plain_level(level)}"
 
@@ -108,6 +123,11 @@ def plain_level(level: Any) -> str:
         return f"{float(level):g}"
     except ValueError:
         return str(level)
+
+
+def name_at(level: str, image: str) -> str:
+    """Return the name of an image at a level, for images whose file names do not give it: `0.7/n03662601_12531.png`."""
+    return f"{plain_level(level)}/{image}"
 
 
 def level_order(level: str) -> tuple[float, str]:

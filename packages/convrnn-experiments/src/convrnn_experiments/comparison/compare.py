@@ -15,12 +15,16 @@ from convrnn_experiments.comparison import agreement, exits
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES, ConditionObservers
 from convrnn_experiments.comparison.exits import Exits, Match, Trials
 from convrnn_experiments.comparison.observer_group import ObserverGroup, SharedTrials
+from convrnn_experiments.conditions import has_blocks
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
+
+_NEED_BLOCKS = ("sat_", "steepness_", "response_time_")
+"""Beginnings of the names of measures over response-time blocks."""
 
 
 @dataclass(frozen=True)
@@ -220,11 +224,18 @@ def _comparison(
         difference=[student(gaps.select([block])) for block in range(BLOCKS)],
         network_categories=sides.network_accuracies(categories[0], sides.labels),
         human_categories=sides.human_accuracies(categories[1]),
-        estimates=_estimates(part, sides, affine, fitted, seed),
+        estimates=dashed_without_blocks(_estimates(part, sides, affine, fitted, seed), evaluation.regime),
         pooled=part.pooled,
         affine=affine_fit,
         affine_score=affine_score,
     )
+
+
+def dashed_without_blocks(estimates: dict[str, Estimate], regime: str) -> dict[str, Estimate]:
+    """Leave undefined what needs response-time blocks if the experiment does not have them."""
+    if has_blocks(regime):
+        return estimates
+    return {name: UNDEFINED if name.startswith(_NEED_BLOCKS) else value for name, value in estimates.items()}
 
 
 def _estimates(

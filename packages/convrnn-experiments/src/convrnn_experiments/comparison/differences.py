@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from convrnn_experiments.comparison.compare import Comparison
+from convrnn_experiments.comparison.compare import Comparison, dashed_without_blocks
 from convrnn_experiments.comparison.observer_group import trial_keys
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
@@ -37,6 +37,7 @@ def differences(rows: Sequence[Comparison]) -> list[Difference]:
             "category_correlation": contrast.correlation_difference(first, second),
             "steepness_network": student(slopes),
         }
+        estimates = dashed_without_blocks(estimates, row.evaluation.regime)
         names = row.condition, row.evaluation.network, reference.evaluation.network
         paired += [Difference(*names, measure, estimate) for measure, estimate in estimates.items()]
     return paired

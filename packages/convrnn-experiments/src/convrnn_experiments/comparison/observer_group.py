@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from convrnn_data.categories import CATEGORIES
-from convrnn_data.human.stimuli import parse_name
+from convrnn_data.human.stimuli import EXPERIMENTS, parse_name
 from convrnn_data.observers.conventions import MAX_UNREADABLE, Misses
 from convrnn_data.observers.exclusions import exclude
 from convrnn_data.observers.table import (
@@ -21,11 +21,11 @@ from convrnn_data.observers.table import (
 )
 from convrnn_data.observers.trial_counts import count_observers, count_trials
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.conditions import CONDITIONS, Regime, plain_level
+from convrnn_experiments.conditions import Regime, condition_of, name_at, plain_level
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 
-_REGIME_LEVEL = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
+_REGIME_LEVEL: dict[str, str] = {Regime.COLOR: "c", Regime.GRAYSCALE: "g"}
 """Level that stands for a regime within an experiment of two regimes."""
 
 
@@ -90,21 +90,21 @@ class ObserverGroup:
         }
         return count_trials(self.all_trials, excluded=self.table.attrs["excluded"], stimuli=stimuli)
 
-    def size(self, regime: Regime) -> int:
+    def size(self, regime: str) -> int:
         """Return the number of observers in the experiment of the regime."""
         return int(self.trials(regime)["observer"].nunique())
 
-    def trials(self, regime: Regime) -> pd.DataFrame:
+    def trials(self, regime: str) -> pd.DataFrame:
         """Return the trials of the regime, as rows of `table`."""
-        table = self.table[self.table["experiment"] == CONDITIONS[regime].experiment]
+        table = self.table[self.table["experiment"] == condition_of(regime).experiment]
         return table[table["level"] == _REGIME_LEVEL[regime]] if regime in _REGIME_LEVEL else table
 
-    def at_level(self, regime: Regime, level: str) -> pd.DataFrame:
+    def at_level(self, regime: str, level: str) -> pd.DataFrame:
         """Return the trials at a level, in its shortest form."""
         trials = self.trials(regime)
         return trials if regime in _REGIME_LEVEL else trials[trials["level"].map(plain_level) == level]
 
-    def shared_with(self, regime: Regime, answers: Answers) -> SharedTrials | None:
+    def shared_with(self, regime: str, answers: Answers) -> SharedTrials | None:
         """Select the images that both the observers and a network answered; None if there are none.
 
         An image counts if at least one observer answered it, so a level that observers were not shown does not have
@@ -159,9 +159,18 @@ def read_observer_group(
     Raises:
         ConvRNNError: There are no answers, too many are unreadable, or a named set is unknown.
     """
-    all_trials = read_observers(folder, all_trials=True, max_unreadable=max_unreadable)
+    all_trials = _with_level_names(read_observers(folder, all_trials=True, max_unreadable=max_unreadable))
     table = exclude(scored_trials(all_trials), named=exclusions)
     return ObserverGroup(folder, with_misses(table, misses, seed=seed), misses, tuple(exclusions), all_trials)
+
+
+def _with_level_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the level to file names in experiments whose file names do not give it, since an image may have several."""
+    other = ~table["experiment"].isin(EXPERIMENTS)
+    if other.any():
+        pairs = zip(table.loc[other, "level"], table.loc[other, "file_name"], strict=True)
+        table.loc[other, "file_name"] = [name_at(level, name) for level, name in pairs]
+    return table
 
 
 def trial_keys(answers: Answers) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convrnn_experiments.conditions import ALL_LEVELS, Regime, condition_name, level_order
+from convrnn_experiments.conditions import ALL_LEVELS, condition_name, level_order
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.measures import Accuracy, Measures
 from convrnn_experiments.evaluation.predictions import EVALUATE_AGAIN, PREDICTIONS, Answers, read_answers
@@ -26,7 +26,7 @@ class Evaluation:
     Attributes:
         network: Name of the network, unique among those that are compared.
         name: Name of the results, which is that of their folder.
-        regime: Regime under which images were shown.
+        regime: Regime under which images were shown, or name of another experiment.
         kind: Human stimuli or a split, in words.
         test_set: Folder of the test set.
         origin: Origin of the images of a split, in words; None for human stimuli and older results.
@@ -40,7 +40,7 @@ class Evaluation:
 
     network: str
     name: str
-    regime: Regime
+    regime: str
     kind: str
     test_set: str
     origin: str | None

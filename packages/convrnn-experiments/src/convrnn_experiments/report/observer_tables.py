@@ -11,7 +11,7 @@ from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.observer_estimates import mean_time_estimates, miss_rates
 from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
-from convrnn_experiments.conditions import CONDITIONS
+from convrnn_experiments.conditions import condition_of
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report.formats import Table, ends, with_interval
 from convrnn_experiments.report.network_tables import confusion_cells
@@ -156,7 +156,7 @@ def observers(group: ObserverGroup, evaluations: Iterable[Evaluation]) -> Table:
 
 def observer_notes(group: ObserverGroup, evaluations: Sequence[Evaluation]) -> list[str]:
     """Summarise the answers of each evaluated experiment, and the unreadable sessions, in a sentence each."""
-    evaluated = {CONDITIONS[evaluation.regime].experiment for evaluation in evaluations if evaluation.human}
+    evaluated = {condition_of(evaluation.regime).experiment for evaluation in evaluations if evaluation.human}
     notes = []
     for row in observers(group, evaluations):
         if row["experiment"] == "unknown":

@@ -10,7 +10,7 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_data.observers.conventions import MISSES
 from convrnn_experiments.comparison.curves import ConditionCurves, over_multiply_adds
 from convrnn_experiments.comparison.exits import MEANING
-from convrnn_experiments.conditions import CONDITIONS
+from convrnn_experiments.conditions import condition_of
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report import (
     canvas,
@@ -66,7 +66,7 @@ def _accuracy(findings: Findings, colours: plots.Colours) -> Section:
     misses = None if findings.group is None else findings.group.misses
     names = ["accuracy", "curves", "curves_networks"] if findings.rows else ["accuracy"]
     units = sorted(
-        {unit for evaluation in findings.evaluations if (unit := CONDITIONS[evaluation.regime].unit)}
+        {unit for evaluation in findings.evaluations if (unit := condition_of(evaluation.regime).unit)}
     )
     levels = f" Numbers in the panel titles: {', '.join(units)}." if units else ""
     figures = []

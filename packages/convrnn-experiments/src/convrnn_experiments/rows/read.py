@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convrnn_data.base import advice
+from convrnn_data.human.trial_csv import COLUMNS
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import Evaluation, read_run, unique_names
-from convrnn_experiments.rows import predictions_table, satbench_files
+from convrnn_experiments.rows import predictions_table, satbench_files, trial_answers
 from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.rows.csv_lines import column_names
 from convrnn_model.weights.pretrained import PRETRAINED
@@ -36,7 +37,7 @@ def read_rows(rows: Sequence[str | Path]) -> Rows:
 
     Args:
         rows: Folders of runs or of evaluated weights; names of published weights, whose results are in `runs/NAME`;
-            CSV files in a form of `predictions_table`; files of `satbench_files`.
+            CSV files in a form of `predictions_table` or `trial_answers`; files of `satbench_files`.
 
     Raises:
         ConvRNNError: A row is none of these, has not been evaluated, or cannot be read, or all rows are accuracies.
@@ -47,12 +48,24 @@ def read_rows(rows: Sequence[str | Path]) -> Rows:
         found = _read_file(path, name) if path.is_file() else Rows(read_run(path, name), [])
         read.evaluations.extend(found.evaluations)
         read.accuracies.extend(found.accuracies)
+    _require_distinct(read)
     if not read.evaluations:
         raise ConvRNNError(
             f"cannot compare {', '.join(map(str, paths))}: at least one network must have answers to single "
             "images, got accuracies alone. Give an evaluated run, or a CSV file of predictions, besides"
         )
     return read
+
+
+def _require_distinct(rows: Rows) -> None:
+    seen: dict[tuple[str, str], Path] = {}
+    for evaluation in rows.evaluations:
+        first = seen.setdefault((evaluation.network, evaluation.name), evaluation.source.path)
+        if first != evaluation.source.path:
+            raise ConvRNNError(
+                f"cannot compare {evaluation.source.path}: a network may have one file of answers to "
+                f"{evaluation.name}, got {first} of {evaluation.network} as well. Change the name in one of them"
+            )
 
 
 def _located(row: str) -> Path:
@@ -79,6 +92,8 @@ def _read_file(path: Path, network: str) -> Rows:
         )
     try:
         return _read(path, network)
+    except ConvRNNError:
+        raise
     except OSError as error:
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
     except UnicodeDecodeError as error:
@@ -97,6 +112,8 @@ def _read(path: Path, network: str) -> Rows:
         return Rows(predictions_table.read_long(path).evaluations(network), [])
     if predictions_table.is_wide(names):
         return Rows(predictions_table.read_wide(path).evaluations(network), [])
+    if set(names) >= set(COLUMNS):
+        return Rows(trial_answers.read_trials(path), [])
     if satbench_files.is_cnet(names):
         return Rows([], satbench_files.read_cnet(path, network))
     raise ValueError(

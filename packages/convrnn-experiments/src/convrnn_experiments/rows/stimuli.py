@@ -1,7 +1,7 @@
 """Answers of a network in a file of another program, checked and sorted by regime."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -91,19 +91,13 @@ class ImportedAnswers:
             levels=np.array([plain_level(name.level) for name in chosen], dtype=object),
             blocks=np.array([name.block for name in chosen]),
         )
-        levels = sorted(set(answers.levels.tolist()), key=level_order)
-        return Evaluation(
-            network=network,
-            name=str(regime),
-            regime=regime,
-            kind=KIND,
-            test_set=str(self.path),
-            origin=None,
-            answers=answers,
+        source = FileSource(self.path, self.form, sha256, len(rows))
+        return evaluation_of(
+            network,
+            str(regime),
+            answers,
             multiply_adds=self.multiply_adds,
-            accuracy=_accuracy(answers),
-            accuracy_by_level={level: _accuracy(answers.of(answers.levels == level)) for level in levels},
-            source=FileSource(self.path, self.form, sha256, len(rows)),
+            source=source,
             unavailable=self._unavailable,
         )
 
@@ -115,6 +109,33 @@ class ImportedAnswers:
         if np.isnan(self.multiply_adds).any():
             lacking["curve over multiply-adds"] = NO_COST
         return lacking
+
+
+def evaluation_of(
+    network: str,
+    regime: str,
+    answers: Answers,
+    *,
+    multiply_adds: np.ndarray,
+    source: FileSource,
+    unavailable: Mapping[str, str],
+) -> Evaluation:
+    """Return the evaluation for the answers in a file, named after the regime, with its accuracies."""
+    levels = sorted(set(answers.levels.tolist()), key=level_order)
+    return Evaluation(
+        network=network,
+        name=regime,
+        regime=regime,
+        kind=KIND,
+        test_set=str(source.path),
+        origin=None,
+        answers=answers,
+        multiply_adds=multiply_adds,
+        accuracy=_accuracy(answers),
+        accuracy_by_level={level: _accuracy(answers.of(answers.levels == level)) for level in levels},
+        source=source,
+        unavailable=unavailable,
+    )
 
 
 def category(text: str) -> int:
