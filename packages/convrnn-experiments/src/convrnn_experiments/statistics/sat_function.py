@@ -103,8 +103,8 @@ def fit_sat_function(
     Raises:
         ConvRNNError: Numbers of times and accuracies differ.
     """
-    exact = not isinstance(times, SampledEstimates)
-    points = np.asarray(times, dtype=float) if exact else times.values
+    measured = times if isinstance(times, SampledEstimates) else None
+    points = np.asarray(times, dtype=float) if measured is None else measured.values
     if points.shape != accuracy.values.shape:
         raise ConvRNNError(
             "cannot fit a SAT function: there must be one time for each accuracy, got shapes "
@@ -117,9 +117,9 @@ def fit_sat_function(
         return _undefined(reason)
     search = CurveSearch(points, accuracy.values - floor)
     errors = accuracy
-    if not exact:
+    if measured is not None:
         slopes = search.slopes(search.best(np.eye(len(points))))
-        errors = concatenate([accuracy, times.select(known)]).combine(
+        errors = concatenate([accuracy, measured.select(known)]).combine(
             np.concatenate([np.eye(len(points)), -np.diag(slopes)])
         )
     return _fitted(search, errors, floor)

@@ -54,9 +54,11 @@ class CurveSearch:
         gain = (weighted @ self.gains) / curvature
         return self.gains @ weights @ self.gains - curvature * gain**2, gain, curvature
 
-    def grid(self, bounds: tuple[tuple[float, float], tuple[float, float]], size: int) -> list[np.ndarray]:
+    def grid(
+        self, bounds: tuple[tuple[float, float], tuple[float, float]], size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return evenly spaced log rates and intercepts between bounds."""
-        return [np.linspace(low, high, size) for low, high in bounds]
+        return np.linspace(*bounds[0], size), np.linspace(*bounds[1], size)
 
     def best(self, weights: np.ndarray) -> np.ndarray:
         """Return gain, log rate and intercept of the least weighted squared error, (3,)."""
@@ -119,8 +121,8 @@ class ProfileRegion:
         residual = point[0] * search.shapes(point[1], point[2]) - search.gains
         limit = float(residual @ weights @ residual) + allowed
         axes = search.grid(search.bounds, COARSE)
-        inside = search.surface(*axes, weights)[0] <= limit
-        rates, starts = inside.any(axis=1), inside.any(axis=0)
+        inside: np.ndarray = np.asarray(search.surface(*axes, weights)[0] <= limit)
+        rates, starts = (np.asarray(inside.any(axis=axis)) for axis in (1, 0))
         if starts[-1]:
             return cls(
                 reason="the rate is not identified: accuracy may begin to rise as late as the third last time"
@@ -129,14 +131,11 @@ class ProfileRegion:
             return cls(reason="the rate is not identified: a step fits as well")
         if rates[0] or starts[0]:
             return cls(reason="the rate is not identified: a straight line fits as well")
-        box = [
-            _enclosing(axis, mask, value)
-            for axis, mask, value in zip(axes, (rates, starts), point[1:], strict=True)
-        ]
-        fine = search.grid((box[0], box[1]), _FINE)
+        box = _enclosing(axes[0], rates, point[1]), _enclosing(axes[1], starts, point[2])
+        fine = search.grid(box, _FINE)
         errors, gain, curvature = search.surface(*fine, weights)
         half = np.sqrt(np.maximum(limit - errors, 0) / curvature)
-        within = errors <= limit
+        within = np.asarray(errors <= limit)
         ends = (
             min(point[0], (gain - half)[within].min(initial=point[0])),
             max(point[0], (gain + half)[within].max(initial=point[0])),
