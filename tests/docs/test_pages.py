@@ -264,13 +264,20 @@ def test_numbers_of_the_full_set():
 
 
 def test_formats_lists_every_column():
+    from convrnn_data.human import trial_csv
+    from convrnn_data.observers import long_table, trial_sessions
     from convrnn_data.observers import table as observer_table
+    from convrnn_experiments.comparison import joint_table
     from convrnn_experiments.comparison.columns import MEASURES
     from convrnn_experiments.report import comparison_tables
 
     text = (REPOSITORY / "docs/formats.md").read_text()
     documented = set(re.findall(r"`(\w+)`", text))
-    assert set(observer_table.COLUMNS) <= documented
+    for columns in (
+        *(observer_table.COLUMNS, observer_table.FURTHER_COLUMNS),
+        *(trial_csv.COLUMNS, trial_sessions.FURTHER, long_table.COLUMNS, joint_table.COLUMNS),
+    ):
+        assert set(columns) <= documented
     assert {measure.key for measure in MEASURES} <= documented
     source = Path(comparison_tables.__file__).read_text()
     comparison = source[source.index("def comparison(") : source.index("def comparison_wide")]

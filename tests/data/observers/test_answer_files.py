@@ -83,6 +83,7 @@ def result_folders(folder):
 
 
 def make_archive(path, folder):
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(folder))
@@ -106,6 +107,61 @@ def test_result_archives_are_read(tmp_path, expected, name, within):
 
 def test_an_archive_is_recognised_by_its_bytes(tmp_path, expected):
     make_archive(tmp_path / "jatos_results_1.txt", result_folders(tmp_path / ".results"))
+    pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
+
+
+METADATA = {
+    "apiVersion": "1.0.1",
+    "data": [
+        {
+            "studyId": 3,
+            "studyTitle": "Blur",
+            "studyResults": [
+                {
+                    "id": 9,
+                    "studyState": "FINISHED",
+                    "componentResults": [
+                        {"id": 29, "path": "/study_result_9/comp-result_29", "data": {"size": 5}}
+                    ],
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_metadata_is_ignored(tmp_path, expected):
+    folder = result_folders(tmp_path / ".results")
+    (folder / "metadata.json").write_text(json.dumps(METADATA))
+    archive = make_archive(tmp_path / "deep" / "er" / "jatos_results_data_20261126.zip", folder)
+    for given in (tmp_path, archive, folder):
+        pd.testing.assert_frame_equal(read_observers(given, strict=True), expected)
+    with pytest.raises(ConvRNNError, match=r"metadata\.json, line 1: is not an array of rows"):
+        read_observers(folder / "metadata.json")
+
+
+def test_an_archive_of_several_studies(tmp_path, expected):
+    folder = result_folders(tmp_path / ".results")
+    other = folder / "study_result_40" / "comp-result_70"
+    other.mkdir(parents=True)
+    (other / "data.txt").write_text('[{"trial_type": "survey", "rt": 812}]')  # of jsPsych
+    archive = make_archive(tmp_path / "all.jrzip", folder)
+    table = read_observers(archive)
+    assert len(table.attrs["problems"]) == 1
+    assert "study_result_40/comp-result_70/data.txt, line 1: has no observer's id" in str(
+        table.attrs["problems"][0]
+    )
+    table.attrs = expected.attrs = {}
+    pd.testing.assert_frame_equal(table, expected)
+
+
+def test_a_result_for_each_component_of_a_study(tmp_path, expected):
+    for number, rows in enumerate(SESSIONS, start=9):
+        middle = next(i for i, row in enumerate(rows) if row["sender"] == "Screen600")
+        for component, part in enumerate((rows[:middle], [rows[0], *rows[middle:]])):
+            result = tmp_path / f"study_result_{number}" / f"comp-result_{number}{component}"
+            result.mkdir(parents=True)
+            (result / "data.txt").write_text(json.dumps(part))
     pd.testing.assert_frame_equal(read_observers(tmp_path, strict=True), expected)
 
 

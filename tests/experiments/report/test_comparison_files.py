@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+from trials_by_hand import NETWORKS, PEOPLE
 from typer.testing import CliRunner
 
 from convrnn_experiments.cli import app
@@ -89,3 +90,27 @@ def test_trials_are_written_on_request(tmp_path, blur, human_data):
     assert {line["network"] for line in lines} == {"blur"}
     assert {line["condition"] for line in lines} == {"blur"}
     assert len(lines) % 8 == 0
+
+
+def test_answers_of_other_experiments_change_no_figure(tmp_path, blur, human_data):
+    both = tmp_path / "both"
+    both.mkdir()
+    (both / "satbench").symlink_to(human_data)
+    for name, text in (PEOPLE | NETWORKS).items():
+        (both / name).write_text(text)
+    for human, out in ((human_data, tmp_path / "a"), (both, tmp_path / "b")):
+        done = invoke(blur, "--human", human, "--out", out)
+        assert done.exit_code == 0, done.output
+    assert "resnet50_session-1.csv: 1 trials of a network; left out." in done.stderr
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert len(names) == 5
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_answers_of_other_experiments_alone_are_an_error(tmp_path, blur):
+    for name, text in PEOPLE.items():
+        (tmp_path / name).write_text(text)
+    done = invoke(blur, "--human", tmp_path, "--out", tmp_path / "out")
+    assert isinstance(done.exception, ConvRNNError)
+    assert "some images must be stimuli that these observers answered, got none" in str(done.exception)

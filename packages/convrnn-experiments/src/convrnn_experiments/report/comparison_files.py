@@ -60,6 +60,8 @@ def write_comparison(
     rows = compare(evaluations, group, match=options.exits, seed=options.seed)
     for problem in group.table.attrs["problems"]:
         warn(str(problem))
+    for path, count in group.table.attrs["networks"].items():
+        warn(f"{path}: {count} trials of a network; left out.")
     pairs = differences(rows)
     others = compare_accuracies(accuracies, group)
     page = comparison_markdown(rows, group, options.exits, pairs, others)
