@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from trials_by_hand import NETWORKS, PEOPLE
 
 from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.comparison import joint_table
@@ -13,6 +14,7 @@ from convrnn_experiments.comparison.joint_table import COLUMNS, joint_rows, requ
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.results import read_evaluations
+from convrnn_experiments.rows.read import read_rows
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,20 @@ def test_files(table, evaluations, group, tmp_path, suffix, monkeypatch):
         assert back.dtypes.to_dict() == table.dtypes.to_dict()
     pd.testing.assert_frame_equal(back.astype(table.dtypes), table, check_exact=True)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_experiments_without_blocks(tmp_path):
+    for name, text in (PEOPLE | NETWORKS).items():
+        (tmp_path / name).write_text(text)
+    rows = read_rows([tmp_path / "high-pass_resnet50_session-1.csv"]).evaluations
+    table = pd.concat(joint_rows(rows, read_observer_group(tmp_path)))
+    assert table.groupby("observer").size().to_dict() == {"subject-01": 2, "subject-02": 2}
+    by_observer = table.set_index(["observer", "level"])[
+        ["correct", "network_answer", "network_correct", "step"]
+    ]
+    assert by_observer.loc[("subject-01", "0.7")].tolist() == [False, "clock", False, 0]
+    assert by_observer.loc[("subject-02", "inf")].tolist() == [True, "knife", True, 0]
+    assert table[["confidence", "entropy"]].isna().all(axis=None)
 
 
 def test_pieces_are_bounded(evaluations, group, table, monkeypatch):

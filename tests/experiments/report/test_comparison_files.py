@@ -101,7 +101,7 @@ def test_answers_of_other_experiments_change_no_figure(tmp_path, blur, human_dat
     for human, out in ((human_data, tmp_path / "a"), (both, tmp_path / "b")):
         done = invoke(blur, "--human", human, "--out", out)
         assert done.exit_code == 0, done.output
-    assert "resnet50_session-1.csv: 1 trials of a network; left out." in done.stderr
+    assert f"{both}: 3 trials of networks in 2 files are not human answers; left out." in done.stderr
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert len(names) == 5
     for name in names:

@@ -60,8 +60,11 @@ def write_comparison(
     rows = compare(evaluations, group, match=options.exits, seed=options.seed)
     for problem in group.table.attrs["problems"]:
         warn(str(problem))
-    for path, count in group.table.attrs["networks"].items():
-        warn(f"{path}: {count} trials of a network; left out.")
+    if networks_left_out := group.table.attrs["networks"]:
+        warn(
+            f"{human}: {sum(networks_left_out.values()):,} trials of networks in {len(networks_left_out):,} files are "
+            "not human answers; left out."
+        )
     pairs = differences(rows)
     others = compare_accuracies(accuracies, group)
     page = comparison_markdown(rows, group, options.exits, pairs, others)
