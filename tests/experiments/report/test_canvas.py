@@ -27,6 +27,23 @@ def test_a_sheet_is_cut_into_its_cells(cells, columns):
     assert drawing.pdf.startswith(b"%PDF")
 
 
+def test_panels_of_plots_keep_white_and_their_colours():
+    with canvas.style():
+        sheet = canvas.Sheet(1, (1.5, 1.0))
+        axis = sheet.axes(0, canvas.Margins())
+        axis.fill_between([0, 1], 0, 1, color=canvas.NETWORKS[0], alpha=0.2)
+        axis.plot([0, 1], color=canvas.NETWORKS[1], linewidth=5)
+        drawing = sheet.draw("test")
+    whole, panel = (
+        np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=int)
+        for data in (drawing.png, drawing.panels[0])
+    )
+    assert ((whole == 255).all(axis=2) == (panel == 255).all(axis=2)).mean() > 0.98
+    assert (panel[0, 0] == 255).all()
+    assert np.abs(whole - panel).max() <= 16
+    assert len(drawing.panels[0]) < len(drawing.png)
+
+
 def test_each_network_has_its_own_colour():
     colours = canvas.colour_of(["a", "b", "a", "c"])
     assert list(colours) == ["a", "b", "c"]

@@ -14,6 +14,7 @@ def test_human_data_adds_sections(findings):
         findings, findings.tables(), lambda what, number, total: progress.append((number, total))
     )
     assert [section.title for section in sections] == [
+        "In short",
         "Accuracy over time",
         "Networks and simulated observers in numbers",
         "Images, trials and misses",
@@ -24,7 +25,7 @@ def test_human_data_adds_sections(findings):
         "Answers that change",
         "Provenance",
     ]
-    assert progress == [(number, 8) for number in range(1, 9)]
+    assert progress == [(number, 9) for number in range(1, 10)]
     alone = Findings(findings.evaluations, None, [], [], Exits.INDEX)
     titles = [section.title for section in make_sections(alone, alone.tables(), lambda *_: None)]
     assert titles == [

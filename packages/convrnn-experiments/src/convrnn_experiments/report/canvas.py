@@ -16,11 +16,16 @@ from convrnn_data import categories
 
 CHANCE = 100 * categories.CHANCE
 """Chance level in percent."""
-NETWORKS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Palette of Okabe and Ito (2008), distinguishable with every common form of colour blindness."""
+NETWORKS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#332288", "#882255", "#999933", "#44AA99"),
+)
+"""Palette of Okabe and Ito (2008), then of Tol (2021), distinguishable with every common form of colour blindness."""
 HUMANS = "#000000"
 MARKERS = ("s", "^", "D", "v", "P", "X", "p", "*")
 """More markers than colours, so that networks of one colour have different markers."""
+_WHITE = 251
+"""Least value of a colour that a palette represents as white: averaging with near-white pixels tints the background."""
 DPI = 200
 CSS = 104
 """CSS pixels of the page per inch of a drawing: 9 pt become 13 px."""
@@ -111,7 +116,7 @@ class Sheet:
             row, column = divmod(cell, self.columns)
             left, top = round(column * wide), round(row * high)
             panel = whole.crop((left, top, left + round(wide), top + round(high)))
-            panels.append(_jpeg(panel) if photographs else _png(panel))
+            panels.append(_jpeg(panel) if photographs else _palette_png(panel))
         width, height = (round(side * CSS) for side in self.size)
         return Drawing(name, _png(whole), pdf.getvalue(), tuple(panels), width, height)
 
@@ -120,6 +125,15 @@ def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
+
+
+def _palette_png(image: Image.Image) -> bytes:
+    """Encode a panel of a plot in a palette of 256 colours, a third of the size."""
+    reduced = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    colours = np.array(reduced.getpalette()).reshape(-1, 3)
+    colours[(colours >= _WHITE).all(axis=1)] = 255
+    reduced.putpalette(colours.astype(np.uint8).tobytes())
+    return _png(reduced)
 
 
 def _jpeg(image: Image.Image) -> bytes:

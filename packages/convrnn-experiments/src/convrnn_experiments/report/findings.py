@@ -11,7 +11,8 @@ from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.network_times import NetworkTimes, network_times
 from convrnn_experiments.comparison.observer_group import ObserverGroup
 from convrnn_experiments.evaluation.results import Evaluation
-from convrnn_experiments.report import comparison_tables, network_tables, observer_tables
+from convrnn_experiments.report import comparison_tables, network_tables, observer_tables, ranking_tables
+from convrnn_experiments.report.answer import Ranking, rank
 from convrnn_experiments.report.formats import Table
 from convrnn_experiments.rows.accuracies import AccuracyRow
 
@@ -79,6 +80,11 @@ class Findings:
         """Speed-accuracy curves by condition."""
         return curves_by_condition(self.evaluations, self.rows, self.accuracies)
 
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """Rankings of the networks by condition."""
+        return rank(self.rows, self.differences)
+
     def tables(self) -> dict[str, Table]:
         """Return the tables by name; empty ones are not written."""
         tables = {
@@ -97,6 +103,7 @@ class Findings:
         rows, pooled = self.rows, self.pooled
         return {
             "comparison": comparison_tables.comparison(rows, group, self.match, self.others),
+            "ranking": ranking_tables.ranking(self.rankings),
             "differences": comparison_tables.differences(self.differences),
             "compared": comparison_tables.compared(rows),
             "misses": observer_tables.misses(rows, group),

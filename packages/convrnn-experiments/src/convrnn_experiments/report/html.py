@@ -42,6 +42,8 @@ class Section:
         figures: Figures, shown after the paragraphs.
         tables: Tables, shown after the figures, each with its number of text columns and the name of its CSV file.
         html: HTML at the end of the section, not escaped.
+        headline: Sentence in large type before the paragraphs.
+        items: Short texts after the headline, side by side on a wide page.
     """
 
     title: str
@@ -49,6 +51,8 @@ class Section:
     figures: Sequence[Figure] = ()
     tables: Sequence[tuple[Table, int, str]] = ()
     html: str = ""
+    headline: str = ""
+    items: Sequence[str] = ()
 
 
 @dataclass
@@ -82,7 +86,7 @@ def render(title: str, lead: Sequence[str], warning: str, sections: Sequence[Sec
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title><link rel="icon" href="data:,"><style>{style}</style></head><body>
-<header><h1>{html.escape(title)}</h1>{banner}{_paragraphs(lead)}<nav>{links}</nav></header>
+<header><h1>{html.escape(title)}</h1>{banner}<div class='lead'>{_paragraphs(lead)}</div><nav>{links}</nav></header>
 <main>
 {body}
 </main></body></html>
@@ -96,7 +100,10 @@ def _section(index: int, section: Section, numbers: Numbering) -> str:
     )
     figures = "\n".join(_figure(figure, numbers.next()) for figure in section.figures)
     title = f"<h2 id='s{index}'>{html.escape(section.title)}</h2>"
-    return f"<section>{title}{_paragraphs(section.paragraphs)}{figures}{tables}{section.html}</section>"
+    headline = f"<p class='headline'>{html.escape(section.headline)}</p>" if section.headline else ""
+    items = f"<div class='items'>{_paragraphs(section.items)}</div>" if section.items else ""
+    text = f"{headline}{items}{_paragraphs(section.paragraphs)}"
+    return f"<section>{title}{text}{figures}{tables}{section.html}</section>"
 
 
 def _paragraphs(texts: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from convrnn_experiments.report import (
     plots,
     sat_plots,
 )
+from convrnn_experiments.report.answer_section import answer_section
 from convrnn_experiments.report.comparison_page import notes
 from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
@@ -46,7 +47,10 @@ def make_sections(findings: Findings, tables: dict[str, Table], report: Report) 
         report: Progress callback, called after each section with figures.
     """
     colours = canvas.colour_of(findings.networks)
-    makers = [_accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions, _examples]
+    makers = [
+        *(answer_section, _accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions),
+        _examples,
+    ]
     sections = []
     with canvas.style():
         for done, make in enumerate(makers, start=1):

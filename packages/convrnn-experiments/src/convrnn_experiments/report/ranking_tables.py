@@ -1,0 +1,78 @@
+"""Tables of the ranking of networks."""
+
+from collections.abc import Sequence
+
+from convrnn_experiments.comparison.columns import MEASURES
+from convrnn_experiments.report.answer import Place, Ranking, short
+from convrnn_experiments.report.formats import Table, ends, with_interval
+from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
+
+RANKED = {
+    "sat_rmse": "sat_rmse_floor",
+    "error_consistency": "error_consistency_people",
+    "category_correlation": "category_correlation_ceiling",
+    "response_time_correlation": None,
+}
+"""Measures of the ranking, each with the noise floor or ceiling that humans set; None without one."""
+
+
+def ranking(rankings: Sequence[Ranking]) -> Table:
+    """Tabulate all rankings, a row per network and condition."""
+    return [
+        {
+            "condition": one.condition,
+            "all_levels": one.pooled,
+            "rank": place.rank,
+            "network": place.network,
+            **_columns("behind_first", place.behind or UNDEFINED),
+            "clearly_behind": place.clearly_behind,
+            **{
+                name: value
+                for key, limit in RANKED.items()
+                for measure in (key, limit)
+                if measure is not None
+                for name, value in _columns(measure, place.row.estimates[measure]).items()
+            },
+        }
+        for one in rankings
+        for place in one.places
+    ]
+
+
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value} | {f"{name}_{end}": value for end, value in ends(estimate).items()}
+
+
+def ranking_wide(rankings: Sequence[Ranking], noun: str) -> Table:
+    """Tabulate rankings for reading; humans have a row per condition with the noise floor and the ceilings."""
+    table: Table = []
+    for one in rankings:
+        table += [_row(one, place) for place in one.places]
+        table.append(_limits(one, noun))
+    return table
+
+
+def _row(one: Ranking, place: Place) -> dict[str, str]:
+    cells = {
+        measure.label: with_interval(place.row.estimates[measure.key], measure.digits)
+        for measure in MEASURES
+        if measure.key in RANKED
+    }
+    behind = "" if place.behind is None else with_interval(place.behind)
+    head = {"condition": short(one.condition), "rank": str(place.rank), "network": place.network}
+    first, *others = cells.items()
+    return head | dict([first]) | {"behind the first": behind} | dict(others)
+
+
+def _limits(one: Ranking, noun: str) -> dict[str, str]:
+    """Return the row of the noise floor and ceilings, on the images of the first network."""
+    estimates = one.first.row.estimates
+    measures = {measure.key: measure for measure in MEASURES}
+    row = {"condition": short(one.condition), "rank": "", "network": f"{noun}, of each other"}
+    cells = {name: "" for name in _row(one, one.first) if name not in row}
+    for key, limit in RANKED.items():
+        if limit is not None:
+            cells[measures[key].label] = with_interval(
+                estimates[limit], measures[limit].digits, interval=measures[limit].interval
+            )
+    return row | cells
