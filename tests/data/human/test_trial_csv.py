@@ -191,6 +191,11 @@ def test_further_columns(tmp_path):
     assert parse_trials(FILE, format_trial_csv(file.trials, file.more)) == file
 
 
+def test_corrupt_times_beside_a_duration_are_named():
+    file = parse_trials(FILE, f"{HEADER},duration\n{GOOD.replace('0.5', '1e400')},1\n")
+    assert file.bad == [(2, "rt must be from -1e+06 to 1e+06 s, got 1e400")]
+
+
 def test_published_text_is_restored():
     assert format_trial_csv(parse_trials(FILE, PEOPLE).trials) == PEOPLE.replace("Session", "session")
 

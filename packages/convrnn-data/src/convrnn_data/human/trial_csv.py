@@ -41,7 +41,7 @@ LONGEST_TIME = 60.0
 """Maximum response time in seconds; longer ones are probably in milliseconds."""
 
 DURATION = "duration"
-"""Further column with the time in ms. It leaves no doubt about the unit, so `rt` is not bounded in its presence."""
+"""Further column with the time in ms. It leaves no doubt about the unit, so `rt` may be impossible in its presence."""
 
 MISSING = frozenset({"", "na", "nan", "null", "none", "undefined"})
 """Words for a missing value, in lower case."""
@@ -49,6 +49,8 @@ MISSING = frozenset({"", "na", "nan", "null", "none", "undefined"})
 _PEOPLE = "subject"
 _SMALL = Decimal("1e-6")
 _LONGEST_TEXT = 300
+_LONGEST_RECORD = 1e6
+"""Largest recorded time, s, that is not read as corrupt."""
 _NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 _EXTENSION = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
@@ -329,11 +331,16 @@ def _category_problem(name: str, text: str) -> str:
 def _time_problem(seconds: str, *, bounded: bool) -> str:
     if not _NUMBER.fullmatch(seconds):
         return f"rt must be a number of seconds, got {_shown(seconds)}"
-    if not bounded or 0 <= float(seconds) <= LONGEST_TIME:
+    smallest, largest = (0.0, LONGEST_TIME) if bounded else (-_LONGEST_RECORD, _LONGEST_RECORD)
+    if smallest <= float(seconds) <= largest:
         return ""
-    hint = "; it may be in milliseconds" if float(seconds) > LONGEST_TIME else ""
-    return f"rt must be from 0 to {LONGEST_TIME:g} s, got {seconds}{hint}"
+    hint = "; it may be in milliseconds" if bounded and float(seconds) > LONGEST_TIME else ""
+    return f"rt must be from {smallest:g} to {largest:g} s, got {_shortened(seconds)}{hint}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+    return repr(_shortened(text))
