@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
-from convrnn_model import ConvRNNError, class_names, decisions, entropy, response_times
+from convrnn_model import ConvRNNError, class_names, class_words, decisions, entropy, response_times
 
 
 @st.composite
@@ -100,3 +100,15 @@ def test_class_names(dataset, n, first, last, shared):
 def test_class_names_of_an_unknown_data_set():
     with pytest.raises(ConvRNNError, match="imagenet or ecoset"):
         class_names("cifar10")
+
+
+def test_class_words_follow_the_class_names():
+    words = dict(zip(class_names("imagenet"), class_words("imagenet"), strict=True))
+    assert len(set(words.values())) == 1000
+    assert words["n01440764"] == "tench"
+    assert words["n15075141"] == "toilet tissue"
+    assert words["n02690373"] == "airliner"
+    for name, word in zip(class_names("ecoset"), class_words("ecoset"), strict=True):
+        assert name.endswith(f"_{word}")
+    with pytest.raises(ConvRNNError, match="dataset must be imagenet or ecoset"):
+        class_words("cifar")

@@ -29,7 +29,7 @@ PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
     "convrnn-data": {"dask", "ray"},
     "convrnn-experiments": {"gpu", "parquet"},
-    "convrnn-model": {"gpu", "jax", "openvino", "tensorflow", "torch"},
+    "convrnn-model": {"classify", "gpu", "jax", "openvino", "tensorflow", "torch"},
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},
@@ -38,7 +38,8 @@ DATA = {
         f"class_names/{source}_{kind}.txt"
         for source in ("ecoset", "imagenet")
         for kind in ("categories", "16-class")
-    },
+    }
+    | {"class_names/imagenet_words.txt"},
 }
 VERSION = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
 COMMANDS = """

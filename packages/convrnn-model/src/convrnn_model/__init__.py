@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convrnn_model.names import global_pool, pre_softmax, relu, softmax
     from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
     from convrnn_model.preprocessing import preprocess_image
-    from convrnn_model.readout import class_names, decisions, entropy, response_times
+    from convrnn_model.readout import class_names, class_words, decisions, entropy, response_times
     from convrnn_model.weights.inspection import WeightsInfo, inspect_weights
     from convrnn_model.weights.load_save import load_weights, save_weights
     from convrnn_model.weights.pretrained import fetch_weights
@@ -46,6 +46,7 @@ __all__ = [
     "bl_net",
     "category_classes",
     "class_names",
+    "class_words",
     "compile_network",
     "decisions",
     "entropy",
@@ -68,7 +69,7 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("b_d_net", "b_f_net", "b_k_net", "b_net", "bl_net"), "networks"),
     **dict.fromkeys(("category_classes", "map_decisions"), "categories"),
-    **dict.fromkeys(("class_names", "decisions", "entropy", "response_times"), "readout"),
+    **dict.fromkeys(("class_names", "class_words", "decisions", "entropy", "response_times"), "readout"),
     **dict.fromkeys(("Cost", "multiply_adds"), "cost"),
     **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
     **dict.fromkeys(("load_weights", "save_weights"), "weights.load_save"),

@@ -1,4 +1,4 @@
-"""Command `convrnn-model inspect | summary | fetch`: parse, call, print."""
+"""Command `convrnn-model inspect | summary | fetch | classify`: parse, call, print."""
 
 import os
 import sys
@@ -68,6 +68,47 @@ def fetch(
     """Download published weights, verify their content, and print the path."""
     path = fetch_weights(name, cache=cache, report=_progress if sys.stderr.isatty() else None)
     typer.echo(path)
+
+
+@app.command()
+def classify(
+    photos: Annotated[
+        list[Path], typer.Argument(help="JPEG, PNG, GIF, BMP, TIFF or WebP files.", metavar="PHOTO")
+    ],
+    weights: Annotated[
+        str, typer.Option(help=f"{', '.join(PRETRAINED)}, or a weights file.")
+    ] = "bl_imagenet",
+    top: Annotated[int, typer.Option(help="Number of classes to show at each time step.", min=1)] = 3,
+    categories: Annotated[
+        bool, typer.Option("--categories", help="Score the 16 categories of SATBench instead of the classes.")
+    ] = False,
+    timesteps: Annotated[
+        int | None, typer.Option(help="Number of time steps.", min=1, show_default="those of the file")
+    ] = None,
+    cumulative_readout: Annotated[
+        bool, typer.Option("--cumulative-readout", help="Sum the readouts up to each time step.")
+    ] = False,
+    image_size: Annotated[int, typer.Option(help="Side of the network's input, px.", min=1)] = 128,
+    picture: Annotated[Path | None, typer.Option(help="PNG or PDF file to draw.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+) -> None:
+    """Print the most probable classes of photos, and the entropy of the readout, at each time step."""
+    from convrnn_model.classify import command
+
+    path = Path(weights)
+    if weights in PRETRAINED and not path.is_file():
+        path = fetch_weights(weights, report=_progress if sys.stderr.isatty() else None)
+    answers = command.classify(
+        photos,
+        path,
+        classes="16" if categories else "all",
+        n_timesteps=timesteps,
+        cumulative_readout=cumulative_readout,
+        image_size=image_size,
+    )
+    typer.echo(command.table(answers, top))
+    for written in command.write(answers, top, picture=picture, csv=csv):
+        typer.echo(f"written: {written}")
 
 
 def main() -> NoReturn:

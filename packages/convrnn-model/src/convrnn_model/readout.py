@@ -9,6 +9,7 @@ import numpy as np
 
 from convrnn_model.errors import ConvRNNError
 
+WORDS = "imagenet_words.txt"
 CLASS_NAMES = {"imagenet": "imagenet_categories.txt", "ecoset": "ecoset_categories.txt"}
 
 
@@ -79,6 +80,25 @@ def class_names(dataset: str) -> tuple[str, ...]:
         raise ConvRNNError(f"dataset must be {' or '.join(CLASS_NAMES)}, got {dataset!r}.")
     text = resources.files("convrnn_model").joinpath("class_names", CLASS_NAMES[dataset])
     return tuple(text.read_text(encoding="utf-8").split())
+
+
+@cache
+def class_words(dataset: str) -> tuple[str, ...]:
+    """Return the class names in words, in readout order.
+
+    ImageNet's words are those of WordNet 3.0 as torchvision lists them, such as "tench" for n01440764. Ecoset's are its
+    class names without the number.
+
+    Args:
+        dataset: As for `class_names`.
+
+    Raises:
+        ConvRNNError: The dataset is unknown.
+    """
+    if dataset != "imagenet":
+        return tuple(name.partition("_")[2] for name in class_names(dataset))
+    text = resources.files("convrnn_model").joinpath("class_names", WORDS).read_text(encoding="utf-8")
+    return tuple(line.partition(" ")[2] for line in text.splitlines() if not line.startswith("#"))
 
 
 def _reached(values: np.ndarray, threshold: float) -> np.ndarray:
