@@ -219,13 +219,16 @@ test-alone: $(READY) ## Test convrnn-data and convrnn-model, each in a separate 
 	 done
 
 # PyTorch is not in requirements.lock, because its CUDA packages take gigabytes; pip uses a CPU build if one is available.
-test-backends: $(READY) ## Test convrnn-model on JAX and PyTorch, and the example (minutes; PyTorch in .venv-torch/)
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/model
-	@test -d .venv-torch || $(BIN)/python -m venv .venv-torch
-	@sed -n '/^[a-z]/,/[^\\]$$/p' requirements.lock | grep -E '^[a-z0-9.-]+==' | sed 's/ *\\$$//' > .venv-torch/constraints.txt
-	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-torch/constraints.txt \
-	   torch==2.13.0 ./packages/convrnn-model pytest pytest-timeout hypothesis pillow scipy
-	@KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/model tests/examples
+test-backends: $(READY) ## Test convrnn-model with only JAX and with only PyTorch, and the examples (tens of minutes; .venv-jax/, .venv-torch/)
+	@for backend in jax torch; do \
+	   echo "convrnn-model with only $$backend"; \
+	   test -d .venv-$$backend || $(BIN)/python -m venv .venv-$$backend; \
+	   sed -n '/^[a-z]/,/[^\\]$$/p' requirements.lock | grep -E '^[a-z0-9.-]+==' | sed 's/ *\\$$//' > .venv-$$backend/constraints.txt; \
+	   .venv-$$backend/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-$$backend/constraints.txt \
+	     $$(test $$backend = torch && echo torch==2.13.0) "./packages/convrnn-model[$$backend,classify]" \
+	     pytest pytest-timeout hypothesis scikit-learn scipy || exit 1; \
+	   KERAS_BACKEND=$$backend .venv-$$backend/bin/python -m pytest -q tests/model tests/examples || exit 1; \
+	 done
 
 packages: $(READY) ## Build and check the wheels and source distributions of the packages, in dist/
 	@rm -rf dist
