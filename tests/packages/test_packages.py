@@ -28,8 +28,9 @@ Python = Callable[..., str]
 PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
     "convrnn-data": {"dask", "ray"},
-    "convrnn-experiments": {"gpu", "parquet"},
+    "convrnn-experiments": {"gpu", "interactive", "parquet"},
     "convrnn-model": {"classify", "gpu", "jax", "openvino", "tensorflow", "torch"},
+
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},

@@ -4,7 +4,7 @@ Both sides include only images that at least one observer answered, and levels t
 observers are both drawn from populations, and the draw of images is joint for networks and humans.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """One condition of an evaluation, before any estimate; `images` are positions among all images."""
 
     condition: str
@@ -98,6 +98,15 @@ class _Part:
     shared: SharedTrials
     images: np.ndarray
     pooled: bool
+
+
+@dataclass(frozen=True)
+class MatchedPart:
+    """Condition of an evaluation with the network at the exits of several matches; see `matched_parts`."""
+
+    part: Part
+    matches: dict[Exits, Match]
+    contrasts: dict[Exits, Contrast]
 
 
 def compare(
@@ -134,6 +143,21 @@ def compare(
 def _comparisons(
     evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int
 ) -> Iterator[Comparison]:
+    for part in matched_parts(evaluation, group, {match, Exits.AFFINE}, seed):
+        yield _comparison(evaluation, part, match, seed)
+
+
+def matched_parts(
+    evaluation: Evaluation, group: ObserverGroup, kinds: Collection[Exits], seed: int
+) -> Iterator[MatchedPart]:
+    """Contrast a network with the observers by several matches of exits, in each condition that both answered.
+
+    Args:
+        evaluation: Evaluation on human stimuli.
+        group: Human answers.
+        kinds: How exits are matched to response times.
+        seed: Seed of the halves of images.
+    """
     parts = list(_parts(evaluation, group))
     if not parts:
         return
@@ -141,16 +165,17 @@ def _comparisons(
     levels = {level: code for code, level in enumerate(sorted(set(whole.answers.levels.tolist())))}
     base = _contrast(whole, np.zeros(whole.answers.right.shape[0]), levels)
     trials = Trials(whole.answers.right, base.scores, base.levels, base.blocks, base.strata)
-    fits = {
-        kind: _fit(kind, trials, evaluation, whole.shared.observers, seed) for kind in {match, Exits.AFFINE}
-    }
+    fits = {kind: _fit(kind, trials, evaluation, whole.shared.observers, seed) for kind in kinds}
     for part in parts:
         images = np.searchsorted(whole.images, part.images)
-        selected = {kind: (fitted, score[images]) for kind, (fitted, score) in fits.items()}
-        yield _comparison(evaluation, part, selected, match, levels, seed)
+        yield MatchedPart(
+            part,
+            {kind: fitted for kind, (fitted, _) in fits.items()},
+            {kind: _contrast(part, score[images], levels) for kind, (_, score) in fits.items()},
+        )
 
 
-def _parts(evaluation: Evaluation, group: ObserverGroup) -> Iterator[_Part]:
+def _parts(evaluation: Evaluation, group: ObserverGroup) -> Iterator[Part]:
     """Split an evaluation into conditions with human answers: each level, then all levels if there are several."""
     answers = evaluation.answers
     shared = group.shared_with(evaluation.regime, answers)
@@ -165,10 +190,10 @@ def _parts(evaluation: Evaluation, group: ObserverGroup) -> Iterator[_Part]:
         in_condition = shared if pooled else group.shared_with(evaluation.regime, answers.of(mask))
         if in_condition is not None:
             images = np.flatnonzero(mask)[in_condition.images]
-            yield _Part(name, answers.of(images), in_condition, images, bool(pooled) or len(single) == 1)
+            yield Part(name, answers.of(images), in_condition, images, bool(pooled) or len(single) == 1)
 
 
-def _contrast(part: _Part, score: np.ndarray, levels: dict[str, int]) -> Contrast:
+def _contrast(part: Part, score: np.ndarray, levels: dict[str, int]) -> Contrast:
     answers = part.answers
     return Contrast(
         labels=answers.labels,
@@ -198,18 +223,9 @@ def _rising_times(observers: ConditionObservers) -> np.ndarray:
     return times if (np.diff(times) > 0).all() else BEEP_TIMES
 
 
-def _comparison(
-    evaluation: Evaluation,
-    part: _Part,
-    fits: dict[Exits, tuple[Match, np.ndarray]],
-    match: Exits,
-    levels: dict[str, int],
-    seed: int,
-) -> Comparison:
-    fitted, score = fits[match]
-    affine_fit, affine_score = fits[Exits.AFFINE]
-    sides = _contrast(part, score, levels)
-    affine = _contrast(part, affine_score, levels)
+def _comparison(evaluation: Evaluation, matched: MatchedPart, match: Exits, seed: int) -> Comparison:
+    part, fitted = matched.part, matched.matches[match]
+    sides, affine = matched.contrasts[match], matched.contrasts[Exits.AFFINE]
     curves, categories = sides.curves, sides.categories
     gaps = contrast.difference(*curves)
     return Comparison(
@@ -226,8 +242,8 @@ def _comparison(
         human_categories=sides.human_accuracies(categories[1]),
         estimates=dashed_without_blocks(_estimates(part, sides, affine, fitted, seed), evaluation.regime),
         pooled=part.pooled,
-        affine=affine_fit,
-        affine_score=affine_score,
+        affine=matched.matches[Exits.AFFINE],
+        affine_score=affine.network,
     )
 
 
@@ -238,9 +254,7 @@ def dashed_without_blocks(estimates: dict[str, Estimate], regime: str) -> dict[s
     return {name: UNDEFINED if name.startswith(_NEED_BLOCKS) else value for name, value in estimates.items()}
 
 
-def _estimates(
-    part: _Part, sides: Contrast, affine: Contrast, match: Match, seed: int
-) -> dict[str, Estimate]:
+def _estimates(part: Part, sides: Contrast, affine: Contrast, match: Match, seed: int) -> dict[str, Estimate]:
     answers, observers = part.answers, part.shared.observers
     halves = contrast.split_halves(sides, generator(seed, Stream.OBSERVER_HALVES))
     slopes = sides.network_steepness(), sides.human_steepness(BEEP_TIMES)

@@ -1,7 +1,7 @@
 """Human answers for a comparison: selected by regime and aligned with the images of a network."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -78,6 +78,11 @@ class ObserverGroup:
     def noun(self) -> str:
         """Name of the observers in tables and figures."""
         return "simulated observers" if self.simulated else "humans"
+
+    def scored_by(self, misses: Misses, *, seed: int = 0) -> "ObserverGroup":
+        """Return the same observers with missed trials scored by another convention."""
+        table = exclude(scored_trials(self.all_trials), named=self.exclusions)
+        return replace(self, table=with_misses(table, misses, seed=seed), misses=misses)
 
     def observer_counts(self) -> pd.DataFrame:
         """Count observers found, read, excluded and kept; see `trial_counts.count_observers`."""
