@@ -36,3 +36,15 @@ def findings(runs, human_data):
     group = read_observer_group(human_data)
     rows = compare(evaluations, group)
     return Findings(evaluations, group, rows, differences(rows), Exits.INDEX)
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory, human_data, make_run, without_figures):
+    """Page on three networks in two conditions, whose figures are not drawn."""
+    folder = tmp_path_factory.mktemp("several")
+    names = [("blur", "blur"), ("blur, seed 1", "blur"), ("color", "color")]
+    rows = [
+        make_run(folder / name, regime, human_data, seed=seed) for seed, (name, regime) in enumerate(names)
+    ]
+    with without_figures():
+        return build.write_report(rows, folder / "page/index.html", human=human_data)

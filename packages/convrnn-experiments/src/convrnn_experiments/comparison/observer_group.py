@@ -65,7 +65,7 @@ class ObserverGroup:
 
     folder: Path
     table: pd.DataFrame
-    misses: str
+    misses: Misses
     exclusions: tuple[str, ...]
     all_trials: pd.DataFrame
 

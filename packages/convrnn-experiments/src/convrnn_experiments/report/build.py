@@ -10,10 +10,11 @@ from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import read_observer_group
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.report import canvas
+from convrnn_experiments.report import canvas, interactive, summary
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import as_csv
 from convrnn_experiments.report.html import FIGURES, TABLES, render
+from convrnn_experiments.report.methods_text import methods_section
 from convrnn_experiments.report.output import LIST, write_page
 from convrnn_experiments.report.sections import count_of, make_sections
 from convrnn_experiments.rows.read import read_rows
@@ -40,8 +41,8 @@ def write_report(
 
     Args:
         rows: Networks, as `read_rows` takes them.
-        page: HTML file. Figures are written to `figures/` and tables to `tables/` in its folder, and the files that
-            only an earlier version of the page linked to are removed.
+        page: HTML file. `summary.json`, figures in `figures/` and tables in `tables/` are written to its folder, and
+            the files that only an earlier version of the page linked to are removed.
         human: Folder of human answers; None reports on networks only.
         match: Method of matching exits to response times.
         misses: Convention for missed responses.
@@ -57,10 +58,10 @@ def write_report(
         raise ConvRNNError(
             f"cannot write {page}: --out must be a file name, got a folder. Give a name such as {page}/index.html"
         )
-    if page.name == LIST:
+    if page.name in (LIST, summary.NAME):
         raise ConvRNNError(
-            f"cannot write {page}: --out must not be {LIST}, the list of the files of a page. Give another name, "
-            "such as index.html"
+            f"cannot write {page}: --out must not be {LIST} or {summary.NAME}, which are written beside a page. Give "
+            "another name, such as index.html"
         )
     evaluations, accuracies = read_rows(rows)
     group = None
@@ -71,10 +72,18 @@ def write_report(
     compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
     findings = Findings(evaluations, group, compared, differences(compared), match, accuracies)
     tables = findings.tables()
+    libraries = interactive.libraries()
     sections = make_sections(findings, tables, report)
+    explore = interactive.explore_section(findings, canvas.colour_of(findings.networks), libraries, seed=seed)
+    sections[1:1] = [explore] if explore else []
+    sections.insert(-1, methods_section(findings, seed))
     title = f"Networks and {findings.noun}" if compared else "Networks over time"
-    text = render(title, [_lead(findings)], SIMULATED if group and group.simulated else "", sections)
-    files = {f"{TABLES}/{name}.csv": as_csv(table) for name, table in tables.items() if table}
+    warning = SIMULATED if group and group.simulated else ""
+    text = render(
+        title, [_lead(findings)], warning, sections, interactive.scripts(libraries, chart=explore is not None)
+    )
+    files = {summary.NAME: summary.as_json(summary.summarise(findings, seed))}
+    files |= {f"{TABLES}/{name}.csv": as_csv(table) for name, table in tables.items() if table}
     for drawing in (figure.drawing for section in sections for figure in section.figures):
         files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
         files[f"{FIGURES}/{drawing.name}.pdf"] = drawing.pdf

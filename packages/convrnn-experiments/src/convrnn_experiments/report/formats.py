@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,18 @@ def as_html(table: Table, *, text: int = 2) -> str:
     body = []
     for row in table:
         cells = [
-            f"<td{'' if index < text else ' class=number'} data-label='{html.escape(name, quote=True)}'>"
+            f"<td{'' if index < text else _number(str(value))} data-label='{html.escape(name, quote=True)}'>"
             f"{_html_cell(str(value))}</td>"
             for index, (name, value) in enumerate(row.items())
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     return f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+
+
+def _number(text: str) -> str:
+    """Return the attributes of a cell with a number, by which scripts sort: the number without its interval."""
+    found = re.match(r"-?[\d,]+(\.\d+)?(?![^\s%])", text)
+    return f" class=number data-order='{found[0].replace(',', '') if found else ''}'"
 
 
 def _html_cell(text: str) -> str:

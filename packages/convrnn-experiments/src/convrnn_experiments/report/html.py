@@ -67,7 +67,9 @@ class Numbering:
         return self.figures
 
 
-def render(title: str, lead: Sequence[str], warning: str, sections: Sequence[Section]) -> str:
+def render(
+    title: str, lead: Sequence[str], warning: str, sections: Sequence[Section], scripts: str = ""
+) -> str:
     """Render the whole page.
 
     Args:
@@ -75,6 +77,7 @@ def render(title: str, lead: Sequence[str], warning: str, sections: Sequence[Sec
         lead: Paragraphs at the top.
         warning: Text shown prominently above the lead; empty for none.
         sections: Sections in order.
+        scripts: HTML at the end of the page, not escaped.
     """
     style = resources.files("convrnn_experiments.report").joinpath("page.css").read_text(encoding="utf-8")
     numbers = Numbering()
@@ -89,7 +92,7 @@ def render(title: str, lead: Sequence[str], warning: str, sections: Sequence[Sec
 <header><h1>{html.escape(title)}</h1>{banner}<div class='lead'>{_paragraphs(lead)}</div><nav>{links}</nav></header>
 <main>
 {body}
-</main></body></html>
+</main>{scripts}</body></html>
 """
 
 

@@ -17,7 +17,7 @@ LIST = "files.json"
 """List in the folder of the pages: page -> file -> SHA-256 digests; two digests while a file is being replaced."""
 
 _Page = Annotated[str, Field(pattern=r"^[^/\x00]+$")]
-_Name = Annotated[str, Field(pattern=r"^[a-z]+/[^/\x00]+\.(csv|png|pdf)$")]
+_Name = Annotated[str, Field(pattern=r"^([a-z]+/[^/\x00]+\.(csv|png|pdf)|summary\.json)$")]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Listed = dict[_Page, dict[_Name, list[_Digest]]]
 """Content of the list. Names must be within the folder, because listed files may be removed."""

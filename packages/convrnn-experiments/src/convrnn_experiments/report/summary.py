@@ -1,0 +1,171 @@
+"""Summary of a report for programs: `summary.json` beside the page."""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from convrnn_experiments.report.answer import Place, Ranking, ceiling, finding, headline
+from convrnn_experiments.report.findings import Findings
+from convrnn_experiments.report.methods_text import versions
+from convrnn_experiments.statistics.intervals import Estimate
+
+NAME = "summary.json"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Value(_Form):
+    """Estimate with its 95 % confidence interval; null where unknown."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Entry(_Form):
+    """Network in the ranking of a condition.
+
+    Attributes:
+        rank: Rank by the corrected SAT-curve RMSE, from 1.
+        network: Name.
+        images: Number of images compared.
+        behind_first: RMSE minus that of the first, paired by image; null for the first.
+        clearly_behind: Whether the interval of `behind_first` excludes 0.
+        measures: Measure of `comparison.csv` -> estimate.
+    """
+
+    rank: int
+    network: str
+    images: int
+    behind_first: Value | None
+    clearly_behind: bool
+    measures: dict[str, Value]
+
+
+class Condition(_Form):
+    """Ranking in a condition.
+
+    Attributes:
+        condition: Name.
+        all_levels: Whether the condition has all levels of its regime.
+        observers: Number of observers on the images of the first network.
+        finding, limits: Sentences of the page.
+        ranking: Networks, nearest to the observers first.
+    """
+
+    condition: str
+    all_levels: bool
+    observers: int
+    finding: str
+    limits: str
+    ranking: list[Entry]
+
+
+class Network(_Form):
+    """Network of the page: where it comes from, and the names of its test sets."""
+
+    name: str
+    trained_on: str
+    source: str
+    test_sets: list[str]
+
+
+class Settings(_Form):
+    """Choices of the comparison; null without humans."""
+
+    misses: str | None
+    exits: str
+    excluded: list[str]
+    seed: int
+
+
+class Summary(_Form):
+    """Content of `summary.json`.
+
+    Attributes:
+        schema_version: Version of this form; it rises when a reader of an earlier version would misunderstand a file.
+        software: Package -> version.
+        simulated_observers: Whether the observers are simulated; null without humans.
+        settings: Choices of the comparison.
+        answer: First sentence of the page; null without a ranking.
+        networks: All networks.
+        conditions: Rankings by condition.
+    """
+
+    schema_version: Literal[1] = 1
+    software: dict[str, str]
+    simulated_observers: bool | None
+    settings: Settings
+    answer: str | None
+    networks: list[Network]
+    conditions: list[Condition]
+
+
+def summarise(findings: Findings, seed: int) -> Summary:
+    """Summarise a report."""
+    group = findings.group
+    over_levels = [one for one in findings.rankings if one.pooled]
+    return Summary(
+        software=versions(),
+        simulated_observers=None if group is None else group.simulated,
+        settings=Settings(
+            misses=None if group is None else group.misses,
+            exits=str(findings.match),
+            excluded=[] if group is None else list(group.exclusions),
+            seed=seed,
+        ),
+        answer=headline(over_levels, findings.noun) if over_levels else None,
+        networks=_networks(findings),
+        conditions=[_condition(one, findings.noun) for one in findings.rankings],
+    )
+
+
+def as_json(summary: Summary) -> bytes:
+    """Format the summary; equal summaries give equal bytes."""
+    return (summary.model_dump_json(indent=1) + "\n").encode("utf-8")
+
+
+def _networks(findings: Findings) -> list[Network]:
+    found: dict[str, Network] = {}
+    for evaluation in findings.evaluations:
+        known = found.get(evaluation.network)
+        found[evaluation.network] = Network(
+            name=evaluation.network,
+            trained_on=evaluation.source.trained_on,
+            source=str(evaluation.source.path),
+            test_sets=[*(known.test_sets if known else []), evaluation.name],
+        )
+    return list(found.values())
+
+
+def _condition(ranking: Ranking, noun: str) -> Condition:
+    return Condition(
+        condition=ranking.condition,
+        all_levels=ranking.pooled,
+        observers=ranking.first.row.observer_count,
+        finding=finding(ranking, noun),
+        limits=ceiling(ranking, noun),
+        ranking=[_entry(place) for place in ranking.places],
+    )
+
+
+def _entry(place: Place) -> Entry:
+    return Entry(
+        rank=place.rank,
+        network=place.network,
+        images=place.row.image_count,
+        behind_first=None if place.behind is None else _value(place.behind),
+        clearly_behind=place.clearly_behind,
+        measures={name: _value(estimate) for name, estimate in place.row.estimates.items()},
+    )
+
+
+def _value(estimate: Estimate) -> Value:
+    value, low, high = (
+        float(f"{number:.6g}") if math.isfinite(number) else None
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return Value(value=value, low=low, high=high)
