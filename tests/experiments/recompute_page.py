@@ -109,8 +109,9 @@ _SIZES = {}
 
 def factor(strata, image):
     if id(strata) not in _SIZES:
-        _SIZES[id(strata)] = sizes(strata)
-    size = _SIZES[id(strata)][strata[image]]
+        # The reference to the strata keeps their id from being reused.
+        _SIZES[id(strata)] = strata, sizes(strata)
+    size = _SIZES[id(strata)][1][strata[image]]
     return size / (size - 1) if size > 1 else 1.0
 
 
