@@ -30,11 +30,10 @@ EXTRAS = {
     "convrnn-data": {"dask", "ray"},
     "convrnn-experiments": {"gpu", "interactive", "parquet"},
     "convrnn-model": {"classify", "gpu", "jax", "openvino", "tensorflow", "torch"},
-
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},
-    "convrnn-experiments": {"report/page.css"},
+    "convrnn-experiments": {"report/page.css", "report/page.js", "report/references.bib"},
     "convrnn-model": {
         f"class_names/{source}_{kind}.txt"
         for source in ("ecoset", "imagenet")
