@@ -1,6 +1,7 @@
 """Tables as CSV, Markdown and HTML."""
 
 import pandas as pd
+import pytest
 
 from convrnn_experiments.report import formats
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
@@ -32,3 +33,13 @@ def test_a_table_is_transposed_by_its_key():
     table = [{"name": "a", "some_count": 1}, {"name": "b", "some_count": 2000}]
     assert formats.transposed(table, "name") == [{"name": "some count", "a": "1", "b": "2,000"}]
     assert formats.transposed([], "name") == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "order"),
+    [("-3.1 [-4.0, -2.2]", "-3.1"), ("1,234", "1234"), ("–", ""), ("", ""), ("12 images", "12"), ("2x", "")],
+)
+def test_scripts_sort_by_the_number_without_its_interval(cell, order):
+    html = formats.as_html([{"name": "1", "value": cell}], text=1)
+    assert f"<td class=number data-order='{order}' data-label='value'>" in html
+    assert "<td data-label='name'>" in html

@@ -38,5 +38,5 @@ def test_warnings_and_photographs_are_marked():
 def test_tables_link_to_their_csv_files():
     page = render("T", [], "", [Section("S", tables=[([{"a": "x", "b": 1}], 1, "numbers")])])
     assert "<td data-label='a'><span>x</span></td>" in page
-    assert "<td class=number data-label='b'><span>1</span></td>" in page
+    assert "<td class=number data-order='1' data-label='b'><span>1</span></td>" in page
     assert "href='tables/numbers.csv'" in page
