@@ -264,57 +264,16 @@ def onnx_runtime(
 
 
 def write_onnx(weights: Path, side: int, batch: int) -> Path:
-    """Write the network as ONNX, operation by operation; channels first."""
-    import onnx
-    from onnx import helper, numpy_helper
-
+    """Write the network as ONNX, channels first."""
+    from convrnn_model.export import onnx_file
+    from convrnn_model.export.graph import Graph
     from convrnn_model.inference.frozen import from_file
     from convrnn_model.inference.operations import group, operations
 
     network = from_file(weights)
-    constants: dict[str, np.ndarray] = {}
-    nodes = []
-    for operation in operations(network):
-        name, inputs, out = operation.weights, list(operation.inputs), [operation.output]
-        match operation.kind:
-            case "convolution":
-                kernel = network.kernels[str(name)].transpose(3, 2, 0, 1)
-                constants[str(name)] = np.ascontiguousarray(kernel)
-                margins = [(length - 1) // 2 for length in kernel.shape[2:]] * 2
-                nodes.append(helper.make_node("Conv", [*inputs, str(name)], out, pads=margins))
-            case "add":
-                nodes.append(helper.make_node("Sum", inputs, out))
-            case "normalization":
-                for part, values in zip("ab", network.normalizations[str(name)], strict=True):
-                    constants[f"{name}/{part}"] = values.reshape(1, -1, 1, 1)
-                nodes.append(helper.make_node("Mul", [*inputs, f"{name}/a"], [f"{name}/scaled"]))
-                nodes.append(helper.make_node("Add", [f"{name}/scaled", f"{name}/b"], out))
-            case "relu":
-                nodes.append(helper.make_node("Relu", inputs, out))
-            case "max_pool":
-                nodes.append(helper.make_node("MaxPool", inputs, out, kernel_shape=[2, 2], strides=[2, 2]))
-            case "average":
-                nodes.append(helper.make_node("GlobalAveragePool", inputs, [f"{out[0]}/image"]))
-                nodes.append(helper.make_node("Flatten", [f"{out[0]}/image"], out))
-            case "dense":
-                constants["readout/a"], constants["readout/b"] = network.readout
-                nodes.append(helper.make_node("Gemm", [*inputs, "readout/a", "readout/b"], out))
-            case "softmax":
-                nodes.append(helper.make_node("Softmax", inputs, out, axis=-1))
-    shape = (batch, 3, side, side)
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, shape)],
-        [
-            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (batch, network.classes))
-            for name in group(network, "softmax")
-        ],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    graph = Graph(weights, network, operations(network), group(network, "softmax"), (side, side), batch)
     path = weights.with_name(f"{os.getpid()}.onnx")
-    onnx.save(model, path)
+    onnx_file.write(path, graph, {})
     return path
 
 

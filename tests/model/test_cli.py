@@ -138,3 +138,35 @@ def test_the_command_runs_without_posix_modules(tmp_path):
     done = run("summary", "b", "--width", "0.0625", "--image-size", "64")
     assert done.returncode == 0, done.stderr
     assert "parameters" in done.stdout
+
+
+def test_export(command, tiny_bl, tmp_path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    out = tmp_path / "w.safetensors"
+    assert command("export", tmp_path / "w.h5", out) == (
+        0,
+        f"written: {out}\nchecked with safetensors: largest difference 0\n",
+        "",
+    )
+    code, _, err = command("export", tmp_path / "w.h5", out)
+    assert code == 1
+    assert "Pass --force" in err
+    assert command("export", tmp_path / "w.h5", out, "--force", "--timesteps", 2)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("w.pb", (), "must be one of .onnx, .xml, .safetensors, .keras, got '.pb'"),
+        ("w.keras", ("--image-size", 32), "sides must be at least 64 px"),
+        ("w.keras", ("--outputs", "conv1", "--outputs", "features"), "no output called conv1"),
+        ("w.keras", ("--batch", 0), "--batch"),
+    ],
+)
+def test_export_with_wrong_options(name, options, says, command, tiny_bl, tmp_path):
+    save_weights(tiny_bl, tmp_path / "w.h5")
+    code, _, err = command("export", tmp_path / "w.h5", tmp_path / name, *options)
+    assert code == (2 if "--batch" in options else 1)
+    assert says in err
+    assert [path.name for path in tmp_path.iterdir()] == ["w.h5"]

@@ -178,3 +178,45 @@ def test_keras_reads_saved_files(file):
     with torch.no_grad():
         found = network.eval()(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(-1).numpy()
     np.testing.assert_allclose(found, model.predict_on_batch(images), rtol=1e-5)
+
+
+@pytest.fixture
+def exported(file):
+    """The same weights as safetensors."""
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    path = file.with_name("w.safetensors")
+    save_weights(tiny_with(file), path)
+    return path
+
+
+def test_safetensors_both_ways(file, exported):
+    from safetensors import safe_open
+
+    network = tiny()
+    load_weights(network, exported)
+    save_weights(network, file.with_name("again.h5"))
+    assert file.with_name("again.h5").read_bytes() == file.read_bytes()
+    with safe_open(exported, framework="numpy") as stored:
+        assert stored.metadata()["variant"] == "bl_net"
+
+
+def test_safetensors_load_strictly_without_the_package(exported):
+    from safetensors.torch import load_file
+
+    network = tiny()
+    network.load_state_dict(load_file(exported), strict=True)
+    expected = values(tiny_with(exported))
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+
+
+def test_safetensors_of_another_network(exported):
+    network = tiny(classes=7)
+    before = values(network)
+    with pytest.raises(ConvRNNError, match="the readout must have 7 classes, got 5"):
+        load_weights(network, exported)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    exported.write_bytes(exported.read_bytes()[:-100])
+    with pytest.raises(ConvRNNError, match="is damaged or truncated"):
+        load_weights(tiny(), exported)

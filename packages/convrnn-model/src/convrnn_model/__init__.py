@@ -15,6 +15,7 @@ from convrnn_model.errors import ConvRNNError, MissingBackendError
 if TYPE_CHECKING:
     from convrnn_model.categories import category_classes, map_decisions
     from convrnn_model.cost import Cost, multiply_adds
+    from convrnn_model.export.exporting import ExportReport, export_network
     from convrnn_model.graph import activations
     from convrnn_model.inference.predictor import Predictor, compile_network
     from convrnn_model.layers import SameConv2D
@@ -32,6 +33,7 @@ __version__ = _version("convrnn-model")
 __all__ = [
     "ConvRNNError",
     "Cost",
+    "ExportReport",
     "LoadReport",
     "MissingBackendError",
     "Predictor",
@@ -50,6 +52,7 @@ __all__ = [
     "compile_network",
     "decisions",
     "entropy",
+    "export_network",
     "fetch_weights",
     "global_pool",
     "inspect_weights",
@@ -71,6 +74,7 @@ _MODULES = {
     **dict.fromkeys(("category_classes", "map_decisions"), "categories"),
     **dict.fromkeys(("class_names", "class_words", "decisions", "entropy", "response_times"), "readout"),
     **dict.fromkeys(("Cost", "multiply_adds"), "cost"),
+    **dict.fromkeys(("ExportReport", "export_network"), "export.exporting"),
     **dict.fromkeys(("WeightsInfo", "inspect_weights"), "weights.inspection"),
     **dict.fromkeys(("load_weights", "save_weights"), "weights.load_save"),
     **dict.fromkeys(("global_pool", "pre_softmax", "relu", "softmax"), "names"),
@@ -84,6 +88,7 @@ _MODULES = {
 
 WITHOUT_KERAS = (
     "categories",
+    "export.exporting",
     "inference.predictor",
     "names",
     "preprocessing",

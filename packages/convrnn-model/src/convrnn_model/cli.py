@@ -1,4 +1,4 @@
-"""Command `convrnn-model inspect | summary | fetch | classify`: parse, call, print."""
+"""Command `convrnn-model inspect | summary | fetch | classify | export`: parse, call, print."""
 
 import os
 import sys
@@ -95,12 +95,9 @@ def classify(
     """Print the most probable classes of photos, and the entropy of the readout, at each time step."""
     from convrnn_model.classify import command
 
-    path = Path(weights)
-    if weights in PRETRAINED and not path.is_file():
-        path = fetch_weights(weights, report=_progress if sys.stderr.isatty() else None)
     answers = command.classify(
         photos,
-        path,
+        _weights(weights),
         classes="16" if categories else "all",
         n_timesteps=timesteps,
         cumulative_readout=cumulative_readout,
@@ -109,6 +106,57 @@ def classify(
     typer.echo(command.table(answers, top))
     for written in command.write(answers, top, picture=picture, csv=csv):
         typer.echo(f"written: {written}")
+
+
+@app.command()
+def export(
+    network: Annotated[str, typer.Argument(help=f"{', '.join(PRETRAINED)}, or an HDF5 weights file.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write: .onnx, .xml (OpenVINO), .safetensors or .keras.")
+    ],
+    batch: Annotated[
+        int | None, typer.Option(help="Number of images.", min=1, show_default="any number")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the image, px.", min=1, show_default="128")
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="softmax, pre_softmax, features, or a layer at a time step; repeat the option for further layers.",
+            show_default="softmax",
+        ),
+    ] = None,
+    timesteps: Annotated[
+        int | None, typer.Option(help="Number of time steps.", min=1, show_default="those of the file")
+    ] = None,
+    cumulative_readout: Annotated[
+        bool, typer.Option("--cumulative-readout", help="Sum the readouts up to each time step.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+) -> None:
+    """Write a network as ONNX, OpenVINO, safetensors or Keras, and compare the file with the network."""
+    from convrnn_model import export_network
+
+    report = export_network(
+        _weights(network),
+        out,
+        batch=batch,
+        image_size=image_size,
+        outputs=outputs[0] if outputs and len(outputs) == 1 else outputs,
+        n_timesteps=timesteps,
+        cumulative_readout=cumulative_readout,
+        force=force,
+    )
+    typer.echo(report)
+
+
+def _weights(name: str) -> Path:
+    """Return a weights file, or the downloaded file of published weights."""
+    path = Path(name)
+    if name in PRETRAINED and not path.is_file():
+        return fetch_weights(name, report=_progress if sys.stderr.isatty() else None)
+    return path
 
 
 def main() -> NoReturn:

@@ -99,6 +99,11 @@ def is_lateral(name: str) -> bool:
     return match is not None and match[1] == "LConv"
 
 
+def is_normalization(name: str) -> bool:
+    """Return whether a name is that of a batch normalisation."""
+    return split_time(name)[0].startswith("BatchNorm_Layer_")
+
+
 def has_weights(name: str) -> bool:
     """Return whether a name is that of a layer with weights."""
     return _WITH_WEIGHTS.fullmatch(name) is not None

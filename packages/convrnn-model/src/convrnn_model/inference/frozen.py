@@ -48,6 +48,17 @@ def from_file(
     Raises:
         ConvRNNError: The file cannot be read, or does not have exactly the weights of one of the networks.
     """
+    return _freeze(*read_network(path, n_timesteps, cumulative_readout=cumulative_readout))
+
+
+def read_network(
+    path: PathLike, n_timesteps: int | None = None, *, cumulative_readout: bool = False
+) -> tuple[Architecture, dict[str, np.ndarray]]:
+    """Read a weights file as `from_file` does, and return the architecture and the weights by `{layer}/{weight}`.
+
+    Raises:
+        ConvRNNError: As for `from_file`.
+    """
     path = Path(path)
     with hdf5.open_weights(path) as stored:
         shapes = {name: dataset.shape for name, dataset in stored.items()}
@@ -71,7 +82,7 @@ def from_file(
         )
         assignment = Assignment(path, weight_shapes(architecture), shapes)
         sources = assignment.sources(skip_readout=False, extra_timesteps="error")
-        return _freeze(architecture, hdf5.read_all(path, stored, list(sources)))
+        return architecture, hdf5.read_all(path, stored, list(sources))
 
 
 def from_keras(model: Any) -> FrozenNetwork:

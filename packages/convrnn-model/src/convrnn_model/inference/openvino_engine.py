@@ -56,7 +56,7 @@ class OpenVINOEngine:
     ) -> None:
         ov = import_openvino()
         self._names = [operation.output for operation in operations if operation.wanted]
-        model = _Builder(ov, network).model(operations, (batch_size, *image_size, network.channels))
+        model = build_model(network, operations, (batch_size, *image_size, network.channels))
         settings = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
@@ -106,6 +106,17 @@ def import_openvino() -> Any:
         return openvino
 
 
+def build_model(network: FrozenNetwork, operations: Sequence[Operation], shape: tuple[int, ...]) -> Any:
+    """Return `openvino.Model` from images to the wanted values, in the order of the operations.
+
+    Args:
+        network: The network; its weights are copied.
+        operations: The operations.
+        shape: Shape of the images, (batch, H, W, channels); -1 for a batch of any size.
+    """
+    return _Builder(import_openvino(), network).model(operations, shape)
+
+
 class _Builder:
     """Graph of OpenVINO's operations, with channels first.
 
@@ -129,7 +140,7 @@ class _Builder:
             inputs = [values[name] for name in operation.inputs]
             value = values[operation.output] = build(operation.weights, *inputs)
             if operation.wanted:
-                spatial = len(value.get_shape()) == 4
+                spatial = value.get_partial_shape().rank.get_length() == 4
                 results.append(self._transposed(value, TO_CHANNELS_LAST) if spatial else value)
         return self._ov.Model(results, [image])
 

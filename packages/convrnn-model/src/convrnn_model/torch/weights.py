@@ -3,24 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from convrnn_model.errors import ConvRNNError
+from convrnn_model.export.metadata import network_metadata
+from convrnn_model.files import write_whole
 from convrnn_model.inference.operations import layers_in_order
 from convrnn_model.torch.networks import Network
-from convrnn_model.weights import hdf5
+from convrnn_model.weights import hdf5, safetensors
 from convrnn_model.weights.assignment import ExtraTimesteps
 from convrnn_model.weights.inspection import PathLike
 from convrnn_model.weights.reading import LoadReport, Readout, read_weights
-
-NORMALIZATION = {
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-"""Names of a batch normalisation's weights in files -> names of the attributes in PyTorch."""
+from convrnn_model.weights.safetensors import NORMALIZATION
 
 
 def load_weights(
@@ -36,7 +32,8 @@ def load_weights(
 
     Args:
         module: A `Network`, or a module that contains one, such as that of `torch.compile`.
-        path: HDF5 in the layout of the original software, weights only or a whole model.
+        path: HDF5 in the layout of the original software, weights only or a whole model; or `.safetensors`, as
+            `save_weights` and `convrnn_model.export_network` write it.
         readout: "skip" leaves the network's readout unchanged.
         extra_timesteps: For time steps beyond the file's, "repeat-last" reuses its last batch normalisation, and a
             number, from 0, that of this time step.
@@ -56,17 +53,25 @@ def load_weights(
 
 
 def save_weights(module: nn.Module, path: PathLike) -> None:
-    """Write a network's weights, float32, in the layout of the published files.
+    """Write a network's weights, float32, in the layout of the published files, or as safetensors.
 
-    The file is written atomically. `convrnn_model.load_weights` and the original code under TensorFlow 1.13 read it.
+    The file is written atomically. `convrnn_model.load_weights` reads both, the original code under TensorFlow 1.13 the
+    former, and `safetensors.torch.load_file` the latter, for `load_state_dict` of the network.
 
     Args:
         module: A `Network`, or a module that contains one.
-        path: The file; an existing one is replaced.
+        path: The file; an existing one is replaced. The suffix `.safetensors` selects that format.
 
     Raises:
-        ConvRNNError: The file cannot be written, or the module does not contain exactly one network.
+        ConvRNNError: The file cannot be written, safetensors is not installed, or the module does not contain exactly
+            one network.
     """
+    if Path(path).suffix == safetensors.SUFFIX:
+        safetensors.require_safetensors(Path(path))
+        network = _network(module)
+        tensors = {name: _portable(value) for name, value in network.state_dict().items()}
+        write_whole(Path(path), safetensors.serialized(tensors, network_metadata(network.architecture)))
+        return
     layers = {
         layer: {name: view.to("cpu", torch.float32).contiguous().numpy() for name, view in parts.items()}
         for layer, parts in _views(module).items()
@@ -76,15 +81,26 @@ def save_weights(module: nn.Module, path: PathLike) -> None:
 
 def _views(module: nn.Module) -> dict[str, dict[str, Tensor]]:
     """Return the layers in the order of the file, each with views of its weights in the layout of the file."""
+    network = _network(module)
+    order = layers_in_order(network.architecture)
+    return {layer: _layer_views(network._modules.get(layer)) for layer in order}
+
+
+def _portable(value: Tensor) -> np.ndarray:
+    """Return a tensor as an array, float32 unless it is an integer."""
+    value = value.detach().to("cpu")
+    return (value.to(torch.float32) if value.is_floating_point() else value).contiguous().numpy()
+
+
+def _network(module: nn.Module) -> Network:
+    """Return the network that a module is or contains."""
     networks = [part for part in module.modules() if isinstance(part, Network)]
     if len(networks) != 1:
         raise ConvRNNError(
             f"weights belong to one network of convrnn_model.torch, got {type(module).__name__} with {len(networks)} "
             "of them. Pass the network itself."
         )
-    (network,) = networks
-    order = layers_in_order(network.architecture)
-    return {layer: _layer_views(network._modules.get(layer)) for layer in order}
+    return networks[0]
 
 
 def _layer_views(layer: Any) -> dict[str, Tensor]:

@@ -93,6 +93,12 @@ def read_all(path: Path, stored: Mapping[str, h5py.Dataset], wanted: Sequence[st
             f"cannot load {path}: weights must be floating-point numbers, got {', '.join(foreign)}. Give another file."
         )
     values = {name: read(path, name, stored[name]) for name in wanted}
+    require_finite(path, values)
+    return values
+
+
+def require_finite(path: Path, values: Mapping[str, np.ndarray]) -> None:
+    """Raise ConvRNNError if weights of a file are NaN or infinite."""
     not_finite = [
         f"{name} ({np.count_nonzero(~np.isfinite(value))} of {value.size})"
         for name, value in values.items()
@@ -103,7 +109,6 @@ def read_all(path: Path, stored: Mapping[str, h5py.Dataset], wanted: Sequence[st
             f"cannot load {path}: weights must be finite, got NaN or infinite values in {', '.join(not_finite)}. The "
             "training diverged or the file is damaged: give another file."
         )
-    return values
 
 
 def _is_decompression_bomb(dataset: h5py.Dataset) -> bool:

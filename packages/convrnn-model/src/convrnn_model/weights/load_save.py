@@ -28,7 +28,8 @@ def load_weights(
 
     Args:
         model: A network of this package.
-        path: HDF5 in the layout of the original software, weights only or a whole model.
+        path: HDF5 in the layout of the original software, weights only or a whole model; or `.safetensors` with the
+            names of `convrnn_model.torch`.
         readout: "skip" leaves the network's readout unchanged.
         extra_timesteps: For time steps beyond the file's, "repeat-last" reuses its last batch normalisation, and a
             number, from 0, that of this time step.

@@ -1,16 +1,19 @@
 """Strict reading of a weights file for a network given by the names and shapes of its weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.weights import hdf5
+from convrnn_model.weights import hdf5, safetensors
 from convrnn_model.weights.assignment import Assignment, ExtraTimesteps, require_extra_timesteps
 from convrnn_model.weights.inspection import Shape
+from convrnn_model.weights.safetensors import Read
 
 Readout = Literal["strict", "skip"]
 
@@ -40,7 +43,7 @@ def read_weights(
     """Read the weights of a network.
 
     Args:
-        path: HDF5 in the layout of the published files.
+        path: HDF5 in the layout of the published files, or `.safetensors` with the names of `convrnn_model.torch`.
         expected: Shape of each weight of the network, in that layout.
         readout: "skip" omits the readout.
         extra_timesteps: Read the file's last normalisation, "repeat-last", or that of a time step for further ones.
@@ -53,10 +56,10 @@ def read_weights(
     """
     _require_choice("readout", readout, ("strict", "skip"))
     require_extra_timesteps(extra_timesteps)
-    with hdf5.open_weights(path) as stored:
-        assignment = Assignment(path, expected, {name: dataset.shape for name, dataset in stored.items()})
+    with _open(path) as (stored, read):
+        assignment = Assignment(path, expected, stored)
         sources = assignment.sources(skip_readout=readout == "skip", extra_timesteps=extra_timesteps)
-        values = hdf5.read_all(path, stored, sorted(set(sources.values())))
+        values = read(sorted(set(sources.values())))
     report = LoadReport(
         path,
         loaded=tuple(sources),
@@ -65,6 +68,18 @@ def read_weights(
         unused=tuple(assignment.unused()),
     )
     return report, {name: values[source] for name, source in sources.items()}
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[Mapping[str, Shape], Read]]:
+    """Open a file by its suffix; see `safetensors.open_tensors`."""
+    if path.suffix == safetensors.SUFFIX:
+        with safetensors.open_tensors(path) as opened:
+            yield opened
+    else:
+        with hdf5.open_weights(path) as stored:
+            shapes = {name: dataset.shape for name, dataset in stored.items()}
+            yield shapes, partial(hdf5.read_all, path, stored)
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
