@@ -25,6 +25,7 @@ from convrnn_experiments.statistics.intervals import Estimate
 from convrnn_experiments.statistics.measures import CLASSES
 from convrnn_experiments.statistics.sampling_error import (
     SampledEstimates,
+    concatenate,
     network_means,
     observer_means,
     strata,
@@ -110,19 +111,7 @@ def draw(
     return (
         observer_means(100 * scores, blocks, BLOCKS, codes),
         observer_means(times, blocks, BLOCKS, codes),
-        network_curve(exits, one, codes),
-    )
-
-
-def network_curve(exits: np.ndarray, group: np.ndarray, codes: np.ndarray) -> SampledEstimates:
-    """Return the accuracies of a network at its exits, (time,)."""
-    parts = [network_means(100.0 * column, group, 1, codes) for column in exits.T]
-    return SampledEstimates(
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.images for part in parts], axis=1),
-        parts[0].observers.repeat(len(parts), axis=1),
-        np.concatenate([part.cells for part in parts], axis=1),
-        parts[0].image_freedom,
+        concatenate([network_means(100.0 * column, one, 1, codes) for column in exits.T]),
     )
 
 

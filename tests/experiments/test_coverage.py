@@ -1,4 +1,4 @@
-"""Coverage of the comparison's intervals in a small simulation."""
+"""Coverage of the comparison's intervals in small simulations."""
 
 import importlib.util
 from pathlib import Path
@@ -6,12 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks/interval_coverage.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def coverage():
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", SCRIPT)
+    yield from load("interval_coverage")
+
+
+def load(name):
+    """Import a benchmark for the time of a fixture."""
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look up their module by name.
     with pytest.MonkeyPatch.context() as patch:
@@ -45,3 +50,55 @@ def test_intervals_cover_the_truth_in_a_simulated_design(coverage):
     bias = {row["estimate"]: row["bias"] for row in rows}
     assert abs(bias["RMSE"]) < abs(bias["raw RMSE"])
     assert abs(bias["r"]) < abs(bias["raw r"])
+
+
+@pytest.fixture(scope="module")
+def sat_coverage():
+    yield from load("sat_coverage")
+
+
+@pytest.fixture(scope="module")
+def ceiling_coverage():
+    yield from load("ceiling_coverage")
+
+
+@pytest.fixture(scope="module")
+def difference_coverage():
+    yield from load("difference_coverage")
+
+
+def test_simulated_curves_are_the_functions_that_are_fitted(sat_coverage):
+    design = sat_coverage.Design("small", 20, 96, (80.0, 3.5, 850.0), (80.0, 0.8, 0.3))
+    drawn = [sat_coverage.draw(design, np.random.default_rng(seed)) for seed in range(20)]
+    people, times, network = (
+        np.mean([part.values for part in parts], axis=0) for parts in zip(*drawn, strict=True)
+    )
+    np.testing.assert_allclose(people, sat_coverage.sat_accuracy(sat_coverage.TIMES, 80, 0.0035, 850), atol=2)
+    np.testing.assert_allclose(times, sat_coverage.TIMES, atol=8)
+    np.testing.assert_allclose(network, sat_coverage.sat_accuracy(np.arange(1.0, 9), 80, 0.8, 0.3), atol=2)
+
+
+@pytest.mark.slow
+def test_sat_functions_are_recovered_in_a_simulated_design(sat_coverage):
+    rows = sat_coverage.simulate(sat_coverage.DESIGNS[0], 150, seed=5)
+    assert len(rows) == 8
+    # 150 experiments: 95 % is known to 1.8.
+    assert min(row["covered_percent"] for row in rows) >= 89, rows
+    assert max(abs(row["bias_percent"]) for row in rows if row["estimate"] != "intercept, network") < 5
+
+
+@pytest.mark.slow
+def test_ceilings_are_those_of_further_observers(ceiling_coverage):
+    rows = ceiling_coverage.simulate(ceiling_coverage.Design(20, 96), 60, seed=5)
+    assert len(rows) == 8
+    assert min(row["covered_percent"] for row in rows) >= 85, rows
+    assert max(abs(row["bias_percent"]) for row in rows) < 8, rows
+
+
+@pytest.mark.slow
+def test_equal_networks_seldom_differ(difference_coverage):
+    rows = difference_coverage.summary([difference_coverage.experiment(5, number) for number in range(15)])
+    assert len(rows) == 12
+    for row in rows:
+        assert row["covered_percent"] > 80, row
+        assert row["family_error_holm_percent"] <= row["family_error_uncorrected_percent"]

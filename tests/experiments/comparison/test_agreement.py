@@ -12,7 +12,7 @@ def test_error_consistency_is_the_mean_over_observers_and_blocks():
     answers, observers, difficulty = agreeing_network()
     right = difficulty < 0.5
     drawn = agreement.resample(answers.blocks, 5, seed=0)
-    found = agreement.error_consistency(right, answers, observers, drawn)
+    found = agreement.error_consistency(agreement.bootstrapped_consistency(right, answers, observers, drawn))
     kappas = []
     for observer in observers.correct:
         by_block = []
@@ -28,7 +28,9 @@ def test_error_consistency_is_the_mean_over_observers_and_blocks():
 def test_one_observer_gives_no_interval():
     answers, observers, difficulty = agreeing_network(observers=1)
     drawn = agreement.resample(answers.blocks, 1, seed=0)
-    found = agreement.error_consistency(difficulty < 0.5, answers, observers, drawn)
+    found = agreement.error_consistency(
+        agreement.bootstrapped_consistency(difficulty < 0.5, answers, observers, drawn)
+    )
     assert np.isfinite(found.value)
     assert np.isnan([found.low, found.high]).all()
     assert np.isnan(agreement.ceiling(answers, observers, drawn).value)
@@ -37,8 +39,12 @@ def test_one_observer_gives_no_interval():
 def test_response_times_follow_difficulty():
     answers, observers, _ = agreeing_network(images=200, observers=8)
     drawn = agreement.resample(answers.blocks, 8, seed=0)
-    found = agreement.response_time_correlation(answers.entropy, observers, drawn, correct=False, seed=0)
+    found = agreement.response_time_correlation(
+        agreement.bootstrapped_times(answers.entropy, observers, drawn, correct=False, seed=0)
+    )
     assert found.low > 0.3
-    correct = agreement.response_time_correlation(answers.entropy, observers, drawn, correct=True, seed=0)
+    correct = agreement.response_time_correlation(
+        agreement.bootstrapped_times(answers.entropy, observers, drawn, correct=True, seed=0)
+    )
     assert correct.value != found.value
     assert correct.low > 0

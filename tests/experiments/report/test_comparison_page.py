@@ -17,6 +17,7 @@ def test_notes_explain_every_measure_and_the_match(findings):
 def test_the_page_has_its_tables_and_notes(findings):
     page = comparison_markdown(findings.rows, findings.group, Exits.INDEX, findings.differences)
     assert page.startswith("# Networks and simulated observers\n")
-    assert page.count("| network | condition |") == 2
+    assert page.count("| network | condition |") == 3
+    assert "Agreement among observers" in page
     assert "Missed trials (%)" in page
     assert "Differences between networks" not in page  # one network per condition

@@ -121,7 +121,7 @@ def test_errors_of_the_times_widen_the_intervals():
 @pytest.mark.parametrize(
     ("times", "values", "reason"),
     [
-        ([1.0, 2], [20.0, 40], "at least 4 times"),
+        ([1.0, 2], [20.0, 40], "at least 4 known times"),
         (STEPS, [50.0] * 8, "does not change"),
         (STEPS, np.linspace(70, 40, 8), "falls over time"),
         (STEPS, np.linspace(10, 60, 8), "straight line"),
@@ -173,4 +173,4 @@ def test_the_range_is_the_difference_of_the_highest_and_the_lowest():
     found = student(accuracy_range(estimates([20.0, 60, 10, np.nan, 55], [1, 3, 4, 1, 1])))
     assert found.value == pytest.approx(50)
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 400) * 5)
-    assert np.isnan(accuracy_range(estimates([np.nan, np.nan], 1.0)).values).all()
+    assert np.isnan(accuracy_range(estimates([np.nan, 40.0], 1.0)).values).all()

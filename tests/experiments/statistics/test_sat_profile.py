@@ -64,3 +64,14 @@ def test_the_region_holds_the_ends_of_every_parameter():
     assert (np.abs(inside.max(axis=0) - ends[:, 1]) < 0.1 * size).all()
     assert (inside.min(axis=0) > ends[:, 0] - 0.01 * size).all()
     assert (inside.max(axis=0) < ends[:, 1] + 0.01 * size).all()
+
+
+def test_a_step_with_one_free_accuracy_fits_exactly():
+    steps = np.array([0.0, 20, 50, 50, 50])
+    assert CurveSearch(TIMES, steps).step_error(weights()) == pytest.approx(0, abs=1e-9)
+    # The slow curve is far from every step: the nearest has the error of three accuracies about their mean.
+    errors = [
+        np.sum(GAINS[:place] ** 2) + np.sum((GAINS[place + 1 :] - GAINS[place + 1 :].mean()) ** 2)
+        for place in range(3)
+    ]
+    assert CurveSearch(TIMES, GAINS).step_error(np.eye(5)) == pytest.approx(min(errors))

@@ -15,7 +15,7 @@ from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics import measures, resampling, response_times
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 from convrnn_experiments.statistics.means import mean_over, sample_means, weighted_mean
-from convrnn_experiments.statistics.resampling import combined_freedom, draw_weights, percentile_estimate
+from convrnn_experiments.statistics.resampling import Bootstrapped, draw_weights, percentile_estimate
 
 SAMPLES = 1000
 _FEW = 200
@@ -65,10 +65,10 @@ def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray
     return [(levels == level) & (blocks == block) for level, block in cells]
 
 
-def error_consistency(
+def bootstrapped_consistency(
     correct: np.ndarray, answers: Answers, observers: ConditionObservers, weights: BootstrapWeights
-) -> Estimate:
-    """Return Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
+) -> Bootstrapped:
+    """Compute Cohen's kappa between a network and an observer, averaged over levels and blocks, then over observers.
 
     Args:
         correct: Whether the network is right, (images,).
@@ -77,12 +77,18 @@ def error_consistency(
         weights: Bootstrap weights of images and observers.
     """
     by_observer = _mean_kappas(correct[None].astype(float), observers.correct, answers, weights.images)[:, 0]
-    replicates = weighted_mean(by_observer, weights.observers)
-    components = [
-        (weighted_mean(by_observer, np.ones_like(weights.observers))[1:], weights.image_freedom),
-        (weighted_mean(by_observer[0], weights.observers)[1:], weights.observer_freedom),
-    ]
-    return _unless_single(percentile_estimate(replicates, combined_freedom(components)), weights)
+    return Bootstrapped(
+        weighted_mean(by_observer, weights.observers),
+        weighted_mean(by_observer, np.ones_like(weights.observers))[1:],
+        weighted_mean(by_observer[0], weights.observers)[1:],
+        weights.image_freedom,
+        weights.observer_freedom,
+    )
+
+
+def error_consistency(found: Bootstrapped) -> Estimate:
+    """Return the interval of `bootstrapped_consistency`; unknown for a single observer."""
+    return _unless_single(percentile_estimate(found.replicates, found.freedom), found)
 
 
 def _mean_kappas(raters: np.ndarray, others: np.ndarray, answers: Answers, weights: np.ndarray) -> np.ndarray:
@@ -139,10 +145,10 @@ def consistency_errors(
     return np.where(known, np.sqrt(variance), np.nan)
 
 
-def response_time_correlation(
+def bootstrapped_times(
     entropy: np.ndarray, observers: ConditionObservers, weights: BootstrapWeights, *, correct: bool, seed: int
-) -> Estimate:
-    """Return Spearman's rho of network and human response times, on images to which the threshold was not fitted.
+) -> Bootstrapped | None:
+    """Compute Spearman's rho of network and human response times, on images to which the threshold was not fitted.
 
     Thresholds are fitted to one half of the images and tested on the other, in both directions, over random halves.
     They are the same in every bootstrap sample.
@@ -153,11 +159,14 @@ def response_time_correlation(
         weights: Bootstrap weights of images and observers.
         correct: Use human times of correct answers only.
         seed: Seed of the halves.
+
+    Returns:
+        None for a network of one time step, or fewer than four images with a human time.
     """
     standard = observers.standardized_times(correct=correct)
     times = mean_over(standard)
-    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2 or np.isnan(entropy).any():
-        return UNDEFINED
+    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2:
+        return None
     rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
     halves = response_times.held_out_halves(entropy, times, rng, _SPLITS)
     few, half = slice(0, 1 + _FEW), slice(0, 1 + _FEW // 2)
@@ -166,14 +175,30 @@ def response_time_correlation(
     def correlations(human: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return response_times.response_time_correlations(halves, human, weights)
 
-    replicates = correlations(sample_times, images)
-    components = [
-        (correlations(times, images[half])[1:], weights.image_freedom),
-        (correlations(sample_times[half], np.ones_like(images[half]))[1:], weights.observer_freedom),
-    ]
-    return _unless_single(resampling.correlation_estimate(replicates, combined_freedom(components)), weights)
+    return Bootstrapped(
+        correlations(sample_times, images),
+        correlations(times, images[half])[1:],
+        correlations(sample_times[half], np.ones_like(images[half]))[1:],
+        weights.image_freedom,
+        weights.observer_freedom,
+    )
 
 
-def _unless_single(estimate: Estimate, weights: BootstrapWeights) -> Estimate:
+def response_time_correlation(found: Bootstrapped | None) -> Estimate:
+    """Return the interval of `bootstrapped_times`; unknown for a single observer."""
+    if found is None:
+        return UNDEFINED
+    return _unless_single(resampling.correlation_estimate(found.replicates, found.freedom), found)
+
+
+def paired_difference(first: Bootstrapped | None, second: Bootstrapped | None) -> Estimate:
+    """Return the difference of two networks on the same bootstrap samples, with Student's interval."""
+    if first is None or second is None:
+        return UNDEFINED
+    apart = first - second
+    return _unless_single(resampling.spread_estimate(apart.replicates, apart.freedom), apart)
+
+
+def _unless_single(estimate: Estimate, found: Bootstrapped) -> Estimate:
     """Drop the interval if there is a single observer, whose spread is unknown."""
-    return estimate if weights.observer_freedom else without_interval(estimate.value)
+    return estimate if found.observer_freedom else without_interval(estimate.value)

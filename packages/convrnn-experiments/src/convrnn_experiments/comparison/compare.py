@@ -11,20 +11,17 @@ import numpy as np
 
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_data.human.experiment import BLOCKS
-from convrnn_experiments.comparison import agreement, exits
+from convrnn_experiments.comparison import exits
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES, ConditionObservers
+from convrnn_experiments.comparison.estimates import ConditionEstimates, estimate
 from convrnn_experiments.comparison.exits import Exits, Match, Trials
 from convrnn_experiments.comparison.observer_group import ObserverGroup, SharedTrials
-from convrnn_experiments.conditions import has_blocks
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
-from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
-
-_NEED_BLOCKS = ("sat_", "steepness_", "response_time_")
-"""Beginnings of the names of measures over response-time blocks."""
+from convrnn_experiments.statistics.intervals import Estimate
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ class Comparison:
         difference: Network minus human accuracy in points, (blocks,).
         network_categories, human_categories: Accuracies in percent over all blocks, (16,).
         estimates: Measure -> estimate.
+        found: Estimates with fitted SAT functions, ceilings and bootstrap replicates.
         pooled: Whether this is the comparison over all levels of the regime.
         affine: Match of time steps to milliseconds.
         affine_score: Score of the network, (images,), 0 to 1, at affine matches fitted without the image.
@@ -59,6 +57,7 @@ class Comparison:
     network_categories: list[Estimate]
     human_categories: list[Estimate]
     estimates: dict[str, Estimate]
+    found: ConditionEstimates
     pooled: bool
     affine: Match
     affine_score: np.ndarray
@@ -144,7 +143,7 @@ def _comparisons(
     evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int
 ) -> Iterator[Comparison]:
     for part in matched_parts(evaluation, group, {match, Exits.AFFINE}, seed):
-        yield _comparison(evaluation, part, match, seed)
+        yield _comparison(evaluation, part, match, group.misses, seed)
 
 
 def matched_parts(
@@ -223,11 +222,17 @@ def _rising_times(observers: ConditionObservers) -> np.ndarray:
     return times if (np.diff(times) > 0).all() else BEEP_TIMES
 
 
-def _comparison(evaluation: Evaluation, matched: MatchedPart, match: Exits, seed: int) -> Comparison:
+def _comparison(
+    evaluation: Evaluation, matched: MatchedPart, match: Exits, misses: str, seed: int
+) -> Comparison:
     part, fitted = matched.part, matched.matches[match]
     sides, affine = matched.contrasts[match], matched.contrasts[Exits.AFFINE]
     curves, categories = sides.curves, sides.categories
     gaps = contrast.difference(*curves)
+    found = estimate(
+        part.answers, part.shared.observers, sides, affine, fitted,
+        multiply_adds=evaluation.multiply_adds, regime=evaluation.regime, misses=misses, seed=seed,
+    )  # fmt: skip
     return Comparison(
         evaluation=evaluation,
         condition=part.condition,
@@ -240,45 +245,9 @@ def _comparison(evaluation: Evaluation, matched: MatchedPart, match: Exits, seed
         difference=[student(gaps.select([block])) for block in range(BLOCKS)],
         network_categories=sides.network_accuracies(categories[0], sides.labels),
         human_categories=sides.human_accuracies(categories[1]),
-        estimates=dashed_without_blocks(_estimates(part, sides, affine, fitted, seed), evaluation.regime),
+        estimates=found.measures,
+        found=found,
         pooled=part.pooled,
         affine=matched.matches[Exits.AFFINE],
         affine_score=affine.network,
     )
-
-
-def dashed_without_blocks(estimates: dict[str, Estimate], regime: str) -> dict[str, Estimate]:
-    """Leave undefined what needs response-time blocks if the experiment does not have them."""
-    if has_blocks(regime):
-        return estimates
-    return {name: UNDEFINED if name.startswith(_NEED_BLOCKS) else value for name, value in estimates.items()}
-
-
-def _estimates(part: Part, sides: Contrast, affine: Contrast, match: Match, seed: int) -> dict[str, Estimate]:
-    answers, observers = part.answers, part.shared.observers
-    halves = contrast.split_halves(sides, generator(seed, Stream.OBSERVER_HALVES))
-    slopes = sides.network_steepness(), sides.human_steepness(BEEP_TIMES)
-    weights = agreement.resample(sides.strata, len(observers.ids), seed)
-    right = exits.nearest(answers.right, answers.blocks, match.positions)
-    time = {
-        correct: agreement.response_time_correlation(
-            answers.entropy, observers, weights, correct=correct, seed=seed
-        )
-        for correct in (False, True)
-    }
-    return {
-        "sat_rmse": sides.rmse(),
-        "sat_rmse_raw": without_interval(sides.raw_rmse()),
-        "sat_rmse_floor": without_interval(halves.rmse),
-        "sat_rmse_affine": affine.rmse() if answers.right.shape[1] > 1 else UNDEFINED,
-        "category_correlation": sides.correlation(),
-        "category_correlation_raw": without_interval(sides.raw_correlation()),
-        "category_correlation_ceiling": without_interval(halves.correlation),
-        "steepness_network": student(slopes[0]),
-        "steepness_people": student(slopes[1]),
-        "steepness_difference": student(contrast.difference(*slopes)),
-        "error_consistency": agreement.error_consistency(right, answers, observers, weights),
-        "error_consistency_people": agreement.ceiling(answers, observers, weights),
-        "response_time_correlation": time[False],
-        "response_time_correlation_correct": time[True],
-    }

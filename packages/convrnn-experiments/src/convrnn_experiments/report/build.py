@@ -70,7 +70,7 @@ def write_report(
             human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
         )
     compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
-    findings = Findings(evaluations, group, compared, differences(compared), match, accuracies)
+    findings = Findings(evaluations, group, compared, differences(compared, seed=seed), match, accuracies)
     tables = findings.tables()
     libraries = interactive.libraries()
     sections = make_sections(findings, tables, report)

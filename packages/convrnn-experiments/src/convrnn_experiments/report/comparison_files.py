@@ -65,7 +65,7 @@ def write_comparison(
             f"{human}: {sum(networks_left_out.values()):,} trials of networks in {len(networks_left_out):,} files are "
             "not human answers; left out."
         )
-    pairs = differences(rows)
+    pairs = differences(rows, seed=options.seed)
     others = compare_accuracies(accuracies, group)
     page = comparison_markdown(rows, group, options.exits, pairs, others)
     files = {

@@ -12,12 +12,31 @@ from convrnn_experiments.comparison.observer_group import ObserverGroup
 from convrnn_experiments.report.comparison_tables import (
     AGREEMENT,
     CURVES,
+    SAT,
+    ceilings_wide,
     comparison_wide,
     differences_wide,
 )
 from convrnn_experiments.report.formats import as_markdown
 from convrnn_experiments.report.observer_tables import misses_wide, observer_notes
 from convrnn_experiments.rows.accuracies import REASON
+
+SAT_NOTE = (
+    "SAT function: accuracy(t) = chance + (asymptote - chance) (1 - exp(-rate (t - intercept))) for t above the "
+    "intercept, else chance (Wickelgren 1977), fitted by generalised least squares; chance is 1/16, or 0 for humans "
+    "where missed trials are scored as wrong."
+)
+CEILING_NOTE = (
+    "Agreement among observers: of two samples as large as the whole one, from halves (correlations are stepped up by "
+    "the Spearman-Brown formula; distances are those of the halves), and of one observer with the mean of the others. "
+    "A network that scores as one observer does agrees with humans as well as a further observer would. Error "
+    "consistency is between two raters, so it has the second form only."
+)
+DIFFERENCE_NOTE = (
+    "Networks are compared with each other by paired differences, on the same images and observers. An asterisk marks "
+    "p < 0.05 with Holm's "
+    "correction over the pairs of networks in the condition and measure; differences.csv has all measures and p-values."
+)
 
 
 def comparison_markdown(
@@ -29,7 +48,8 @@ def comparison_markdown(
 ) -> str:
     """Format the whole comparison, with paired differences between networks and `others` without images, if any."""
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match, others))
-    tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT)]
+    tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT, SAT)]
+    tables.append("Agreement among observers:\n\n" + as_markdown(ceilings_wide(rows)))
     if pairs:
         tables.append("Differences between networks:\n\n" + as_markdown(differences_wide(pairs)))
     tables.append(
@@ -54,8 +74,26 @@ def notes(
         "Brackets: 95 % confidence intervals. Images are drawn within level, response-time block and category, jointly "
         "for networks and humans; observers are drawn too. benchmarks/interval_coverage.py measures the coverage.",
         *(f"{measure.label} ({measure.unit}): {measure.meaning}." for measure in MEASURES),
+        SAT_NOTE,
+        *_unfitted(rows),
+        CEILING_NOTE,
+        DIFFERENCE_NOTE,
         *_dashes(rows, others),
     ]
+
+
+def _unfitted(rows: Sequence[Comparison]) -> list[str]:
+    """Give the reasons for SAT functions that are not determined."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for who, measure in (
+            (row.evaluation.network, "sat_rate_network"),
+            ("humans", "sat_rate_people"),
+        ):
+            if reason := row.found.reasons.get(measure, ""):
+                reasons.setdefault(reason, []).append(f"{who}, {row.condition}")
+    listed = "; ".join(f"{reason} ({', '.join(dict.fromkeys(which))})" for reason, which in reasons.items())
+    return [f"Curves that do not determine a SAT function: {listed}."] if listed else []
 
 
 def _dashes(rows: Sequence[Comparison], others: Sequence[AccuracyComparison]) -> list[str]:

@@ -16,6 +16,7 @@ from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_k
 from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
 from convrnn_experiments.report.formats import Table, ends, fixed, whole, with_interval
+from convrnn_experiments.statistics.ceilings import NO_CEILING, Ceiling
 from convrnn_experiments.statistics.intervals import UNDEFINED
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",
@@ -24,6 +25,15 @@ CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "stee
 AGREEMENT = ("category_correlation", "category_correlation_raw", "category_correlation_ceiling", "error_consistency",
              "error_consistency_people", "response_time_correlation", "response_time_correlation_correct")  # fmt: skip
 """Measures in the second table of the page."""
+SAT = ("sat_asymptote_network", "sat_asymptote_people", "sat_rate_network", "sat_rate_people", "sat_intercept_network",
+       "sat_intercept_people", "accuracy_range_network", "accuracy_range_people")  # fmt: skip
+"""Measures in the third table of the page."""
+ONLY_IN_FILES = ("sat_rate_network_cost", "sat_intercept_network_cost")
+"""Measures in CSV files only, for which the page does not have space."""
+SHOWN_DIFFERENCES = ("sat_rmse", "category_correlation", "steepness_network", "error_consistency",
+                     "response_time_correlation", "accuracy_range_network")  # fmt: skip
+"""Measures in the table of differences between networks."""
+_SIGNIFICANT = 0.05
 _NORMAL = 1.959964
 """Half-width of a 95 % interval, in standard errors."""
 
@@ -40,6 +50,8 @@ def comparison(
             "measure": measure.key,
             "value": row.estimates[measure.key].value,
             **ends(row.estimates[measure.key]),
+            **_ceiling(row.found.ceilings.get(measure.key, NO_CEILING)),
+            "reason": row.found.reasons.get(measure.key, ""),
             "unit": measure.unit,
             "images": row.image_count,
             "observers": row.observer_count,
@@ -60,6 +72,8 @@ def comparison(
             "measure": measure.key,
             "value": other.values.get(measure.key, np.nan),
             **ends(UNDEFINED),
+            **_ceiling(NO_CEILING),
+            "reason": "",
             "unit": measure.unit,
             "images": whole(other.images),
             "observers": other.observers,
@@ -73,6 +87,37 @@ def comparison(
         for other in others
         for measure in MEASURES
     ]
+
+
+def _ceiling(ceiling: Ceiling) -> dict[str, float]:
+    """Return the columns of a ceiling."""
+    return {
+        "ceiling_halves": ceiling.halves.value,
+        "ceiling_halves_low": ceiling.halves.low,
+        "ceiling_halves_high": ceiling.halves.high,
+        "ceiling_observer": ceiling.observer.value,
+        "ceiling_observer_low": ceiling.observer.low,
+        "ceiling_observer_high": ceiling.observer.high,
+    }
+
+
+def ceilings_wide(rows: Sequence[Comparison]) -> Table:
+    """Tabulate ceilings for reading: two rows per condition, from its first network, and a column per measure."""
+    measures = {measure.key: measure for measure in MEASURES}
+    table: Table = []
+    for condition, members in by_condition(rows).items():
+        ceilings = members[0].found.ceilings
+        keys = [key for key in (*CURVES, *AGREEMENT) if key in ceilings]
+        for name, kind in (
+            ("halves", "halves of the observers"),
+            ("observer", "one observer and the others"),
+        ):
+            cells = {
+                measures[key].label: with_interval(getattr(ceilings[key], name), measures[key].digits)
+                for key in keys
+            }
+            table.append({"condition": condition, "agreement of": kind, **cells})
+    return table
 
 
 def comparison_wide(
@@ -115,20 +160,28 @@ def differences(pairs: Sequence[Difference]) -> Table:
             "measure": pair.measure,
             "difference": pair.estimate.value,
             **ends(pair.estimate),
+            "p_value": pair.p_value,
+            "p_holm": pair.corrected,
         }
         for pair in pairs
     ]
 
 
 def differences_wide(pairs: Sequence[Difference]) -> Table:
-    """Tabulate paired differences for reading: a row per pair and condition, a column per measure."""
+    """Tabulate paired differences for reading: a row per pair and condition, a column per measure.
+
+    An asterisk marks a difference whose p-value with Holm's correction is below 0.05.
+    """
     measures = {measure.key: measure for measure in MEASURES}
     table: dict[tuple[str, str, str], dict[str, Any]] = {}
     for pair in pairs:
+        if pair.measure not in SHOWN_DIFFERENCES:
+            continue
         key = pair.condition, pair.network, pair.reference
         head = {"condition": pair.condition, "networks": f"{pair.network} − {pair.reference}"}
         measure = measures[pair.measure]
-        table.setdefault(key, head)[measure.label] = with_interval(pair.estimate, measure.digits)
+        star = "*" if pair.corrected < _SIGNIFICANT else ""
+        table.setdefault(key, head)[measure.label] = with_interval(pair.estimate, measure.digits) + star
     return list(table.values())
 
 

@@ -134,8 +134,9 @@ def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
     )
     tables = [
         (comparison_tables.comparison_wide(findings.rows, keys, findings.others), 2, "comparison")
-        for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT)
+        for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT, comparison_tables.SAT)
     ]
+    tables.append((comparison_tables.ceilings_wide(findings.rows), 2, "comparison"))
     if findings.differences:
         tables.append((comparison_tables.differences_wide(findings.differences), 2, "differences"))
     return Section(

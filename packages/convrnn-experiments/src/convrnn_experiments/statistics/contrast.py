@@ -123,6 +123,11 @@ class Contrast:
         """Return Pearson's r over categories of the observed accuracies (`measures.category_correlation`)."""
         return measures.category_correlation(*self.profiles.values.reshape(2, -1))
 
+    def network_curve(self) -> SampledEstimates:
+        """Return the accuracy of the network at each exit over all images, (time,)."""
+        one = np.zeros(len(self.labels), dtype=int)
+        return concatenate([network_means(100.0 * right, one, 1, self.strata) for right in self.exits.T])
+
     def network_steepness(self) -> SampledEstimates:
         """Return the slope of network accuracy over exits, from 0 at the first to 1 at the last; NaN for one exit."""
         weights = slope_weights(np.arange(self.exits.shape[1], dtype=float))

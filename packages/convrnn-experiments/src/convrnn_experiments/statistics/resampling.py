@@ -5,15 +5,49 @@ who saw the same images share the image weights.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from convrnn_experiments.statistics.intervals import Estimate, without_interval
+from convrnn_experiments.statistics.intervals import Estimate, normal_interval, without_interval
 
 LEAST_DEFINED = 0.9
 """Share of the samples in which a statistic must be defined to have an interval."""
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """Replicates of a statistic, over images and observers together and over each alone.
+
+    Attributes:
+        replicates: (1 + samples,); the first is the estimate.
+        images, observers: Replicates with only the images, or only the observers, resampled, (samples,).
+        image_freedom, observer_freedom: Degrees of freedom of the two components.
+    """
+
+    replicates: np.ndarray
+    images: np.ndarray
+    observers: np.ndarray
+    image_freedom: int
+    observer_freedom: int
+
+    @property
+    def freedom(self) -> float:
+        """Satterthwaite's degrees of freedom of the variance over images and observers."""
+        components = (self.images, self.image_freedom), (self.observers, self.observer_freedom)
+        return combined_freedom(components)
+
+    def __sub__(self, other: "Bootstrapped") -> "Bootstrapped":
+        """Return the replicates of the paired difference, for statistics of the same bootstrap samples."""
+        return Bootstrapped(
+            self.replicates - other.replicates,
+            self.images - other.images,
+            self.observers - other.observers,
+            self.image_freedom,
+            self.observer_freedom,
+        )
 
 
 def draw_weights(strata: ArrayLike, rng: np.random.Generator, *, samples: int) -> np.ndarray:
@@ -62,6 +96,17 @@ def percentile_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
     tail = float(stats.norm.cdf(stats.t.ppf(0.025, freedom)))
     low, high = np.quantile(known, (tail, 1 - tail))
     return Estimate(value, float(low), float(high))
+
+
+def spread_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
+    """Return Student's interval of the first replicate, from the spread of the others.
+
+    The interval is NaN if over a tenth of the samples are undefined.
+    """
+    value, known = float(replicates[0]), _defined(replicates[1:])
+    if np.isnan(value) or known is None:
+        return without_interval(value)
+    return normal_interval(value, float(np.var(known)), freedom)
 
 
 def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:

@@ -36,6 +36,8 @@ LEAST_TIMES = 4
 """Number of times that a fit needs: one more than it has parameters."""
 _RESOLUTION = 0.05
 """Error in points that is added to each accuracy, so that accuracies measured as equal are not taken as exact."""
+_MOST_ERROR = 1e5
+"""Variance of the model error in squared points above which no curve in percent misfits."""
 _MISFIT = 0.05
 """Probability below which a misfit is not attributed to sampling."""
 
@@ -75,9 +77,9 @@ def sat_accuracy(
 
 
 def accuracy_range(accuracy: SampledEstimates) -> SampledEstimates:
-    """Return the highest accuracy minus the lowest, (1,), with the sampling errors of these two."""
+    """Return the highest accuracy minus the lowest, (1,), with the sampling errors of both; NaN for one accuracy."""
     values = accuracy.values
-    if not np.isfinite(values).any():
+    if np.isfinite(values).sum() < 2:
         return accuracy.combine(np.full((len(values), 1), np.nan))
     weights = np.zeros((len(values), 1))
     weights[np.nanargmax(values)] += 1
@@ -128,14 +130,14 @@ def fit_sat_function(
 def _unsuited(times: np.ndarray, accuracy: SampledEstimates) -> str:
     """Return why a curve does not determine a SAT function; "" if it may."""
     if len(times) < LEAST_TIMES:
-        return f"a fit needs at least {LEAST_TIMES} times with an accuracy, got {len(times)}"
+        return f"a fit needs at least {LEAST_TIMES} known times with an accuracy, got {len(times)}"
     if not (np.diff(times) > 0).all():
         return "times do not rise"
     slope = accuracy.combine(slope_weights(times)[:, None])
     rise = normal_interval(float(slope.values[0]), float(slope.covariance[0, 0]), float(slope.freedom[0]))
-    if rise.low > 0 and rise.value > 0:
+    if rise.low > _RESOLUTION:
         return ""
-    return "accuracy falls over time" if rise.high < 0 else "accuracy does not change over time"
+    return "accuracy falls over time" if rise.high < -_RESOLUTION else "accuracy does not change over time"
 
 
 def _undefined(reason: str) -> SatFit:
@@ -179,6 +181,5 @@ def _weights(search: CurveSearch, covariance: np.ndarray, freedom: float) -> tup
     sampled, weights = misfit(0.0)
     if sampled <= extra * stats.f.ppf(1 - _MISFIT, extra, freedom):
         return 0.0, weights
-    most = float(search.gains @ search.gains)
-    variance = float(optimize.brentq(lambda value: misfit(value)[0] - extra, 0.0, most, xtol=1e-4))
+    variance = float(optimize.brentq(lambda value: misfit(value)[0] - extra, 0.0, _MOST_ERROR, xtol=1e-4))
     return math.sqrt(variance), misfit(variance)[1]

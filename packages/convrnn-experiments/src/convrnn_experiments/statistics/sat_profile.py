@@ -18,8 +18,11 @@ _EARLIEST = -2.0
 """Earliest intercept searched, in durations before the first time."""
 COARSE = 120
 """Number of rates, and of intercepts, on the grid of the whole search."""
+_TOLERANCE = 1e-12
 _FINE = 160
 """Number of rates, and of intercepts, on the grid of the region."""
+_ENLARGEMENTS = 6
+"""Number of times that the grid of the region may be enlarged."""
 
 
 class CurveSearch:
@@ -73,8 +76,24 @@ class CurveSearch:
         first = np.array([gain[at], axes[0][at[0]], axes[1][at[1]]])
         lower, upper = np.array([(-np.inf, np.inf), *self.bounds]).T
         first[1:] = np.clip(first[1:], lower[1:] + 1e-9, upper[1:] - 1e-9)
-        found = optimize.least_squares(residual, first, bounds=(lower, upper), x_scale=(50.0, 1.0, 0.1))
+        found = optimize.least_squares(
+            residual, first, bounds=(lower, upper), x_scale=(50.0, 1.0, 0.1), xtol=_TOLERANCE, ftol=_TOLERANCE
+        )
         return np.asarray(found.x)
+
+    def step_error(self, weights: np.ndarray) -> float:
+        """Return the least weighted squared error of a step, the limit of fast rates.
+
+        A step is 0 before one of the times, free at it, and constant after it.
+        """
+        places = np.arange(len(self.times))
+        errors = []
+        for place in places[: -_LEAST_AFTER + 1]:
+            design = np.stack([places == place, places > place], axis=1).astype(float)
+            inner = design.T @ weights
+            residual = self.gains - design @ np.linalg.solve(inner @ design, inner @ self.gains)
+            errors.append(float(residual @ weights @ residual))
+        return min(errors)
 
     def slopes(self, point: np.ndarray) -> np.ndarray:
         """Return the change of the fitted accuracy per unit of time, (k,)."""
@@ -127,13 +146,19 @@ class ProfileRegion:
             return cls(
                 reason="the rate is not identified: accuracy may begin to rise as late as the third last time"
             )
-        if rates[-1]:
+        if rates[-1] or search.step_error(weights) <= limit:
             return cls(reason="the rate is not identified: a step fits as well")
         if rates[0] or starts[0]:
             return cls(reason="the rate is not identified: a straight line fits as well")
         box = _enclosing(axes[0], rates, point[1]), _enclosing(axes[1], starts, point[2])
-        fine = search.grid(box, _FINE)
-        errors, gain, curvature = search.surface(*fine, weights)
+        for _ in range(_ENLARGEMENTS):
+            fine = search.grid(box, _FINE)
+            errors, gain, curvature = search.surface(*fine, weights)
+            cut = np.asarray(errors <= limit)
+            if not (cut[0].any() or cut[-1].any() or cut[:, 0].any() or cut[:, -1].any()):
+                break
+            # The whole search is too coarse to see the tips of a narrow region.
+            box = _enlarged(box[0], search.bounds[0]), _enlarged(box[1], search.bounds[1])
         half = np.sqrt(np.maximum(limit - errors, 0) / curvature)
         within = np.asarray(errors <= limit)
         ends = (
@@ -153,6 +178,12 @@ def _enclosing(axis: np.ndarray, inside: np.ndarray, value: float) -> tuple[floa
     step = 2 * (axis[1] - axis[0])
     low, high = axis[positions[[0, -1]]] if len(positions) else (value, value)
     return float(max(min(low, value) - step, axis[0])), float(min(max(high, value) + step, axis[-1]))
+
+
+def _enlarged(ends: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """Enlarge an interval by a quarter at each end, within bounds."""
+    margin = (ends[1] - ends[0]) / 4
+    return max(ends[0] - margin, bounds[0]), min(ends[1] + margin, bounds[1])
 
 
 def _crossings(axis: np.ndarray, excess: np.ndarray, value: float) -> tuple[float, float]:

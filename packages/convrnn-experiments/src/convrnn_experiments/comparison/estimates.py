@@ -1,0 +1,162 @@
+"""Estimates of all measures of a network and humans in one condition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convrnn_data.base.random_streams import Stream, generator
+from convrnn_data.human.experiment import BLOCKS
+from convrnn_experiments.comparison import agreement, exits
+from convrnn_experiments.comparison.condition_observers import BEEP_TIMES, ConditionObservers
+from convrnn_experiments.comparison.exits import Match
+from convrnn_experiments.comparison.observer_ceilings import ceilings_of
+from convrnn_experiments.comparison.sat_fits import SatFits, fit_sides
+from convrnn_experiments.conditions import has_blocks
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.statistics import contrast
+from convrnn_experiments.statistics.ceilings import Ceiling
+from convrnn_experiments.statistics.contrast import Contrast, student
+from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
+from convrnn_experiments.statistics.resampling import Bootstrapped
+
+_NEED_BLOCKS = ("sat_", "steepness_", "response_time_", "accuracy_range_")
+"""Beginnings of the names of measures over response-time blocks."""
+_TIMES = {False: "response_time_correlation", True: "response_time_correlation_correct"}
+
+
+@dataclass(frozen=True)
+class Bootstraps:
+    """Bootstrap replicates of the measures by image, for paired differences; None where undefined.
+
+    Attributes:
+        consistency: Error consistency.
+        times: Measure -> correlation of response times.
+    """
+
+    consistency: Bootstrapped
+    times: dict[str, Bootstrapped | None]
+
+
+def bootstraps(
+    answers: Answers, observers: ConditionObservers, sides: Contrast, match: Match, seed: int
+) -> Bootstraps:
+    """Resample images and observers; networks on the same images and observers share the samples.
+
+    Args:
+        answers: Answers of the network.
+        observers: Observers on the same images.
+        sides: Both sides as arrays, for the strata.
+        match: Exits matched to the response-time blocks.
+        seed: Seed of the resampling, and of the halves of images.
+    """
+    weights = agreement.resample(sides.strata, len(observers.ids), seed)
+    right = exits.nearest(answers.right, answers.blocks, match.positions)
+    return Bootstraps(
+        agreement.bootstrapped_consistency(right, answers, observers, weights),
+        {
+            measure: agreement.bootstrapped_times(
+                answers.entropy, observers, weights, correct=correct, seed=seed
+            )
+            for correct, measure in _TIMES.items()
+        },
+    )
+
+
+@dataclass(frozen=True)
+class ConditionEstimates:
+    """Estimates in one condition.
+
+    Attributes:
+        measures: Measure -> estimate.
+        sat: Fitted SAT functions.
+        ceilings: Measure -> ceiling among humans, for the measures that have one.
+        bootstraps: Replicates behind the measures by image.
+        reasons: Measure -> reason why it is undefined; "" or missing if it is defined or the reason is not known.
+    """
+
+    measures: dict[str, Estimate]
+    sat: SatFits
+    ceilings: dict[str, Ceiling]
+    bootstraps: Bootstraps
+    reasons: dict[str, str]
+
+
+def estimate(
+    answers: Answers,
+    observers: ConditionObservers,
+    sides: Contrast,
+    affine: Contrast,
+    match: Match,
+    *,
+    multiply_adds: np.ndarray,
+    regime: str,
+    misses: str,
+    seed: int,
+) -> ConditionEstimates:
+    """Estimate all measures.
+
+    Args:
+        answers: Answers of the network.
+        observers: Observers on the same images.
+        sides: Both sides as arrays, with the network scored at the match.
+        affine: Both sides as arrays, with the network scored at affine matches fitted without the image.
+        match: Exits matched to the response-time blocks.
+        multiply_adds: Multiply-adds per image up to each time step, (time,).
+        regime: Regime or experiment of the images.
+        misses: Convention for missed trials.
+        seed: Seed of the resampling, and of the halves of images and observers.
+    """
+    halves = contrast.split_halves(sides, generator(seed, Stream.OBSERVER_HALVES))
+    slopes = sides.network_steepness(), sides.human_steepness(BEEP_TIMES)
+    drawn = bootstraps(answers, observers, sides, match, seed)
+    sat = fit_sides(sides, observers, multiply_adds, misses)
+    weights = agreement.resample(sides.strata, len(observers.ids), seed)
+    measures = {
+        "sat_rmse": sides.rmse(),
+        "sat_rmse_raw": without_interval(sides.raw_rmse()),
+        "sat_rmse_floor": without_interval(halves.rmse),
+        "sat_rmse_affine": affine.rmse() if answers.right.shape[1] > 1 else UNDEFINED,
+        "category_correlation": sides.correlation(),
+        "category_correlation_raw": without_interval(sides.raw_correlation()),
+        "category_correlation_ceiling": without_interval(halves.correlation),
+        "steepness_network": student(slopes[0]),
+        "steepness_people": student(slopes[1]),
+        "steepness_difference": student(contrast.difference(*slopes)),
+        "error_consistency": agreement.error_consistency(drawn.consistency),
+        "error_consistency_people": agreement.ceiling(answers, observers, weights),
+        **{name: agreement.response_time_correlation(found) for name, found in drawn.times.items()},
+        **sat.estimates(),
+    }
+    ceilings = _ceilings(observers, sides, seed)
+    ceilings["error_consistency"] = Ceiling(UNDEFINED, measures["error_consistency_people"])
+    return ConditionEstimates(
+        dashed_without_blocks(measures, regime),
+        sat,
+        ceilings if has_blocks(regime) else {name: one for name, one in ceilings.items() if _blockless(name)},
+        drawn,
+        sat.reasons(),
+    )
+
+
+def _ceilings(observers: ConditionObservers, sides: Contrast, seed: int) -> dict[str, Ceiling]:
+    times = {measure: observers.standardized_times(correct=correct) for correct, measure in _TIMES.items()}
+    return ceilings_of(
+        observers.scores,
+        times,
+        labels=sides.labels,
+        cells=sides.levels * BLOCKS + sides.blocks,
+        blocks=sides.blocks,
+        strata=sides.strata,
+        rng=generator(seed, Stream.CEILING_HALVES),
+    )
+
+
+def dashed_without_blocks(estimates: dict[str, Estimate], regime: str) -> dict[str, Estimate]:
+    """Leave undefined what needs response-time blocks if the experiment does not have them."""
+    if has_blocks(regime):
+        return estimates
+    return {name: value if _blockless(name) else UNDEFINED for name, value in estimates.items()}
+
+
+def _blockless(measure: str) -> bool:
+    return not measure.startswith(_NEED_BLOCKS)

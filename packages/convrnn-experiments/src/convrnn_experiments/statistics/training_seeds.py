@@ -1,0 +1,118 @@
+"""Spread of a measure over networks that differ only in the seed of their training.
+
+A network trained again is another draw from the population of networks of these settings. With measures x_1 ... x_n of
+n seeds on the same images, the mean has Student's interval
+
+    mean ± t_{n-1} sqrt(s^2 / n),    s^2 = sum_j (x_j - mean)^2 / (n - 1),
+
+which holds for networks trained in the future and tested on these images. The variance s^2 contains the differences of
+the networks and the sampling error of each on the images, as far as the networks do not share it. With the covariance
+C of the sampling errors over images, its expectation is
+
+    E[s^2] = seed + tr(C (I - J)) / (n - 1),    J = 1 1' / n,
+
+so the seed part is s^2 less the image part tr(C (I - J)) / (n - 1) (variance components; Searle, Casella & McCulloch
+1992, Variance Components, 3.6). The mean over seeds on new images has the variance seed / n + 1' C 1 / n^2.
+"""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.statistics.intervals import Estimate, normal_interval, without_interval
+from convrnn_experiments.statistics.sampling_error import SampledEstimates
+
+SEED = "seed"
+"""Setting by which networks of a group may differ."""
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """Measure over networks of different seeds.
+
+    Attributes:
+        seeds: Number of networks.
+        mean: Mean, with Student's interval over seeds, for these images.
+        on_new_images: Mean, with an interval over seeds and images.
+        seed_variance: Variance between networks that the images do not explain, at least 0; NaN for one network.
+        image_variance: Part of the variance between networks that is sampling error of the images; NaN for one network.
+    """
+
+    seeds: int
+    mean: Estimate
+    on_new_images: Estimate
+    seed_variance: float
+    image_variance: float
+
+
+def group_by_settings(settings: Sequence[Mapping[str, Any]], *, seed: str = SEED) -> list[list[int]]:
+    """Group networks whose settings are equal but for the seed.
+
+    Args:
+        settings: Settings of each network, such as those of a run's configuration.
+        seed: Name of the seed.
+
+    Returns:
+        Positions of the networks of each group, in order of the first.
+
+    Raises:
+        ConvRNNError: Two networks of a group have the same seed, so they are the same network twice.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for place, values in enumerate(settings):
+        key = tuple(sorted((name, repr(value)) for name, value in values.items() if name != seed))
+        groups.setdefault(key, []).append(place)
+    for places in groups.values():
+        seeds = [settings[place].get(seed) for place in places]
+        if len(set(seeds)) < len(seeds):
+            raise ConvRNNError(
+                f"cannot group networks: those of equal settings must have different seeds, got {seeds}. "
+                "Leave out networks that are listed twice"
+            )
+    return list(groups.values())
+
+
+def seed_spread(values: SampledEstimates) -> SeedSpread:
+    """Summarise a measure over the networks of a group.
+
+    Args:
+        values: Measure of each network, (networks,), with the contributions of the same images; join the estimates of
+            single networks by `sampling_error.concatenate`.
+
+    Raises:
+        ConvRNNError: There are no networks.
+    """
+    n = len(values.values)
+    if n == 0:
+        raise ConvRNNError(
+            "cannot summarise seeds: there must be at least one network, got none. Pass networks"
+        )
+    average = float(np.mean(values.values))
+    if n == 1 or not np.isfinite(average):
+        alone = without_interval(average)
+        return SeedSpread(n, alone, alone, float("nan"), float("nan"))
+    spread = float(np.var(values.values, ddof=1))
+    images = float(np.trace(values.combine(np.eye(n) - 1 / n).covariance)) / (n - 1)
+    seed = max(spread - images, 0.0)
+    joint = values.combine(np.full((n, 1), 1 / n))
+    shared, freedom = float(joint.covariance[0, 0]), float(joint.freedom[0])
+    total = max(seed / n + shared, spread / n)
+    return SeedSpread(
+        n,
+        normal_interval(average, spread / n, n - 1),
+        normal_interval(
+            average, total, _combined_freedom(spread / n, n - 1, max(total - spread / n, 0.0), freedom)
+        ),
+        seed,
+        images,
+    )
+
+
+def _combined_freedom(first: float, first_freedom: float, second: float, second_freedom: float) -> float:
+    """Return Satterthwaite's degrees of freedom of the sum of two variances."""
+    spread = first**2 / first_freedom + (second**2 / second_freedom if math.isfinite(second_freedom) else 0.0)
+    return (first + second) ** 2 / spread if spread > 0 else math.inf
