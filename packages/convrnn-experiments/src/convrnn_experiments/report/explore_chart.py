@@ -89,6 +89,7 @@ def _config() -> Spec:
             "fontSize": 14,
             "subtitleFontSize": 12,
         },
+        "axisY": {"labelLimit": 190},
         "view": {"stroke": None},
     }
 
@@ -253,7 +254,7 @@ def _curves(filters: Mapping[str, list[Spec]], colour: Spec, shape: Spec, noun: 
     ]
     title = {
         "text": {"expr": "condition"},
-        "subtitle": f"Thick line and band: {noun}, with 95 % confidence intervals",
+        "subtitle": [f"Thick line and band: {noun}", "Bars and band: 95 % confidence intervals"],
     }
     return {"title": title, "width": 460, "height": 300, "layer": layers}
 
@@ -268,7 +269,7 @@ def _ranking(transform: list[Spec], colour: Spec, shape: Spec, noun: str) -> Spe
         "type": "nominal",
         "sort": {"field": "value"},
         "title": None,
-        "axis": {"labelLimit": 190, "ticks": False, "domain": False, "labelFontSize": 12},
+        "axis": {"ticks": False, "domain": False, "labelFontSize": 12},
     }
 
     def x(field: str) -> Spec:

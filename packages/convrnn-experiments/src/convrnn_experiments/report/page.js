@@ -13,7 +13,8 @@ async function draw() {
   const beside = width > 860;
   spec.columns = beside ? 2 : 1;
   spec.concat[0].width = beside ? width - 620 : width - 64;
-  spec.concat[1].width = beside ? 300 : width - 230;
+  spec.concat[1].width = beside ? 300 : width - 150;
+  if (!beside) spec.config.axisY.labelLimit = 110;
   await vegaEmbed(chart, spec, {
     renderer: "svg",
     bind: "#explore-controls",
