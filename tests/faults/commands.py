@@ -45,9 +45,14 @@ COMMANDS = {
     "prepare": Command(f"{PREPARE} --workers 1", "set"),
     "prepare, two workers": Command(f"{PREPARE} --workers 2", "set"),
     "reformat": Command("convrnn-data reformat stimuli made/human", "made", done=1),
+    "observers": Command("convrnn-data observers human made/trials.csv", "made"),
+    "observers, trials": Command("convrnn-data observers human made/trials --layout trials", "made", done=1),
     "preview": Command("convrnn-data preview data made/sheet.png", "made"),
     "stimuli": Command("convrnn stimuli data made/stimuli --per-block 2 --size 32", "made", done=1),
     "compare": Command("convrnn compare evaluated --human human --out made", "made"),
+    "compare, trials": Command(
+        "convrnn compare evaluated --human human --out made --trials made/trials.csv", "made"
+    ),
     "report": Command("convrnn report evaluated --human human --out made/index.html", "made"),
     "evaluate": Command("convrnn evaluate run stimuli", "run/evaluation", copied=("run",), network=True),
     "features": Command(

@@ -87,8 +87,11 @@ def test_a_kill_before_each_operation(trial_of, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        *((name, fault) for name in ("prepare", "reformat", "preview") for fault in FAULTS),
-        *((name, "kill") for name in ("prepare, two workers", "stimuli", "compare")),
+        *((name, fault) for name in ("prepare", "reformat", "preview", "observers") for fault in FAULTS),
+        *(
+            (name, "kill")
+            for name in ("prepare, two workers", "observers, trials", "stimuli", "compare, trials")
+        ),
         ("evaluate", "kill"),
     ],
 )

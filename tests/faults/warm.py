@@ -9,6 +9,7 @@ from faults.processes import main_of
 for command, words in (
     ("convrnn-data", "prepare nowhere nothing --workers 1 --val 0.1"),
     ("convrnn-data", "reformat nowhere nothing"),
+    ("convrnn-data", "observers nowhere nothing"),
     ("convrnn", "train nowhere --perturb noise --width 0.1 --weights none --epochs 1 --out nothing --resume"),
     ("convrnn", "features nowhere --perturb noise --weights nothing --out nothing"),
     ("convrnn", "evaluate nowhere nothing"),
