@@ -1,4 +1,4 @@
-"""Command line of `convrnn train | features | evaluate | compare | report | stimuli`."""
+"""Command line of `convrnn train | features | evaluate | compare | report | power | stimuli`."""
 
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import Field
 import convrnn_model
 from convrnn_data.base import console
 from convrnn_data.base.options import Only, Option, expand_options
-from convrnn_experiments.comparison.options import ComparisonOptions
+from convrnn_experiments.comparison.options import ComparisonOptions, PowerOptions
 from convrnn_experiments.conditions import Regime
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.features.plan import Executor
@@ -224,6 +224,22 @@ def report(
             report=progress,
         )
     typer.echo(f"report: {page}")
+
+
+@app.command()
+@expand_options
+def power(
+    rows: Rows,
+    human: Annotated[Path, Option("Folder of human answers.")],
+    out: Annotated[Path | None, Option("CSV file to write.", show_default="none")] = None,
+    *,
+    wanted: PowerOptions,
+    options: ComparisonOptions,
+) -> None:
+    """Plan an experiment: the images, observers and seeds that a difference needs, by the variances of own data."""
+    from convrnn_experiments.report.power_table import write_plan
+
+    typer.echo(write_plan(rows, human, out, wanted, options))
 
 
 @app.command()

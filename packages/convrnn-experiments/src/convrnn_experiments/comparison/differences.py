@@ -51,7 +51,7 @@ def differences(rows: Sequence[Comparison], *, seed: int = 0) -> list[Difference
     """
     paired = []
     for row, reference in combinations(rows, 2):
-        if row.condition != reference.condition or (order := _order(row, reference)) is None:
+        if row.condition != reference.condition or (order := image_order(row, reference)) is None:
             continue
         estimates = _estimates(row, reference, order, seed)
         names = row.condition, row.evaluation.network, reference.evaluation.network
@@ -65,7 +65,7 @@ def differences(rows: Sequence[Comparison], *, seed: int = 0) -> list[Difference
 
 
 def _estimates(row: Comparison, reference: Comparison, order: np.ndarray, seed: int) -> dict[str, Estimate]:
-    first, second = row.contrast, _ordered(reference.contrast, order)
+    first, second = row.contrast, in_order(reference.contrast, order)
     drawn, sat = _reference(row, reference, second, order, seed)
     return paired_estimates((first, second), (row.found.bootstraps, drawn), (row.found.sat, sat))
 
@@ -117,7 +117,7 @@ def _freedom(measure: str, row: Comparison) -> float:
     return float(max(row.observer_count - 1, 1))
 
 
-def _order(row: Comparison, reference: Comparison) -> np.ndarray | None:
+def image_order(row: Comparison, reference: Comparison) -> np.ndarray | None:
     """Return the positions of the row's images among those of the reference; None if the images differ."""
     positions = {key: position for position, key in enumerate(trial_keys(reference.answers))}
     keys = trial_keys(row.answers)
@@ -126,7 +126,8 @@ def _order(row: Comparison, reference: Comparison) -> np.ndarray | None:
     return np.array([positions[key] for key in keys])
 
 
-def _ordered(other: Contrast, order: np.ndarray) -> Contrast:
+def in_order(other: Contrast, order: np.ndarray) -> Contrast:
+    """Return a contrast with its images in another order, (images,) positions."""
     return Contrast(
         other.labels[order],
         other.levels[order],

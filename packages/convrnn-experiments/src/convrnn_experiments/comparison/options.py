@@ -49,3 +49,24 @@ class ComparisonOptions:
         Option("Largest share of human trials, and of sessions, that may be unreadable."),
     ] = MAX_UNREADABLE
     seed: Annotated[int, Field(ge=0), Option("Seed of the resampling.")] = 0
+
+
+@dataclass(frozen=True)
+class PowerOptions:
+    """What an experiment is to find.
+
+    Attributes:
+        difference: True difference, in points.
+        target_power: Power to reach.
+        seed_sd: Standard deviation between training seeds, in points.
+        seeds: Number of networks trained with each configuration.
+    """
+
+    difference: Annotated[float, Field(gt=0, le=100), Option("True difference to find, in points.")] = 5.0
+    target_power: Annotated[float, Field(gt=0.05, lt=1), Option("Power to reach, from 0 to 1.")] = 0.8
+    seed_sd: Annotated[
+        float,
+        Field(ge=0, le=100),
+        Option("Standard deviation of the measure between training seeds, in points."),
+    ] = 0.0
+    seeds: Annotated[int, Field(ge=1), Option("Number of networks trained with each configuration.")] = 1
