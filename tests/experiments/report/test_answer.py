@@ -132,6 +132,14 @@ def test_the_headline_covers_all_conditions(lows, said):
     assert headline(rank(rows, pairs), "humans") == said
 
 
+def test_the_headline_counts_conditions_with_several_networks():
+    rows = [row(name, (3, 0, 30), one) for one in ("color", "grayscale") for name in ("near", "far")]
+    rankings = rank([*rows, NEAR], [])
+    assert headline(rankings, "humans").startswith(
+        "In none of the 2 conditions with several networks is one network clearly nearest to humans"
+    )
+
+
 def test_the_headline_names_a_winner_per_condition():
     rows = [row("a", (1, 0, 2), "color"), row("b", (5, 4, 6), "color")]
     rows += [row("b", (1, 0, 2), "grayscale"), row("a", (5, 4, 6), "grayscale")]

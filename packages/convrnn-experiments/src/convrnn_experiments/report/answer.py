@@ -125,10 +125,9 @@ def headline(rankings: Sequence[Ranking], noun: str) -> str:
             clear.setdefault(ranking.first.network, []).append(short(ranking.condition))
     unclear = [short(ranking.condition) for ranking in contested if not ranking.clear]
     if not clear:
-        return (
-            f"In none of {len(contested)} conditions is one network clearly nearest to {_the(noun)} in trading speed "
-            "for accuracy."
-        )
+        several = f"the {len(contested)} conditions with several networks"
+        conditions = several if len(contested) < len(rankings) else f"{len(contested)} conditions"
+        return f"In none of {conditions} is one network clearly nearest to {_the(noun)} in trading speed for accuracy."
     winners = [f"{network} in {listed(conditions)}" for network, conditions in clear.items()]
     verb = "trades" if len(clear) == 1 else "trade"
     rest = f"; in {listed(unclear)}, no network is clearly nearest to them" if unclear else ""
