@@ -7,6 +7,7 @@ page is static without them. Nothing is requested from the network.
 import base64
 import html
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources, util
 
@@ -46,7 +47,8 @@ def libraries() -> Libraries | None:
     import vl_convert
     from itables.utils import read_package_file
 
-    return Libraries(vl_convert.javascript_bundle(), read_package_file("html", "dt_bundle.js"))
+    bundle: Callable[[], str] = vl_convert.javascript_bundle  # type: ignore[assignment]  # its stub requires a snippet
+    return Libraries(bundle(), read_package_file("html", "dt_bundle.js"))
 
 
 def explore_section(

@@ -26,7 +26,7 @@ from convrnn_model.weights.safetensors import SUFFIX
 IMAGE_SIZE = 128
 """Default side of the image, px, at which the published networks were trained."""
 TOLERANCE = 1e-5
-"""Largest difference of the outputs, relative to the largest value if that is above 1."""
+"""Largest difference of an output, relative to its largest value."""
 CHECKED_IMAGES = 2
 """Images of the check if a file takes any number."""
 
@@ -39,8 +39,8 @@ class ExportReport:
         files: The files written.
         outputs: Names of the outputs, in order; none for files of weights alone.
         runtime: Module that opened the file for the check.
-        difference: Largest difference from the network, relative to the largest value of an output if that is above 1;
-            None if the runtime is not installed, so that the file was not checked.
+        difference: Largest difference from the network, relative to the largest value of the output; None if the
+            runtime is not installed, so that the file was not checked.
         install_runtime: Command that installs the runtime.
     """
 
@@ -60,7 +60,7 @@ class ExportReport:
                 f"not checked, because {self.runtime} is not installed. Install it: {self.install_runtime}"
             )
         else:
-            lines.append(f"checked with {self.runtime}: largest difference {self.difference:.1g}")
+            lines.append(f"checked with {self.runtime}: largest relative difference {self.difference:.1g}")
         return "\n".join(lines)
 
 
@@ -176,7 +176,7 @@ def _difference(graph: Graph, run: Callable[..., dict[str, np.ndarray]], path: P
     if set(found) != set(expected) or any(found[name].shape != expected[name].shape for name in found):
         return float("inf")
     return max(
-        float(np.abs(found[name] - value).max() / max(1, np.abs(value).max()))
+        float(np.abs(found[name] - value).max() / max(np.abs(value).max(), np.finfo(np.float32).tiny))
         for name, value in expected.items()
     )
 
