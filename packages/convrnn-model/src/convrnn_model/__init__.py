@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
     from convrnn_model.preprocessing import preprocess_image
     from convrnn_model.readout import class_names, class_words, decisions, entropy, response_times
+    from convrnn_model.streaming import Stepper, StreamState, stream
     from convrnn_model.weights.inspection import WeightsInfo, inspect_weights
     from convrnn_model.weights.load_save import load_weights, save_weights
     from convrnn_model.weights.pretrained import fetch_weights
@@ -38,6 +39,8 @@ __all__ = [
     "MissingBackendError",
     "Predictor",
     "SameConv2D",
+    "Stepper",
+    "StreamState",
     "WeightsInfo",
     "__version__",
     "activations",
@@ -66,6 +69,7 @@ __all__ = [
     "response_times",
     "save_weights",
     "softmax",
+    "stream",
     "variants",
 ]
 
@@ -79,6 +83,7 @@ _MODULES = {
     **dict.fromkeys(("load_weights", "save_weights"), "weights.load_save"),
     **dict.fromkeys(("global_pool", "pre_softmax", "relu", "softmax"), "names"),
     **dict.fromkeys(("Predictor", "compile_network"), "inference.predictor"),
+    **dict.fromkeys(("StreamState", "Stepper", "stream"), "streaming"),
     "LoadReport": "weights.reading",
     "SameConv2D": "layers",
     "activations": "graph",

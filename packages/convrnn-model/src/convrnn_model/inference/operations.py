@@ -83,7 +83,7 @@ def operations(network: Architecture, outputs: Sequence[str] | None = None) -> t
     Raises:
         ConvRNNError: The network has no value of a name.
     """
-    every = tuple(_operations(network))
+    every = tuple(all_operations(network))
     names_given = group(network, "softmax") if outputs is None else outputs
     wanted = set(value_names(network, names_given).values())
     needed = set(wanted)
@@ -119,7 +119,7 @@ def value_names(network: Architecture, wanted: Sequence[str]) -> dict[str, str]:
         ConvRNNError: No name is given, or the network has no value of a name.
     """
     uses: dict[str, list[str]] = {}
-    for operation in _operations(network):
+    for operation in all_operations(network):
         uses.setdefault(layer_name(operation), []).append(operation.output)
     known = {layer: outputs[0] for layer, outputs in uses.items() if len(outputs) == 1}
     known |= {output: output for outputs in uses.values() for output in outputs}
@@ -143,7 +143,7 @@ def layers_in_order(network: Architecture) -> tuple[str, ...]:
     """
     # Weights files do not depend on the input.
     network = replace(network, moving=False)
-    every = {operation.output: operation for operation in _operations(network)}
+    every = {operation.output: operation for operation in all_operations(network)}
     inputs = {output: operation.inputs for output, operation in every.items()} | {IMAGE: ()}
     layers = {output: layer_name(operation) for output, operation in every.items()} | {IMAGE: INPUT}
     visited: dict[str, None] = {}
@@ -177,7 +177,8 @@ def _softmax_input(network: Architecture, time: int | None) -> str:
     return names.cumulative(time)
 
 
-def _operations(network: Architecture) -> Iterator[Operation]:
+def all_operations(network: Architecture) -> Iterator[Operation]:
+    """Yield the operations of all values, each after its inputs."""
     for time in network.times:
         value = yield from _time_step(network, time)
         average, dense = names.global_pool(time), names.pre_softmax(time)
