@@ -284,7 +284,7 @@ def pytorch(
     from torch.nn import functional
 
     from convrnn_model.inference.frozen import from_file
-    from convrnn_model.names import batch_norm, bottom_up, lateral
+    from convrnn_model.names import READOUT, batch_norm, bottom_up, lateral
 
     torch.set_num_threads(threads)
     network = from_file(weights)
@@ -298,7 +298,7 @@ def pytorch(
         name: [torch.from_numpy(values).reshape(1, -1, 1, 1) for values in pair]
         for name, pair in network.normalizations.items()
     }
-    kernel, bias = (torch.from_numpy(values) for values in network.readout)
+    kernel, bias = (torch.from_numpy(values) for values in network.readouts[READOUT])
 
     def convolve(x: Any, name: str) -> Any:
         return functional.conv2d(x, kernels[name], padding="same")

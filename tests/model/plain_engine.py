@@ -23,6 +23,21 @@ def _convolution(network, name, x):
     )
 
 
+def _top_down(network, name, above, below):
+    """Add each px of the input, times the kernel, to the px of the output that it pooled or its neighbours did."""
+    kernel = network.kernels[name]
+    side, (height, width) = len(kernel), above.shape[1:3]
+    first = (side - 2) // 2
+    whole = np.zeros((len(above), 2 * height + side, 2 * width + side, kernel.shape[2]), above.dtype)
+    for i in range(side):
+        for j in range(side):
+            whole[:, i : i + 2 * height : 2, j : j + 2 * width : 2] += above @ kernel[i, j].T
+    result = np.zeros((*below.shape[:3], kernel.shape[2]), above.dtype)
+    inside = slice(first, first + 2 * height), slice(first, first + 2 * width)
+    result[:, : 2 * height, : 2 * width] = whole[:, *inside]
+    return result
+
+
 def _add(network, name, *terms):
     return sum(terms)
 
@@ -46,7 +61,7 @@ def _average(network, name, x):
 
 
 def _dense(network, name, x):
-    kernel, bias = network.readout
+    kernel, bias = network.readouts[name]
     return x @ kernel + bias
 
 

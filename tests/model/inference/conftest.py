@@ -1,8 +1,8 @@
-"""The five networks, and BL with other readouts, small and with golden weights."""
+"""All networks, and some with other readouts, small and with golden weights."""
 
 import pytest
 
-from convrnn_model import b_d_net, b_f_net, b_k_net, b_net, bl_net
+from convrnn_model import b_d_net, b_f_net, b_k_net, b_net, b_u_net, bl_net, blt_net, bt_net
 
 BUILDERS = {
     "bl": lambda image: bl_net(image, 5, 3, width=0.02),
@@ -12,6 +12,12 @@ BUILDERS = {
     "b_k": lambda image: b_k_net(image, 5, width=0.02),
     "b_f": lambda image: b_f_net(image, 5, width=0.01),
     "b_d": lambda image: b_d_net(image, 5, width=0.02),
+    "b_u": lambda image: b_u_net(image, 5, 3, True, width=0.02),
+    "bt": lambda image: bt_net(image, 5, 3, width=0.02),
+    "blt": lambda image: blt_net(image, 5, 3, True, width=0.02),
+    "b_layers": lambda image: b_net(image, 5, width=0.02, layer_readouts=True),
+    "b_u_layers": lambda image: b_u_net(image, 5, 2, width=0.02, layer_readouts=True),
+    "blt_layers": lambda image: blt_net(image, 5, 2, True, width=0.02, layer_readouts=True),
 }
 
 

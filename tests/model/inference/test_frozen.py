@@ -29,8 +29,10 @@ def assert_equal(a, b):
         np.testing.assert_array_equal(kernel, b.kernels[name])
     for name, folded in a.normalizations.items():
         np.testing.assert_array_equal(folded, b.normalizations[name])
-    for ours, theirs in zip(a.readout, b.readout, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert set(a.readouts) == set(b.readouts)
+    for name, readout in a.readouts.items():
+        for ours, theirs in zip(readout, b.readouts[name], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.fixture

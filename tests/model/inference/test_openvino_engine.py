@@ -50,7 +50,7 @@ def test_only_wanted_values_are_returned(cumulative_bl):
 def test_memory_grows_with_the_batch(cumulative_bl):
     frozen = from_keras(cumulative_bl)
     small, large = (OpenVINOEngine(frozen, operations(frozen), (64, 64), size, 1).memory for size in (1, 3))
-    weights = sum(kernel.size for kernel in frozen.kernels.values()) + frozen.readout[0].size
+    weights = sum(kernel.size for kernel in frozen.kernels.values()) + frozen.readouts[names.READOUT][0].size
     assert small > 4 * weights
     assert (large - small) % 2 == 0
     assert large > small

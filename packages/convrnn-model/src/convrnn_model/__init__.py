@@ -1,4 +1,4 @@
-"""BL, B, B-K, B-F and B-D (Spoerer et al. 2020, doi 10.1371/journal.pcbi.1008215) on Keras 3.
+"""BL, B and their family (Spoerer et al. 2020, doi 10.1371/journal.pcbi.1008215) on Keras 3.
 
 The public interface is exported here; `names` has the layer names and `variants` the table of networks. Keras and its
 backend, which take seconds to import, are imported at the first use of a name that needs them.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convrnn_model.inference.predictor import Predictor, compile_network
     from convrnn_model.layers import SameConv2D
     from convrnn_model.names import global_pool, pre_softmax, relu, softmax
-    from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, bl_net
+    from convrnn_model.networks import b_d_net, b_f_net, b_k_net, b_net, b_u_net, bl_net, blt_net, bt_net
     from convrnn_model.preprocessing import preprocess_image
     from convrnn_model.readout import class_names, class_words, decisions, entropy, response_times
     from convrnn_model.streaming import Stepper, StreamState, stream
@@ -48,7 +48,10 @@ __all__ = [
     "b_f_net",
     "b_k_net",
     "b_net",
+    "b_u_net",
     "bl_net",
+    "blt_net",
+    "bt_net",
     "category_classes",
     "class_names",
     "class_words",
@@ -74,7 +77,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    **dict.fromkeys(("b_d_net", "b_f_net", "b_k_net", "b_net", "bl_net"), "networks"),
+    **dict.fromkeys(("b_d_net", "b_f_net", "b_k_net", "b_net"), "networks"),
+    **dict.fromkeys(("b_u_net", "bl_net", "blt_net", "bt_net"), "networks"),
     **dict.fromkeys(("category_classes", "map_decisions"), "categories"),
     **dict.fromkeys(("class_names", "class_words", "decisions", "entropy", "response_times"), "readout"),
     **dict.fromkeys(("Cost", "multiply_adds"), "cost"),

@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.callback()
 def about() -> None:
-    """BL, B, B-K, B-F and B-D (Spoerer et al. 2020): identify weights files, and print the cost of networks."""
+    """BL, B and their family (Spoerer et al. 2020): identify weights files, and print the cost of networks."""
 
 
 @app.command()
@@ -35,6 +35,7 @@ def inspect(file: Annotated[Path, typer.Argument(help="HDF5 weights file.")]) ->
         ("filters", " ".join(map(str, info.filters))),
         ("classes", info.classes),
         ("time steps", info.n_timesteps),
+        ("readouts", "every layer" if info.layer_readouts else "last layer"),
         ("data set", info.dataset or "unknown"),
         ("sha256", info.sha256),
     ):
@@ -43,11 +44,12 @@ def inspect(file: Annotated[Path, typer.Argument(help="HDF5 weights file.")]) ->
 
 @app.command()
 def summary(
-    network: Annotated[str, typer.Argument(help="bl, b, b_k, b_f or b_d.")],
+    network: Annotated[str, typer.Argument(help="bl, b, b_k, b_f, b_d, b_u, bt or blt.")],
     classes: Annotated[int, typer.Option(help="Number of classes of the readout.")] = 1000,
-    timesteps: Annotated[int, typer.Option(help="Time steps; BL only.")] = 8,
+    timesteps: Annotated[int, typer.Option(help="Time steps of recurrent networks.")] = 8,
     image_size: Annotated[int, typer.Option(help="Side of the image, px.")] = 128,
     width: Annotated[float, typer.Option(help="Factor on the number of filters.")] = 1.0,
+    layer_readouts: Annotated[bool, typer.Option("--layer-readouts", help="Read out every layer.")] = False,
 ) -> None:
     """Print a network's layers, parameters, and multiply-adds per time step."""
     variant = variant_named(network)
@@ -55,8 +57,10 @@ def summary(
     from convrnn_model import multiply_adds
     from convrnn_model.networks import BUILDERS
 
-    steps: dict[str, Any] = {"n_timesteps": timesteps} if variant.recurrent else {}
-    model = BUILDERS[variant.name]((image_size, image_size, 3), classes, width=width, **steps)
+    options: dict[str, Any] = {"width": width, "layer_readouts": layer_readouts}
+    if variant.recurrent:
+        options["n_timesteps"] = timesteps
+    model = BUILDERS[variant.name]((image_size, image_size, 3), classes, **options)
     _print_cost(f"{variant.name}, {image_size} px, {classes} classes", multiply_adds(model))
 
 
@@ -218,8 +222,9 @@ def _print_cost(title: str, cost: "Cost") -> None:
     )
     typer.echo(f"{'layer':<28}{'parameters':>12}{'M multiply-adds at t = 0':>27}{'later steps':>14}")
     for name, parameters in cost.parameters.items():
-        steps = cost.layers.get(name, ())
-        millions = [f"{count / 1e6:,.2f}" for count in (steps[:1] + steps[-1:] if len(steps) > 1 else steps)]
+        first, *later = cost.layers.get(name, (None,))
+        counts = [] if first is None else [first, *([max(later)] if later else [])]
+        millions = [f"{count / 1e6:,.2f}" for count in counts]
         typer.echo(
             f"{name:<28}{parameters:>12,}{''.join(f'{m:>{w}}' for m, w in zip(millions, (27, 14), strict=False))}"
         )

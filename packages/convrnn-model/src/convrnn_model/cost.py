@@ -42,8 +42,8 @@ class Cost:
 def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None) -> Cost:
     """Count the multiply-adds of a network's convolutions for one image or movie, for direct convolution.
 
-    Products with the zero padding are included. The readout (0.02 % of BL at 128 px), batch normalisation and pooling
-    are not counted, as in the literature.
+    Products with the zero padding, and those that a transposed convolution crops, are included. The readout (0.02 % of
+    BL at 128 px), batch normalisation and pooling are not counted, as in the literature.
 
     Args:
         model: A network of this package, or the result of `activations`.
@@ -71,11 +71,12 @@ def multiply_adds(model: keras.Model, image_size: tuple[int, int] | None = None)
     layers: dict[str, list[int]] = {}
     for application in found:
         layer = application.layer
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+            # Each px of a convolution's output takes a whole kernel, and each px of a transposed convolution's input.
+            transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+            image = application.inputs[0] if transposed else application.output
             steps = layers.setdefault(layer.name, [0] * n_timesteps)
-            steps[application.time] += math.prod(application.output.shape[1:3]) * math.prod(
-                layer.kernel.shape
-            )
+            steps[application.time] += math.prod(image.shape[1:3]) * math.prod(layer.kernel.shape)
     return Cost(
         {name: tuple(steps) for name, steps in layers.items()},
         {layer.name: layer.count_params() for layer in model.layers if layer.weights},

@@ -64,9 +64,11 @@ def applications(model: keras.Model, inputs: Sequence[Any] | None = None) -> lis
 
 
 def _time(name: str, before: list[int]) -> int:
-    """Return the time step of a layer: that of its name, else of its inputs, plus one for a lateral convolution."""
+    """Return the time step of a layer: that of its name, else of its inputs, plus one for connections over time."""
     own = names.split_time(name)[1]
-    return own if own is not None else max(before, default=0) + names.is_lateral(name)
+    if own is not None:
+        return own
+    return max(before, default=0) + (names.is_lateral(name) or names.is_top_down(name))
 
 
 def activations(model: keras.Model, layers: str | Sequence[str]) -> keras.Model:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.fourier import FourierPlan, fourier_convolution
+from convrnn_model.variants import top_down_margins
 
 Method = Literal["auto", "direct", "fft"]
 # "auto" uses Fourier transforms only where the estimated speedup exceeds this factor. Below it, the faster method
@@ -19,6 +20,16 @@ FIXED: dict[str, Any] = {
     "data_format": "channels_last",
     "dilation_rate": 1,
     "groups": 1,
+    "activation": None,
+    "use_bias": False,
+}
+# The padding "same" is not aligned alike on all backends, so the layer crops.
+TRANSPOSED: dict[str, Any] = {
+    "strides": 2,
+    "padding": "valid",
+    "output_padding": None,
+    "data_format": "channels_last",
+    "dilation_rate": 1,
     "activation": None,
     "use_bias": False,
 }
@@ -132,6 +143,51 @@ class Frame(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this layer."""
         return super().get_config() | {"time": self.time}
+
+
+@keras.saving.register_keras_serializable(package="convrnn")
+class TopDownConv2D(keras.layers.Conv2DTranspose):
+    """Bias-free transposed convolution with stride 2, from a layer to the one below, whose size the result takes.
+
+    Pooling 2 x 2 px to one drops the last row or column of an odd side. The transposed convolution has twice the sides
+    of its input, as with the padding "same" of Keras, and the rows and columns that pooling dropped are zero.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Side of the square kernel, px of the output, at least 2.
+        **kwargs: As for `keras.layers.Conv2DTranspose`, except the arguments in `TRANSPOSED`.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, **kwargs: Any) -> None:
+        super().__init__(filters, kernel_size, **TRANSPOSED, **kwargs)
+        self.input_spec = None
+
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
+        """Create the kernel for the shapes of `call`'s inputs."""
+        super().build(input_shape[0])
+        # That of the superclass is for a single input.
+        self.input_spec = None
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Convolve the first tensor, (batch, H, W, channels), to the height and width of the second."""
+        above, below = inputs
+        before, after = top_down_margins(self.kernel_size[0])
+        kept = slice(before, -after or None)
+        doubled = super().call(above)[:, kept, kept]
+        height, width = keras.ops.shape(below)[1:3]
+        if tuple(doubled.shape[1:3]) == (height, width):
+            return doubled
+        return keras.ops.pad(doubled, ((0, 0), (0, 1), (0, 1), (0, 0)))[:, :height, :width]
+
+    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Return the shape of the result for the shapes of `call`'s inputs."""
+        return (*input_shape[1][:3], self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        config = super().get_config()
+        kept = {name: value for name, value in config.items() if name not in TRANSPOSED}
+        return kept | {"kernel_size": self.kernel_size[0]}
 
 
 @keras.saving.register_keras_serializable(package="convrnn")

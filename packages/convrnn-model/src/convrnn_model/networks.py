@@ -1,17 +1,13 @@
-"""Network builders over the table of variants."""
+"""Builders of the networks in the table of variants."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from convrnn_model import names
-from convrnn_model.backend import keras, layers, precision
+from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.layers import POOLING, ConvSum, Frame, Method, SameConv2D, require_method
+from convrnn_model.graph_building import keras_model
+from convrnn_model.inference.operations import Architecture
+from convrnn_model.layers import Method, require_method
 from convrnn_model.variants import VARIANTS, Variant, require_positive_integer, require_width
-
-REGULARISATION = 1e-6
-# Explicit, so that settings of Keras cannot change the meaning of the weights.
-NORMALISATION: dict[str, Any] = {"axis": -1, "momentum": 0.99, "epsilon": 1e-3}
 
 
 def bl_net(
@@ -22,6 +18,7 @@ def bl_net(
     *,
     width: float = 1.0,
     convolution: Method = "auto",
+    layer_readouts: bool = False,
 ) -> keras.Model:
     """Build BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
 
@@ -40,141 +37,205 @@ def bl_net(
         width: Factor on the number of filters of every layer.
         convolution: "direct", "fft" for Fourier transforms, or "auto" for the faster one; outputs agree up to float32
             rounding.
+        layer_readouts: Read out every layer, with weights of its own, instead of the last one only.
 
     Returns:
         A model from (batch, H, W, 3), or (batch, time, H, W, 3), to a list of `n_timesteps` arrays (batch, classes),
-        also for one time step.
+        also for one time step. With `layer_readouts`, a list of `n_timesteps` times 7 arrays, those of all layers at
+        t = 0 first.
 
     Raises:
         ConvRNNError: An argument is out of range, the image is too small for six poolings, or the number of frames is
             unknown or not `n_timesteps`.
     """
-    image = _as_input(input_tensor, VARIANTS["bl_net"])
-    steps = _timesteps(image, n_timesteps)
-    return _build(VARIANTS["bl_net"], image, classes, steps, cumulative_readout, width, convolution)
+    return _build(
+        "bl_net",
+        input_tensor,
+        classes,
+        n_timesteps,
+        cumulative_readout,
+        width=width,
+        convolution=convolution,
+        layer_readouts=layer_readouts,
+    )
+
+
+def bt_net(
+    input_tensor: Any,
+    classes: int,
+    n_timesteps: int | None = None,
+    cumulative_readout: bool = False,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
+) -> keras.Model:
+    """Build BT: BL with top-down instead of lateral connections.
+
+    At time t, layer n is ReLU(BN_{n,t}(bottom_up_n(pool(a[n-1,t])) + top_down_n(a[n+1,t-1]))). `top_down_n` is a
+    bias-free transposed convolution with stride 2 and the kernel size of layer n; see `TopDownConv2D`. The last layer
+    has none. Spoerer et al. 2017 (doi 10.3389/fpsyg.2017.01551) introduced B, BL, BT and BLT; publications differ in
+    the details of the top-down connection, see docs/differences.md.
+
+    Arguments, results and errors are those of `bl_net`.
+    """
+    return _build(
+        "bt_net",
+        input_tensor,
+        classes,
+        n_timesteps,
+        cumulative_readout,
+        width=width,
+        convolution=convolution,
+        layer_readouts=layer_readouts,
+    )
+
+
+def blt_net(
+    input_tensor: Any,
+    classes: int,
+    n_timesteps: int | None = None,
+    cumulative_readout: bool = False,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
+) -> keras.Model:
+    """Build BLT: BL with the top-down connections of BT in addition. Arguments and results as for `bl_net`."""
+    return _build(
+        "blt_net",
+        input_tensor,
+        classes,
+        n_timesteps,
+        cumulative_readout,
+        width=width,
+        convolution=convolution,
+        layer_readouts=layer_readouts,
+    )
+
+
+def b_u_net(
+    input_tensor: Any,
+    classes: int,
+    n_timesteps: int | None = None,
+    cumulative_readout: bool = False,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
+) -> keras.Model:
+    """Build B-U: BL unfolded, the feedforward network with BL's graph and other weights at each time step.
+
+    With the weights of BL at all time steps, its outputs are those of BL. The convolution of the image, which BL
+    computes once, has other weights at each time step too, and so has the readout.
+
+    Arguments, results and errors are those of `bl_net`.
+    """
+    return _build(
+        "b_u_net",
+        input_tensor,
+        classes,
+        n_timesteps,
+        cumulative_readout,
+        width=width,
+        convolution=convolution,
+        layer_readouts=layer_readouts,
+    )
 
 
 def b_net(
-    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+    input_tensor: Any,
+    classes: int,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
 ) -> keras.Model:
-    """Build B: feedforward, seven convolutions. Arguments as for `bl_net`; returns (batch, classes)."""
-    return _build(VARIANTS["b_net"], input_tensor, classes, None, False, width, convolution)
+    """Build B: feedforward, seven convolutions.
+
+    Arguments as for `bl_net`; returns (batch, classes), or with `layer_readouts` a list of them, one per layer.
+    """
+    return _build(
+        "b_net", input_tensor, classes, width=width, convolution=convolution, layer_readouts=layer_readouts
+    )
 
 
 def b_k_net(
-    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+    input_tensor: Any,
+    classes: int,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
 ) -> keras.Model:
-    """Build B-K: B with larger kernels. Arguments as for `bl_net`; returns (batch, classes)."""
-    return _build(VARIANTS["b_k_net"], input_tensor, classes, None, False, width, convolution)
+    """Build B-K: B with larger kernels. Arguments and results as for `b_net`."""
+    return _build(
+        "b_k_net", input_tensor, classes, width=width, convolution=convolution, layer_readouts=layer_readouts
+    )
 
 
 def b_f_net(
-    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+    input_tensor: Any,
+    classes: int,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
 ) -> keras.Model:
-    """Build B-F: B with twice the filters. Arguments as for `bl_net`; returns (batch, classes)."""
-    return _build(VARIANTS["b_f_net"], input_tensor, classes, None, False, width, convolution)
+    """Build B-F: B with twice the filters. Arguments and results as for `b_net`."""
+    return _build(
+        "b_f_net", input_tensor, classes, width=width, convolution=convolution, layer_readouts=layer_readouts
+    )
 
 
 def b_d_net(
-    input_tensor: Any, classes: int, *, width: float = 1.0, convolution: Method = "auto"
+    input_tensor: Any,
+    classes: int,
+    *,
+    width: float = 1.0,
+    convolution: Method = "auto",
+    layer_readouts: bool = False,
 ) -> keras.Model:
-    """Build B-D: B with each convolution twice. Arguments as for `bl_net`; returns (batch, classes)."""
-    return _build(VARIANTS["b_d_net"], input_tensor, classes, None, False, width, convolution)
+    """Build B-D: B with each convolution twice. Arguments and results as for `b_net`."""
+    return _build(
+        "b_d_net", input_tensor, classes, width=width, convolution=convolution, layer_readouts=layer_readouts
+    )
 
 
-BUILDERS = {function.__name__: function for function in (bl_net, b_net, b_k_net, b_f_net, b_d_net)}
+BUILDERS = {
+    function.__name__: function
+    for function in (bl_net, b_net, b_k_net, b_f_net, b_d_net, b_u_net, bt_net, blt_net)
+}
 
 
 def _build(
-    variant: Variant,
+    name: str,
     input_tensor: Any,
     classes: int,
-    n_timesteps: int | None,
-    cumulative_readout: bool,
+    n_timesteps: int | None = None,
+    cumulative_readout: bool = False,
+    *,
     width: float,
     convolution: Method,
+    layer_readouts: bool,
 ) -> keras.Model:
-    _check(classes, width, convolution)
+    require_positive_integer("classes", classes)
+    require_width(width)
+    require_method(convolution)
+    variant = VARIANTS[name]
     image = _as_input(input_tensor, variant)
-    dtype = precision()
-    times = [None] if n_timesteps is None else list(range(n_timesteps))
-    pooled = _unroll(variant, image, times, width, convolution, dtype)
-    readout = layers.Dense(
+    architecture = Architecture(
+        name,
+        variant.convolutions(width),
         classes,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=keras.regularizers.L2(REGULARISATION),
-        dtype=dtype,
-        name=names.READOUT,
+        _timesteps(image, n_timesteps) if variant.recurrent else None,
+        cumulative_readout,
+        image.shape[-1],
+        (image.shape[-3], image.shape[-2]),
+        moving=len(image.shape) == 5,
+        layer_readouts=layer_readouts,
     )
-    logits = [readout(features) for features in pooled]
-    if cumulative_readout:
-        logits = _cumulative_sums(logits, dtype)
-    softmax = [
-        layers.Activation("softmax", dtype=dtype, name=names.softmax(time))(step)
-        for time, step in zip(times, logits, strict=True)
-    ]
-    outputs = softmax if variant.recurrent else softmax[0]
-    return keras.Model(image, outputs, name=variant.name)
-
-
-def _unroll(
-    variant: Variant, image: Any, times: Sequence[int | None], width: float, convolution: Method, dtype: str
-) -> list[Any]:
-    """Return the globally pooled last layer, (batch, filters), at each time step."""
-    table = variant.convolutions(width)
-    name = names.bottom_up if variant.recurrent else names.conv
-    bottom_up = [_convolution(c.filters, c.kernel, name(n), convolution, dtype) for n, c in enumerate(table)]
-    lateral = [
-        _convolution(c.filters, c.kernel, names.lateral(n), convolution, dtype) for n, c in enumerate(table)
-    ]
-    # The convolution of a still image is computed once, and all sums of layer 0 share it.
-    sums = [(layers.Add if n else ConvSum)(dtype=dtype, name=names.conv_sum(n)) for n in range(len(table))]
-    from_image = [bottom_up[0](frame) for frame in _frames(image, times, dtype)]
-    previous: list[Any] = [None] * len(table)
-    pooled = []
-    for step, time in enumerate(times):
-        x = from_image[min(step, len(from_image) - 1)]
-        for n, stage in enumerate(table):
-            if stage.pool:
-                x = layers.MaxPooling2D(**POOLING, dtype=dtype, name=names.max_pool(n, time))(x)
-            x = bottom_up[n](x) if n else x
-            if variant.recurrent:
-                x = sums[n]([x] if previous[n] is None else [x, lateral[n](previous[n])])
-            x = layers.BatchNormalization(**NORMALISATION, dtype=dtype, name=names.batch_norm(n, time))(x)
-            x = previous[n] = layers.Activation("relu", dtype=dtype, name=names.relu(n, time))(x)
-        average = layers.GlobalAveragePooling2D(
-            data_format="channels_last", dtype=dtype, name=names.global_pool(time)
-        )
-        pooled.append(average(x))
-    return pooled
-
-
-def _convolution(filters: int, kernel: int, name: str, convolution: Method, dtype: str) -> SameConv2D:
-    return SameConv2D(
-        filters,
-        kernel,
-        convolution=convolution,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=keras.regularizers.L2(REGULARISATION),
-        dtype=dtype,
-        name=name,
-    )
-
-
-def _cumulative_sums(logits: Sequence[Any], dtype: str) -> list[Any]:
-    """Return cumulative sums over time of (batch, classes)."""
-    sums: list[Any] = []
-    for time, step in enumerate(logits):
-        terms = [sums[-1], step] if sums else [step]
-        sums.append(layers.Add(dtype=dtype, name=names.cumulative(time))(terms))
-    return sums
-
-
-def _frames(image: Any, times: Sequence[int | None], dtype: str) -> list[Any]:
-    """Return the frames of a movie, one per time step, or the only image."""
-    if len(image.shape) == 4:
-        return [image]
-    return [Frame(time, dtype=dtype, name=names.frame(time))(image) for time in times if time is not None]
+    return keras_model(architecture, image, convolution)
 
 
 def _timesteps(image: Any, n_timesteps: int | None) -> int:
@@ -219,9 +280,3 @@ def _as_input(input_tensor: Any, variant: Variant) -> Any:
             f"{side} px, got {height} x {width}. Choose a larger image size."
         )
     return input_tensor
-
-
-def _check(classes: int, width: float, convolution: str) -> None:
-    require_positive_integer("classes", classes)
-    require_width(width)
-    require_method(convolution)

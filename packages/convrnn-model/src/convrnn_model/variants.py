@@ -1,4 +1,4 @@
-"""Table of the five networks of Spoerer et al. (2020)."""
+"""Table of the networks: the five of Spoerer et al. (2020), and others of the same family."""
 
 import math
 from dataclasses import dataclass
@@ -27,14 +27,25 @@ class Variant:
         filters: Number of filters per stage, from the image up.
         kernels: Side of the square kernel per stage, in px of the layer's input.
         repeats: Convolutions per stage; pooling only precedes the first.
-        recurrent: Give each layer a lateral convolution over time.
+        lateral: Give each layer a convolution of its own output at the previous time step.
+        top_down: Give each layer but the last a transposed convolution of the output of the layer above at the previous
+            time step.
+        shared: Share kernels and readout over time. Otherwise, each time step has its own, and the network is a
+            feedforward network with the graph of the recurrent one.
     """
 
     name: str
     filters: tuple[int, ...] = FILTERS
     kernels: tuple[int, ...] = KERNELS
     repeats: int = 1
-    recurrent: bool = False
+    lateral: bool = False
+    top_down: bool = False
+    shared: bool = True
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the network is unrolled over time steps."""
+        return self.lateral or self.top_down
 
     def convolutions(self, width: float = 1.0) -> tuple[Convolution, ...]:
         """Return the bottom-up convolutions in order, with `width` times the filters, at least one each."""
@@ -53,11 +64,14 @@ class Variant:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("bl_net", recurrent=True),
+        Variant("bl_net", lateral=True),
         Variant("b_net"),
         Variant("b_k_net", kernels=(11, 7, 5, 5, 5, 5, 3)),
         Variant("b_f_net", filters=(192, 256, 384, 512, 1024, 2048, 4096)),
         Variant("b_d_net", repeats=2),
+        Variant("b_u_net", lateral=True, shared=False),
+        Variant("bt_net", top_down=True),
+        Variant("blt_net", lateral=True, top_down=True),
     )
 }
 
@@ -73,6 +87,17 @@ def variant_named(name: str) -> Variant:
         if candidate in VARIANTS:
             return VARIANTS[candidate]
     raise ConvRNNError(f"unknown network {name!r}: choose one of {', '.join(VARIANTS)}.")
+
+
+def top_down_margins(kernel: int) -> tuple[int, int]:
+    """Return the rows before and after twice the input that a transposed convolution with stride 2 computes.
+
+    They are cropped, as for the padding "same" of Keras.
+
+    Args:
+        kernel: Side of the kernel, px, at least 2.
+    """
+    return (kernel - 2) // 2, (kernel - 1) // 2
 
 
 def require_positive_integer(name: str, value: int) -> None:

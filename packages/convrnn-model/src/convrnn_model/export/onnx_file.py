@@ -9,6 +9,7 @@ import numpy as np
 from convrnn_model.export.graph import TO_CHANNELS_FIRST, Graph, channels_last
 from convrnn_model.inference.operations import IMAGE
 from convrnn_model.inference.shapes import Shape, value_shapes
+from convrnn_model.variants import top_down_margins
 
 OPSET, IR_VERSION = 17, 9
 """Versions of the operators and of the format, which runtimes read from 2023 on."""
@@ -117,6 +118,20 @@ class _Nodes:
         name = self._constant(layer, "kernel", kernel.transpose(3, 2, 0, 1))
         return [_node("Conv", [*inputs, name], output, pads=margins)]
 
+    def _top_down(self, layer: str, inputs: list[str], output: str) -> list[Any]:
+        kernel = self._network.kernels[layer]
+        before, after = top_down_margins(len(kernel))
+        name = self._constant(layer, "kernel", kernel.transpose(3, 2, 0, 1))
+        margins = [before] * 2 + [after] * 2
+        doubled = f"{output}/doubled"
+        above, below = (self.shapes[name][:2] for name in inputs)
+        missing = [length - 2 * half for length, half in zip(below, above, strict=True)]
+        ends = self._constant(output, "margins", np.array([0] * 6 + missing, np.int64))
+        return [
+            _node("ConvTranspose", [inputs[0], name], doubled, pads=margins, strides=[2, 2]),
+            _node("Pad", [doubled, ends], output),
+        ]
+
     def _add(self, _: None, inputs: list[str], output: str) -> list[Any]:
         return [_node("Sum", inputs, output)]
 
@@ -139,7 +154,7 @@ class _Nodes:
         return [_node("GlobalAveragePool", inputs, pooled), _node("Flatten", [pooled], output)]
 
     def _dense(self, layer: str, inputs: list[str], output: str) -> list[Any]:
-        arrays = zip(("kernel", "bias"), self._network.readout, strict=True)
+        arrays = zip(("kernel", "bias"), self._network.readouts[layer], strict=True)
         return [_node("Gemm", [*inputs, *(self._constant(layer, *array) for array in arrays)], output)]
 
     def _softmax(self, _: None, inputs: list[str], output: str) -> list[Any]:

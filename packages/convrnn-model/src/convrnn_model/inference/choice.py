@@ -31,6 +31,7 @@ def choose(
     *,
     gpu: bool = False,
     foreign: str | None = None,
+    top_down: bool = False,
     install: Callable[[Name], str | None] = missing,
 ) -> Choice:
     """Choose an engine.
@@ -41,6 +42,7 @@ def choose(
         processor: Kind of processor, from `processor.processor`.
         gpu: Keras' backend has an accelerator.
         foreign: Error of a model that only Keras computes, or None.
+        top_down: The outputs need transposed convolutions, which tiles do not compute.
         install: Function that returns the command that installs an engine, or None if it is installed.
 
     Raises:
@@ -48,6 +50,11 @@ def choose(
     """
     if wanted:
         _require(wanted, precision, processor, foreign, install)
+        if top_down and wanted == "tiles":
+            raise ConvRNNError(
+                "engine 'tiles' computes networks without top-down connections, got one with them. Pass "
+                "engine='openvino' or 'keras'."
+            )
         return Choice(wanted, "asked for")
     if foreign:
         return Choice("keras", "the model is not a network of convrnn_model")
@@ -59,10 +66,11 @@ def choose(
         return Choice("openvino", f"the engine for bfloat16{slower}")
     # By estimate at least 1.7 times as fast as direct convolution, for every network and processor (see the tests). If
     # the choice depended on the image, the bits of results would depend on what is installed.
-    if not install("tiles"):
+    if not top_down and not install("tiles"):
         return Choice("tiles", "the fastest engine for float32")
     if not install("openvino"):
-        return Choice("openvino", "the fastest installed engine for float32")
+        why = "with top-down connections" if top_down else "for float32"
+        return Choice("openvino", f"the fastest installed engine {why}")
     return Choice("keras", "the only installed engine")
 
 

@@ -1,6 +1,6 @@
 """Snapshot of a network in NumPy arrays, from a Keras model or from a weights file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.inference.operations import Architecture
+from convrnn_model.inference.operations import Architecture, kernel_shape, operations, readout_shape
 from convrnn_model.variants import VARIANTS, Convolution
 from convrnn_model.weights import hdf5
 from convrnn_model.weights.assignment import Assignment
@@ -17,6 +17,8 @@ from convrnn_model.weights.inspection import Identity, PathLike, Shape, identify
 
 EPSILON = 1e-3
 """Epsilon of batch normalisation in all networks."""
+CUMULATIVE = names.cumulative(0), names.cumulative(0, 0)
+"""Names of the first cumulative readout."""
 STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -25,14 +27,14 @@ class FrozenNetwork(Architecture):
     """Network as plain data; later changes of the model or file have no effect.
 
     Args:
-        kernels: Name of a convolution -> kernel (height, width, channels, filters), float32.
+        kernels: Name of a convolution -> kernel in the layout of `kernel_shape`, float32.
         normalizations: Name of a batch normalisation -> its scale and shift (filters,), float32.
-        readout: Kernel (filters, classes) and bias (classes,), float32.
+        readouts: Name of a readout -> its kernel (filters, classes) and bias (classes,), float32.
     """
 
     kernels: Mapping[str, np.ndarray]
     normalizations: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    readout: tuple[np.ndarray, np.ndarray]
+    readouts: Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def from_file(
@@ -70,15 +72,15 @@ def read_network(
                 f"n_timesteps and cumulative_readout belong to recurrent networks, and {path} contains "
                 f"{identity.variant}. Leave them out."
             )
-        channels = shapes[f"{_bottom_up(recurrent)(0)}/kernel"][2]
         architecture = Architecture(
             identity.variant,
             _layers(identity),
             identity.classes,
             steps,
             cumulative_readout,
-            channels,
+            identity.channels,
             (None, None),
+            layer_readouts=identity.layer_readouts,
         )
         assignment = Assignment(path, weight_shapes(architecture), shapes)
         sources = assignment.sources(skip_readout=False, extra_timesteps="error")
@@ -118,10 +120,11 @@ def architecture_of(model: Any) -> Architecture:
         _layers(identity),
         identity.classes,
         identity.n_timesteps if VARIANTS[identity.variant].recurrent else None,
-        any(layer.name == names.cumulative(0) for layer in model.layers),
+        any(layer.name in CUMULATIVE for layer in model.layers),
         channels,
         (size[-2], size[-1]),
         moving=len(size) == 3,
+        layer_readouts=identity.layer_readouts,
     )
     if changed := set(shapes.items()) ^ set(weight_shapes(architecture).items()):
         raise _foreign(model, f"the weights {', '.join(sorted({name for name, _ in changed}))} differ")
@@ -137,18 +140,18 @@ def _variables(model: Any) -> dict[str, Any]:
 def weight_shapes(architecture: Architecture) -> dict[str, Shape]:
     """Return the shape of every weight by `{layer}/{weight}`, in the layout of the published files."""
     shapes: dict[str, Shape] = {}
-    bottom_up = _bottom_up(architecture.n_timesteps is not None)
-    channels = architecture.channels
-    for n, (filters, side) in enumerate((layer.filters, layer.kernel) for layer in architecture.layers):
-        shapes[f"{bottom_up(n)}/kernel"] = (side, side, channels, filters)
-        if (architecture.n_timesteps or 1) > 1:
-            shapes[f"{names.lateral(n)}/kernel"] = (side, side, filters, filters)
-        for time in architecture.times:
-            layer = names.batch_norm(n, time)
+    for operation in operations(architecture):
+        layer = operation.weights
+        if layer is None:
+            continue
+        if operation.kind == "normalization":
+            filters = architecture.layers[names.layer_number(layer) or 0].filters
             shapes |= {f"{layer}/{statistic}": (filters,) for statistic in STATISTICS}
-        channels = filters
-    shapes[f"{names.READOUT}/kernel"] = (channels, architecture.classes)
-    shapes[f"{names.READOUT}/bias"] = (architecture.classes,)
+        elif operation.kind == "dense":
+            shapes[f"{layer}/kernel"] = readout_shape(architecture, layer)
+            shapes[f"{layer}/bias"] = (architecture.classes,)
+        else:
+            shapes[f"{layer}/kernel"] = kernel_shape(architecture, layer)
     return shapes
 
 
@@ -158,12 +161,18 @@ def _freeze(architecture: Architecture, weights: Mapping[str, np.ndarray]) -> Fr
     for name, value in weights.items():
         layer, weight = name.split("/")
         by_layer.setdefault(layer, {})[weight] = value
-    readout = by_layer.pop(names.READOUT)
+    readouts = {
+        layer: (values["kernel"], values["bias"]) for layer, values in by_layer.items() if "bias" in values
+    }
     return FrozenNetwork(
         **vars(architecture),
-        kernels={layer: values["kernel"] for layer, values in by_layer.items() if "kernel" in values},
+        kernels={
+            layer: values["kernel"]
+            for layer, values in by_layer.items()
+            if "kernel" in values and layer not in readouts
+        },
         normalizations={layer: _folded(values) for layer, values in by_layer.items() if "gamma" in values},
-        readout=(readout["kernel"], readout["bias"]),
+        readouts=readouts,
     )
 
 
@@ -179,10 +188,6 @@ def _folded(statistics: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarra
     gamma, beta, mean, variance = (statistics[name].astype(np.float64) for name in STATISTICS)
     scale = gamma / np.sqrt(variance + EPSILON)
     return scale.astype(np.float32), (beta - mean * scale).astype(np.float32)
-
-
-def _bottom_up(recurrent: bool) -> Callable[[int], str]:
-    return names.bottom_up if recurrent else names.conv
 
 
 def _layers(identity: Identity) -> tuple[Convolution, ...]:

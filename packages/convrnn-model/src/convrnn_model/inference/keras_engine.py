@@ -103,7 +103,10 @@ def model_from_file(
         ConvRNNError: The file cannot be read, or its filters are not those of any `width`.
     """
     architecture = from_file(path, n_timesteps, cumulative_readout=cumulative_readout)
-    options: dict[str, Any] = {"width": _width(path, architecture)}
+    options: dict[str, Any] = {
+        "width": _width(path, architecture),
+        "layer_readouts": architecture.layer_readouts,
+    }
     if architecture.n_timesteps is not None:
         options |= {"n_timesteps": architecture.n_timesteps, "cumulative_readout": cumulative_readout}
     image = (None, None, architecture.channels)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,7 @@ from convrnn_model.inference.frozen import FrozenNetwork
 from convrnn_model.inference.operations import IMAGE, Operation
 from convrnn_model.inference.processor import VARIABLE
 from convrnn_model.inference.shapes import peak_bytes, value_shapes
+from convrnn_model.variants import top_down_margins
 
 HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
@@ -156,8 +158,26 @@ class _Builder:
         pads = [before] * 2, [after] * 2
         return self._op.convolution(x, self._kernels[name], [1, 1], *pads, [1, 1]).output(0)
 
+    def _top_down(self, name: str, x: Any, below: Any) -> Any:
+        kernel = self._network.kernels[name]
+        if name not in self._kernels:
+            self._kernels[name] = self._op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
+        before, after = top_down_margins(len(kernel))
+        doubled = self._op.convolution_backprop_data(
+            x, self._kernels[name], [2, 2], pads_begin=[before] * 2, pads_end=[after] * 2
+        ).output(0)
+        height, width = (
+            below.get_partial_shape()[axis].get_length() - doubled.get_partial_shape()[axis].get_length()
+            for axis in (2, 3)
+        )
+        missing = [0, 0, height, width]
+        if not any(missing):
+            return doubled
+        ends = self._op.constant([0] * 4), self._op.constant(missing)
+        return self._op.pad(doubled, *ends, "constant", self._op.constant(np.float32(0))).output(0)
+
     def _add(self, _: None, *terms: Any) -> Any:
-        return self._op.add(*terms).output(0) if len(terms) == 2 else terms[0]
+        return reduce(lambda total, term: self._op.add(total, term).output(0), terms)
 
     def _normalization(self, name: str, x: Any) -> Any:
         # Not folded into the kernels, which time steps share while normalisations are their own.
@@ -174,8 +194,8 @@ class _Builder:
     def _average(self, _: None, x: Any) -> Any:
         return self._op.reduce_mean(x, self._op.constant([2, 3]), False).output(0)
 
-    def _dense(self, _: str, x: Any) -> Any:
-        kernel, bias = (self._op.constant(array) for array in self._network.readout)
+    def _dense(self, name: str, x: Any) -> Any:
+        kernel, bias = (self._op.constant(array) for array in self._network.readouts[name])
         return self._op.add(self._op.matmul(x, kernel, False, False), bias).output(0)
 
     def _softmax(self, _: None, x: Any) -> Any:
@@ -185,8 +205,8 @@ class _Builder:
 def _weights(network: FrozenNetwork, operations: Sequence[Operation]) -> int:
     """Return the number of weights that operations read."""
     arrays = {
-        operation.weights: network.kernels.get(operation.weights, network.readout[0])
-        for operation in operations
-        if operation.weights and operation.kind != "normalization"
+        name: network.readouts[name][0] if name in network.readouts else network.kernels[name]
+        for name in (operation.weights for operation in operations if operation.kind != "normalization")
+        if name
     }
     return sum(array.size for array in arrays.values())

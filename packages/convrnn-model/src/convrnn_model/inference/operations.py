@@ -5,14 +5,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from convrnn_model import names
-from convrnn_model.variants import Convolution
+from convrnn_model.variants import VARIANTS, Convolution, Variant
 
 IMAGE = "image"
 """Name of the value that the first convolution reads, (batch, H, W, channels)."""
 INPUT = "input_1"
 """Name of the image's layer in weights files."""
 
-Kind = Literal["convolution", "add", "normalization", "relu", "max_pool", "average", "dense", "softmax"]
+Kind = Literal[
+    "convolution", "top_down", "add", "normalization", "relu", "max_pool", "average", "dense", "softmax"
+]
 Group = Literal["softmax", "pre_softmax", "features"]
 GROUPS: tuple[Group, ...] = ("softmax", "pre_softmax", "features")
 
@@ -23,8 +25,10 @@ class Operation:
 
     Args:
         kind: "convolution" is bias-free with zero padding to the input's size, and correlates (kernels are not
-            flipped); "add" has one or two inputs; "normalization" is `x * scale + shift` per channel; "max_pool" halves
-            the sides, rounding down; "average" is over the image; "dense" is `x @ kernel + bias`.
+            flipped); "top_down" is the bias-free transposed convolution with stride 2 of `layers.TopDownConv2D`, of its
+            first input to the size of its second; "add" has one to three inputs; "normalization" is `x * scale + shift`
+            per channel; "max_pool" halves the sides, rounding down; "average" is over the image; "dense" is
+            `x @ kernel + bias`.
         output: Name of the value, as `activations` names it: `RCL_2_ConvSum_Time_4`.
         inputs: Names of the values that are read.
         weights: Name of the layer with the weights, or None.
@@ -51,6 +55,7 @@ class Architecture:
         channels: Channels of the image.
         image_size: Height and width, px; None where any size is accepted.
         moving: The image is another one at each time step, the value `names.frame(time)`.
+        layer_readouts: Every layer has a readout of its own, not only the last one.
     """
 
     variant: str
@@ -61,11 +66,23 @@ class Architecture:
     channels: int
     image_size: tuple[int | None, int | None]
     moving: bool = field(default=False, kw_only=True)
+    layer_readouts: bool = field(default=False, kw_only=True)
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the values that the network reads: the image, or one frame per time step."""
         return tuple(names.frame(time) for time in range(self.n_timesteps or 0)) if self.moving else (IMAGE,)
+
+    @property
+    def row(self) -> Variant:
+        """Row of the table of variants."""
+        return VARIANTS[self.variant]
+
+    @property
+    def exits(self) -> tuple[tuple[int | None, int | None], ...]:
+        """Time step and layer of each readout, in order, as the functions of `names` take them."""
+        layers = range(len(self.layers)) if self.layer_readouts else (None,)
+        return tuple((time, layer) for time in self.times for layer in layers)
 
     @property
     def times(self) -> tuple[int | None, ...]:
@@ -98,18 +115,19 @@ def operations(network: Architecture, outputs: Sequence[str] | None = None) -> t
 
 
 def group(network: Architecture, name: Group) -> tuple[str, ...]:
-    """Return the values of a group, one per time step.
+    """Return the values of a group, one per time step; with readouts of every layer, one per time step and layer.
 
     Args:
         network: The network.
         name: "softmax"; "pre_softmax", the input of softmax, which is cumulative if the network's readout is;
-            "features", the last layer averaged over the image.
+            "features", the last layer averaged over the image, one per time step.
     """
     if name == "features":
-        return tuple(names.global_pool(time) for time in network.times)
+        last = len(network.layers) - 1 if network.layer_readouts else None
+        return tuple(names.global_pool(time, last) for time in network.times)
     if name == "softmax":
-        return tuple(names.softmax(time) for time in network.times)
-    return tuple(_softmax_input(network, time) for time in network.times)
+        return tuple(names.softmax(*exit_) for exit_ in network.exits)
+    return tuple(_softmax_input(network, *exit_) for exit_ in network.exits)
 
 
 def value_names(network: Architecture, wanted: Sequence[str]) -> dict[str, str]:
@@ -131,9 +149,9 @@ def value_names(network: Architecture, wanted: Sequence[str]) -> dict[str, str]:
 
 def layer_name(operation: Operation) -> str:
     """Return the name of the layer that an operation applies; those of shared layers have no time step."""
-    stem, _ = names.split_time(operation.output)
-    shared = stem == names.READOUT or names.is_recurrent(stem)
-    return stem if shared else operation.output
+    if operation.weights is not None:
+        return operation.weights
+    return names.split_time(operation.output)[0] if names.is_recurrent(operation.output) else operation.output
 
 
 def layers_in_order(network: Architecture) -> tuple[str, ...]:
@@ -171,27 +189,54 @@ def layers_in_order(network: Architecture) -> tuple[str, ...]:
     return tuple(sorted(order, key=lambda name: (-of_layers[name], order[name])))
 
 
-def _softmax_input(network: Architecture, time: int | None) -> str:
+def kernel_shape(network: Architecture, name: str) -> tuple[int, int, int, int]:
+    """Return the shape of a convolution's kernel in weights files, by its name.
+
+    Returns:
+        (height, width, channels, filters); (height, width, filters, channels) for transposed convolutions, as in Keras.
+    """
+    n = names.layer_number(name) or 0
+    layer = network.layers[n]
+    if names.is_top_down(name):
+        return layer.kernel, layer.kernel, layer.filters, network.layers[n + 1].filters
+    below = network.layers[n - 1].filters if n else network.channels
+    return layer.kernel, layer.kernel, layer.filters if names.is_lateral(name) else below, layer.filters
+
+
+def readout_shape(network: Architecture, name: str) -> tuple[int, int]:
+    """Return the shape of a readout's kernel, (filters, classes), by its name."""
+    n = names.layer_number(name)
+    return network.layers[-1 if n is None else n].filters, network.classes
+
+
+def _softmax_input(network: Architecture, time: int | None, layer: int | None) -> str:
     if time is None or not network.cumulative_readout:
-        return names.pre_softmax(time)
-    return names.cumulative(time)
+        return names.pre_softmax(time, layer)
+    return names.cumulative(time, layer)
 
 
 def all_operations(network: Architecture) -> Iterator[Operation]:
     """Yield the operations of all values, each after its inputs."""
     for time in network.times:
-        value = yield from _time_step(network, time)
-        average, dense = names.global_pool(time), names.pre_softmax(time)
-        yield Operation("average", average, (value,))
-        yield Operation("dense", dense, (average,), names.READOUT)
-        if network.cumulative_readout and time is not None:
-            terms = (names.cumulative(time - 1), dense) if time else (dense,)
-            yield Operation("add", names.cumulative(time), terms)
-        yield Operation("softmax", names.softmax(time), (_softmax_input(network, time),))
+        yield from _time_step(network, time)
+        for layer in (layer for at, layer in network.exits if at == time):
+            yield from _readout(network, time, layer)
 
 
-def _time_step(network: Architecture, time: int | None) -> Generator[Operation, None, str]:
-    """Yield the operations of all layers at one time step; return the name of the last layer's output."""
+def _readout(network: Architecture, time: int | None, layer: int | None) -> Iterator[Operation]:
+    """Yield the operations from a layer, None for the last, to its softmax."""
+    last = len(network.layers) - 1
+    average, dense = names.global_pool(time, layer), names.pre_softmax(time, layer)
+    yield Operation("average", average, (names.relu(last if layer is None else layer, time),))
+    yield Operation("dense", dense, (average,), _weights(network, names.pre_softmax(None, layer), time))
+    if network.cumulative_readout and time is not None:
+        terms = (names.cumulative(time - 1, layer), dense) if time else (dense,)
+        yield Operation("add", names.cumulative(time, layer), terms)
+    yield Operation("softmax", names.softmax(time, layer), (_softmax_input(network, time, layer),))
+
+
+def _time_step(network: Architecture, time: int | None) -> Iterator[Operation]:
+    """Yield the operations of all layers at one time step."""
     value = names.frame(time) if network.moving and time is not None else IMAGE
     for n, layer in enumerate(network.layers):
         if layer.pool:
@@ -205,20 +250,29 @@ def _time_step(network: Architecture, time: int | None) -> Generator[Operation, 
         yield Operation("normalization", names.batch_norm(n, time), (value,), names.batch_norm(n, time))
         yield Operation("relu", names.relu(n, time), (names.batch_norm(n, time),))
         value = names.relu(n, time)
-    return value
 
 
 def _recurrent_sum(network: Architecture, n: int, time: int, below: str) -> Generator[Operation, None, str]:
     """Yield the convolutions of a layer and their sum; return the name of the sum."""
-    # The convolution of a still image is computed once.
-    computed_at = 0 if n == 0 and not network.moving else time
-    bottom_up = names.at(names.bottom_up(n), computed_at)
+    # The convolution of a still image with a shared kernel is computed once.
+    computed_at = 0 if n == 0 and network.row.shared and not network.moving else time
+    terms = [names.at(names.bottom_up(n), computed_at)]
     if time == computed_at:
-        yield Operation("convolution", bottom_up, (below,), names.bottom_up(n))
-    terms = [bottom_up]
+        yield Operation("convolution", terms[0], (below,), _weights(network, names.bottom_up(n), time))
     if time:
-        terms.append(names.at(names.lateral(n), time))
-        yield Operation("convolution", terms[1], (names.relu(n, time - 1),), names.lateral(n))
+        before = names.relu(n, time - 1)
+        if network.row.lateral:
+            terms.append(names.at(names.lateral(n), time))
+            yield Operation("convolution", terms[-1], (before,), _weights(network, names.lateral(n), time))
+        if network.row.top_down and n + 1 < len(network.layers):
+            terms.append(names.at(names.top_down(n), time))
+            sources = names.relu(n + 1, time - 1), before
+            yield Operation("top_down", terms[-1], sources, _weights(network, names.top_down(n), time))
     total = names.at(names.conv_sum(n), time)
     yield Operation("add", total, tuple(terms))
     return total
+
+
+def _weights(network: Architecture, layer: str, time: int | None) -> str:
+    """Return the name of the layer with the weights at a time step."""
+    return layer if network.row.shared else names.at(layer, time)

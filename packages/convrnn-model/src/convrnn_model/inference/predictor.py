@@ -102,16 +102,18 @@ def compile_network(
         raise ConvRNNError(f"threads must be a positive integer or None, got {threads!r}.")
     source = open_source(network, n_timesteps, cumulative_readout=cumulative_readout)
     kind = processor()
+    found = requested(source.architecture, outputs, source.name)
     choice = choose(
         None if engine == "auto" else engine,
         precision,
         kind,
         gpu=source.has_accelerator,
         foreign=source.foreign,
+        top_down=any(operation.kind == "top_down" for operation in found.operations),
     )
     return Predictor(
         source,
-        requested(source.architecture, outputs, source.name),
+        found,
         precision,
         choice,
         kind,
@@ -157,8 +159,9 @@ class Predictor:
             batch_size: Images computed at once; by default 8, or less for fewer images. The last batch is padded.
 
         Returns:
-            For a group, (batch, time, classes or filters), with one time step for feedforward networks. For one name,
-            its array; for several, a dictionary by name. float32.
+            For a group, (batch, time, classes or filters), with one time step for feedforward networks; with readouts
+            of every layer, (batch, time * layers, classes), layers within time steps. For one name, its array; for
+            several, a dictionary by name. float32.
 
         Raises:
             TypeError: The dtype is not float32.

@@ -7,7 +7,7 @@ from convrnn_model import names
 from convrnn_model.backend import keras
 from convrnn_model.inference.frozen import EPSILON
 from convrnn_model.inference.operations import IMAGE, Architecture, Kind, Operation, layer_name, operations
-from convrnn_model.layers import Frame
+from convrnn_model.layers import Frame, TopDownConv2D
 
 Reference = tuple[str, int]
 """Name of a layer and number of its application."""
@@ -24,6 +24,7 @@ LAYERS: dict[Kind, tuple[tuple[type, dict[str, Any]], ...]] = {
             },
         ),
     ),
+    "top_down": ((TopDownConv2D, {}),),
     "add": ((keras.layers.Add, {}),),
     "normalization": ((keras.layers.BatchNormalization, {"axis": -1, "epsilon": EPSILON}),),
     "relu": (

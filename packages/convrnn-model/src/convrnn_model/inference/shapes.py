@@ -21,16 +21,13 @@ def value_shapes(
         operations: Operations of the network, each after its inputs.
         image_size: Height and width, px.
     """
-    filters: dict[str | None, int] = {
-        name(n): layer.filters
-        for n, layer in enumerate(network.layers)
-        for name in (names.conv, names.bottom_up, names.lateral)
-    }
     shapes: dict[str, Shape] = dict.fromkeys(network.inputs, (*image_size, network.channels))
     for operation in operations:
         shape = shapes[operation.inputs[0]]
         if operation.kind == "convolution":
-            shape = (*shape[:2], filters[operation.weights])
+            shape = (*shape[:2], network.layers[names.layer_number(operation.output) or 0].filters)
+        elif operation.kind == "top_down":
+            shape = shapes[operation.inputs[1]]
         elif operation.kind == "max_pool":
             shape = (shape[0] // 2, shape[1] // 2, shape[2])
         elif operation.kind == "average":

@@ -48,7 +48,12 @@ class TilesEngine:
         self._shape = vector_shape(kind)
         self.plan = plan(network, operations, image_size, batch_size, self._costs, self._shape)
         self._spectra = self._kernel_spectra()
-        self._readout = self._packed(_padded(network.readout[0], 1, self._shape.padded(network.classes)))
+        readouts = [operation.weights for operation in operations if operation.kind == "dense"]
+        self._readouts = {
+            name: self._packed(_padded(kernel, 1, self._shape.padded(network.classes)))
+            for name, (kernel, _) in network.readouts.items()
+            if name in readouts
+        }
         self._epilogues = {
             step.output: self._epilogue(step) for step in self.plan.steps if isinstance(step, Step)
         }
@@ -60,7 +65,8 @@ class TilesEngine:
     @property
     def memory(self) -> int:
         """Bytes of kernels' spectra and of buffers."""
-        arrays = [*self._spectra.values(), self._readout, *self._buffers, self._left, self._right]
+        matrices = *self._spectra.values(), *self._readouts.values()
+        arrays = [*matrices, *self._buffers, self._left, self._right]
         return sum(array.nbytes for array in arrays)
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -177,7 +183,7 @@ class TilesEngine:
             case "average":
                 return first.mean(axis=(1, 2), dtype=np.float32)
             case "dense":
-                return self._dense(first)
+                return self._dense(str(operation.weights), first)
             case "softmax":
                 shifted = np.exp(first - first.max(axis=-1, keepdims=True))
                 return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
@@ -195,13 +201,13 @@ class TilesEngine:
                 return even.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
         raise ValueError(operation.kind)
 
-    def _dense(self, features: np.ndarray) -> np.ndarray:
-        kernel, bias = self._network.readout
-        filters = self._readout.shape[2] * self._readout.shape[4]
+    def _dense(self, name: str, features: np.ndarray) -> np.ndarray:
+        (kernel, bias), readout = self._network.readouts[name], self._readouts[name]
+        filters = readout.shape[2] * readout.shape[4]
         out = np.empty(len(features) * filters, np.float32)
         features = np.ascontiguousarray(features[:, : len(kernel)])
-        seconds = self._costs.seconds(moved=self._readout.nbytes)
-        self._multiply(features.reshape(-1), self._readout, out, len(features), len(kernel), seconds)
+        seconds = self._costs.seconds(moved=readout.nbytes)
+        self._multiply(features.reshape(-1), readout, out, len(features), len(kernel), seconds)
         return out.reshape(-1, filters)[:, : len(bias)] + bias
 
     def _kernel_spectra(self) -> dict[tuple[tuple[str, ...], Tiling], np.ndarray]:

@@ -1,4 +1,4 @@
-"""BL, B, B-K, B-F and B-D as `torch.nn.Module`, without Keras: networks, published weights, preprocessing."""
+"""The networks as `torch.nn.Module`, without Keras: BL, B and their family, published weights, preprocessing."""
 
 from importlib.util import find_spec
 
@@ -9,7 +9,8 @@ if find_spec("torch") is None:
         'convrnn_model.torch needs PyTorch, which is not installed. Install it: pip install "convrnn-model[torch]".'
     )
 
-from convrnn_model.torch.networks import Network, b, b_d, b_f, b_k, bl, parameter_groups
+from convrnn_model.torch.builders import b, b_d, b_f, b_k, b_u, bl, blt, bt
+from convrnn_model.torch.networks import Network, parameter_groups
 from convrnn_model.torch.preprocessing import Preprocess
 from convrnn_model.torch.weights import load_weights, save_weights
 from convrnn_model.weights.reading import LoadReport
@@ -22,7 +23,10 @@ __all__ = [
     "b_d",
     "b_f",
     "b_k",
+    "b_u",
     "bl",
+    "blt",
+    "bt",
     "load_weights",
     "parameter_groups",
     "save_weights",

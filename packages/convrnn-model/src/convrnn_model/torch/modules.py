@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convrnn_model.inference.frozen import EPSILON
+from convrnn_model.variants import top_down_margins
 
 MOMENTUM = 0.01
 """Weight of a batch in the running statistics; Keras' momentum of 0.99 is the weight of the former statistics."""
@@ -46,12 +47,35 @@ class BatchNorm(nn.BatchNorm2d):
         return normalized
 
 
-class Sum(nn.Module):
-    """Sum of one or two tensors: `RCL_{n}_ConvSum` and `CumulativeReadout_Time_{t}`."""
+class TopDownConv2d(nn.ConvTranspose2d):
+    """Bias-free transposed convolution with stride 2: `RCL_{n}_TConv`; see `convrnn_model.layers.TopDownConv2D`.
 
-    def forward(self, first: Any, second: Any = None) -> Any:
+    Args:
+        channels: Channels of the layer above.
+        filters: Output channels.
+        kernel_size: Side of the square kernel, px of the output, at least 2.
+    """
+
+    def __init__(self, channels: int, filters: int, kernel_size: int) -> None:
+        super().__init__(channels, filters, kernel_size, stride=2, bias=False)
+
+    def forward(self, above: Any, below: Any) -> Any:
+        """Convolve (batch, channels, height, width) to the height and width of the second tensor."""
+        before, after = top_down_margins(self.kernel_size[0])
+        kept = slice(before, -after or None)
+        doubled = super().forward(above)[:, :, kept, kept]
+        height, width = (below.shape[axis] - doubled.shape[axis] for axis in (2, 3))
+        return functional.pad(doubled, (0, width, 0, height))
+
+
+class Sum(nn.Module):
+    """Sum of one to three tensors: `RCL_{n}_ConvSum` and `CumulativeReadout_Time_{t}`."""
+
+    def forward(self, first: Any, *others: Any) -> Any:
         """Return the sum, or the only tensor."""
-        return first if second is None else first + second
+        for other in others:
+            first = first + other
+        return first
 
 
 class GlobalAveragePool(nn.Module):

@@ -1,4 +1,4 @@
-"""Networks over the table of variants, as modules named like the layers of the original."""
+"""Modules of the networks in the table of variants, named like the layers of the original."""
 
 from typing import Any
 
@@ -12,13 +12,14 @@ from convrnn_model.inference.operations import (
     Architecture,
     Operation,
     group,
+    kernel_shape,
     layer_name,
     operations,
+    readout_shape,
 )
-from convrnn_model.torch.modules import BatchNorm, GlobalAveragePool, Sum
+from convrnn_model.torch.modules import BatchNorm, GlobalAveragePool, Sum, TopDownConv2d
 from convrnn_model.variants import (
     VARIANTS,
-    Convolution,
     require_positive_integer,
     require_width,
     variant_named,
@@ -29,7 +30,7 @@ WEIGHT_DECAY = 2e-6
 
 
 class Network(nn.Module):
-    """BL, B, B-K, B-F or B-D.
+    """Network of the table of variants, such as BL or B.
 
     Each layer is a submodule with its published name, so hooks, `get_submodule` and feature extractors find
     `RCL_0_LConv`, `ReLU_Layer_6_Time_7` or `GlobalAvgPool_Time_7`. Layers without a time step in their name are shared
@@ -38,11 +39,12 @@ class Network(nn.Module):
     Args:
         variant: A key of `convrnn_model.variants.VARIANTS`, such as "bl_net".
         classes: Number of classes.
-        n_timesteps: Time steps of BL; None for the others.
+        n_timesteps: Time steps of recurrent networks, by default 8; None for feedforward networks.
         cumulative_readout: Return at t the sum of the readouts up to t.
         width: Factor on the number of filters of every layer.
         channels: Channels of the image.
         softmax: Return probabilities instead of logits.
+        layer_readouts: Read out every layer, with weights of its own, instead of the last one only.
 
     Raises:
         ConvRNNError: An argument is out of range, or n_timesteps or cumulative_readout does not fit the variant.
@@ -58,6 +60,7 @@ class Network(nn.Module):
         width: float = 1.0,
         channels: int = 3,
         softmax: bool = False,
+        layer_readouts: bool = False,
     ) -> None:
         super().__init__()
         row = variant_named(variant)
@@ -80,6 +83,7 @@ class Network(nn.Module):
             cumulative_readout,
             channels,
             (None, None),
+            layer_readouts=layer_readouts,
         )
         for operation in operations(self.architecture):
             if layer_name(operation) not in self._modules:
@@ -95,8 +99,9 @@ class Network(nn.Module):
                 memory format.
 
         Returns:
-            Logits, or probabilities with `softmax=True`: (batch, time, classes) for BL, also for one time step, and
-            (batch, classes) for the others.
+            Logits, or probabilities with `softmax=True`: (batch, time, classes) for recurrent networks, also for one
+            time step, and (batch, classes) for feedforward ones. With `layer_readouts`, the second axis has all layers
+            of each time step, or of the feedforward network.
 
         Raises:
             ConvRNNError: The images have another shape or are integers.
@@ -107,71 +112,13 @@ class Network(nn.Module):
             for name in released:
                 del values[name]
         outputs = [values[name] for name in self._outputs]
-        return outputs[0] if self.architecture.n_timesteps is None else torch.stack(outputs, 1)
+        alone = self.architecture.n_timesteps is None and not self.architecture.layer_readouts
+        return outputs[0] if alone else torch.stack(outputs, 1)
 
     def extra_repr(self) -> str:
         """Return the name and the sizes, for `print`."""
         shape = self.architecture
         return f"{shape.variant}, classes={shape.classes}, n_timesteps={shape.n_timesteps}"
-
-
-def bl(
-    classes: int,
-    n_timesteps: int = 8,
-    *,
-    width: float = 1.0,
-    cumulative_readout: bool = False,
-    channels: int = 3,
-    softmax: bool = False,
-) -> Network:
-    """Build BL: a lateral, recurrent convolution in every layer, unrolled over time (Spoerer et al. 2020).
-
-    `convrnn_model.bl_net` documents the equations; weights and outputs are the same.
-
-    Args:
-        classes: Number of classes; published weights have 565 (ecoset) or 1000 (ImageNet).
-        n_timesteps: Time steps, at least 1; the published weights have 8.
-        width: Factor on the number of filters of every layer.
-        cumulative_readout: Return at t the sum of the readouts up to t.
-        channels: Channels of the image.
-        softmax: Return probabilities instead of logits.
-
-    Returns:
-        A module from images (batch, channels, height, width) in [-1, 1] to logits (batch, time, classes), which
-        `torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat_interleave(n_timesteps))` takes.
-
-    Raises:
-        ConvRNNError: An argument is out of range.
-    """
-    return Network(
-        "bl_net",
-        classes,
-        n_timesteps,
-        cumulative_readout=cumulative_readout,
-        width=width,
-        channels=channels,
-        softmax=softmax,
-    )
-
-
-def b(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
-    """Build B: feedforward, seven convolutions. Arguments as for `bl`; returns (batch, classes)."""
-    return Network("b_net", classes, width=width, channels=channels, softmax=softmax)
-
-
-def b_k(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
-    """Build B-K: B with larger kernels. Arguments as for `bl`; returns (batch, classes)."""
-    return Network("b_k_net", classes, width=width, channels=channels, softmax=softmax)
-
-
-def b_f(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
-    """Build B-F: B with twice the filters. Arguments as for `bl`; returns (batch, classes)."""
-    return Network("b_f_net", classes, width=width, channels=channels, softmax=softmax)
-
-
-def b_d(classes: int, *, width: float = 1.0, channels: int = 3, softmax: bool = False) -> Network:
-    """Build B-D: B with each convolution twice. Arguments as for `bl`; returns (batch, classes)."""
-    return Network("b_d_net", classes, width=width, channels=channels, softmax=softmax)
 
 
 def parameter_groups(module: nn.Module, weight_decay: float = WEIGHT_DECAY) -> list[dict[str, Any]]:
@@ -187,7 +134,7 @@ def parameter_groups(module: nn.Module, weight_decay: float = WEIGHT_DECAY) -> l
     kernels = {
         id(part.weight)
         for part in module.modules()
-        if isinstance(part, nn.Conv2d | nn.Linear) and part.weight is not None
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and part.weight is not None
     }
     parameters = list(module.parameters())
     return [
@@ -199,12 +146,12 @@ def parameter_groups(module: nn.Module, weight_decay: float = WEIGHT_DECAY) -> l
 def _module(network: Architecture, operation: Operation) -> nn.Module:
     """Return the layer of an operation, with initial weights."""
     match operation.kind:
-        case "convolution":
-            return _convolution(network, str(operation.weights))
+        case "convolution" | "top_down":
+            return _convolution(network, layer_name(operation))
         case "normalization":
-            return BatchNorm(network.layers[_layer_number(operation.output)].filters)
+            return BatchNorm(network.layers[names.layer_number(operation.output) or 0].filters)
         case "dense":
-            return _readout(network.layers[-1].filters, network.classes)
+            return _readout(*readout_shape(network, layer_name(operation)))
         case "add":
             return Sum()
         case "relu":
@@ -217,12 +164,13 @@ def _module(network: Architecture, operation: Operation) -> nn.Module:
             return nn.Softmax(-1)
 
 
-def _convolution(network: Architecture, name: str) -> nn.Conv2d:
-    n = _layer_number(name)
-    layer: Convolution = network.layers[n]
-    below = network.layers[n - 1].filters if n else network.channels
-    channels = layer.filters if names.is_lateral(name) else below
-    convolution = nn.Conv2d(channels, layer.filters, layer.kernel, padding=layer.kernel // 2, bias=False)
+def _convolution(network: Architecture, name: str) -> nn.Module:
+    side, _, channels, filters = kernel_shape(network, name)
+    convolution: nn.Conv2d | nn.ConvTranspose2d
+    if names.is_top_down(name):
+        convolution = TopDownConv2d(filters, channels, side)
+    else:
+        convolution = nn.Conv2d(channels, filters, side, padding=side // 2, bias=False)
     nn.init.xavier_uniform_(convolution.weight)
     return convolution
 
@@ -232,11 +180,6 @@ def _readout(features: int, classes: int) -> nn.Linear:
     nn.init.xavier_uniform_(readout.weight)
     nn.init.zeros_(readout.bias)
     return readout
-
-
-def _layer_number(name: str) -> int:
-    """Return the number in the name of a layer's part, such as 2 of `BatchNorm_Layer_2_Time_5`."""
-    return next(int(part) for part in name.split("_") if part.isdigit())
 
 
 def _steps(

@@ -105,7 +105,8 @@ def _network(module: nn.Module) -> Network:
 
 def _layer_views(layer: Any) -> dict[str, Tensor]:
     match layer:
-        case nn.Conv2d():
+        # In both, the first two axes are the last ones of the file, in reverse.
+        case nn.Conv2d() | nn.ConvTranspose2d():
             found = {"kernel": layer.weight.detach().permute(2, 3, 1, 0)}
         case nn.Linear():
             found = {"kernel": layer.weight.detach().T, "bias": layer.bias.detach()}

@@ -69,14 +69,14 @@ class Assignment:
     def unused(self) -> list[str]:
         """Return the file's weights of time steps that the network lacks."""
         own_steps, file_steps = n_timesteps(self.expected), n_timesteps(self.stored)
-        laterals = (
-            {f"{names.lateral(n)}/kernel" for n in range(len(self.stored))} if own_steps == 1 else set()
-        )
         return [
             name
-            for name in self.stored
+            for name, layer in ((name, name.split("/")[0]) for name in self.stored)
             if own_steps
-            and (own_steps <= (names.split_time(name.split("/")[0])[1] or 0) < file_steps or name in laterals)
+            and (
+                own_steps <= (names.split_time(layer)[1] or 0) < file_steps
+                or (own_steps == 1 and (names.is_lateral(layer) or names.is_top_down(layer)))
+            )
         ]
 
     def _headlines(self, too_few: int | None) -> list[str]:
@@ -91,6 +91,12 @@ class Assignment:
             lines.append(
                 f"filters must be {expected.filters}, got {stored.filters}. Build the network with "
                 "the file's `width`"
+            )
+        if stored and expected and stored.layer_readouts != expected.layer_readouts:
+            wanted = "every layer" if expected.layer_readouts else "the last layer only"
+            lines.append(
+                f"{wanted} must have a readout, unlike in the file. Build the network with "
+                f"layer_readouts={stored.layer_readouts}, or pass readout='skip' to keep the network's readouts"
             )
         if stored and expected and stored.classes != expected.classes:
             dataset = f" ({stored.dataset})" if stored.dataset else ""
@@ -144,7 +150,7 @@ def _with_time(name: str, steps: int, extra: int) -> str:
 
 
 def _is_readout(name: str) -> bool:
-    return name.startswith(f"{names.READOUT}/")
+    return names.is_readout(name.split("/")[0])
 
 
 def _shape_problem(name: str, stored: Shape, expected: Shape) -> str:

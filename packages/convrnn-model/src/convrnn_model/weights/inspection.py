@@ -3,17 +3,24 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.variants import VARIANTS
+from convrnn_model.variants import VARIANTS, Variant
 from convrnn_model.weights import hdf5
 
 Shape = tuple[int, ...]
 PathLike = str | os.PathLike[str]
+_BOTTOM_UP: tuple[Callable[[int], str], ...] = (
+    names.bottom_up,
+    lambda n: names.at(names.bottom_up(n), 0),
+    names.conv,
+)
+"""Names of bottom-up convolutions, whose kernels may be shared over time."""
 DATASETS = {1000: "imagenet", 565: "ecoset"}
 
 
@@ -26,12 +33,16 @@ class Identity:
         filters: Number of filters of each convolution, from the image up.
         classes: Number of classes of the readout.
         n_timesteps: Time steps of batch normalisation; 1 for feedforward networks.
+        channels: Channels of the image.
+        layer_readouts: Every layer has a readout of its own.
     """
 
     variant: str
     filters: tuple[int, ...]
     classes: int
     n_timesteps: int
+    channels: int = field(default=3, kw_only=True)
+    layer_readouts: bool = field(default=False, kw_only=True)
 
     @property
     def dataset(self) -> str | None:
@@ -61,9 +72,7 @@ def inspect_weights(path: PathLike) -> WeightsInfo:
         identity = require_identity(path, {name: dataset.shape for name, dataset in stored.items()})
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightsInfo(
-        identity.variant, identity.filters, identity.classes, identity.n_timesteps, sha256=sha256
-    )
+    return WeightsInfo(**vars(identity), sha256=sha256)
 
 
 def require_identity(path: Path, shapes: Mapping[str, Shape]) -> Identity:
@@ -78,28 +87,45 @@ def require_identity(path: Path, shapes: Mapping[str, Shape]) -> Identity:
 
 
 def identify(shapes: Mapping[str, Shape]) -> Identity | None:
-    """Return the network that weights belong to, or None."""
-    readout = shapes.get(f"{names.READOUT}/kernel")
-    recurrent = f"{names.bottom_up(0)}/kernel" in shapes
-    name = names.bottom_up if recurrent else names.conv
-    kernels: list[Shape] = []
-    while (key := f"{name(len(kernels))}/kernel") in shapes:
-        kernels.append(shapes[key])
-    if readout is None or len(readout) != 2 or any(len(kernel) != 4 for kernel in kernels):
+    """Return the network that weights belong to, or None.
+
+    At a single time step, networks that only differ in their connections over time are the same one, identified as BL.
+    """
+    kernels = {
+        name.removesuffix("/kernel"): shape for name, shape in shapes.items() if name.endswith("/kernel")
+    }
+    layer = next((name for name in _BOTTOM_UP if name(0) in kernels), names.conv)
+    bottom_up = [kernels[layer(n)] for n in takewhile(lambda n: layer(n) in kernels, count())]
+    readouts = {name: shape for name, shape in kernels.items() if names.is_readout(name)}
+    if any(len(kernel) != 4 for kernel in bottom_up) or {len(shape) for shape in readouts.values()} != {2}:
         return None
-    sides = tuple(kernel[0] for kernel in kernels)
-    filters = tuple(kernel[3] for kernel in kernels)
+    sides = tuple(kernel[0] for kernel in bottom_up)
+    filters = tuple(kernel[3] for kernel in bottom_up)
     candidates = {
         variant.name: tuple(c.filters for c in variant.convolutions())
-        for variant in VARIANTS.values()
-        if variant.recurrent == recurrent and tuple(c.kernel for c in variant.convolutions()) == sides
+        for variant in _connected_alike(kernels, recurrent=layer is not names.conv)
+        if tuple(c.kernel for c in variant.convolutions()) == sides
     }
     if not candidates:
         return None
     # B and B-F differ only in filters: another `width` of either is identified as the first candidate.
     exact = (name for name, published in candidates.items() if published == filters)
-    variant = next(exact, next(iter(candidates)))
-    return Identity(variant, filters, readout[1], n_timesteps(shapes) or 1)
+    return Identity(
+        next(exact, next(iter(candidates))),
+        filters,
+        next(iter(readouts.values()))[1],
+        n_timesteps(shapes) or 1,
+        channels=bottom_up[0][2],
+        layer_readouts=any(names.layer_number(name) is not None for name in readouts),
+    )
+
+
+def _connected_alike(kernels: Mapping[str, Shape], *, recurrent: bool) -> list[Variant]:
+    """Return the variants whose connections over time are those of kernels, or all if there are none."""
+    shared = not any(names.split_time(name)[1] is not None for name in kernels if names.is_recurrent(name))
+    found = any(map(names.is_lateral, kernels)), any(map(names.is_top_down, kernels))
+    rows = [row for row in VARIANTS.values() if row.recurrent == recurrent and row.shared == shared]
+    return [row for row in rows if (row.lateral, row.top_down) == found] or rows
 
 
 def n_timesteps(shapes: Mapping[str, Shape]) -> int:
