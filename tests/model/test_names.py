@@ -16,6 +16,13 @@ from convrnn_model import names
         (names.bottom_up(0), "RCL_0_BConv"),
         (names.lateral(6), "RCL_6_LConv"),
         (names.conv_sum(6), "RCL_6_ConvSum"),
+        (names.top_down(5), "RCL_5_TConv"),
+        (names.global_pool(None, 2), "GlobalAvgPool_Layer_2"),
+        (names.pre_softmax(None, 2), "ReadoutDense_Layer_2"),
+        (names.pre_softmax(3, 2), "ReadoutDense_Layer_2_Time_3"),
+        (names.cumulative(3, 2), "CumulativeReadout_Layer_2_Time_3"),
+        (names.softmax(None, 2), "Softmax_Layer_2"),
+        (names.softmax(3, 2), "Softmax_Layer_2_Time_3"),
         (names.batch_norm(2), "BatchNorm_Layer_2"),
         (names.batch_norm(2, 7), "BatchNorm_Layer_2_Time_7"),
         (names.relu(2), "ReLU_Layer_2"),
@@ -52,7 +59,11 @@ def test_other_names_have_no_time_step(name):
     ("name", "recurrent", "lateral", "weights"),
     [
         (names.bottom_up(2), True, False, True),
+        (names.at(names.bottom_up(2), 3), True, False, True),
         (names.lateral(2), True, True, True),
+        (names.at(names.lateral(2), 3), True, True, True),
+        (names.top_down(2), True, False, True),
+        (names.pre_softmax(3, 2), False, False, True),
         (names.conv_sum(2), True, False, False),
         (names.conv(13), False, False, True),
         (names.batch_norm(13), False, False, True),
@@ -68,6 +79,19 @@ def test_properties_of_layers(name, recurrent, lateral, weights):
     assert names.is_recurrent(name) is recurrent
     assert names.is_lateral(name) is lateral
     assert names.has_weights(name) is weights
+
+
+def test_layers_that_names_mention():
+    found = [names.layer_number(name) for name in ("RCL_2_TConv", "Conv_Layer_13", "ReLU_Layer_6_Time_7")]
+    assert found == [2, 13, 6]
+    assert names.layer_number("ReadoutDense_Time_3") is None
+    assert [names.is_readout(names.pre_softmax(*of)) for of in ((), (3,), (None, 2), (3, 2))] == [True] * 4
+    assert not names.is_readout("MyReadoutDense")
+    assert [names.is_top_down(name) for name in ("RCL_2_TConv", "RCL_2_TConv_Time_1", "RCL_2_LConv")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

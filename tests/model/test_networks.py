@@ -19,6 +19,10 @@ PARAMETERS = {
     "b_f_net": 40_023_848,
     "b_d_net": 28_836_872,
     "bl_net": 28_939_016,
+    # No publication prints a count for these; test_family.py has the formula.
+    "bt_net": 37_596_936,
+    "blt_net": 55_370_504,
+    "b_u_net": 212_785_216,
 }
 PUBLISHED = ("bl_net", "b_net", "b_k_net", "b_f_net", "b_d_net")
 

@@ -15,6 +15,8 @@ from convrnn_model.inference.shapes import value_shapes
 from convrnn_model.inference.vectors import vector_shape
 from convrnn_model.variants import VARIANTS
 
+TILED = [variant for variant in VARIANTS.values() if not variant.top_down]
+
 
 def choice(wanted=None, precision="float32", processor="avx512-bf16", installed=ENGINES, **options):
     def install(engine):
@@ -33,6 +35,8 @@ def choice(wanted=None, precision="float32", processor="avx512-bf16", installed=
         ({"precision": "bfloat16", "processor": "amx"}, "openvino", "for bfloat16"),
         ({"gpu": True}, "keras", "accelerator"),
         ({"gpu": True, "precision": "bfloat16", "processor": "avx2"}, "keras", "accelerator"),
+        ({"top_down": True}, "openvino", "fastest installed engine with top-down connections"),
+        ({"top_down": True, "installed": ("tiles", "keras")}, "keras", "only"),
         ({"foreign": "not ours"}, "keras", "not a network of convrnn_model"),
     ],
 )
@@ -54,6 +58,14 @@ def test_engines_that_are_not_installed(precision):
         ConvRNNError, match=r"openvino is not installed. Install it with pip install openvino"
     ):
         choice("openvino", precision, installed=("keras",))
+
+
+def test_tiles_do_not_compute_top_down_connections():
+    with pytest.raises(
+        ConvRNNError, match=r"without top-down connections.*Pass engine='openvino' or 'keras'"
+    ):
+        choice("tiles", top_down=True)
+    assert choice("keras", top_down=True).engine == "keras"
 
 
 def test_bfloat16_needs_openvino():
@@ -89,7 +101,7 @@ def test_the_default_looks_for_installed_modules():
 
 @pytest.mark.parametrize("side", [128, 224])
 @pytest.mark.parametrize("kind", ["avx2", "avx512", "avx512-bf16", "amx"])
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("variant", TILED, ids=lambda variant: variant.name)
 def test_tiles_are_estimated_to_be_faster_than_direct_convolution(variant, kind, side):
     steps = 8 if variant.recurrent else None
     network = Architecture(

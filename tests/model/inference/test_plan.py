@@ -70,7 +70,7 @@ def test_only_what_is_wanted_is_computed():
     assert steps(found)[names.relu(1, 1)].pooled is None
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if not variant.top_down])
 @pytest.mark.parametrize("batch", [1, 8])
 def test_a_buffer_holds_one_value_until_its_last_use(name, batch):
     found = planned(name=name, batch=batch)

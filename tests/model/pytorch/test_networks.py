@@ -27,6 +27,9 @@ FUNCTIONS = {
     "b_k_net": ours.b_k,
     "b_f_net": ours.b_f,
     "b_d_net": ours.b_d,
+    "b_u_net": ours.b_u,
+    "bt_net": ours.bt,
+    "blt_net": ours.blt,
 }
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 97, 71, 3)).astype(np.float32)
 
@@ -133,14 +136,14 @@ def test_outputs_equal_those_of_keras(name, options, fill_golden, tmp_path):
     ours.load_weights(network, tmp_path / "w.h5")
     found = run(network, images)
     # float32, another summation order.
-    found = found.swapaxes(0, 1) if name == "bl_net" else found
+    found = found.swapaxes(0, 1) if VARIANTS[name].recurrent else found
     assert_close(found, expected.reshape(found.shape), 1e-6)
 
 
-@pytest.mark.parametrize("name", ["bl_net", "b_d_net"])
+@pytest.mark.parametrize("name", ["bl_net", "b_d_net", "b_u_net", "blt_net"])
 def test_a_training_step_equals_that_of_keras(name, fill_golden, tmp_path):
     """Weights after one step of gradient descent, which are the gradients, and the running statistics."""
-    options = {"n_timesteps": 3} if name == "bl_net" else {}
+    options = {"n_timesteps": 3} if VARIANTS[name].recurrent else {}
     steps = options.get("n_timesteps", 1)
     images = np.random.default_rng(1).uniform(-1, 1, (6, 64, 64, 3)).astype(np.float32)
     labels = np.arange(6) % 5

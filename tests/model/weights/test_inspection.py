@@ -20,8 +20,8 @@ def test_golden_file_is_identified(golden_file):
     assert info.sha256 == "fa9a561c3d680d881c353b3d5234e9581862d5e581cadb9129401f94a05d0f99"
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_is_identified(name, shared):
+@pytest.mark.parametrize("name", ["bl_net", "b_net", "b_k_net", "b_f_net", "b_d_net"])
+def test_networks_of_the_original_are_identified(name, shared):
     manifest = json.loads((shared / "golden" / "manifest.json").read_text())[name.removesuffix("_net")]
     shapes = {
         f"{row['layer']}/{row['name'].rsplit('/')[-1].removesuffix(':0')}": tuple(row["shape"])

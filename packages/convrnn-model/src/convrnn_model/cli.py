@@ -35,9 +35,9 @@ def inspect(file: Annotated[Path, typer.Argument(help="HDF5 weights file.")]) ->
         ("filters", " ".join(map(str, info.filters))),
         ("classes", info.classes),
         ("time steps", info.n_timesteps),
-        ("readouts", "every layer" if info.layer_readouts else "last layer"),
         ("data set", info.dataset or "unknown"),
         ("sha256", info.sha256),
+        *([("readouts", "every layer")] if info.layer_readouts else []),
     ):
         typer.echo(f"{label:<11}{value}")
 

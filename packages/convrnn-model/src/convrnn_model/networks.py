@@ -4,7 +4,7 @@ from typing import Any
 
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.graph_building import keras_model
+from convrnn_model.inference.keras_graph import keras_model
 from convrnn_model.inference.operations import Architecture
 from convrnn_model.layers import Method, require_method
 from convrnn_model.variants import VARIANTS, Variant, require_positive_integer, require_width
@@ -75,7 +75,7 @@ def bt_net(
     At time t, layer n is ReLU(BN_{n,t}(bottom_up_n(pool(a[n-1,t])) + top_down_n(a[n+1,t-1]))). `top_down_n` is a
     bias-free transposed convolution with stride 2 and the kernel size of layer n; see `TopDownConv2D`. The last layer
     has none. Spoerer et al. 2017 (doi 10.3389/fpsyg.2017.01551) introduced B, BL, BT and BLT; publications differ in
-    the details of the top-down connection, see docs/differences.md.
+    the details of the top-down connection, see docs/protocol.md.
 
     Arguments, results and errors are those of `bl_net`.
     """

@@ -71,7 +71,12 @@ def choose(
     if not install("openvino"):
         why = "with top-down connections" if top_down else "for float32"
         return Choice("openvino", f"the fastest installed engine {why}")
-    return Choice("keras", "the only installed engine")
+    why = (
+        "the only installed engine that computes top-down connections"
+        if top_down
+        else "the only installed engine"
+    )
+    return Choice("keras", why)
 
 
 def _require(

@@ -1,8 +1,6 @@
 """Engine that computes with Keras, on any backend and device."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +9,7 @@ from convrnn_model.errors import ConvRNNError
 from convrnn_model.graph import activations
 from convrnn_model.inference.engine import Precision
 from convrnn_model.inference.frozen import from_file
-from convrnn_model.inference.operations import Architecture
-from convrnn_model.networks import BUILDERS
-from convrnn_model.variants import VARIANTS
+from convrnn_model.inference.keras_graph import keras_model
 from convrnn_model.weights.inspection import PathLike
 from convrnn_model.weights.load_save import load_weights
 
@@ -100,28 +96,10 @@ def model_from_file(
         cumulative_readout: Compute softmax from cumulative readouts.
 
     Raises:
-        ConvRNNError: The file cannot be read, or its filters are not those of any `width`.
+        ConvRNNError: The file cannot be read.
     """
     architecture = from_file(path, n_timesteps, cumulative_readout=cumulative_readout)
-    options: dict[str, Any] = {
-        "width": _width(path, architecture),
-        "layer_readouts": architecture.layer_readouts,
-    }
-    if architecture.n_timesteps is not None:
-        options |= {"n_timesteps": architecture.n_timesteps, "cumulative_readout": cumulative_readout}
-    image = (None, None, architecture.channels)
-    model = BUILDERS[architecture.variant](image, architecture.classes, **options)
+    image = keras.Input((None, None, architecture.channels), dtype="float32")
+    model = keras_model(architecture, image, "auto")
     load_weights(model, path)
     return model
-
-
-def _width(path: PathLike, architecture: Architecture) -> float:
-    variant = VARIANTS[architecture.variant]
-    filters = tuple(layer.filters for layer in architecture.layers)
-    width = filters[-1] / variant.filters[-1]
-    if tuple(layer.filters for layer in variant.convolutions(width)) != filters:
-        raise ConvRNNError(
-            f"cannot build the network of {Path(path)}: its filters must be those of {variant.name} times one width, "
-            f"got {filters}. Pass engine='tiles' or 'openvino', which take any filters."
-        )
-    return width
