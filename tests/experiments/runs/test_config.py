@@ -54,10 +54,15 @@ def test_photographs_are_resized_to_eight_sevenths_of_the_stimulus() -> None:
     assert Config(data="data", perturb=Regime.COLOR, stimulus_size=70, resize=75).resize == 75
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.shared])
 def test_every_network_of_the_table_can_be_configured(name: str) -> None:
     config = Config(data="data", perturb=Regime.COLOR, network=name.removesuffix("_net"))
-    assert config.exits == (8 if name == "bl_net" else 1)
+    assert config.exits == (8 if name in ("bl_net", "bt_net", "blt_net") else 1)
+
+
+def test_the_unfolded_network_cannot_be_configured() -> None:
+    with pytest.raises(ValidationError, match="network"):
+        Config(data="data", perturb=Regime.COLOR, network="b_u")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_a_file_of_an_older_version_has_its_values(tmp_path: Path) -> None:
         ({"seed": None}, "entries seed are required, got none"),
         ({"sparkle": 1}, "sparkle is not a known entry"),
         ({"epochs": 0}, "epochs must be greater than or equal to 1, got 0"),
-        ({"network": "vgg"}, "network must be 'bl', 'b', 'b_k', 'b_f' or 'b_d', got 'vgg'"),
+        ({"network": "vgg"}, "network must be 'bl', 'b', 'b_k', 'b_f', 'b_d', 'bt' or 'blt', got 'vgg'"),
         ({"perturb": "sepia"}, "perturb must be 'color', 'grayscale', 'noise' or 'blur', got 'sepia'"),
     ],
 )

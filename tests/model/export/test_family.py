@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from convrnn_model import ConvRNNError, b_net, b_u_net, blt_net, save_weights
-from convrnn_model.export import export_network
+from convrnn_model.export.exporting import export_network
 
 BUILDERS = {
     "blt": lambda: blt_net((64, 64, 3), 5, 3, width=0.02),

@@ -69,7 +69,7 @@ def untrained_network(
     predictor = compile_weights(
         weights_file(config.weights),
         "softmax",
-        n_timesteps=config.timesteps if config.network == "bl" else None,
+        n_timesteps=config.timesteps if shown.variant.recurrent else None,
         precision=precision,
         inference=inference,
         gpu=uses_gpu(),

@@ -19,6 +19,7 @@ from convrnn_experiments.runtime.overlap import map_ahead
 from convrnn_model import activations, names
 from convrnn_model.backend import keras
 from convrnn_model.inference import Predictor
+from convrnn_model.variants import VARIANTS
 
 BATCH = 16
 """Images per call of the network. Random draws depend on it, so it is not the batch size of the readout."""
@@ -26,7 +27,8 @@ BATCH = 16
 
 def pooled_names(network: str, timesteps: int) -> list[str]:
     """Return the names of the layers that the readout reads, one per time step."""
-    return [names.global_pool(t) for t in range(timesteps)] if network == "bl" else [names.global_pool()]
+    recurrent = VARIANTS[f"{network}_net"].recurrent
+    return [names.global_pool(t) for t in range(timesteps)] if recurrent else [names.global_pool()]
 
 
 def pooled_model(network: keras.Model, config: Config) -> tuple[keras.Model, Perturb]:

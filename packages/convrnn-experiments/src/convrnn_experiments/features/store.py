@@ -99,7 +99,12 @@ def extract_features(
     share = parse_task(task)
     # Workers compute on processor cores.
     device = computing_device() if executor.in_process else processor()
-    inference = choose_inference(config.precision, config.inference, gpu=executor.in_process and uses_gpu())
+    inference = choose_inference(
+        config.precision,
+        config.inference,
+        gpu=executor.in_process and uses_gpu(),
+        top_down=config.variant.top_down,
+    )
     folder = cache_folder(root, config, inference, device)
     remove_dead_temporaries(folder)
     parts = plan(data, config, folder)

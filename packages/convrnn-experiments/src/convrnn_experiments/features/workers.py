@@ -110,7 +110,9 @@ def compute_part(job: Job) -> Outcome:
             from convrnn_experiments.features.fingerprint import require_same_dependencies
             from convrnn_experiments.runs.network import choose_inference
 
-            inference = choose_inference(job.config.precision, job.config.inference)
+            inference = choose_inference(
+                job.config.precision, job.config.inference, top_down=job.config.variant.top_down
+            )
             require_same_dependencies(job.part.path.parent, job.config, inference)
             if not job.part.path.is_file():  # another run may have written it
                 _extractor(job.config, max(job.threads, _dask_threads())).write(job.part)

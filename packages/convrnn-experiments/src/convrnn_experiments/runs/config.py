@@ -16,7 +16,7 @@ from convrnn_data.base.options import Option
 from convrnn_data.base.validation import first_problem
 from convrnn_experiments.conditions import CONDITIONS, Condition, Regime
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_model.variants import VARIANTS
+from convrnn_model.variants import VARIANTS, Variant
 from convrnn_model.weights.inspection import inspect_weights
 from convrnn_model.weights.pretrained import PRETRAINED, fetch_weights
 
@@ -62,7 +62,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 if TYPE_CHECKING:
     NetworkName = str
 else:
-    NetworkName = Literal[tuple(name.removesuffix("_net") for name in VARIANTS)]
+    # Readouts of unfolded networks are not shared over time, as training on features assumes.
+    NetworkName = Literal[tuple(name.removesuffix("_net") for name, row in VARIANTS.items() if row.shared)]
 
 
 class Config(BaseModel):
@@ -92,7 +93,7 @@ class Config(BaseModel):
     perturb: Annotated[Regime, Field(strict=False), Option("Regime to train under.")]
     network: Annotated[NetworkName, Option("Network to train.")] = "bl"
     width: Annotated[float, Field(ge=0.001, lt=2**53), Option("Factor on the filters of every layer.")] = 1.0
-    timesteps: Annotated[PositiveInt, Option("Number of time steps of bl.")] = 8
+    timesteps: Annotated[PositiveInt, Option("Number of time steps of bl, bt and blt.")] = 8
     cumulative_readout: Annotated[
         bool, Option("Sum the readouts up to each time step.", commands=TRAIN)
     ] = False
@@ -179,7 +180,12 @@ class Config(BaseModel):
     @property
     def exits(self) -> int:
         """Number of readouts: time steps, or 1 for a feedforward network."""
-        return self.timesteps if self.network == "bl" else 1
+        return self.timesteps if self.variant.recurrent else 1
+
+    @property
+    def variant(self) -> Variant:
+        """Row of the network in the table of networks."""
+        return VARIANTS[f"{self.network}_net"]
 
     def replace(self, **changes: Any) -> Self:
         """Return a validated configuration with other values."""
@@ -268,7 +274,7 @@ def checked(config: Config, data: PreparedSet, report: Report = silent) -> Confi
         return config
     path = weights_file(config.weights, report)
     info = inspect_weights(path)
-    variant = VARIANTS[f"{config.network}_net"]
+    variant = config.variant
     filters = tuple(convolution.filters for convolution in variant.convolutions(config.width))
     if (info.variant, info.filters) != (variant.name, filters):
         raise ConvRNNError(

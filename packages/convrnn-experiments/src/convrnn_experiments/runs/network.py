@@ -21,7 +21,7 @@ def build_network(config: Config, classes: int = len(CATEGORIES)) -> keras.Model
     """Build the network of a configuration with initial weights."""
     shape = (config.image_size, config.image_size, 3)
     build = getattr(convrnn_model, f"{config.network}_net")
-    if config.network == "bl":
+    if config.variant.recurrent:
         steps, cumulative = config.timesteps, config.cumulative_readout
         return build(shape, classes, steps, cumulative, width=config.width)
     return build(shape, classes, width=config.width)
@@ -33,20 +33,24 @@ def describe_weights(path: Path) -> str:
     return f"weights: {path}: {info.variant}, {info.dataset or 'no published set'}"
 
 
-def choose_inference(precision: Precision, inference: EngineName, *, gpu: bool = False) -> Inference:
+def choose_inference(
+    precision: Precision, inference: EngineName, *, gpu: bool = False, top_down: bool = False
+) -> Inference:
     """Choose how a network is computed that is not trained; reads no weights.
 
     Args:
         precision: Value of `--precision`.
         inference: Value of `--inference`.
         gpu: Whether Keras computes on a GPU.
+        top_down: Whether the network has top-down connections.
 
     Raises:
         ConvRNNError: The engine or the precision is not available on this machine.
     """
     kind = processor()
     try:
-        choice = choose(None if inference == "auto" else inference, precision, kind, gpu=gpu)
+        wanted = None if inference == "auto" else inference
+        choice = choose(wanted, precision, kind, gpu=gpu, top_down=top_down)
     except convrnn_model.ConvRNNError as error:
         raise ConvRNNError(
             f"cannot compute with --inference {inference} --precision {precision}: {error}"
@@ -68,7 +72,7 @@ def feature_predictor(config: Config, threads: int | None = None, *, gpu: bool =
     return compile_weights(
         weights_file(config.weights),
         "features",
-        n_timesteps=config.timesteps if config.network == "bl" else None,
+        n_timesteps=config.timesteps if config.variant.recurrent else None,
         precision=config.precision,
         inference=config.inference,
         threads=threads,

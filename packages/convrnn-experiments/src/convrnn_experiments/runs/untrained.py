@@ -114,6 +114,11 @@ def untrained_config(weights: str, options: UntrainedOptions, report: Report = s
     except convrnn_model.ConvRNNError as error:
         raise ConvRNNError(f"{error} Or give the path of a weights file in place of {weights}") from error
     info = inspect_weights(path)
+    if info.layer_readouts or not VARIANTS[info.variant].shared:
+        raise ConvRNNError(
+            f"cannot evaluate the weights {path}: the network must have one readout, shared over time, got "
+            f"{info.variant} with several. Pass predictions of `compile_network` as a CSV row to `convrnn compare`"
+        )
     if info.classes != len(CATEGORIES) and info.dataset is None:
         raise ConvRNNError(
             f"cannot evaluate the weights {path}: the readout must have 16 classes, ImageNet's 1000 or ecoset's 565, "

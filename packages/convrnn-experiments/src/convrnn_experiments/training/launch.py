@@ -88,7 +88,10 @@ def train(
         inference = None
         if config.trainable == "readout":
             inference = networks.choose_inference(
-                config.precision, config.inference, gpu=executor.in_process and devices.uses_gpu()
+                config.precision,
+                config.inference,
+                gpu=executor.in_process and devices.uses_gpu(),
+                top_down=config.variant.top_down,
             )
         images = describe_images(data, "val")
         if config.weights != "none":
