@@ -34,7 +34,7 @@ WRONG = [
     ("convrnn evaluate nowhere data", 1, "nowhere"),
     ("convrnn evaluate data data", 1, "data"),
     ("convrnn report nowhere", 1, "nowhere"),
-    ("convrnn report", 2, "RUN"),
+    ("convrnn report", 2, "ROW"),
     ("convrnn dance", 2, "dance"),
     ("convrnn-data prepare nowhere out", 1, "nowhere"),
     ("convrnn-data prepare empty out", 1, "empty"),

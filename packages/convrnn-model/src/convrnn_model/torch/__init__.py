@@ -12,6 +12,7 @@ if find_spec("torch") is None:
 from convrnn_model.torch.builders import b, b_d, b_f, b_k, b_u, bl, blt, bt
 from convrnn_model.torch.networks import Network, parameter_groups
 from convrnn_model.torch.preprocessing import Preprocess
+from convrnn_model.torch.streaming import Stepper, StreamState
 from convrnn_model.torch.weights import load_weights, save_weights
 from convrnn_model.weights.reading import LoadReport
 
@@ -19,6 +20,8 @@ __all__ = [
     "LoadReport",
     "Network",
     "Preprocess",
+    "Stepper",
+    "StreamState",
     "b",
     "b_d",
     "b_f",
