@@ -14,7 +14,10 @@ from convrnn_model import (
     ConvRNNError,
     activations,
     b_net,
+    b_u_net,
     bl_net,
+    blt_net,
+    bt_net,
     load_weights,
     names,
     save_weights,
@@ -73,6 +76,17 @@ def test_further_frames_use_the_batch_normalisation_of_a_time_step(extra, fill_g
     movie = np.concatenate([MOVIES, MOVIES[:, 1:2]], axis=1)
     found = list(stream(short, extra_timesteps=extra).run(movie.swapaxes(0, 1)))
     assert_same(found, longer.predict_on_batch(movie))
+
+
+@pytest.mark.parametrize("build", [bt_net, blt_net, b_u_net])
+def test_other_recurrent_networks_take_movies(build, fill_golden):
+    model = build((SIDE, SIDE, 3), 5, FRAMES, width=0.02)
+    fill_golden(model)
+    still = MOVIES[:, 0]
+    expected = np.asarray(model.predict_on_batch(still))
+    found = np.asarray(list(stream(model).run([still] * (FRAMES + 2))))
+    np.testing.assert_allclose(found[:FRAMES], expected, rtol=1e-5, atol=1e-6)
+    assert np.isfinite(found).all()
 
 
 def test_further_frames_are_an_error_if_asked_for(fill_golden):

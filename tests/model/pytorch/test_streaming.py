@@ -95,6 +95,17 @@ def test_memory_of_the_state_does_not_grow(network, movie):
     assert len(stepper._steps) == 3
 
 
+@pytest.mark.parametrize("build", [networks.bt, networks.blt, networks.b_u])
+def test_other_recurrent_networks_take_movies(build, movie):
+    torch.manual_seed(3)
+    network = build(5, 3, width=0.05).eval()
+    still = movie[:, 0]
+    with torch.no_grad():
+        found = Stepper(network)(still[:, None].expand(-1, 5, -1, -1, -1))
+        torch.testing.assert_close(found[:, :3], network(still))
+    assert torch.isfinite(found).all()
+
+
 def test_feedforward_networks_take_each_frame_by_itself(movie):
     network = networks.b(5, width=0.05).eval()
     with torch.no_grad():

@@ -177,7 +177,9 @@ class Stepper:
         for operation in step.operations:
             arguments = [values[name] for name in operation.inputs]
             layer = self._model.get_layer(operation.weights or layer_name(operation))
-            values[operation.output] = layer(arguments if operation.kind == "add" else arguments[0])
+            values[operation.output] = layer(
+                arguments if operation.kind in ("add", "top_down") else arguments[0]
+            )
         found = {name: values[value] for name, value in (step.keeps | step.outputs).items()}
         for name in step.keeps:
             self._state_inputs.setdefault(name, (tuple(found[name].shape[1:]), str(found[name].dtype)))
