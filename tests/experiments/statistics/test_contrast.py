@@ -69,6 +69,15 @@ def test_accuracies_of_0_and_100_percent_have_an_interval():
     )
 
 
+def test_halves_that_agree_less_than_by_chance_have_no_ceiling():
+    labels = np.repeat(np.arange(16), 10)
+    blocks = np.tile(np.arange(5), 32)
+    scores = (labels % 5 == np.arange(5)[:, None]).astype(float)  # each observer is right on other categories
+    none = np.zeros(len(labels), dtype=int)
+    disjoint = contrast.Contrast(labels, none, blocks, none.astype(float), none[:, None] > 0, scores)
+    assert np.isnan(contrast.split_halves(disjoint, np.random.default_rng(0)).correlation)
+
+
 def test_split_halves_of_humans():
     rng = np.random.default_rng(3)
     alike = make_contrast()

@@ -224,7 +224,7 @@ class SplitHalves:
     Attributes:
         rmse: Root mean square of the halves' curve differences, in points: the noise floor.
         correlation: Correlation of the halves' accuracies by category, stepped up to all observers by the
-            Spearman-Brown formula, 2 r / (1 + r): the ceiling.
+            Spearman-Brown formula, 2 r / (1 + r): the ceiling. NaN if r is negative.
     """
 
     rmse: float
@@ -249,7 +249,8 @@ def split_halves(contrast: Contrast, rng: np.random.Generator, *, splits: int = 
         if np.isfinite(profiles).all(axis=0).sum() > 2:
             rs.append(correlations(*profiles))
     r = float(mean_over(rs)) if rs else float("nan")
-    stepped_up = 2 * r / (1 + r) if r > -1 else float("nan")
+    # Of halves that agree less than by chance, the formula would give values below -1.
+    stepped_up = 2 * r / (1 + r) if r >= 0 else float("nan")
     return SplitHalves(float(root_mean_square(np.array(distances))), stepped_up)
 
 
