@@ -29,7 +29,7 @@ PACKAGES = ("convrnn-data", "convrnn-experiments", "convrnn-model")
 EXTRAS = {
     "convrnn-data": {"dask", "ray"},
     "convrnn-experiments": {"gpu", "interactive", "parquet"},
-    "convrnn-model": {"classify", "gpu", "jax", "openvino", "tensorflow", "torch"},
+    "convrnn-model": {"classify", "gpu", "jax", "onnx", "openvino", "safetensors", "tensorflow", "torch"},
 }
 DATA = {
     "convrnn-data": {"listed_images.txt.xz"},
