@@ -62,7 +62,7 @@ def _trials(rows: pd.DataFrame, *, further: bool) -> Iterator[Trial]:
 
 
 def _time(trial: Any, *, further: bool) -> float | None:
-    """Return the time for `rt`, which missed trials have only where there is no other column for it."""
+    """Return the time for `rt`; that of a missed trial is written only if the file lacks a column `duration`."""
     time = trial.duration if trial.missed and not further else trial.response_time
     return None if math.isnan(time) else float(time)
 

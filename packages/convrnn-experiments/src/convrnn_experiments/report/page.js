@@ -21,7 +21,7 @@ async function draw() {
     tooltip: { theme: dark.matches ? "dark" : "light" },
     actions: { export: true, source: false, compiled: false, editor: false },
     downloadFileName: "convrnn",
-    logLevel: 1, // errors only: a chart without networks is empty, which is no reason for a warning
+    logLevel: 1, // errors only: an empty chart, without networks, is not worth a warning
   });
 }
 

@@ -98,7 +98,7 @@ class Classifier:
         """Classify photos of one size.
 
         Raises:
-            ConvRNNError: There is no photo, or the photos are too small for the network.
+            ConvRNNError: The list of photos is empty, or the photos are too small for the network.
         """
         require_positive_integer("number of photos", len(photos))
         images = preprocess_image(np.stack([photo.image for photo in photos]))
