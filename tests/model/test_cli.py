@@ -146,7 +146,7 @@ def test_export(command, tiny_bl, tmp_path):
     out = tmp_path / "w.safetensors"
     assert command("export", tmp_path / "w.h5", out) == (
         0,
-        f"written: {out}\nchecked with safetensors: largest difference 0\n",
+        f"written: {out}\nchecked with safetensors: largest relative difference 0\n",
         "",
     )
     code, _, err = command("export", tmp_path / "w.h5", out)
