@@ -25,8 +25,19 @@ def row(network, rmse, condition="blur (all levels)", *, floor=4.0, own=None, th
     return SimpleNamespace(evaluation=evaluation, condition=condition, pooled=True, estimates=estimates)
 
 
-def pair(network, reference, value, low, high, condition="blur (all levels)", measure="sat_rmse"):
-    return Difference(condition, network, reference, measure, Estimate(value, low, high))
+def pair(
+    network, reference, value, low, high, condition="blur (all levels)", measure="sat_rmse", corrected=None
+):
+    p_value = 0.01 if low > 0 or high < 0 else 0.2
+    return Difference(
+        condition,
+        network,
+        reference,
+        measure,
+        Estimate(value, low, high),
+        p_value,
+        corrected or p_value,
+    )
 
 
 NEAR, FAR, FURTHER = row("near", (3, 1, 5)), row("far", (9, 7, 11)), row("further", (20, 15, 25))
@@ -73,6 +84,16 @@ def test_an_interval_with_0_leaves_the_answer_open():
     assert finding(ranking, "simulated observers") == (
         "In blur, near is nearest to the simulated observers, 3.0 [1.0, 5.0] points from their curve, but far may be "
         "as near: the difference, 6.0 [-2.0, 10.0] points, includes 0."
+    )
+
+
+def test_a_difference_that_does_not_survive_holms_correction_leaves_the_answer_open():
+    (ranking,) = rank([NEAR, FAR], [pair("near", "far", -6, -11.5, -0.5, corrected=0.13)])
+    assert ranking.places[1].p_holm == 0.13
+    assert not ranking.clear
+    assert finding(ranking, "humans").endswith(
+        "but far may be as near: the difference, 6.0 [0.5, 11.5] points, is uncertain with as many comparisons "
+        "(p = 0.13 with Holm's correction)."
     )
 
 

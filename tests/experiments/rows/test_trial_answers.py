@@ -90,6 +90,22 @@ def test_kappa_with_people_is_that_of_the_raw_files(people, networks):
         assert row.estimates["error_consistency"].value == pytest.approx(np.mean(kappas), abs=1e-12)
 
 
+def test_an_experiment_of_one_condition_has_one_level(tmp_path):
+    """People's files have the condition 0 and networks' files NaN, as in texture-vs-shape's edge experiment."""
+    person = write(tmp_path / "people/edge_subject-01_session_1.csv", "subject-01", person=True, seed=1)
+    network = write(tmp_path / "edge_net_session-1.csv", "net", person=False, seed=2)
+    for path, condition in ((person, "0"), (network, "NaN")):
+        table = pd.read_csv(path, keep_default_na=False)
+        table = table[table.condition.astype(str) == "inf"].assign(condition=condition)
+        table.imagename = table.imagename.str.replace("_inf_", f"_{condition}_")
+        table.to_csv(path, index=False)
+    row = compare(read_rows([network]).evaluations, read_observer_group(person.parent))[0]
+    answered = (pd.read_csv(person, keep_default_na=False).object_response != "na").sum()
+    assert (row.evaluation.answers.levels == "0").all()
+    assert row.image_count == answered
+    assert np.isfinite(row.estimates["error_consistency"].value)
+
+
 def test_what_needs_blocks_is_a_dash(people, networks):
     rows = compare(read_rows(networks).evaluations, read_observer_group(people))
     for row in rows:

@@ -106,13 +106,11 @@ def has_blocks(regime: str) -> bool:
 
 ALL_LEVELS = "all"
 """Level that stands for all levels together."""
-_NO_LEVEL = "nan"
-"""Level in experiments of one condition."""
 
 
 def condition_name(regime: str, level: str) -> str:
     """Return the name of a condition in tables and figures: `color`, `noise 0.04`, `blur (all levels)`."""
-    if condition_of(regime).perturbation is None or level == _NO_LEVEL:
+    if condition_of(regime).perturbation is None:
         return str(regime)
     return f"{regime} (all levels)" if level == ALL_LEVELS else f"{regime} {plain_level(level)}"
 
@@ -125,9 +123,18 @@ def plain_level(level: Any) -> str:
         return str(level)
 
 
+def level_of_condition(condition: Any) -> str:
+    """Return the level of a condition in a trial CSV, in its shortest form.
+
+    Experiments of one condition have `0` in people's files and `NaN` in those of networks; both become "0".
+    """
+    level = plain_level(condition)
+    return "0" if level == "nan" else level
+
+
 def name_at(level: str, image: str) -> str:
     """Return the name of an image at a level, for images whose file names do not give it: `0.7/n03662601_12531.png`."""
-    return f"{plain_level(level)}/{image}"
+    return f"{level_of_condition(level)}/{image}"
 
 
 def level_order(level: str) -> tuple[float, str]:

@@ -21,7 +21,7 @@ from convrnn_data.observers.table import (
 )
 from convrnn_data.observers.trial_counts import count_observers, count_trials
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
-from convrnn_experiments.conditions import Regime, condition_of, name_at, plain_level
+from convrnn_experiments.conditions import Regime, condition_of, level_of_condition, name_at, plain_level
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 
@@ -170,10 +170,11 @@ def read_observer_group(
 
 
 def _with_level_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the level to file names in experiments whose file names do not give it, since an image may have several."""
+    """Add the level to file names that do not give it, and shorten levels."""
     other = ~table["experiment"].isin(EXPERIMENTS)
     if other.any():
         pairs = zip(table.loc[other, "level"], table.loc[other, "file_name"], strict=True)
+        table.loc[other, "level"] = table.loc[other, "level"].map(level_of_condition)
         table.loc[other, "file_name"] = [name_at(level, name) for level, name in pairs]
     return table
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
-from convrnn_experiments.report.comparison_tables import by_condition
+from convrnn_experiments.report.comparison_tables import SIGNIFICANT, by_condition
 from convrnn_experiments.report.formats import fixed, with_interval
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
 
@@ -20,11 +20,14 @@ class Place:
         row: Comparison with humans.
         rank: Rank by the corrected SAT-curve RMSE, from 1.
         behind: RMSE minus that of the first, paired by image; None for the first, NaN if the images differ.
+        p_holm: p-value of `behind`, with Holm's correction over all pairs of networks in the condition; NaN if there is
+            none.
     """
 
     row: Comparison
     rank: int
     behind: Estimate | None
+    p_holm: float = float("nan")
 
     @property
     def network(self) -> str:
@@ -38,8 +41,8 @@ class Place:
 
     @property
     def clearly_behind(self) -> bool:
-        """True if the interval of the paired difference from the first excludes 0."""
-        return self.behind is not None and self.behind.low > 0
+        """True if the RMSE is larger than that of the first with a corrected p-value below 0.05."""
+        return self.behind is not None and self.behind.value > 0 and self.p_holm < SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,14 @@ def rank(rows: Sequence[Comparison], pairs: Sequence[Difference]) -> list[Rankin
         pairs: Paired differences between the networks.
     """
     paired = {
-        (pair.condition, pair.network, pair.reference): pair.estimate
-        for pair in pairs
-        if pair.measure == "sat_rmse"
+        (pair.condition, pair.network, pair.reference): pair for pair in pairs if pair.measure == "sat_rmse"
     }
     rankings = []
     for condition, members in by_condition(rows).items():
         ranked = [row for row in members if np.isfinite(row.estimates["sat_rmse"].value)]
         ranked.sort(key=lambda row: (row.estimates["sat_rmse"].value, row.estimates["sat_rmse_raw"].value))
         places = [
-            Place(row, number, _behind(paired, row, ranked[0]) if number > 1 else None)
+            Place(row, number, *(_behind(paired, row, ranked[0]) if number > 1 else (None,)))
             for number, row in enumerate(ranked, start=1)
         ]
         if places:
@@ -96,12 +97,17 @@ def rank(rows: Sequence[Comparison], pairs: Sequence[Difference]) -> list[Rankin
     return rankings
 
 
-def _behind(paired: dict[tuple[str, str, str], Estimate], row: Comparison, first: Comparison) -> Estimate:
+def _behind(
+    paired: dict[tuple[str, str, str], Difference], row: Comparison, first: Comparison
+) -> tuple[Estimate, float]:
+    """Return the difference from the first and its corrected p-value."""
     network, best, condition = row.evaluation.network, first.evaluation.network, row.condition
-    if (estimate := paired.get((condition, network, best))) is not None:
-        return estimate
-    estimate = paired.get((condition, best, network), UNDEFINED)
-    return Estimate(-estimate.value, -estimate.high, -estimate.low)
+    if (pair := paired.get((condition, network, best))) is not None:
+        return pair.estimate, pair.corrected
+    if (pair := paired.get((condition, best, network))) is not None:
+        estimate = pair.estimate
+        return Estimate(-estimate.value, -estimate.high, -estimate.low), pair.corrected
+    return UNDEFINED, float("nan")
 
 
 def headline(rankings: Sequence[Ranking], noun: str) -> str:
@@ -155,15 +161,22 @@ def finding(ranking: Ranking, noun: str) -> str:
     if tied:
         names = listed([place.network for place in tied], most=3)
         which = "the difference" if len(tied) == 1 else f"the difference from {tied[0].network}"
-        reasons.append(
-            f"{names} may be as near: {which}, {with_interval(tied[0].behind or UNDEFINED)} points, includes 0"
-        )
+        reasons.append(f"{names} may be as near: {which}, {_uncertain(tied[0])}")
     if unpaired:
         reasons.append(f"{listed(unpaired, most=3)} saw other images, so the difference has no interval")
     return (
         f"In {condition}, {first.network} is nearest to {_the(noun)}, {apart} from their curve, but "
         f"{'; and '.join(reasons)}."
     )
+
+
+def _uncertain(place: Place) -> str:
+    """State the difference of a network from the first, and why it is uncertain."""
+    behind = place.behind or UNDEFINED
+    points = f"{with_interval(behind)} points"
+    if behind.low <= 0:
+        return f"{points}, includes 0"
+    return f"{points}, is uncertain with as many comparisons (p = {place.p_holm:.2f} with Holm's correction)"
 
 
 def ceiling(ranking: Ranking, noun: str) -> str:

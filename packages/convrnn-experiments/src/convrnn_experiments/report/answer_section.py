@@ -47,7 +47,8 @@ def answer_section(findings: Findings, colours: plots.Colours) -> Section | None
 
 _READING = (
     "<p class='faint'>Rank: by SAT-curve RMSE in percentage points. Behind the first: difference of the RMSEs, paired "
-    "by image; the rank is uncertain where the interval includes 0. Brackets: 95 % confidence intervals, not corrected "
-    "for the number of comparisons. The rows of the observers state the RMSE between two random halves of them, and "
-    "the ceilings of error consistency and category correlation. Dash: not available.</p>"
+    "by image; an asterisk marks p &lt; 0.05 with Holm's correction over all pairs of networks; without one, the rank "
+    "is uncertain. Brackets: 95 % confidence intervals, not corrected for the number of comparisons. The rows of the "
+    "observers state the RMSE between two random halves of them, and the ceilings of error consistency and category "
+    "correlation. Dash: not available.</p>"
 )

@@ -33,7 +33,8 @@ ONLY_IN_FILES = ("sat_rate_network_cost", "sat_intercept_network_cost")
 SHOWN_DIFFERENCES = ("sat_rmse", "category_correlation", "steepness_network", "error_consistency",
                      "response_time_correlation", "accuracy_range_network")  # fmt: skip
 """Measures in the table of differences between networks."""
-_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
+"""Corrected p-values below this call a difference."""
 _NORMAL = 1.959964
 """Half-width of a 95 % interval, in standard errors."""
 
@@ -180,7 +181,7 @@ def differences_wide(pairs: Sequence[Difference]) -> Table:
         key = pair.condition, pair.network, pair.reference
         head = {"condition": pair.condition, "networks": f"{pair.network} − {pair.reference}"}
         measure = measures[pair.measure]
-        star = "*" if pair.corrected < _SIGNIFICANT else ""
+        star = "*" if pair.corrected < SIGNIFICANT else ""
         table.setdefault(key, head)[measure.label] = with_interval(pair.estimate, measure.digits) + star
     return list(table.values())
 

@@ -121,7 +121,8 @@ def _statistics(findings: Findings, seed: int) -> str:
         "drawn within level, response time and category, jointly for networks and observers. RMSE and category "
         "correlation are corrected for sampling noise, and their intervals invert tests. Error consistency and "
         f"response times use {SAMPLES:,} bootstrap samples (seed {seed}). Differences between networks are paired by "
-        "image and are not corrected for the number of comparisons. The noise floor and the ceiling of category "
+        "image; their p-values have Holm's correction over all pairs of networks in a condition and measure, their "
+        "intervals have none. The noise floor and the ceiling of category "
         "correlation are from random halves of the observers, the ceiling of error consistency from their pairs."
     )
 

@@ -25,6 +25,7 @@ def ranking(rankings: Sequence[Ranking]) -> Table:
             "rank": place.rank,
             "network": place.network,
             **_columns("behind_first", place.behind or UNDEFINED),
+            "p_holm": place.p_holm,
             "clearly_behind": place.clearly_behind,
             **{
                 name: value
@@ -58,7 +59,7 @@ def _row(one: Ranking, place: Place) -> dict[str, str]:
         for measure in MEASURES
         if measure.key in RANKED
     }
-    behind = "" if place.behind is None else with_interval(place.behind)
+    behind = "" if place.behind is None else with_interval(place.behind) + "*" * place.clearly_behind
     head = {"condition": short(one.condition), "rank": str(place.rank), "network": place.network}
     first, *others = cells.items()
     return head | dict([first]) | {"behind the first": behind} | dict(others)

@@ -33,7 +33,8 @@ class Entry(_Form):
         network: Name.
         images: Number of images compared.
         behind_first: RMSE minus that of the first, paired by image; null for the first.
-        clearly_behind: Whether the interval of `behind_first` excludes 0.
+        p_holm: p-value of `behind_first` with Holm's correction over all pairs of networks; null without one.
+        clearly_behind: Whether `behind_first` is above 0 with `p_holm` below 0.05.
         measures: Measure of `comparison.csv` -> estimate.
     """
 
@@ -41,6 +42,7 @@ class Entry(_Form):
     network: str
     images: int
     behind_first: Value | None
+    p_holm: float | None
     clearly_behind: bool
     measures: dict[str, Value]
 
@@ -158,14 +160,15 @@ def _entry(place: Place) -> Entry:
         network=place.network,
         images=place.row.image_count,
         behind_first=None if place.behind is None else _value(place.behind),
+        p_holm=_number(place.p_holm),
         clearly_behind=place.clearly_behind,
         measures={name: _value(estimate) for name, estimate in place.row.estimates.items()},
     )
 
 
 def _value(estimate: Estimate) -> Value:
-    value, low, high = (
-        float(f"{number:.6g}") if math.isfinite(number) else None
-        for number in (estimate.value, estimate.low, estimate.high)
-    )
-    return Value(value=value, low=low, high=high)
+    return Value(value=_number(estimate.value), low=_number(estimate.low), high=_number(estimate.high))
+
+
+def _number(number: float) -> float | None:
+    return float(f"{number:.6g}") if math.isfinite(number) else None

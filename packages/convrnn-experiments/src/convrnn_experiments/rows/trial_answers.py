@@ -10,7 +10,7 @@ from convrnn_data.categories import LABELS
 from convrnn_data.human.stimuli import EXPERIMENTS
 from convrnn_data.human.trial_csv import Trial, TrialFile, read_trial_csv, source_image
 from convrnn_data.observers.stimulus_names import named_stimulus
-from convrnn_experiments.conditions import name_at, plain_level
+from convrnn_experiments.conditions import level_of_condition, name_at
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.sources import FileSource
@@ -92,7 +92,7 @@ def _of_experiment(file: TrialFile, network: str) -> Evaluation:
         answers=given,
         confidence=confidence,
         entropy=entropy,
-        levels=np.array([plain_level(trial.condition) for trial in trials], dtype=object),
+        levels=np.array([level_of_condition(trial.condition) for trial in trials], dtype=object),
         blocks=np.zeros(len(trials), dtype=np.int64),
     )
     sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
