@@ -72,8 +72,8 @@ class Stepper:
     """Network that takes one frame per call, as `stream` returns it.
 
     Frame by frame, a movie has the outputs of the network unrolled over time: the same bits on TensorFlow and PyTorch;
-    on JAX up to float32 rounding, because its compiler fuses operations of neighbouring time steps. At most one time
-    step more than the network's is prepared, so memory does not grow with time.
+    on JAX up to float32 rounding. At most one time step more than the network's is prepared, so memory does not grow
+    with time.
 
     Args:
         model: A network of this package.
