@@ -198,6 +198,14 @@ def test_other_models():
         stream(bl_net((64, 64, 3), 5, 2, width=0.02), outputs=["softmax", "ReLU_Layer_9"])
 
 
+def test_readouts_of_every_layer_are_an_axis(fill_golden):
+    model = network(fill_golden, layer_readouts=True)
+    expected = np.stack(model.predict_on_batch(MOVIES), axis=1)  # all layers of each time step
+    found = np.stack(list(stream(model).run(BY_TIME)), axis=1)
+    assert found.shape == (len(MOVIES), FRAMES, expected.shape[1] // FRAMES, 5)
+    assert_same(found.reshape(expected.shape), expected)
+
+
 MEMORY = """
 import resource, sys
 import keras

@@ -106,11 +106,36 @@ def test_other_recurrent_networks_take_movies(build, movie):
     assert torch.isfinite(found).all()
 
 
+@pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.parametrize("build", [networks.bl, networks.blt, networks.b_u])
+def test_the_module_takes_movies_of_its_time_steps(build, layers, movie):
+    torch.manual_seed(4)
+    network = build(5, 3, width=0.05, layer_readouts=layers).eval()
+    for frames in (1, 3):
+        shown = movie[:, :frames]
+        with torch.no_grad():
+            found, expected = network(shown), Stepper(network)(shown)
+        # A readout per layer is an axis of the stepper.
+        assert expected.ndim == (4 if layers else 3)
+        assert torch.equal(found, expected.flatten(1, -2))
+    with pytest.raises(
+        ConvRNNError, match=r"takes movies of 1 to 3 frames, one per time step, got 5\. Use `Stepper`"
+    ):
+        network(movie)
+
+
+def test_gradients_of_a_movie_reach_every_frame(network, movie):
+    shown = movie[:, :3].clone().requires_grad_()
+    network(shown)[:, -1].sum().backward()
+    assert (shown.grad.abs().sum(dim=(0, 2, 3, 4)) > 0).all()
+
+
 def test_feedforward_networks_take_each_frame_by_itself(movie):
     network = networks.b(5, width=0.05).eval()
     with torch.no_grad():
         found = Stepper(network)(movie)
         assert torch.equal(found[:, 3], network(movie[:, 3]))
+        torch.testing.assert_close(network(movie), found)
 
 
 def test_wrong_movies_and_states_are_refused(network, movie):

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from convrnn_model import names
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inference.frozen import architecture_of
 from convrnn_model.inference.keras_engine import model_from_file
-from convrnn_model.inference.operations import GROUPS, Architecture, group, layer_name
+from convrnn_model.inference.operations import GROUPS, Architecture, group_stems, layer_name
 from convrnn_model.inference.shapes import value_shapes
 from convrnn_model.inference.steps import Key, Step, step_at, step_key
 from convrnn_model.variants import VARIANTS
@@ -86,13 +85,14 @@ class Stepper:
     ) -> None:
         self._network = _architecture(model)
         self._model, self._single = model, isinstance(outputs, str)
-        self._outputs = _names(self._network, outputs)
+        self._outputs = _stems(self._network, outputs)
+        self._wanted = list(dict.fromkeys(stem for stems in self._outputs.values() for stem in stems))
         steps = self._network.n_timesteps
         self._extra = repeated_timestep(extra_timesteps, steps, self._network.variant) if steps else None
         self._steps: dict[Key, tuple[Step, keras.Model]] = {}
         self._state_inputs: dict[str, tuple[tuple[int | None, ...], str]] = {}
         # Fails here for unknown outputs. Its values have the shapes of the state.
-        self._first = step_at(self._network, (0, 0), list(self._outputs.values()))
+        self._first = step_at(self._network, (0, 0), self._wanted)
 
     def initial_state(self) -> StreamState:
         """Return the state before the first frame, for any number of images."""
@@ -107,7 +107,8 @@ class Stepper:
 
         Returns:
             The output, an array for one name, (batch, classes) for softmax, or a dictionary by name for several,
-            float32; and the state for the next frame.
+            float32; and the state for the next frame. With readouts of every layer, softmax and pre_softmax are
+            (batch, layers, classes).
 
         Raises:
             TypeError: The dtype is not float32.
@@ -121,7 +122,10 @@ class Stepper:
         found = model.predict_on_batch(
             {step.image: images} | {name: state.values[name] for name in step.reads}
         )
-        outputs = {name: np.asarray(found[stem], np.float32) for name, stem in self._outputs.items()}
+        outputs = {
+            name: _output([np.asarray(found[stem], np.float32) for stem in stems])
+            for name, stems in self._outputs.items()
+        }
         values = {name: np.asarray(found[name]) for name in step.keeps}
         result = next(iter(outputs.values())) if self._single else outputs
         return result, StreamState(state.time + 1, values)
@@ -146,7 +150,7 @@ class Stepper:
         if key not in self._steps:
             if key != (0, 0):
                 self._prepared((0, 0))  # its outputs have the shapes and dtypes of the state
-            step = step_at(self._network, key, list(self._outputs.values()))
+            step = step_at(self._network, key, self._wanted)
             self._steps[key] = step, self._built(step)
         return self._steps[key]
 
@@ -202,10 +206,15 @@ def _architecture(model: Any) -> Architecture:
         ) from error
 
 
-def _names(network: Architecture, outputs: str | Sequence[str]) -> dict[str, str]:
-    """Map each requested output to its name without a time step."""
+def _stems(network: Architecture, outputs: str | Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Map each requested output to its names without a time step, several for readouts of every layer."""
     wanted = [outputs] if isinstance(outputs, str) else list(outputs)
-    return {name: names.split_time(group(network, name)[0])[0] if name in GROUPS else name for name in wanted}
+    return {name: group_stems(network, name) if name in GROUPS else (name,) for name in wanted}
+
+
+def _output(values: list[np.ndarray]) -> np.ndarray:
+    """Return the value of an output; those of several layers become an axis."""
+    return values[0] if len(values) == 1 else np.stack(values, 1)
 
 
 def _checked(frames: Any, network: Architecture) -> np.ndarray:

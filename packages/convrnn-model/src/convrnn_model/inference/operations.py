@@ -130,6 +130,11 @@ def group(network: Architecture, name: Group) -> tuple[str, ...]:
     return tuple(_softmax_input(network, *exit_) for exit_ in network.exits)
 
 
+def group_stems(network: Architecture, name: Group) -> tuple[str, ...]:
+    """Return the names of a group without time steps: one, or with readouts of every layer, one per layer."""
+    return tuple(dict.fromkeys(names.split_time(value)[0] for value in group(network, name)))
+
+
 def value_names(network: Architecture, wanted: Sequence[str]) -> dict[str, str]:
     """Map each wanted name to the name of a value: a layer applied once is also known by its plain name.
 

@@ -1,6 +1,7 @@
 """Modules of the networks in the table of variants, named like the layers of the original."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from convrnn_model.errors import ConvRNNError
 from convrnn_model.inference.operations import (
     IMAGE,
     Architecture,
+    Group,
     Operation,
     group,
     kernel_shape,
@@ -27,6 +29,13 @@ from convrnn_model.variants import (
 
 WEIGHT_DECAY = 2e-6
 """Gradient of the original's penalty on kernels, `1e-6 * kernel**2`, per unit of the kernel."""
+
+
+class _Plan(NamedTuple):
+    """Layer, output, inputs, and the values not needed any more, of each operation; and the values to return."""
+
+    steps: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]
+    outputs: tuple[str, ...]
 
 
 class Network(nn.Module):
@@ -88,32 +97,49 @@ class Network(nn.Module):
         for operation in operations(self.architecture):
             if layer_name(operation) not in self._modules:
                 self.add_module(layer_name(operation), _module(self.architecture, operation))
-        self._outputs = group(self.architecture, "softmax" if softmax else "pre_softmax")
-        self._steps = _steps(operations(self.architecture, self._outputs))
+        self._outputs: Group = "softmax" if softmax else "pre_softmax"
+        self._still = _plan(self.architecture, self._outputs)
+        self._movies: dict[int, _Plan] = {}
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the readout at every time step.
 
         Args:
             images: (batch, channels, height, width) in [-1, 1], as from `Preprocess`; sides of at least 64 px, in any
-                memory format.
+                memory format. Or movies, (batch, time, channels, height, width), with at most `n_timesteps` frames, one
+                per time step; feedforward networks take any number. `Stepper` takes any number of frames.
 
         Returns:
             Logits, or probabilities with `softmax=True`: (batch, time, classes) for recurrent networks, also for one
             time step, and (batch, classes) for feedforward ones. With `layer_readouts`, the second axis has all layers
-            of each time step, or of the feedforward network.
+            of each time step, or of the feedforward network. For movies, the time steps are those of the frames; those
+            of feedforward networks have the additional axis time after the batch.
 
         Raises:
             ConvRNNError: The images have another shape or are integers.
         """
-        values: dict[str, Any] = {IMAGE: _checked(images, self.architecture)}
-        for layer, output, inputs, released in self._steps:
+        # The number of axes is unknown while `torch.fx` traces the network of still pictures.
+        if isinstance(images, torch.fx.Proxy) or images.dim() != 5:
+            return self._computed(self._still, {IMAGE: _checked(images, self.architecture)})
+        if self.architecture.n_timesteps is None:
+            return self(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+        return self._computed(self._of_movie(images.shape[1]), _frames(images, self.architecture))
+
+    def _computed(self, plan: _Plan, values: dict[str, Any]) -> Tensor:
+        for layer, output, inputs, released in plan.steps:
             values[output] = getattr(self, layer)(*[values[name] for name in inputs])
             for name in released:
                 del values[name]
-        outputs = [values[name] for name in self._outputs]
+        outputs = [values[name] for name in plan.outputs]
         alone = self.architecture.n_timesteps is None and not self.architecture.layer_readouts
         return outputs[0] if alone else torch.stack(outputs, 1)
+
+    def _of_movie(self, frames: int) -> _Plan:
+        """Return the plan of movies with a number of frames."""
+        if frames not in self._movies:
+            moving = replace(self.architecture, moving=True, n_timesteps=frames)
+            self._movies[frames] = _plan(moving, self._outputs)
+        return self._movies[frames]
 
     def extra_repr(self) -> str:
         """Return the name and the sizes, for `print`."""
@@ -182,13 +208,12 @@ def _readout(features: int, classes: int) -> nn.Linear:
     return readout
 
 
-def _steps(
-    every: tuple[Operation, ...],
-) -> tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Return layer, output, inputs, and the values not needed any more, of each operation."""
+def _plan(network: Architecture, wanted_group: Group) -> _Plan:
+    outputs = group(network, wanted_group)
+    every = operations(network, outputs)
     last_use = {name: index for index, operation in enumerate(every) for name in operation.inputs}
     wanted = {operation.output for operation in every if operation.wanted}
-    return tuple(
+    steps = tuple(
         (
             layer_name(operation),
             operation.output,
@@ -197,6 +222,18 @@ def _steps(
         )
         for index, operation in enumerate(every)
     )
+    return _Plan(steps, outputs)
+
+
+def _frames(movie: Tensor, network: Architecture) -> dict[str, Any]:
+    """Return the checked frames of a movie by name, at most one per time step of the network."""
+    steps, given = network.n_timesteps or 0, movie.shape[1]
+    if not 0 < given <= steps:
+        raise ConvRNNError(
+            f"{network.variant} takes movies of 1 to {steps} frames, one per time step, got {given}. Use "
+            "`Stepper`, which takes any number of frames, or build the network with more time steps."
+        )
+    return {names.frame(time): _checked(frame, network) for time, frame in enumerate(movie.unbind(1))}
 
 
 @torch.fx.wrap

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.inference.operations import group, layer_name
+from convrnn_model.inference.operations import group_stems, layer_name
 from convrnn_model.inference.steps import Key, Step, step_at, step_key
 from convrnn_model.torch.networks import Network, _checked
 from convrnn_model.weights.assignment import ExtraTimesteps, repeated_timestep
@@ -58,7 +57,7 @@ class Stepper:
             )
         shape = network.architecture
         self._network = network
-        self._output = names.split_time(group(shape, "softmax" if softmax else "pre_softmax")[0])[0]
+        self._outputs = group_stems(shape, "softmax" if softmax else "pre_softmax")
         steps = shape.n_timesteps
         self._extra = repeated_timestep(extra_timesteps, steps, shape.variant) if steps else None
         self._steps: dict[Key, Step] = {}
@@ -71,7 +70,8 @@ class Stepper:
             state: State from the step before; None before the first frame. It is not changed.
 
         Returns:
-            Logits or probabilities, (batch, classes), and the state for the next frame.
+            Logits or probabilities, (batch, classes), or (batch, layers, classes) with readouts of every layer; and the
+            state for the next frame.
 
         Raises:
             ConvRNNError: The frames have another shape than the network or the state, or `extra_timesteps` is "error"
@@ -87,7 +87,9 @@ class Stepper:
             layer = getattr(network, operation.weights or layer_name(operation))
             values[operation.output] = layer(*(values[name] for name in operation.inputs))
         kept = {name: values[value] for name, value in step.keeps.items()}
-        return values[step.outputs[self._output]], StreamState(state.time + 1, kept)
+        outputs = [values[step.outputs[name]] for name in self._outputs]
+        output = torch.stack(outputs, 1) if network.architecture.layer_readouts else outputs[0]
+        return output, StreamState(state.time + 1, kept)
 
     def run(self, movie: Tensor | Iterable[Tensor], state: StreamState | None = None) -> Iterator[Tensor]:
         """Yield the output of each frame.
@@ -101,7 +103,7 @@ class Stepper:
             yield output
 
     def __call__(self, movie: Tensor) -> Tensor:
-        """Return the outputs of all frames, (batch, time, classes).
+        """Return the outputs of all frames, (batch, time, ...) with the axes of `step`.
 
         Args:
             movie: (batch, time, channels, height, width) in [-1, 1], any number of frames.
@@ -115,7 +117,7 @@ class Stepper:
 
     def _prepared(self, key: Key) -> Step:
         if key not in self._steps:
-            self._steps[key] = step_at(self._network.architecture, key, [self._output])
+            self._steps[key] = step_at(self._network.architecture, key, self._outputs)
         return self._steps[key]
 
 
