@@ -1,45 +1,44 @@
-"""Files of human answers: discovery, decompression, and decoding of their JSON arrays.
+"""Files of human answers: discovery, and decoding of their JSON arrays.
 
 JATOS exports results as a text file, `jatos_results_*.txt`, or as an archive (`.zip`, `.jrzip`) with a `data.txt` per
-result, in `study_result_1/comp-result_1/`, and a `metadata.json`. Metadata is ignored: the rows of a result have the id
-of the observer, and a result counts whether or not JATOS calls it finished. Trial CSVs (`human.trial_csv`) are
-recognised by their header, or by a name that ends in `_session_1.csv` or `_session-1.csv`. All of these may be at any
-depth of a folder. Text editors, scripts and JATOS versions lay out the arrays differently:
-one per line, several on a line, one over several lines, or all nested in one array. `json_records` decodes all of
-these.
+result, in `study_result_1/comp-result_1/`, and a `metadata.json`; `result_archives` unpacks archives. Metadata is
+ignored: the rows of a result have the id of the observer, and a result counts whether or not JATOS calls it finished.
+Trial CSVs (`human.trial_csv`) are recognised by their header, or by a name that ends in `_session_1.csv` or
+`_session-1.csv`. All of these may be at any depth of a folder. Text editors, scripts and JATOS versions lay out the
+arrays differently: one per line, several on a line, one over several lines, or all nested in one array. `json_records`
+decodes all of these.
 """
 
-import gzip
 import json
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from convrnn_data.base import advice
 from convrnn_data.base.directories import files_below, is_dead_link
 from convrnn_data.base.errors import ConvRNNError
-from convrnn_data.base.reading import is_hidden
 from convrnn_data.base.text import decoded
 from convrnn_data.human.trial_csv import is_trial_header
+from convrnn_data.observers.result_archives import (
+    ARCHIVES,
+    RESULT,
+    RESULTS,
+    holds_results,
+    is_result,
+    is_session,
+    unpacked,
+)
 
-RESULT, RESULTS = "data.txt", "jatos_results_*.txt"
-COMPRESSED = ".gz"
-ARCHIVES = (".zip", ".jrzip")
 TRIALS = ".csv"
 ACCEPTED = f"{RESULTS}, a JATOS archive ({', '.join(ARCHIVES)}), {RESULT} of single results, or trial CSVs"
 
-_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp")
-_LARGEST_MEMBER = 2**30
 _LONGEST_HEADER = 4096
 _NEXT_LINE = re.compile(r"\n(?=\s*\[)")
 _NEXT_ARRAY = re.compile(r"\](?=[\s,]*\[\s*\{)")
-_SESSION = re.compile(r".*_session[-_]\d+\.csv", re.IGNORECASE)
 _GAP = re.compile(r"[\s,]*")
 _LINE = re.compile(r"[^\n]*")
 _MOST_RETRIES = 100
@@ -55,9 +54,7 @@ class AnswerText:
     @property
     def is_trial_csv(self) -> bool:
         """True if the text is a trial CSV, by its header or by the name of the file."""
-        return bool(_SESSION.fullmatch(self.path.name.removesuffix(COMPRESSED))) or is_trial_header(
-            self.text.partition("\n")[0]
-        )
+        return is_session(self.path.name) or is_trial_header(self.text.partition("\n")[0])
 
 
 @dataclass(frozen=True)
@@ -174,15 +171,10 @@ def _below(folder: Path) -> Iterator[Path]:
 def _holds_answers(path: Path) -> bool:
     suffix = path.suffix.lower()
     return (
-        _is_result(path.name)
-        or (suffix in ARCHIVES and bool(_members(path, strict=False)))
+        is_result(path.name)
+        or (suffix in ARCHIVES and holds_results(path))
         or (suffix == TRIALS and is_trial_header(_first_line(path)))
     )
-
-
-def _is_result(name: str) -> bool:
-    name = name.removesuffix(COMPRESSED)
-    return name == RESULT or PurePosixPath(name).match(RESULTS) or _SESSION.fullmatch(name) is not None
 
 
 def _first_line(path: Path) -> str:
@@ -198,63 +190,5 @@ def _texts(path: Path) -> Iterator[AnswerText]:
         data = path.read_bytes()
     except OSError as error:
         raise ConvRNNError(f"cannot read {path}: {advice.describe(error, path)}") from error
-    if data.startswith(_GZIP):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ConvRNNError(
-                f"cannot read {path}: it must be a complete gzip file, got a damaged one ({error}). Download it again"
-            ) from error
-    if data.startswith(_ZIP):
-        yield from _archived(path)
-    else:
-        yield AnswerText(path, decoded(data))
-
-
-def _members(path: Path, *, strict: bool) -> list[str]:
-    """List the result files in an archive; empty for an archive of other files."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        # A folder of answers may also contain archives of stimuli, which need not be readable.
-        if strict or path.suffix.lower() != ARCHIVES[0] or path.name.startswith("jatos"):
-            raise _unreadable_archive(path, error) from error
-        return []
-    results = (name for name in names if _is_result(PurePosixPath(name).name) and not is_hidden(name))
-    return sorted(
-        results, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-    )
-
-
-def _unreadable_archive(path: Path, error: Exception) -> ConvRNNError:
-    """Word the error by its cause: disk failure, unsupported archive, or corrupt archive."""
-    if isinstance(error, OSError):
-        return ConvRNNError(f"cannot read {path}: {advice.describe(error, path, 'Download it again')}")
-    rule = "it must be a complete zip archive without a password, got"
-    if isinstance(error, RuntimeError):  # password or unsupported compression
-        return ConvRNNError(
-            f"cannot read {path}: {rule} one that Python cannot unpack ({error}). Unpack it with another program and "
-            "give the folder"
-        )
-    return ConvRNNError(f"cannot read {path}: {rule} a damaged one ({error}). Download it again")
-
-
-def _archived(path: Path) -> Iterator[AnswerText]:
-    names = _members(path, strict=True)
-    if not names:
-        raise ConvRNNError(
-            f"cannot read {path}: the archive must hold {RESULT}, {RESULTS} or *_session_1.csv, got none of these. "
-            "Give an archive of results"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in names:
-                if archive.getinfo(name).file_size > _LARGEST_MEMBER:
-                    raise ConvRNNError(
-                        f"cannot read {path}: a result must have at most {_LARGEST_MEMBER} bytes, got "
-                        f"{archive.getinfo(name).file_size} in {name}. Unpack it and give the folder"
-                    )
-                yield AnswerText(path / name, decoded(archive.read(name)))
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise _unreadable_archive(path, error) from error
+    for result, content in unpacked(path, data):
+        yield AnswerText(result, decoded(content))
