@@ -19,7 +19,7 @@ def test_weights_are_written_under_the_temporary_name_of_the_process(tmp_path: P
         Path, "replace", lambda path, target: temporary_paths.append(path) or replace(path, target)
     )
     hdf5.write(tmp_path / "weights.h5", {"layer": {"kernel": np.ones((2, 2), np.float32)}})
-    assert temporary_paths == [temporary_name(tmp_path / "weights.h5")]
+    assert temporary_paths == [temporary_name(tmp_path / "weights.h5") / "weights.h5"]
 
 
 ON_A_FULL_DISK = """

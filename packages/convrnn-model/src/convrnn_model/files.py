@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.weights.causes import io_error
+from convrnn_model.io_errors import io_error
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -1,12 +1,7 @@
-"""Error messages for unusable files, by their first bytes and by the system's error number."""
+"""Reasons why a file is not a weights file, by its first bytes."""
 
-import errno
-import os
-import re
 import zipfile
 from pathlib import Path
-
-from convrnn_model.errors import ConvRNNError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 READ_BYTES = 1024
@@ -14,31 +9,14 @@ READ_BYTES = 1024
 LARGEST_HEADER = 1 << 27
 """Largest plausible safetensors header in bytes; the format allows 100 MB."""
 
-REMEDIES = {
-    errno.EMFILE: "Raise this process' limit on open files (`ulimit -n 4096`)",
-    errno.ENFILE: "The machine has run out of open files: end other programs, or raise fs.file-max",
-    errno.EFBIG: "The file would exceed the largest size allowed here: raise `ulimit -f`, or choose another disk",
-    errno.EIO: "The disk failed to read or write: check it, and use a copy on another disk",
-    errno.ESTALE: "The network disk has lost the file: mount the disk again, or wait, and retry",
-    errno.ETIMEDOUT: "The network disk does not respond: check the mount, and retry",
-    errno.ENOSPC: "The disk is full: free space, or choose another disk",
-    errno.EDQUOT: "The disk quota is used up: delete files, or choose another disk",
-    errno.EROFS: "The disk is mounted read-only: choose a folder on another disk",
-    errno.EACCES: "Change the permissions of the file and its folder, or choose another location",
-    errno.EPERM: "Change the permissions of the file and its folder, or choose another location",
-    errno.ENOENT: "Check the path",
-    errno.ENOTDIR: "A part of the path is a file: check the path",
-    errno.ENAMETOOLONG: "Choose a shorter name",
-    errno.ELOOP: "A symbolic link leads back to itself: check the path",
-    errno.ENOMEM: "Free memory, or use a machine with more",
-}
-"""Remedies for failed reads and writes, by error number."""
-
-_ERROR_NUMBER = re.compile(r"errno = ([0-9]+)")
 _DOWNLOAD_AGAIN = "Download the file again, by its direct link"
 _PYTORCH = (
     "Load it in PyTorch, and copy its arrays into a network here before `save_weights` (kernels are "
     "(height, width, in, out))"
+)
+_SAFETENSORS = (
+    "Rename it so that its name ends in `.safetensors`: it is then read if its weights have the names of "
+    "`convrnn_model.torch`"
 )
 _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it first: `gunzip FILE`, or `tar xzf FILE`"),
@@ -57,28 +35,6 @@ _PREFIXES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x0e\x03\x13\x01", "an HDF4 file", "Convert it to HDF5 (`h4toh5`)"),
     (b"\x89HDF", "HDF5 whose line ends were changed by a transfer in text mode", "Copy it again in binary mode"),
 )  # fmt: skip
-
-
-def error_number(error: BaseException) -> int | None:
-    """Return the system's error number of a failed read or write; libhdf5 may only give it in its message."""
-    number = getattr(error, "errno", None)
-    if number:
-        return int(number)
-    match = _ERROR_NUMBER.search(str(error))
-    return int(match[1]) or None if match else None
-
-
-def io_error(operation: str, error: BaseException) -> ConvRNNError:
-    """Return a ConvRNNError for a failed read or write, with the reason and the remedy.
-
-    Args:
-        operation: The failed operation, such as "cannot read w.h5".
-        error: The system's error, or HDF5's error that wraps it.
-    """
-    number = error_number(error)
-    reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error).strip()
-    remedy = REMEDIES.get(number or 0)
-    return ConvRNNError(f"{operation}: {reason}. {remedy}." if remedy else f"{operation}: {reason}.")
 
 
 def describe_foreign(path: Path) -> tuple[str, str]:
@@ -133,7 +89,7 @@ def _describe_other(start: bytes) -> tuple[str, str]:
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
         return "a web page, such as a login or error page", _DOWNLOAD_AGAIN
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LARGEST_HEADER:
-        return "a safetensors file", _PYTORCH
+        return "a safetensors file", _SAFETENSORS
     if start[:1] == b"\x80" and 2 <= start[1] <= 5:
         return (
             "a Python pickle, like PyTorch's older .pth files",

@@ -7,8 +7,6 @@ under `model_weights`.
 
 import io
 import math
-import os
-import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +18,8 @@ import numpy as np
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
+from convrnn_model.files import whole_files
 from convrnn_model.weights import damage
-from convrnn_model.weights.causes import io_error
 from convrnn_model.weights.opening import READ_ERRORS, open_hdf5, require_hdf5, unreadable
 
 # HDF5 stores attributes in an object header of at most 64 KiB; Keras splits longer lists at this size.
@@ -132,22 +130,13 @@ def write(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         raise ConvRNNError(
             f"cannot write {path}: it is a folder. Name the file to write, such as {path / 'weights.h5'}."
         )
-    # Later runs detect a dead writer by the host and process in the name, and remove the file.
-    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
-    try:
+    with whole_files(path) as (temporary,):
         # In memory, because on a full disk HDF5 leaves objects open that print errors until the process ends.
         whole = io.BytesIO()
         with h5py.File(whole, "w") as file:
             _fill(file, layers)
         temporary.write_bytes(whole.getvalue())
         _check_written(temporary, layers)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise io_error(f"cannot write {path}", error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _fill(file: h5py.File, layers: Mapping[str, Mapping[str, np.ndarray]]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import h5py
 
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.weights.causes import HDF5_SIGNATURE, describe_foreign, error_number, io_error
+from convrnn_model.io_errors import error_number, io_error
+from convrnn_model.weights.causes import HDF5_SIGNATURE, describe_foreign
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """Error numbers that report a disk without locks."""

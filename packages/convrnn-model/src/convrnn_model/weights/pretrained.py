@@ -1,6 +1,5 @@
 """Published weights: download, cache, and verification by content and recorded hash."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from convrnn_model.errors import ConvRNNError
+from convrnn_model.files import write_whole
+from convrnn_model.io_errors import REMEDIES, error_number, io_error
 from convrnn_model.variants import VARIANTS
-from convrnn_model.weights.causes import REMEDIES, error_number, io_error
 from convrnn_model.weights.inspection import PathLike, inspect_weights
 
 CACHE_VARIABLE = "CONVRNN_CACHE"
@@ -163,7 +163,7 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
             f"the right file from {entry.url}."
         )
     if not record.exists():
-        _write_atomically(record, f"{info.sha256}  {entry.file_name}\n")
+        write_whole(record, f"{info.sha256}  {entry.file_name}\n".encode("ascii"))
         return
     try:
         known = record.read_text(encoding="ascii", errors="replace").split()[:1]
@@ -175,17 +175,6 @@ def _check(path: Path, entry: Pretrained, *, record: Path, source: str) -> None:
             f"{record}, got {info.sha256}. Delete the file to fetch it again; delete the record as well if you "
             "replaced the file."
         )
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    # The hash in the name keeps concurrent writers of different texts apart.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{hashlib.sha256(text.encode()).hexdigest()[:8]}")
-    try:
-        temporary.write_text(text, encoding="ascii")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise io_error(f"cannot write {path}", error) from error
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 
 from convrnn_model import names
 from convrnn_model.errors import ConvRNNError
-from convrnn_model.weights.causes import error_number, io_error
+from convrnn_model.io_errors import error_number, io_error
 from convrnn_model.weights.hdf5 import require_finite
 from convrnn_model.weights.inspection import Shape
 
