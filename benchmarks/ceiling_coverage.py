@@ -5,20 +5,16 @@ images: the agreement of a second sample as large as the first with it, and of o
 the first. The true value is the mean over all experiments.
 """
 
-import argparse
-import itertools
-import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from common import simulate_designs, simulation_options
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.observer_ceilings import ceilings_of
-from convrnn_experiments.runs.folder import write_json
 from convrnn_experiments.statistics.ceilings import row_correlations
 from convrnn_experiments.statistics.contrast import observer_accuracies
 from convrnn_experiments.statistics.means import mean_over
@@ -36,13 +32,26 @@ TIME_IMAGE, TIME_OBSERVER = 0.3, 0.2
 
 @dataclass(frozen=True)
 class Design:
-    """Simulated design: numbers of observers, and of images in each response-time block."""
+    """Simulated design.
+
+    Attributes:
+        observers: Number of observers.
+        images: Number of images in each response-time block.
+        times: Whether to compute the ceilings of response times, which take longest.
+    """
 
     observers: int
     images: int
+    times: bool = True
 
 
-DESIGNS = [Design(45, 208), Design(58, 96), Design(20, 208)]
+DESIGNS = [
+    Design(45, 208, times=False),
+    Design(58, 96, times=False),
+    Design(20, 208, times=False),
+    Design(45, 96, times=False),
+    Design(20, 96),
+]
 
 
 def draw(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -105,7 +114,7 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
         n = design.observers
         found = ceilings_of(
             scores[:n],
-            {"response_time_correlation": times[:n]},
+            {"response_time_correlation": times[:n]} if design.times else {},
             labels=labels,
             cells=blocks,
             blocks=blocks,
@@ -131,34 +140,24 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
                 "truth": float(truth),
                 "bias_percent": float(100 * (mean / truth - 1)),
                 "covered_percent": float(100 * np.mean((low <= truth) & (truth <= high))),
-                "experiments": experiments,
+                "experiments": len(values),
             }
         )
     return rows
 
 
+def line(row: Mapping[str, Any]) -> str:
+    """Format a row."""
+    return (
+        f"{row['observers']} x {row['images']}  {row['measure']:26} {row['ceiling']:9} truth {row['truth']:7.3f}  bias "
+        f"{row['bias_percent']:+6.2f} %  covers {row['covered_percent']:5.1f} %"
+    )
+
+
 def main() -> None:
     """Simulate all designs and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--experiments", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ceiling_coverage.json"))
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    rows: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        for found in pool.map(
-            simulate, DESIGNS, itertools.repeat(arguments.experiments), itertools.repeat(arguments.seed)
-        ):
-            rows += found
-            for row in found:
-                print(
-                    f"{row['observers']} x {row['images']}  {row['measure']:26} {row['ceiling']:9} truth "
-                    f"{row['truth']:7.3f}  bias {row['bias_percent']:+6.2f} %  covers {row['covered_percent']:5.1f} %",
-                    flush=True,
-                )
-    write_json(arguments.out, {"seconds": round(time.monotonic() - began), "rows": rows})
+    options = simulation_options(__doc__, "ceiling_coverage.json").parse_args()
+    simulate_designs(options, simulate, DESIGNS, line)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,24 @@
 """Shared code of the benchmarks: options, a drawn set, interleaved timing, machine description, results, charts."""
 
 import argparse
+import itertools
 import os
 import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from convrnn_data import PreparedSet, prepare
 from convrnn_data.base.atomic import atomic_file
 from convrnn_data.sample.sample import draw_sample
 from convrnn_experiments.runs.folder import write_json
 
+Design = TypeVar("Design")
 PACKAGES = (
     "convrnn-data",
     "convrnn-model",
@@ -71,11 +74,64 @@ def run_benchmark(
     write(options.out, results)
 
 
+def simulation_options(about: str, out: str, *, experiments: int = 1000) -> argparse.ArgumentParser:
+    """Make a parser of the options --experiments, --seed, --workers and --out of simulations.
+
+    Args:
+        about: Docstring of the benchmark; the first line is the description.
+        out: File name of the results.
+        experiments: Default number for each design.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--experiments", type=int, default=experiments, help="for each design")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results") / out)
+    return parser
+
+
+def simulate_designs(
+    options: argparse.Namespace,
+    simulate: Callable[[Design, int, int], list[dict[str, Any]]],
+    designs: Sequence[Design],
+    line: Callable[[Mapping[str, Any]], str],
+    **settings: Any,
+) -> list[dict[str, Any]]:
+    """Simulate experiments of designs in parallel, print a line per row, and write all rows.
+
+    Args:
+        options: Those of `simulation_options`.
+        simulate: Function of a design, the number of experiments and the seed, which returns the design's rows.
+        designs: Designs, each simulated in one process.
+        line: Function that formats a row.
+        settings: Other entries of the results.
+
+    Returns:
+        Rows of all designs.
+    """
+    began = time.monotonic()
+    rows: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(options.workers) as pool:
+        for found in pool.map(
+            simulate, designs, itertools.repeat(options.experiments), itertools.repeat(options.seed)
+        ):
+            rows += found
+            print(*map(line, found), sep="\n", flush=True)
+    write(options.out, {**settings, "seconds": round(time.monotonic() - began), "rows": rows})
+    return rows
+
+
 def drawn_set(folder: Path, images_per_category: int) -> PreparedSet:
     """Prepare a set of drawn images in a folder, with a quarter held out."""
     draw_sample(folder / "sample", images_per_category=images_per_category, trials=16, observers=1)
     prepare(folder / "sample/imagenet", folder / "set", images="all", val=0.25)
     return PreparedSet(folder / "set")
+
+
+def drawn_images(folder: Path, images_per_category: int) -> list[Path]:
+    """Draw the training images of the sample into a folder."""
+    draw_sample(folder / "sample", images_per_category=images_per_category, trials=16, observers=1)
+    return sorted(folder.glob("sample/imagenet/**/*.JPEG"))
 
 
 def timed(function: Callable[[], object]) -> float:

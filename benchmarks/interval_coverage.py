@@ -5,18 +5,15 @@ networks and of the observers, and computes the intervals of `convrnn_experiment
 trials as often as in the published data, and a miss scores 1/16.
 """
 
-import argparse
 import itertools
-import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convrnn_experiments.runs.folder import write_json
+from common import simulate_designs, simulation_options
 from convrnn_experiments.statistics import intervals
 from convrnn_experiments.statistics.contrast import (
     BLOCKS,
@@ -259,33 +256,19 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def line(row: Mapping[str, Any]) -> str:
+    """Format a row."""
+    return (
+        f"{row['observers']} x {row['images']} r {row['r']:.2f} shared {row['shared']:.1f}  {row['estimate']:32} truth "
+        f"{row['truth']:7.2f}  bias {row['bias']:6.2f}  covers {row['covered_percent']:5.1f} %  (low "
+        f"{row['too_low_percent']:.1f}, high {row['too_high_percent']:.1f})"
+    )
+
+
 def main() -> None:
     """Simulate all designs and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--experiments", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/coverage.json"))
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    rows: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        for found in pool.map(
-            simulate, DESIGNS, itertools.repeat(arguments.experiments), itertools.repeat(arguments.seed)
-        ):
-            rows += found
-            print(found[0]["observers"], found[0]["images"], found[0]["shared"], flush=True)
-            for row in found:
-                print(
-                    f"  {row['estimate']:32} truth {row['truth']:7.2f}  bias {row['bias']:6.2f}  "
-                    f"covers {row['covered_percent']:5.1f} %  (low {row['too_low_percent']:.1f}, high "
-                    f"{row['too_high_percent']:.1f})",
-                    flush=True,
-                )
-    write_json(
-        arguments.out, {"level": intervals.LEVEL, "seconds": round(time.monotonic() - began), "rows": rows}
-    )
-    print(summary(rows))
+    options = simulation_options(__doc__, "coverage.json").parse_args()
+    print(summary(simulate_designs(options, simulate, DESIGNS, line, level=intervals.LEVEL)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Hits and false alarms of the perceptual hash that finds the source images of human stimuli.
 
     python benchmarks/near_duplicates.py PHOTOGRAPHS      a folder of photographs, at any depth
+    python benchmarks/near_duplicates.py                  the drawn sample, whose images are simpler than photographs
 
 Stimuli are made from every photograph, by each method of making a square and at each level of the human experiments.
 A hit is a source photograph within the limit that `convrnn-data prepare --exclude-stimuli` applies. A false alarm is
@@ -10,7 +11,6 @@ skies and walls are harder to distinguish than whole images.
 
 import argparse
 import io
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +21,7 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
+from common import drawn_images, run_benchmark
 from convrnn_data.imagenet.near_duplicates import BITS, LIMIT, NOISY_LIMIT, hash_image, hash_views
 from convrnn_experiments.conditions import CONDITIONS, Regime
 from convrnn_experiments.images.perturbations import perturb
@@ -72,19 +73,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "photographs", type=Path, nargs="?", help="folder; the benchmark is skipped without it"
-    )
+    parser.add_argument("photographs", type=Path, nargs="?", help="folder; by default, the drawn sample")
+    parser.add_argument("--images-per-category", type=int, default=1, help="of the drawn sample")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/near_duplicates.json"))
     arguments = parser.parse_args()
-    if arguments.photographs is None:
-        print("near_duplicates: skipped, since no folder of photographs was given")
-        return
-    paths = sorted(
-        path for path in arguments.photographs.rglob("*") if path.suffix.lower() in (".jpeg", ".jpg")
-    )
+    run_benchmark(arguments, measure)
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Count hits and false alarms among photographs, or among images drawn into a folder."""
+    if options.photographs is None:
+        paths = drawn_images(folder, options.images_per_category)
+    else:
+        paths = sorted(
+            path for path in options.photographs.rglob("*") if path.suffix.lower() in (".jpeg", ".jpg")
+        )
     photographs = [Image.open(path).convert("RGB") for path in paths]
-    results = {
+    return {
+        "source": str(options.photographs or "drawn sample"),
         "photographs": len(photographs),
         "bits": BITS,
         "limits": {level: limit(level) for level in LEVELS},
@@ -94,8 +100,6 @@ def main() -> None:
             "quarters": false_alarms([variants(image, QUARTERS) for image in photographs]),
         },
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def limit(level: str) -> int:

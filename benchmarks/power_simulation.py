@@ -2,36 +2,46 @@
 
 Components come from simulated pilot experiments of 45 observers and 70 images in each block. For other designs, the
 predicted power of a difference is compared with the share of experiments whose 95 % interval excludes 0. Populations
-are those of `interval_coverage.py`.
+are those of `interval_coverage.py`. With training seeds, the difference varies between seeds with a known variance.
 """
 
-import argparse
-import itertools
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from convrnn_experiments.runs.folder import write_json
-from convrnn_experiments.statistics.contrast import Contrast, difference, student
-from convrnn_experiments.statistics.power import Design, VarianceComponents, components, power
-from convrnn_experiments.statistics.sampling_error import SampledEstimates
+from common import simulate_designs, simulation_options
+from convrnn_experiments.statistics.contrast import Contrast, difference
+from convrnn_experiments.statistics.power import Design, VarianceComponents, power
+from convrnn_experiments.statistics.power import components as components_of
+from convrnn_experiments.statistics.sampling_error import SampledEstimates, network_means
 from interval_coverage import BLOCKS, World
 from interval_coverage import Design as Population
 
 PILOT = Population(45, 70, 0.8, 5.0, 0.9)
 DESIGNS = [(45, 70), (8, 70), (20, 20), (45, 210), (60, 35)]
 """Observers, and images in each block."""
+SEEDS, SEED_SD = (0, 3), 4.0
+"""Numbers of training seeds, of which 0 stands for fixed networks, and their standard deviation in points."""
+PILOTS = 50
+SHARES = (1.5, 2.5, 3.5)
+"""True differences, in predicted standard errors."""
+MEAN = np.full((BLOCKS, 1), 1 / BLOCKS)
+"""Weights of the mean over blocks."""
+
+
+def network_curve(contrast: Contrast) -> SampledEstimates:
+    """Return the accuracies of a network by block, as `Contrast.curves` does, without those of humans."""
+    return network_means(100 * contrast.network, contrast.blocks, BLOCKS, contrast.strata)
+
+
 MEASURES: dict[str, Callable[[Contrast, Contrast], SampledEstimates]] = {
-    "accuracy, network minus humans": lambda one, other: difference(*one.curves).combine(
-        np.full((BLOCKS, 1), 1 / BLOCKS)
-    ),
-    "accuracy, network minus network": lambda one, other: difference(one.curves[0], other.curves[0]).combine(
-        np.full((BLOCKS, 1), 1 / BLOCKS)
-    ),
+    "accuracy, network minus humans": lambda one, other: difference(*one.curves).combine(MEAN),
+    "accuracy, network minus network": lambda one, other: difference(
+        network_curve(one), network_curve(other)
+    ).combine(MEAN),
     "steepness, network minus network": lambda one, other: difference(
         one.network_steepness(), other.network_steepness()
     ),
@@ -44,7 +54,7 @@ def pilot(experiments: int, seed: int) -> dict[str, VarianceComponents]:
     drawn = [world.draw(rng) for _ in range(experiments)]
     found = {}
     for name, measure in MEASURES.items():
-        parts = [components(measure(*pair)) for pair in drawn]
+        parts = [components_of(measure(*pair)) for pair in drawn]
         means = {
             part: float(np.mean([getattr(one, part) for one in parts]))
             for part in ("images", "observers", "cells")
@@ -53,70 +63,71 @@ def pilot(experiments: int, seed: int) -> dict[str, VarianceComponents]:
     return found
 
 
-def rejections(observers: int, images: int, experiments: int, seed: int) -> dict[str, list[float]]:
-    """Simulate experiments; return the estimates and half-widths of their intervals, measure -> values.
-
-    Estimates are centred on the truth, which is their mean over the experiments, so that power can be read for any true
-    difference: the test finds it if |estimate + difference| exceeds the half-width.
-    """
+def simulate(size: tuple[int, int], experiments: int, seed: int) -> list[dict[str, Any]]:
+    """Simulate experiments of a size, and return a row per measure, number of seeds and true difference."""
+    observers, images = size
+    planned, rng = pilot(PILOTS, seed), np.random.default_rng([seed + 2, observers, images])
     world = World(replace(PILOT, observers=observers, images=images))
-    values: dict[str, list[tuple[float, float]]] = {name: [] for name in MEASURES}
+    values: dict[str, list[tuple[float, float, float]]] = {name: [] for name in MEASURES}
     for experiment in range(experiments):
-        pair = world.draw(np.random.default_rng([seed, observers, images, experiment]))
+        pair = world.draw(np.random.default_rng([seed + 1, observers, images, experiment]))
         for name, measure in MEASURES.items():
-            interval = student(measure(*pair))
-            values[name].append((interval.value, (interval.high - interval.low) / 2))
-    return {name: np.array(pairs).T.tolist() for name, pairs in values.items()}
+            found = measure(*pair)
+            values[name].append((found.values[0], found.covariance[0, 0], found.freedom[0]))
+    rows = []
+    for name, drawn in values.items():
+        estimates, variances, freedoms = np.array(drawn).T
+        for seeds in SEEDS:
+            design = Design(images * BLOCKS, observers, max(seeds, 1))
+            components = replace(
+                planned[name],
+                seeds=SEED_SD**2 if seeds else 0.0,
+                strata=min(planned[name].strata, design.images // 2),
+            )
+            known = components.seeds / design.seeds
+            widths = half_widths(variances, freedoms, known)
+            # Centred on the truth, so that power can be read for any true difference.
+            errors = estimates - estimates.mean() + np.sqrt(known) * rng.normal(size=experiments)
+            for share in SHARES:
+                true = share * components.variance(design) ** 0.5
+                rows.append(
+                    {
+                        "measure": name,
+                        "observers": observers,
+                        "images_per_block": images,
+                        "seeds": seeds,
+                        "difference": true,
+                        "predicted": power(true, components, design),
+                        "simulated": float(np.mean(np.abs(errors + true) > widths)),
+                        "experiments": experiments,
+                    }
+                )
+    return rows
+
+
+def half_widths(variances: np.ndarray, freedoms: np.ndarray, known: float) -> np.ndarray:
+    """Return half-widths of Student's intervals with a known variance added, (experiments,)."""
+    total = variances + known
+    return np.asarray(stats.t.ppf(0.975, freedoms * (total / variances) ** 2) * np.sqrt(total))
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Format a row for a Markdown table."""
+    return (
+        f"| {row['measure']} | {row['observers']} | {row['images_per_block']} | {row['seeds'] or 'fixed'} | "
+        f"{row['difference']:.1f} | "
+        f"{100 * row['predicted']:.1f} % | {100 * row['simulated']:.1f} % |"
+    )
 
 
 def main() -> None:
     """Simulate all designs and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--experiments", type=int, default=10_000)
-    parser.add_argument("--pilots", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/power.json"))
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    planned, rows = pilot(arguments.pilots, arguments.seed), []
-    print(
-        "| measure | observers | images a block | difference | predicted | simulated |\n|---|---|---|---|---|---|"
-    )
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        jobs = pool.map(
-            rejections,
-            *zip(*DESIGNS, strict=True),
-            itertools.repeat(arguments.experiments),
-            itertools.repeat(arguments.seed + 1),
-        )
-        for (observers, images), found in zip(DESIGNS, jobs, strict=True):
-            design = Design(images * BLOCKS, observers)
-            for name, (estimates, widths) in found.items():
-                variance = replace(planned[name], strata=min(planned[name].strata, design.images // 2))
-                centred = np.array(estimates) - np.mean(estimates)
-                for share in (1.5, 2.5, 3.5):
-                    true = share * variance.variance(design) ** 0.5
-                    predicted = power(true, variance, design)
-                    simulated = float(np.mean(np.abs(centred + true) > widths))
-                    rows.append(
-                        {
-                            "measure": name,
-                            "observers": observers,
-                            "images_per_block": images,
-                            "difference": true,
-                            "predicted": predicted,
-                            "simulated": simulated,
-                        }
-                    )
-                    print(
-                        f"| {name} | {observers} | {images} | {true:.1f} | {100 * predicted:.1f} % | "
-                        f"{100 * simulated:.1f} % |",
-                        flush=True,
-                    )
+    options = simulation_options(__doc__, "power.json", experiments=10_000).parse_args()
+    print("| measure | observers | images a block | seeds | difference | predicted | simulated |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    rows = simulate_designs(options, simulate, DESIGNS, line)
     worst = max(abs(row["predicted"] - row["simulated"]) for row in rows)
-    print(f"largest difference: {100 * worst:.1f} points, of {arguments.experiments} experiments a design")
-    write_json(arguments.out, {"seconds": round(time.monotonic() - began), "rows": rows})
+    print(f"largest difference: {100 * worst:.1f} points, of {options.experiments} experiments a design")
 
 
 if __name__ == "__main__":

@@ -7,41 +7,51 @@ For each file, the networks answer the images of the drawn sample in float32 (en
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from common import show, write
-from convrnn_data.sample.sample import draw_sample
-from convrnn_model import compile_network, preprocess_image
+from common import drawn_images, run_benchmark
+from convrnn_model import ConvRNNError, bl_net, compile_network, preprocess_image, save_weights
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("weights", type=Path, nargs="+")
+    parser.add_argument(
+        "weights", type=Path, nargs="*", help="by default, a small network with random weights"
+    )
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--images-per-category", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/precision.json"))
     options = parser.parse_args()
-    images = drawn_images(options.images_per_category, options.image_size)
-    results: dict[str, Any] = {"images": len(images), "image_size": options.image_size}
-    for path in options.weights:
-        results[str(path)] = compare(path, images)
-    show(results)
-    write(options.out, results)
+    try:
+        run_benchmark(options, measure)
+    except ConvRNNError as error:
+        if options.weights:
+            raise
+        print(f"Skipped: {error}")
 
 
-def drawn_images(per_category: int, side: int) -> np.ndarray:
-    with tempfile.TemporaryDirectory() as folder:
-        draw_sample(Path(folder), images_per_category=per_category, trials=16, observers=1)
-        paths = sorted(Path(folder).glob("imagenet/**/*.JPEG"))
-        pixels = [np.asarray(Image.open(path).convert("RGB").resize((side, side))) for path in paths]
-    return np.asarray(preprocess_image(np.stack(pixels)))
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Compare the networks of weights files, or one with random weights that is written into a folder."""
+    side = options.image_size
+    paths = drawn_images(folder, options.images_per_category)
+    pixels = np.stack([np.asarray(Image.open(path).convert("RGB").resize((side, side))) for path in paths])
+    images = np.asarray(preprocess_image(pixels))
+    results: dict[str, Any] = {"images": len(images), "image_size": side}
+    for path in options.weights or [random_weights(folder / "random.h5", side)]:
+        results[path.name if path.parent == folder else str(path)] = compare(path, images)
+    return results
+
+
+def random_weights(path: Path, side: int) -> Path:
+    """Write the weights of an untrained network."""
+    save_weights(bl_net((side, side, 3), 16, width=0.125), path)
+    return path
 
 
 def compare(path: Path, images: np.ndarray) -> dict[str, float]:

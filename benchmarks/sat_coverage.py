@@ -6,20 +6,16 @@ observers and trials, so the times of the fit have errors of their own. Networks
 time step; their answers at different steps are strongly correlated, and share the difficulty of images with humans.
 """
 
-import argparse
-import itertools
-import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from common import simulate_designs, simulation_options
 from convrnn_data.human.experiment import BLOCKS
-from convrnn_experiments.runs.folder import write_json
 from convrnn_experiments.statistics.contrast import student
 from convrnn_experiments.statistics.intervals import Estimate
 from convrnn_experiments.statistics.measures import CLASSES
@@ -164,30 +160,19 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
     return rows
 
 
+def line(row: Mapping[str, Any]) -> str:
+    """Format a row."""
+    return (
+        f"{row['design']:24} {row['estimate']:22} truth {row['truth']:8.4g}  bias {row['bias_percent']:+6.2f} % "
+        f"(median {row['median_bias_percent']:+6.2f} %)  covers {row['covered_percent']:5.1f} %  undefined "
+        f"{row['undefined_percent']:.1f} %"
+    )
+
+
 def main() -> None:
     """Simulate all designs and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--experiments", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sat_coverage.json"))
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    rows: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        for found in pool.map(
-            simulate, DESIGNS, itertools.repeat(arguments.experiments), itertools.repeat(arguments.seed)
-        ):
-            rows += found
-            print(found[0]["design"], flush=True)
-            for row in found:
-                print(
-                    f"  {row['estimate']:22} truth {row['truth']:8.4g}  bias {row['bias_percent']:+6.2f} % (median "
-                    f"{row['median_bias_percent']:+6.2f} %)  covers {row['covered_percent']:5.1f} %  undefined "
-                    f"{row['undefined_percent']:.1f} %",
-                    flush=True,
-                )
-    write_json(arguments.out, {"seconds": round(time.monotonic() - began), "rows": rows})
+    options = simulation_options(__doc__, "sat_coverage.json").parse_args()
+    simulate_designs(options, simulate, DESIGNS, line)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def load(name):
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look up their module by name.
     with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)  # Benchmarks import each other.
         patch.setitem(__import__("sys").modules, spec.name, module)
         spec.loader.exec_module(module)
         yield module
@@ -50,6 +51,21 @@ def test_intervals_cover_the_truth_in_a_simulated_design(coverage):
     bias = {row["estimate"]: row["bias"] for row in rows}
     assert abs(bias["RMSE"]) < abs(bias["raw RMSE"])
     assert abs(bias["r"]) < abs(bias["raw r"])
+
+
+@pytest.fixture(scope="module")
+def power_simulation():
+    yield from load("power_simulation")
+
+
+@pytest.mark.slow
+def test_power_is_that_of_simulated_experiments(power_simulation):
+    rows = power_simulation.simulate((20, 20), 1000, seed=4)
+    assert {row["seeds"] for row in rows} == {0, 3}
+    # 1000 experiments: 70 % is known to 1.4 points.
+    assert max(abs(row["predicted"] - row["simulated"]) for row in rows) < 0.045, rows
+    narrow = [power_simulation.half_widths(np.array([4.0]), np.array([9.0]), known)[0] for known in (0, 1e9)]
+    np.testing.assert_allclose(narrow, [2 * 2.262157, 1.959964 * 1e9**0.5], rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +113,9 @@ def test_ceilings_are_those_of_further_observers(ceiling_coverage):
 
 @pytest.mark.slow
 def test_equal_networks_seldom_differ(difference_coverage):
-    rows = difference_coverage.summary([difference_coverage.experiment(5, number) for number in range(15)])
+    rows = difference_coverage.simulate(difference_coverage.DESIGNS[0], 15, seed=5)
     assert len(rows) == 12
     for row in rows:
         assert row["covered_percent"] > 80, row
+        assert row["bias_percent"] is None
         assert row["family_error_holm_percent"] <= row["family_error_uncorrected_percent"]

@@ -92,6 +92,22 @@ def test_seeds_limit_what_images_can_show():
     assert variance.variance(Design(100, 1, seeds)) == pytest.approx(0.09 / 100 + 0.01 / seeds)
 
 
+def test_a_known_variance_between_seeds_adds_degrees_of_freedom():
+    design = Design(40, 8)
+    fixed, seeds = TRUE, VarianceComponents(TRUE.images, TRUE.observers, TRUE.cells, seeds=0.01)
+    share = seeds.variance(design) / fixed.variance(design)
+    assert seeds.freedom(design) == pytest.approx(fixed.freedom(design) * share**2)
+    rng, runs, true = np.random.default_rng(6), 1500, 0.3
+    found = 0
+    for _ in range(runs):
+        one = estimate(rng, design.images, design.observers, true)
+        variance = one.covariance[0, 0]
+        freedom = one.freedom[0] * ((variance + 0.01) / variance) ** 2
+        value = one.values[0] + 0.1 * rng.normal()
+        found += abs(value) > stats.t.ppf(0.975, freedom) * np.sqrt(variance + 0.01)
+    assert found / runs == pytest.approx(power(true, seeds, design), abs=3 * np.sqrt(0.25 / runs))
+
+
 def test_the_detectable_difference_has_the_power():
     for design in (Design(50, 20), Design(10, 3)):
         smallest = detectable(0.9, TRUE, design)

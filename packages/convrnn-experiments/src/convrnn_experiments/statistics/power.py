@@ -64,16 +64,17 @@ class VarianceComponents:
     def freedom(self, design: Design) -> float:
         """Return Satterthwaite's degrees of freedom of the variance in a design.
 
-        The variance between seeds is taken as known, since few networks cannot estimate it.
+        The variance between seeds is taken as known, since few networks cannot estimate it. A known part of the
+        variance adds degrees of freedom.
         """
-        images, observers, cells, _ = self._parts(design)
+        images, observers, cells, seeds = self._parts(design)
         degrees = (max(design.images - self.strata, 1), max(design.observers - 1, 1))
         spread = sum(
             (part + cells) ** 2 / number for part, number in zip((images, observers), degrees, strict=True)
         )
         if observers + cells == 0:
             spread = images**2 / degrees[0]
-        total = images + observers + cells
+        total = images + observers + cells + seeds
         return max(total**2 / spread, 1.0) if spread > 0 else math.inf
 
     def _parts(self, design: Design) -> tuple[float, float, float, float]:
