@@ -76,7 +76,7 @@ def test_rows_are_correlated_one_by_one():
 
 
 def test_groups_spread_every_stratum():
-    strata = np.repeat([0, 1, 2], 40)
+    strata = np.repeat([0, 1, 2], 2 * GROUPS)
     groups = image_groups(strata, np.random.default_rng(0))
     for stratum in range(3):
         assert np.bincount(groups[strata == stratum], minlength=GROUPS).tolist() == [2] * GROUPS
@@ -114,3 +114,53 @@ def test_the_stepped_up_correlation_is_that_of_two_whole_samples():
         rest.append(np.corrcoef(table[20], table[:9].mean(axis=0))[0, 1])
     assert np.mean(stepped) == pytest.approx(np.mean(whole), abs=0.03)
     assert np.mean(single) == pytest.approx(np.mean(rest), abs=0.03)
+
+
+def simulated_tables(observers, seed, *, image_sd):
+    """Simulate values of 16 items, and return the function of a mask of trials, and groups of images."""
+    rng = np.random.default_rng(seed)
+    labels = np.resize(np.arange(16), 240)
+    ease = 0.5 * np.random.default_rng(1).normal(size=16)
+    scores = ease[labels] + image_sd * rng.normal(size=240) + rng.normal(size=(observers, 240))
+    member = np.eye(16)[labels]
+
+    def means(mask):
+        return (np.where(mask, scores, 0) @ member) / (mask @ member)
+
+    return means, image_groups(labels, rng)
+
+
+def coverage(estimates, truth):
+    return np.mean([one.low <= truth <= one.high for one in estimates])
+
+
+def test_intervals_of_distances_are_not_widened_by_the_noise_of_trials():
+    weights, found = np.linspace(-1, 1, 16), []
+    for seed in range(300):
+        means, groups = simulated_tables(8, seed, image_sd=0.3)
+        found.append(distance_ceiling(lambda mask, means=means: means(mask) @ weights[:, None], 8, groups))
+    # The variance of a slope over observers: 15 images of each item, with noise of variance 1.
+    variance = (weights**2).sum() / 15
+    covered = coverage([one.observer for one in found], np.sqrt(variance * 8 / 7))
+    # 300 experiments: 95 % is known to 1.3.
+    assert 0.92 <= covered <= 0.98, covered
+    assert coverage([one.halves for one in found], np.sqrt(4 * variance / 8)) == covered
+
+
+@pytest.mark.slow
+def test_intervals_of_correlations_cover_the_agreement_on_new_images():
+    found = []
+    for seed in range(200):
+        means, groups = simulated_tables(12, seed, image_sd=0.5)
+        found.append(correlation_ceiling(means, 12, groups, np.random.default_rng(seed), splits=4).observer)
+    covered = coverage(found, np.mean([one.value for one in found]))
+    # 200 experiments: 95 % is known to 1.5.
+    assert 0.91 <= covered <= 0.985, covered
+
+
+def test_a_distance_without_a_spread_has_no_interval():
+    groups = np.arange(40)
+    for values in (np.zeros((4, 1)), np.array([[0.0], [0], [0], [1]])):
+        found = distance_ceiling(lambda mask, values=values: values, 4, groups)
+        assert found.observer.value == pytest.approx(observer_distance(values))
+        assert np.isnan(found.observer.low) == (values == 0).all()

@@ -17,8 +17,8 @@ from convrnn_experiments.statistics.contrast import observer_accuracies
 from convrnn_experiments.statistics.means import mean_over, safe_divide
 from convrnn_experiments.statistics.measures import CLASSES, slope_weights
 
-_TIME_SPLITS = 20
-"""Number of splits for response times, whose items are the many images."""
+_TIME_SPLITS, _TIME_GROUPS = 20, 20
+"""Numbers of splits, and of groups of images, for response times, whose items are the many images."""
 
 
 def ceilings_of(
@@ -69,8 +69,14 @@ def ceilings_of(
         ),
     }
     for measure, values in times.items():
-        selection = partial(_known, values)
-        found[measure] = correlation_ceiling(selection, number, groups, rng, ranks=True, splits=_TIME_SPLITS)
+        found[measure] = correlation_ceiling(
+            partial(_known, values),
+            number,
+            image_groups(strata, rng, _TIME_GROUPS),
+            rng,
+            ranks=True,
+            splits=_TIME_SPLITS,
+        )
     return found
 
 

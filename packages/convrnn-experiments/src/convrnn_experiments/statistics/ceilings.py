@@ -13,9 +13,14 @@ Distances have closed forms over all splits. With s_c^2 the variance over n obse
 distance is sqrt(mean_c 4 s_c^2 / n) between halves of the n observers, and sqrt(mean_c s_c^2 n / (n - 1)) between one
 observer and the mean of the others. A population-like network without noise is expected at half the distance of halves.
 
-Intervals are Student's on Fisher's scale, or the logarithmic one for distances, from the jackknife (Efron & Tibshirani
-1993, An Introduction to the Bootstrap, chapter 11): the variance over observers and that over groups of images, less
-that over cells of both, which the first two contain (Cameron, Gelbach & Miller 2011, J Bus Econ Stat 29, 238-249).
+Variances come from the jackknife (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 11): the variance
+over observers and that over groups of images, less that over groups of trials, which the first two contain (Cameron,
+Gelbach & Miller 2011, J Bus Econ Stat 29, 238-249). The jackknife counts the squared noise of trials, of which a
+distance between observers mainly consists, twice over images and over trials, but once over observers (Efron & Stein
+1981, Ann Stat 9, 586-596). The images therefore add only the part that exceeds that of the trials.
+
+Correlations have Student's interval on Fisher's scale. A squared distance is a variance, with Satterthwaite's
+chi-square interval (1946, Biometrics Bulletin 2, 110-114).
 """
 
 import math
@@ -31,11 +36,8 @@ from convrnn_experiments.statistics.means import mean_over, safe_divide
 
 LEAST_OBSERVERS = 4
 """Number of observers that a ceiling needs: two in each half."""
-GROUPS = 20
-"""Number of groups of images, of which the jackknife leaves out one at a time."""
-
-_CELL_GROUPS = 6
-"""Number of groups of observers, and of images, whose cells the jackknife leaves out one at a time."""
+GROUPS = 60
+"""Number of groups of images, of which the jackknife leaves out one at a time; also that of groups of trials."""
 
 Tables = Callable[[np.ndarray], np.ndarray]
 """Function of a mask of trials (observers, images), returning a value of each observer and item, (observers, items)."""
@@ -57,12 +59,12 @@ class Ceiling:
 NO_CEILING = Ceiling(UNDEFINED, UNDEFINED)
 
 
-def image_groups(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Divide images (images,) at random into groups from 0 to 19, spreading each stratum over the groups."""
+def image_groups(strata: np.ndarray, rng: np.random.Generator, count: int = GROUPS) -> np.ndarray:
+    """Divide images (images,) at random into groups from 0, spreading each stratum over the groups."""
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
     groups = np.empty(len(strata), dtype=np.int64)
-    groups[order] = np.arange(len(strata)) % GROUPS
+    groups[order] = np.arange(len(strata)) % count
     return groups
 
 
@@ -80,32 +82,46 @@ def distance_ceiling(tables: Tables, observers: int, groups: np.ndarray) -> Ceil
     if observers < LEAST_OBSERVERS:
         return NO_CEILING
     whole, without = _jackknife(tables, observers, groups)
-    halves, observer = (
-        _estimate(
-            distance(whole),
-            [np.array([distance(part) for part in parts]) for parts in without],
-            np.log,
-            np.exp,
-        )
-        for distance in (halves_distance, observer_distance)
-    )
-    return Ceiling(halves, observer)
+    value = observer_distance(whole)
+    parts = [np.array([observer_distance(part) for part in parts]) for parts in without]
+    # Both distances are a multiple of the root of the variance over observers, so they have the same relative error.
+    low, high = _distance_factors(value, parts)
+    return Ceiling(*(Estimate(one, one * low, one * high) for one in (halves_distance(whole), value)))
+
+
+def _distance_factors(value: float, without: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the ends of a distance's interval divided by the distance, from jackknife values; NaN if unknown.
+
+    With the relative variance w of the squared distance, it has chi-square's distribution over 2 / w degrees of
+    freedom. The percentiles correspond to Student's quantiles instead of normal ones, since w is estimated.
+    """
+    unknown = float("nan"), float("nan")
+    squares = [part**2 for part in without]
+    if not (value > 0 and _known(squares)):
+        return unknown
+    variance, freedom = _variance(squares)
+    if variance == 0:
+        return unknown
+    degrees = 2 * value**4 / variance
+    tail = float(stats.norm.cdf(stats.t.ppf((1 - LEVEL) / 2, freedom)))
+    quantiles = stats.chi2.ppf([1 - tail, tail], degrees)
+    if quantiles[1] == 0:  # Underflow: the data do not limit the distance.
+        return unknown
+    low, high = np.sqrt(degrees / quantiles)
+    return float(low), float(high)
 
 
 def _jackknife(
     tables: Tables, observers: int, groups: np.ndarray
 ) -> tuple[np.ndarray, tuple[list[np.ndarray], ...]]:
-    """Return the table of all trials, and those without each observer, each group of images, and each cell of both."""
+    """Return the table of all trials, and those without each observer, group of images, and group of trials."""
     everything = np.ones((observers, len(groups)), dtype=bool)
     whole = tables(everything)
     by_images = [tables(everything & (groups != group)) for group in np.unique(groups)]
-    rows, columns = np.arange(observers) % _CELL_GROUPS, groups % _CELL_GROUPS
-    cells = [
-        tables(~((rows == row)[:, None] & (columns == column)))
-        for row in np.unique(rows)
-        for column in np.unique(columns)
-    ]
-    return whole, ([_blanked(whole, one) for one in range(observers)], by_images, cells)
+    # A group of trials has other images for the next observer, which spreads the effects of both over all groups.
+    trials = (np.arange(observers)[:, None] + groups) % (groups.max(initial=0) + 1)
+    by_trials = [tables(trials != group) for group in np.unique(trials)]
+    return whole, ([_blanked(whole, one) for one in range(observers)], by_images, by_trials)
 
 
 def halves_distance(values: np.ndarray) -> float:
@@ -168,15 +184,13 @@ def correlation_ceiling(
     def single(table: np.ndarray) -> float:
         return float(mean_over(observer_correlations(table, ranks=ranks)))
 
-    parts = [np.array([stepped(table) for table in tables_without]) for tables_without in without]
-    each = observer_correlations(whole, ranks=ranks)
-    known = each[~np.isnan(each)]
-    # Means without one observer's correlation: the jackknife with the other correlations unchanged.
-    others = (known.sum() - known) / max(len(known) - 1, 1)
-    single_parts = [others, *(np.array([single(table) for table in part]) for part in without[1:])]
     return Ceiling(
-        _estimate(stepped(whole), parts, _fisher, math.tanh),
-        _estimate(single(whole), single_parts, _fisher, math.tanh),
+        *(
+            _correlation_estimate(
+                agreement(whole), [np.array([agreement(part) for part in parts]) for parts in without]
+            )
+            for agreement in (stepped, single)
+        )
     )
 
 
@@ -231,21 +245,31 @@ def _fisher(values: np.ndarray) -> np.ndarray:
     return np.arctanh(np.clip(values, -0.999999, 0.999999))
 
 
-def _estimate(
-    value: float,
-    without: Sequence[np.ndarray],
-    scale: Callable[[np.ndarray], np.ndarray],
-    back: Callable[[float], float],
-) -> Estimate:
-    """Return Student's interval on a scale, from jackknife values without observers, groups of images and cells."""
-    parts = [scale(part) for part in without]
-    if not (math.isfinite(value) and all(len(part) > 1 and np.isfinite(part).all() for part in parts)):
+def _correlation_estimate(value: float, without: Sequence[np.ndarray]) -> Estimate:
+    """Return Student's interval on Fisher's scale, from jackknife values."""
+    parts = [_fisher(part) for part in without]
+    if not (math.isfinite(value) and _known(parts)):
         return without_interval(value)
-    observers, images, cells = ((len(part) - 1) * float(part.var()) for part in parts)
-    total = max(observers + images - cells, observers, images)
-    if total == 0:
+    variance, freedom = _variance(parts)
+    if variance == 0:
         return without_interval(value)
-    spread = observers**2 / (len(parts[0]) - 1) + images**2 / (len(parts[1]) - 1)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, max(total**2 / spread, 1.0))) * math.sqrt(total)
-    centre = float(scale(np.array(value)))
-    return Estimate(value, float(back(centre - half)), float(back(centre + half)))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    centre = float(_fisher(np.array(value)))
+    return Estimate(value, math.tanh(centre - half), math.tanh(centre + half))
+
+
+def _known(parts: Sequence[np.ndarray]) -> bool:
+    return all(len(part) > 1 and np.isfinite(part).all() for part in parts)
+
+
+def _variance(parts: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the variance and Satterthwaite's degrees of freedom.
+
+    Args:
+        parts: Jackknife values without each observer, group of images and group of trials.
+    """
+    observers, images, trials = ((len(part) - 1) * float(part.var()) for part in parts)
+    shared = images > trials
+    spread = observers**2 / (len(parts[0]) - 1) + shared * images**2 / (len(parts[1]) - 1)
+    total = observers + shared * (images - trials)
+    return total, max(total**2 / spread, 1.0) if spread > 0 else math.inf
