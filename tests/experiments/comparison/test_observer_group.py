@@ -77,6 +77,20 @@ def _with_attrs(table, other):
     return table
 
 
+def test_networks_on_the_same_images_share_the_selection(human_data, blur):
+    group = read_observer_group(human_data)
+    (evaluation,) = read_evaluations([blur])
+    answers = evaluation.answers
+    shared = group.shared_with("blur", answers)
+    assert group.shared_with("blur", replace(answers, answers=answers.answers[:, :1])) is shared
+    some = group.shared_with("blur", answers.of(np.arange(40)))
+    assert len(some.images) == 40 < len(shared.images)
+    assert group.scored_by("chance") is group
+    wrong = group.scored_by("wrong").shared_with("blur", answers)
+    assert 1 / 16 in shared.observers.scores
+    assert 1 / 16 not in wrong.observers.scores
+
+
 def test_trial_keys_are_unique_and_without_exits(blur):
     (one,) = read_evaluations([blur])
     keys = trial_keys(one.answers)

@@ -27,6 +27,19 @@ def test_confusions_without_humans_have_the_networks_steps_alone(findings):
         assert len(plots.confusions(None, evaluation, "humans").panels) == 3
 
 
+def test_the_names_of_the_categories_are_beside_their_rows_and_columns():
+    wide, high = 160.0, 128.0
+    outlines = plots._category_outlines(wide, high).to_polygons()
+    boxes = np.array([[*points.min(axis=0), *points.max(axis=0)] for points in outlines])
+    left, below = boxes[boxes[:, 2] < 0], boxes[boxes[:, 3] < 0]
+    assert len(left) + len(below) == len(boxes)
+    for centres, step in ((high - left[:, [1, 3]].mean(axis=1), high), (below[:, [0, 2]].mean(axis=1), wide)):
+        cells = np.floor(centres / step * 16)
+        assert set(cells) == set(range(16))
+        letters = [sum(cells == place) for place in range(16)]
+        assert letters[2] > letters[6]  # bicycle, car
+
+
 def test_file_names_are_valid(findings):
     assert plots.file_name(findings.evaluations[1]) == "blur__b__on_blur"
 

@@ -25,6 +25,7 @@ class AccuracyComparison:
         images: Number of images; NaN if unknown.
         observers: Number of observers.
         level_blocks: Number of pairs of level and response-time block in the RMSE.
+        pooled: Whether this is the comparison over all levels of the regime.
     """
 
     network: str
@@ -33,6 +34,7 @@ class AccuracyComparison:
     images: float
     observers: int
     level_blocks: int
+    pooled: bool
 
 
 def compare_accuracies(rows: Sequence[AccuracyRow], group: ObserverGroup) -> list[AccuracyComparison]:
@@ -44,14 +46,15 @@ def compare_accuracies(rows: Sequence[AccuracyRow], group: ObserverGroup) -> lis
     for network, regime in dict.fromkeys((row.network, row.regime) for row in rows):
         levels = [row for row in rows if (row.network, row.regime) == (network, regime)]
         shown = [(row, curve) for row in levels if np.isfinite(curve := _human_curve(group, row)).any()]
-        compared += [_comparison([pair], pair[0].condition, group) for pair in shown]
-        if len(shown) > 1:
-            compared.append(_comparison(shown, condition_name(regime, ALL_LEVELS), group))
+        several = len(shown) > 1
+        compared += [_comparison([pair], pair[0].condition, group, pooled=not several) for pair in shown]
+        if several:
+            compared.append(_comparison(shown, condition_name(regime, ALL_LEVELS), group, pooled=True))
     return compared
 
 
 def _comparison(
-    pairs: Sequence[tuple[AccuracyRow, np.ndarray]], condition: str, group: ObserverGroup
+    pairs: Sequence[tuple[AccuracyRow, np.ndarray]], condition: str, group: ObserverGroup, *, pooled: bool
 ) -> AccuracyComparison:
     network = np.array([row.percent for row, _ in pairs])
     human = np.array([curve for _, curve in pairs])
@@ -71,6 +74,7 @@ def _comparison(
         float(np.sum([row.images for row, _ in pairs])),
         group.size(first.regime),
         int(known.sum()),
+        pooled,
     )
 
 

@@ -14,6 +14,7 @@ from convrnn_experiments.comparison.sat_fits import SatFits, fit_sides
 from convrnn_experiments.conditions import has_blocks
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics import contrast
+from convrnn_experiments.statistics.array_cache import cached_by_content
 from convrnn_experiments.statistics.ceilings import Ceiling
 from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
@@ -139,16 +140,25 @@ def estimate(
 
 
 def _ceilings(observers: ConditionObservers, sides: Contrast, seed: int) -> dict[str, Ceiling]:
-    times = {measure: observers.standardized_times(correct=correct) for correct, measure in _TIMES.items()}
-    return ceilings_of(
+    found = _cached_ceilings(
         observers.scores,
-        times,
+        *(observers.standardized_times(correct=correct) for correct in _TIMES),
         labels=sides.labels,
         cells=sides.levels * BLOCKS + sides.blocks,
         blocks=sides.blocks,
         strata=sides.strata,
-        rng=generator(seed, Stream.CEILING_HALVES),
+        seed=seed,
     )
+    return dict(found)
+
+
+@cached_by_content
+def _cached_ceilings(
+    scores: np.ndarray, *times: np.ndarray, seed: int, **groups: np.ndarray
+) -> dict[str, Ceiling]:
+    """Compute the ceilings once for all networks on the same images; `times` are in the order of `_TIMES`."""
+    rng = generator(seed, Stream.CEILING_HALVES)
+    return ceilings_of(scores, dict(zip(_TIMES.values(), times, strict=True)), rng=rng, **groups)
 
 
 def dashed_without_blocks(estimates: dict[str, Estimate], regime: str) -> dict[str, Estimate]:

@@ -81,6 +81,8 @@ class ObserverGroup:
 
     def scored_by(self, misses: Misses, *, seed: int = 0) -> "ObserverGroup":
         """Return the same observers with missed trials scored by another convention."""
+        if misses == self.misses != "random":  # random categories depend on the seed
+            return self
         table = exclude(scored_trials(self.all_trials), named=self.exclusions)
         return replace(self, table=with_misses(table, misses, seed=seed), misses=misses)
 
@@ -115,6 +117,17 @@ class ObserverGroup:
         An image counts if at least one observer answered it, so a level that observers were not shown does not have
         shared images.
         """
+        key = regime, *(tuple(column.tolist()) for column in (answers.names, answers.blocks, answers.levels))
+        if key not in self._shared:
+            self._shared[key] = self._select_shared(regime, answers)
+        return self._shared[key]
+
+    @cached_property
+    def _shared(self) -> dict[tuple[object, ...], SharedTrials | None]:
+        """Results of `shared_with`, which networks with the same images share."""
+        return {}
+
+    def _select_shared(self, regime: str, answers: Answers) -> SharedTrials | None:
         table = self.trials(regime)
         keys = pd.MultiIndex.from_tuples(trial_keys(answers), names=["block", "file_name"])
         tested = table[pd.MultiIndex.from_frame(table[["block", "file_name"]]).isin(keys)]

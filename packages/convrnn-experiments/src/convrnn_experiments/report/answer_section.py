@@ -1,5 +1,7 @@
 """First section of the report: the answer in sentences, one picture and the ranking."""
 
+import html
+
 from convrnn_experiments.comparison.exits import MEANING
 from convrnn_experiments.report import plots
 from convrnn_experiments.report.answer import ceiling, finding, headline, short
@@ -7,6 +9,7 @@ from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.html import Figure, Section
 from convrnn_experiments.report.overview_plot import overview
 from convrnn_experiments.report.ranking_tables import ranking_wide
+from convrnn_experiments.report.unranked import unranked_note
 
 TITLE = "In short"
 
@@ -33,13 +36,14 @@ def answer_section(findings: Findings, colours: plots.Colours) -> Section | None
         f"{', '.join(place.network for place in one.places)}"
         for one in rankings
     ]
+    note = unranked_note(findings.unranked)
     figure = Figure(overview(rankings, colours), caption, alt_texts, ["curves", "ranking"])
     return Section(
         TITLE,
         [],
         [figure],
-        [(ranking_wide(rankings, noun), 3, "ranking")],
-        _READING,
+        [(ranking_wide(rankings, noun, findings.unranked), 3, "ranking")],
+        f"<p class='faint'>{html.escape(note)}</p>{_READING}" if note else _READING,
         headline=answer,
         items=findings_of,
     )

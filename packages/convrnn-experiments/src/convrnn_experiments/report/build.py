@@ -54,6 +54,22 @@ def write_report(
     Raises:
         ConvRNNError: Results or answers are unreadable, or the page cannot be written; nothing is written.
     """
+    _require_writable(page)
+    evaluations, accuracies = read_rows(rows)
+    group = None
+    if human is not None:
+        group = read_observer_group(
+            human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
+        )
+    compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
+    findings = Findings(evaluations, group, compared, differences(compared, seed=seed), match, accuracies)
+    text, files = _rendered(findings, seed, report)
+    write_page(page, text.encode("utf-8"), files)
+    return page
+
+
+def _require_writable(page: Path) -> None:
+    """Refuse a page that would replace a folder or a file beside it."""
     if page.is_dir():
         raise ConvRNNError(
             f"cannot write {page}: --out must be a file name, got a folder. Give a name such as {page}/index.html"
@@ -63,22 +79,18 @@ def write_report(
             f"cannot write {page}: --out must not be {LIST} or {summary.NAME}, which are written beside a page. Give "
             "another name, such as index.html"
         )
-    evaluations, accuracies = read_rows(rows)
-    group = None
-    if human is not None:
-        group = read_observer_group(
-            human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
-        )
-    compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
-    findings = Findings(evaluations, group, compared, differences(compared, seed=seed), match, accuracies)
+
+
+def _rendered(findings: Findings, seed: int, report: Report) -> tuple[str, dict[str, bytes]]:
+    """Return the text of the page, and the content of the files beside it by their relative paths."""
     tables = findings.tables()
     libraries = interactive.libraries()
     sections = make_sections(findings, tables, report)
     explore = interactive.explore_section(findings, canvas.colour_of(findings.networks), libraries, seed=seed)
     sections[1:1] = [explore] if explore else []
     sections.insert(-1, methods_section(findings, seed))
-    title = f"Networks and {findings.noun}" if compared else "Networks over time"
-    warning = SIMULATED if group and group.simulated else ""
+    title = f"Networks and {findings.noun}" if findings.rows else "Networks over time"
+    warning = SIMULATED if findings.group and findings.group.simulated else ""
     text = render(
         title, [_lead(findings)], warning, sections, interactive.scripts(libraries, chart=explore is not None)
     )
@@ -87,8 +99,7 @@ def write_report(
     for drawing in (figure.drawing for section in sections for figure in section.figures):
         files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
         files[f"{FIGURES}/{drawing.name}.pdf"] = drawing.pdf
-    write_page(page, text.encode("utf-8"), files)
-    return page
+    return text, files
 
 
 def _lead(findings: Findings) -> str:

@@ -8,7 +8,7 @@ from convrnn_experiments.comparison.accuracy_rows import compare_accuracies
 from convrnn_experiments.comparison.compare import compare
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.joint_table import require_format, write_joint_table
-from convrnn_experiments.comparison.observer_group import read_observer_group
+from convrnn_experiments.comparison.observer_group import ObserverGroup, read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.report import comparison_tables, observer_tables
@@ -43,12 +43,7 @@ def write_comparison(
         ConvRNNError: A run or the answers cannot be read, the folder cannot be written to, or `trials` has another
             suffix.
     """
-    if trials is not None:
-        require_format(trials)
-    if out.exists() and not out.is_dir():
-        raise ConvRNNError(
-            f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
-        )
+    _require_writable(out, trials)
     evaluations, accuracies = read_rows(networks)
     group = read_observer_group(
         human,
@@ -58,13 +53,7 @@ def write_comparison(
         max_unreadable=options.max_unreadable,
     )
     rows = compare(evaluations, group, match=options.exits, seed=options.seed)
-    for problem in group.table.attrs["problems"]:
-        warn(str(problem))
-    if networks_left_out := group.table.attrs["networks"]:
-        warn(
-            f"{human}: {sum(networks_left_out.values()):,} trials of networks in {len(networks_left_out):,} files are "
-            "not human answers; left out."
-        )
+    _warn_of_losses(group, warn)
     pairs = differences(rows, seed=options.seed)
     others = compare_accuracies(accuracies, group)
     page = comparison_markdown(rows, group, options.exits, pairs, others)
@@ -80,3 +69,23 @@ def write_comparison(
     if trials is not None:
         write_joint_table(evaluations, group, trials)
     return page
+
+
+def _require_writable(out: Path, trials: Path | None) -> None:
+    if trials is not None:
+        require_format(trials)
+    if out.exists() and not out.is_dir():
+        raise ConvRNNError(
+            f"cannot write {out}: --out must be a folder, got a file. Choose another folder with --out"
+        )
+
+
+def _warn_of_losses(group: ObserverGroup, warn: Callable[[str], None]) -> None:
+    """Print the problems of the answers, and the number of trials that are a network's."""
+    for problem in group.table.attrs["problems"]:
+        warn(str(problem))
+    if networks := group.table.attrs["networks"]:
+        warn(
+            f"{group.folder}: {sum(networks.values()):,} trials of networks in {len(networks):,} files are "
+            "not human answers; left out."
+        )

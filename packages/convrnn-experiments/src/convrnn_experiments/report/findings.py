@@ -14,6 +14,7 @@ from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report import comparison_tables, network_tables, observer_tables, ranking_tables
 from convrnn_experiments.report.answer import Ranking, rank
 from convrnn_experiments.report.formats import Table
+from convrnn_experiments.report.unranked import Unranked, unranked
 from convrnn_experiments.rows.accuracies import AccuracyRow
 
 
@@ -85,6 +86,11 @@ class Findings:
         """Rankings of the networks by condition."""
         return rank(self.rows, self.differences)
 
+    @cached_property
+    def unranked(self) -> list[Unranked]:
+        """Networks without a rank over all levels of a regime."""
+        return unranked(self.pooled, [other for other in self.others if other.pooled])
+
     def tables(self) -> dict[str, Table]:
         """Return the tables by name; empty ones are not written."""
         tables = {
@@ -103,7 +109,7 @@ class Findings:
         rows, pooled = self.rows, self.pooled
         return {
             "comparison": comparison_tables.comparison(rows, group, self.match, self.others),
-            "ranking": ranking_tables.ranking(self.rankings),
+            "ranking": ranking_tables.ranking(self.rankings, unranked(rows, self.others)),
             "differences": comparison_tables.differences(self.differences),
             "compared": comparison_tables.compared(rows),
             "misses": observer_tables.misses(rows, group),

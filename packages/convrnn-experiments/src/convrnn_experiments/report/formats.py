@@ -14,7 +14,7 @@ from convrnn_experiments.statistics.intervals import Estimate
 Table = list[dict[str, Any]]
 """Rows that all have the same columns."""
 
-_DASH = "–"
+DASH = "–"
 
 
 def as_csv(table: Table) -> bytes:
@@ -76,7 +76,7 @@ def with_interval(estimate: Estimate, digits: int = 1, *, interval: bool = True)
 
 def fixed(number: float, digits: int = 1) -> str:
     """Round a number without a negative zero; a dash for NaN."""
-    return _DASH if math.isnan(number) else f"{round(number, digits) + 0.0:.{digits}f}"
+    return DASH if math.isnan(number) else f"{round(number, digits) + 0.0:.{digits}f}"
 
 
 def whole(number: float) -> int | float:
@@ -88,7 +88,7 @@ def plain(value: object) -> str:
     """Format a cell for reading: floats with one decimal, integers with thousands separators, a dash for no value."""
     if isinstance(value, float):
         return fixed(value)
-    return f"{value:,}" if isinstance(value, int) else str(value or _DASH)
+    return f"{value:,}" if isinstance(value, int) else str(value or DASH)
 
 
 def transposed(table: Table, key: str) -> Table:

@@ -17,6 +17,7 @@ from convrnn_experiments.report import plots
 from convrnn_experiments.report.explore_chart import explore_chart
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.html import Section
+from convrnn_experiments.rows.accuracies import REASON
 
 EXTRA = ("itables", "vl_convert")
 """Modules of the extra `interactive`."""
@@ -82,10 +83,17 @@ def explore_section(
         TITLE,
         [
             f"Networks and {findings.noun} under other conventions of missed responses and other matches of exits with "
-            "response times. Point at a mark for its interval and the number of images."
+            "response times. Point at a mark for its interval and the number of images.",
+            *_absent(findings),
         ],
         html=_chart(spec),
     )
+
+
+def _absent(findings: Findings) -> list[str]:
+    """State which networks are not in the chart, and why."""
+    names = list(dict.fromkeys(row.network for row in findings.accuracies))
+    return [f"Not in the chart: {', '.join(names)}, because {REASON}."] if names else []
 
 
 def _results(findings: Findings, seed: int) -> list[Choice]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from convrnn_experiments.comparison.columns import MEASURES
 from convrnn_experiments.report.answer import Place, Ranking, short
-from convrnn_experiments.report.formats import Table, ends, with_interval
+from convrnn_experiments.report.formats import DASH, Table, ends, with_interval
+from convrnn_experiments.report.unranked import Unranked
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
 
 RANKED = {
@@ -16,9 +17,9 @@ RANKED = {
 """Measures of the ranking, each with the noise floor or ceiling that humans set; None without one."""
 
 
-def ranking(rankings: Sequence[Ranking]) -> Table:
-    """Tabulate all rankings, a row per network and condition."""
-    return [
+def ranking(rankings: Sequence[Ranking], others: Sequence[Unranked] = ()) -> Table:
+    """Tabulate all rankings, a row per network and condition; `others` have a reason in place of a rank."""
+    table: Table = [
         {
             "condition": one.condition,
             "all_levels": one.pooled,
@@ -34,9 +35,23 @@ def ranking(rankings: Sequence[Ranking]) -> Table:
                 if measure is not None
                 for name, value in _columns(measure, place.row.estimates[measure]).items()
             },
+            "not_ranked_because": "",
         }
         for one in rankings
         for place in one.places
+    ]
+    pooled = {one.condition: one.pooled for one in rankings}
+    empty: dict[str, object] = dict.fromkeys(table[0] if table else (), "")
+    return table + [
+        empty
+        | {
+            "condition": other.condition,
+            "all_levels": pooled.get(other.condition, ""),
+            "network": other.network,
+            "not_ranked_because": other.reason,
+        }
+        for other in others
+        if table
     ]
 
 
@@ -44,11 +59,20 @@ def _columns(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value} | {f"{name}_{end}": value for end, value in ends(estimate).items()}
 
 
-def ranking_wide(rankings: Sequence[Ranking], noun: str) -> Table:
-    """Tabulate rankings for reading; humans have a row per condition with the noise floor and the ceilings."""
+def ranking_wide(rankings: Sequence[Ranking], noun: str, others: Sequence[Unranked] = ()) -> Table:
+    """Tabulate rankings for reading.
+
+    `others` have a row of dashes in their conditions. Humans have a row per condition with the noise floor and the
+    ceilings.
+    """
     table: Table = []
     for one in rankings:
         table += [_row(one, place) for place in one.places]
+        table += [
+            dict.fromkeys(table[0], DASH) | {"condition": short(one.condition), "network": other.network}
+            for other in others
+            if other.condition == one.condition
+        ]
         table.append(_limits(one, noun))
     return table
 

@@ -67,7 +67,7 @@ class Condition(_Form):
 
 
 class Network(_Form):
-    """Network of the page: where it comes from, and the names of its test sets."""
+    """Network of the page: where it comes from, and the names of its test sets (none if only accuracies are known)."""
 
     name: str
     trained_on: str
@@ -139,6 +139,11 @@ def _networks(findings: Findings) -> list[Network]:
             trained_on=evaluation.source.trained_on,
             source=str(evaluation.source.path),
             test_sets=[*(known.test_sets if known else []), evaluation.name],
+        )
+    for row in findings.accuracies:
+        found.setdefault(
+            row.network,
+            Network(name=row.network, trained_on="not known", source=str(row.source.path), test_sets=[]),
         )
     return list(found.values())
 

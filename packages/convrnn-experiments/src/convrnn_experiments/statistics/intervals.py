@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from convrnn_experiments.statistics.correlations import correlations
 from convrnn_experiments.statistics.measures import root_mean_square
@@ -42,8 +42,14 @@ def normal_interval(value: float, variance: float, freedom: float, *, level: flo
     """Return Student's interval of an unbiased estimate; NaN if the variance is unknown."""
     if not (math.isfinite(value) and math.isfinite(variance)):
         return without_interval(value)
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * math.sqrt(max(variance, 0.0))
+    half = _student(freedom, level) * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - half, value + half)
+
+
+def _student(freedom: float, level: float) -> float:
+    """Return Student's quantile: the number of `stats.t.ppf`, without its checks of arrays."""
+    share = (1 + level) / 2
+    return float(stats.t.ppf(share, freedom) if math.isinf(freedom) else special.stdtrit(freedom, share))
 
 
 def proportion_interval(
@@ -66,7 +72,7 @@ def proportion_interval(
         return without_interval(percent)
     p = min(max(percent / 100, 0.0), 1.0)
     trials = p * (1 - p) / (variance / 1e4) if variance > 0 and 0 < p < 1 else units
-    square = float(stats.t.ppf((1 + level) / 2, freedom)) ** 2
+    square = _student(freedom, level) ** 2
     centre = (p + square / (2 * trials)) / (1 + square / trials)
     half = math.sqrt(square * (p * (1 - p) / trials + square / (4 * trials**2))) / (1 + square / trials)
     return Estimate(percent, 100 * max(centre - half, 0.0), 100 * min(centre + half, 1.0))

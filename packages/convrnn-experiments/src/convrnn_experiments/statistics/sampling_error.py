@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.statistics.array_cache import cached_by_content
 from convrnn_experiments.statistics.means import membership, safe_divide
 
 
@@ -210,6 +211,7 @@ def _within(contributions: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, 
     return (contributions - centre[strata]) * factor[:, None], int((sizes - (sizes > 1)).sum())
 
 
+@cached_by_content
 def residuals_within(scores: np.ndarray, strata: np.ndarray) -> np.ndarray:
     """Return residuals from observer and image effects within each stratum, (observers, images); 0 without a trial."""
     known = ~np.isnan(scores)
