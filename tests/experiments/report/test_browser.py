@@ -80,6 +80,7 @@ const run = async () => {
   search.dispatchEvent(new Event("input", { bubbles: true }));
   await pause();
   found.filtered = [...table.tBodies[0].rows].map(row => row.cells[0].innerText);
+  found.asked = performance.getEntriesByType("resource").map(e => e.name).filter(n => !/^(data|blob):/.test(n));
   return found;
 };
 """
@@ -137,6 +138,9 @@ def test_every_control_works(tmp_path, several):
     assert {name.partition("=")[0] for name in found["controls"]} > {"condition", "misses", "exits"}
     assert [name for name, changed in found["controls"].items() if not changed] == []
     assert "Observers" in found["tooltip"] or "Network" in found["tooltip"]
+    assert "Images" in found["tooltip"]
+    assert re.search(r"\[-?[\d.]+, -?[\d.]+\]", found["tooltip"])  # the interval
+    assert found["asked"] == []
     assert found["sorted"] == sorted(found["before"], key=float) != found["before"]
     assert set(found["filtered"]) == {"blur"}
 
@@ -160,11 +164,15 @@ def test_ink_is_light_on_a_dark_screen(tmp_path, page):
     const run = async () => {
       while (document.body.dataset.ready !== "true") await new Promise(done => setTimeout(done, 50));
       const texts = [...document.querySelectorAll("#explore-chart svg text")];
-      return { colours: [...new Set(texts.map(colour))], dark: matchMedia("(prefers-color-scheme: dark)").matches };
+      const groups = [...document.querySelectorAll("#explore-chart svg g")];
+      const lit = groups.filter(group => getComputedStyle(group).filter !== "none");
+      const twice = lit.filter(g => lit.some(other => other !== g && other.contains(g)));
+      return { colours: [...new Set(texts.map(colour))], dark: matchMedia("(prefers-color-scheme: dark)").matches,
+        brightened: lit.length > 0, twice: twice.length };
     };
     run().then(found => parent.postMessage(found, "*"));"""
     found = probe(tmp_path, page, script, "blink-settings=preferredColorScheme=0")
-    assert found == {"colours": ["rgb(230, 230, 230)"], "dark": True}
+    assert found == {"colours": ["rgb(230, 230, 230)"], "dark": True, "brightened": True, "twice": 0}
 
 
 @needs_controls

@@ -105,7 +105,9 @@ def _rendered(findings: Findings, seed: int, report: Report) -> tuple[str, dict[
 def _lead(findings: Findings) -> str:
     tested = sorted({evaluation.name for evaluation in findings.evaluations})
     networks = list(dict.fromkeys(evaluation.network for evaluation in findings.evaluations))
+    others = list(dict.fromkeys(row.network for row in findings.accuracies))
+    also = f" Of {', '.join(others)}, only accuracies are known." if others else ""
     return (
         f"{count_of(len(networks), 'network')} ({', '.join(networks)}), tested on {', '.join(tested)}: answers at each "
-        f"time step, and accuracy among 16 categories (chance is {canvas.CHANCE:.2f} %)."
+        f"time step, and accuracy among 16 categories (chance is {canvas.CHANCE:.2f} %).{also}"
     )
