@@ -95,7 +95,7 @@ SUMMARY = "import sys; sys.argv[1:] = ['summary', 'b', '--width', '0.02']; from 
         (
             {"floatx": "bfloat16"},
             {},
-            "with backend 'tensorflow' .*Invalid `floatx`.*Correct or delete {home}",
+            f"with backend '{keras.backend.backend()}' .*Invalid `floatx`.*Correct or delete {{home}}",
         ),
         ("[]", {}, "cannot be imported with backend 'tensorflow'"),
         ({}, {"KERAS_MAX_EPOCHS": "many"}, "check the KERAS_* environment variables"),

@@ -1,6 +1,8 @@
 """Engine that computes with Keras, on any backend and device."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 
 import numpy as np
 
@@ -15,9 +17,12 @@ from convrnn_model.weights.load_save import load_weights
 
 POLICIES: dict[Precision, str] = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
+_JAX_LOCK = Lock()
+"""On JAX, Keras donates the buffers of the variables, which several engines share, to each prediction."""
+
 
 class KerasEngine:
-    """Outputs of a functional model's layers. Calls from several threads may overlap.
+    """Outputs of a functional model's layers. Calls from several threads may overlap, except on JAX.
 
     Args:
         model: The model.
@@ -28,12 +33,16 @@ class KerasEngine:
     def __init__(self, model: keras.Model, outputs: Sequence[str], value_bytes: int = 0) -> None:
         self._part = activations(model, outputs)
         self._part.make_predict_function()  # before several threads need it
+        self._alone: AbstractContextManager[object] = (
+            _JAX_LOCK if keras.backend.backend() == "jax" else nullcontext()
+        )
         self.memory = 4 * self._part.count_params() + value_bytes
 
     def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return the outputs by name; see `Engine`."""
         # Not `predict`, which would copy the images through tf.data.
-        found = self._part.predict_on_batch(images)
+        with self._alone:
+            found = self._part.predict_on_batch(images)
         return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 
