@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from convrnn_experiments.statistics import resampling
 
@@ -55,3 +56,55 @@ def test_a_measure_that_is_mostly_undefined_has_no_interval():
     found = resampling.percentile_estimate(replicates, 10)
     assert found.value == 0.5
     assert np.isnan([found.low, found.high]).all()
+
+
+def crossed(seed, samples=4000):
+    """Table of 12 observers and 40 images with small effects of both, and the bootstrap of its mean."""
+    rng = np.random.default_rng(seed)
+    table = 0.2 * rng.normal(size=40) + 0.1 * rng.normal(size=(12, 1)) + rng.normal(size=(12, 40))
+    observers, images = (
+        resampling.draw_weights(np.zeros(units), rng, samples=samples) for units in table.shape
+    )
+    found = resampling.Bootstrapped(
+        np.einsum("bs,si,bi->b", observers, table, images) / table.size,
+        images[1:] @ table.mean(axis=0) / 40,
+        observers[1:] @ table.mean(axis=1) / 12,
+        39,
+        11,
+    )
+    return table, found
+
+
+def test_the_variance_over_images_and_observers_contains_the_residual_once():
+    table, found = crossed(4)
+    by_image, by_observer = table.mean(axis=0), table.mean(axis=1)
+    left = table - by_image - by_observer[:, None] + table.mean()
+    residual = (left**2).sum() / (39 * 11) / table.size
+    expected = by_image.var(ddof=1) / 40 + by_observer.var(ddof=1) / 12 - residual
+    assert residual > 0.3 * expected
+    assert found.variance == pytest.approx(expected, rel=0.08)
+    # Samples of both contain the residual three times.
+    assert found.replicates[1:].var() == pytest.approx(expected + 2 * residual, rel=0.08)
+
+
+def test_the_variance_is_at_least_that_of_each_component():
+    _, found = crossed(5, samples=500)
+    fewer = resampling.Bootstrapped(found.replicates, found.images, 0 * found.observers, 39, 11)
+    assert fewer.variance >= found.images.var()
+    unknown = resampling.Bootstrapped(found.replicates, np.nan * found.images, found.observers, 39, 11)
+    assert np.isnan(unknown.variance)
+
+
+def test_a_spread_has_the_interval_of_student():
+    _, found = crossed(6, samples=500)
+    interval = resampling.spread_estimate(found)
+    half = stats.t.ppf(0.975, found.freedom) * np.sqrt(found.variance)
+    np.testing.assert_allclose([interval.low, interval.high], found.replicates[0] + half * np.array([-1, 1]))
+    undefined = resampling.Bootstrapped(
+        np.concatenate([found.replicates[:1], np.nan * found.replicates[1:]]),
+        found.images,
+        found.observers,
+        39,
+        11,
+    )
+    assert np.isnan(resampling.spread_estimate(undefined).low)

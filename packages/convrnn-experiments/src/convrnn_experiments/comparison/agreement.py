@@ -1,8 +1,8 @@
 """Agreement of networks and humans image by image: error consistency and response times, with bootstrap intervals.
 
 Images and observers are resampled jointly: a sample has one set of images for the network and the humans, and one set
-of observers. Both components then contain the residual of observers and images, so intervals are conservative
-(Owen 2007, Ann Appl Stat 1, 386-411).
+of observers. Both components then contain the residual of observers and images, so intervals of single networks are
+conservative (Owen 2007, Ann Appl Stat 1, 386-411). Those of paired differences count the residual once.
 """
 
 from dataclasses import dataclass
@@ -196,7 +196,7 @@ def paired_difference(first: Bootstrapped | None, second: Bootstrapped | None) -
     if first is None or second is None:
         return UNDEFINED
     apart = first - second
-    return _unless_single(resampling.spread_estimate(apart.replicates, apart.freedom), apart)
+    return _unless_single(resampling.spread_estimate(apart), apart)
 
 
 def _unless_single(estimate: Estimate, found: Bootstrapped) -> Estimate:

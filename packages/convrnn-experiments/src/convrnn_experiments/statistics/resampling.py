@@ -23,7 +23,8 @@ class Bootstrapped:
 
     Attributes:
         replicates: (1 + samples,); the first is the estimate.
-        images, observers: Replicates with only the images, or only the observers, resampled, (samples,).
+        images, observers: Replicates with only the images, or only the observers, resampled, (samples,): those of the
+            first samples of `replicates`.
         image_freedom, observer_freedom: Degrees of freedom of the two components.
     """
 
@@ -38,6 +39,23 @@ class Bootstrapped:
         """Satterthwaite's degrees of freedom of the variance over images and observers."""
         components = (self.images, self.image_freedom), (self.observers, self.observer_freedom)
         return combined_freedom(components)
+
+    @property
+    def variance(self) -> float:
+        """Variance over images and observers; NaN without a spread.
+
+        The replicates over both contain the residual of images and observers three times, those over each alone once
+        (Owen 2007, Ann Appl Stat 1, 386-411). What the samples of both change beyond the sum of the changes by each
+        has the variance of the residual once.
+        """
+        samples = min(len(self.images), len(self.observers), len(self.replicates) - 1)
+        both, images, observers = self.replicates[1 : 1 + samples], self.images, self.observers
+        residual = both - images[:samples] - observers[:samples] + self.replicates[0]
+        parts = [part[~np.isnan(part)] for part in (images, observers, residual)]
+        if not all(len(part) for part in parts):
+            return float("nan")
+        of_images, of_observers, shared = (float(part.var()) for part in parts)
+        return max(of_images + of_observers - shared, of_images, of_observers)
 
     def __sub__(self, other: "Bootstrapped") -> "Bootstrapped":
         """Return the replicates of the paired difference, for statistics of the same bootstrap samples."""
@@ -98,15 +116,15 @@ def percentile_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def spread_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
-    """Return Student's interval of the first replicate, from the spread of the others.
+def spread_estimate(found: Bootstrapped) -> Estimate:
+    """Return Student's interval of a statistic, from the variance of its replicates.
 
     The interval is NaN if over a tenth of the samples are undefined.
     """
-    value, known = float(replicates[0]), _defined(replicates[1:])
-    if np.isnan(value) or known is None:
+    value = float(found.replicates[0])
+    if np.isnan(value) or _defined(found.replicates[1:]) is None:
         return without_interval(value)
-    return normal_interval(value, float(np.var(known)), freedom)
+    return normal_interval(value, found.variance, found.freedom)
 
 
 def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
