@@ -19,6 +19,9 @@ SAMPLE := $(ROOT)sample
 REGIMES := color grayscale noise blur
 PERTURB ?=
 RUN ?= $(RUNS)/$(PERTURB)
+# Training seeds, such as 0-4 or 0,2,7: a run for each, in $(RUN)-seed0 and so on.
+SEEDS ?=
+TRAINED = $(if $(SEEDS),$(shell printf %s '$(SEEDS)' | awk -F - -v RS=, '{for (s = $$1 + 0; s <= $$NF + 0; s++) print "$(RUN)-seed" s}'),$(RUN))
 PUBLISHED := bl_imagenet bl_ecoset b_imagenet
 WEIGHTS ?= bl_imagenet
 PREPARE_FLAGS ?=
@@ -139,11 +142,13 @@ ifneq ($(HUMAN),)
 endif
 endif
 
-train: $(READY) ## Train PERTURB=color|grayscale|noise|blur, or resume; TRAIN_FLAGS=... passes other options
-	@$(BIN)/convrnn train $(DATA) --perturb $(PERTURB) $(TRAIN_FLAGS) --out $(RUN) --resume
+train: $(READY) ## Train PERTURB=color|grayscale|noise|blur, or resume; SEEDS=0-4 trains a run per seed; TRAIN_FLAGS=... passes other options
+	@$(BIN)/convrnn train $(DATA) --perturb $(PERTURB) $(TRAIN_FLAGS) $(if $(SEEDS),--seeds $(SEEDS)) --out $(RUN) --resume
 
-evaluate: $(READY) ## Evaluate the run of PERTURB=... on the human stimuli, or on the validation split without them
-	@$(BIN)/convrnn evaluate $(RUN) $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS)
+evaluate: $(READY) ## Evaluate the run of PERTURB=... (of each of SEEDS=...) on the human stimuli, or on the validation split without them
+	@for run in $(TRAINED); do \
+	   $(BIN)/convrnn evaluate $$run $(if $(wildcard $(HUMAN_SET)),$(HUMAN_SET),$(DATA)) $(EVALUATE_FLAGS) || exit 1; \
+	 done
 
 compare: $(READY) ## Compare networks with humans in one table; HUMAN=... has the answers, ROWS="net.csv ..." adds other networks
 	@$(BIN)/convrnn compare $(EVALUATED) $(if $(ANSWERS),--human $(ANSWERS)) --out $(COMPARISON) $(COMPARE_FLAGS)

@@ -29,6 +29,7 @@ from convrnn_experiments.runs.untrained import UntrainedOptions
 from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
 from convrnn_experiments.stimuli.plan import LEVELS, PER_BLOCK, with_levels
+from convrnn_experiments.training.seeds import parse_seeds
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,13 +62,29 @@ def train(
     ] = None,
     *,
     executor: Executor,
+    seeds: Annotated[
+        Any,
+        Option(
+            "Train a run for each seed, such as 0-4 or 0,2,7, in OUT-seed0 and so on.",
+            type=str | None,
+            parse=parse_seeds,
+            after="seed",
+        ),
+    ] = None,
     resume: Annotated[bool, Option("Resume an unfinished run.", flag="--resume")] = False,
     force: Annotated[bool, Option("Replace an existing run.", flag="--force")] = False,
 ) -> None:
     """Train a network under a regime, and validate it after every epoch."""
     from convrnn_experiments.training import launch
+    from convrnn_experiments.training.seeds import train_seeds
 
-    launch.train(
+    if seeds is not None and "seed" in config.model_fields_set:
+        raise ConvRNNError(
+            f"cannot choose the seeds: either --seed or --seeds may be given, got --seed {config.seed} and --seeds. "
+            "Omit one of them"
+        )
+    start = launch.train if seeds is None else partial(train_seeds, seeds=seeds)
+    start(
         from_options(config, levels),
         out or Path("runs") / config.perturb,
         features=features,

@@ -151,7 +151,7 @@ class Config(BaseModel):
             commands=TRAIN,
         ),
     ] = ()
-    seed: Annotated[Seed, Option("Seed of all random draws.")] = 0
+    seed: Annotated[Seed, Option("Seed of all random draws.", show_default="0")] = 0
     data_plan: str = ""
     weights_sha256: str = ""
 

@@ -18,7 +18,10 @@ from convrnn_experiments.runtime.process_group import ProcessGroup
 from convrnn_experiments.runtime.tensorflow import quiet_import
 
 if TYPE_CHECKING:
+    import keras
+
     from convrnn_experiments.features.store import ExtractionResult
+    from convrnn_experiments.runs.environment import Inference
 
 ALONE = ProcessGroup()
 Echo = Callable[[str], None]
@@ -65,46 +68,24 @@ def train(
             another run.
     """
     _require_consistent(config, executor, group)
-    config, data = _checked(config, progress)
+    config, data = checked_with_data(config, progress)
     run = require_startable(folder, config, resume=resume, force=force)
     if run.weights.is_file() and not force:
         remove_leftovers(folder)
         echo(f"{folder} is finished already; nothing to do")
         return run
+    root = features or folder.parent / "features"
     # Only the first process of a group writes, so only it locks the folder.
     with created_and_locked(folder) if group.is_writer else nullcontext():
         with quiet_import():
-            from convrnn_experiments.features import extractor, store
-            from convrnn_experiments.runs import network as networks
-            from convrnn_experiments.runtime import devices, processes
+            from convrnn_experiments.features import store
             from convrnn_experiments.training import loop
-        if config.trainable == "readout":
-            extractor.use_one_thread_per_operation()
-        processes.join(group)
         echo_once = echo if group.is_writer else no_echo
-        if notice := devices.idle_gpu(devices=config.devices):
-            echo_once(notice)
-        network = networks.prepare_network(config, echo_once)
-        inference = None
-        if config.trainable == "readout":
-            inference = networks.choose_inference(
-                config.precision,
-                config.inference,
-                gpu=executor.in_process and devices.uses_gpu(),
-                top_down=config.variant.top_down,
-            )
-        images = describe_images(data, "val")
-        if config.weights != "none":
-            echo_once(f"validation images: {images}")
-        if group.is_writer:
-            run = start(
-                folder, config, resume=resume, force=force, validation_images=images, inference=inference
-            )
-        group.wait("the run's folder is made")
+        network, inference = _prepare_network(config, executor, group, echo_once)
+        _start(run, config, data, inference, group, echo_once, resume=resume, force=force)
         with progress() as report:
             cached = None
             if config.trainable == "readout":
-                root = features or folder.parent / "features"
                 cached = store.extract_features(
                     config, data, root, executor=executor, echo=echo, report=report
                 )
@@ -113,6 +94,50 @@ def train(
             )
     echo(f"weights: {run.weights}")
     return run
+
+
+def _start(
+    run: Run,
+    config: Config,
+    data: PreparedSet,
+    inference: "Inference | None",
+    group: ProcessGroup,
+    echo: Echo,
+    *,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Make the folder of the run, for which the other processes of the group wait."""
+    images = describe_images(data, "val")
+    if config.weights != "none":
+        echo(f"validation images: {images}")
+    if group.is_writer:
+        start(run.path, config, resume=resume, force=force, validation_images=images, inference=inference)
+    group.wait("the run's folder is made")
+
+
+def _prepare_network(
+    config: Config, executor: Executor, group: ProcessGroup, echo: Echo
+) -> "tuple[keras.Model, Inference | None]":
+    """Import the backend, join the group, and make the network; without frozen features, no engine is chosen."""
+    with quiet_import():
+        from convrnn_experiments.features import extractor
+        from convrnn_experiments.runs import network as networks
+        from convrnn_experiments.runtime import devices, processes
+    readout = config.trainable == "readout"
+    if readout:
+        extractor.use_one_thread_per_operation()
+    processes.join(group)
+    if notice := devices.idle_gpu(devices=config.devices):
+        echo(notice)
+    network = networks.prepare_network(config, echo)
+    if not readout:
+        return network, None
+    gpu = executor.in_process and devices.uses_gpu()
+    inference = networks.choose_inference(
+        config.precision, config.inference, gpu=gpu, top_down=config.variant.top_down
+    )
+    return network, inference
 
 
 def extract_features(
@@ -130,7 +155,7 @@ def extract_features(
         ConvRNNError: As for `train`.
     """
     parse_task(task)
-    config, data = _checked(config, progress)
+    config, data = checked_with_data(config, progress)
     with quiet_import():
         from convrnn_experiments.features import extractor, store
         from convrnn_experiments.runs import network as networks
@@ -145,7 +170,8 @@ def extract_features(
         )
 
 
-def _checked(config: Config, progress: Progress) -> tuple[Config, PreparedSet]:
+def checked_with_data(config: Config, progress: Progress) -> tuple[Config, PreparedSet]:
+    """Return the configuration with the hashes of its data and weights, and the prepared set; see `config.checked`."""
     data = PreparedSet(config.data)
     with progress() as report:
         return checked(config, data, report), data
