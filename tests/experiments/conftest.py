@@ -91,9 +91,22 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
-    """Writer of a run and its evaluation on stimuli; accuracy rises over time, and no network is built."""
+    """Writer of a run and its evaluation on stimuli; accuracy rises over time, and no network is built.
 
-    def make(path: Path, regime: str, stimuli: Path, *, steps: int = 8, seed: int = 0, right=None) -> Path:
+    `seed` draws the answers; `training_seed` and other settings are those of the configuration.
+    """
+
+    def make(
+        path: Path,
+        regime: str,
+        stimuli: Path,
+        *,
+        steps: int = 8,
+        seed: int = 0,
+        right=None,
+        training_seed: int = 0,
+        **settings,
+    ) -> Path:
         stimuli_of_regime = [stimulus for stimulus in list_stimuli(stimuli) if stimulus.regime == regime]
         stimuli_of_regime.sort(key=lambda stimulus: (stimulus.label, str(stimulus.parsed)))
         rng = np.random.default_rng([seed, len(stimuli_of_regime)])
@@ -130,9 +143,8 @@ def make_run() -> MakeRun:
                 "accuracy_by_level": {level: _accuracy(right[list(part)]) for level, part in levels.items()},
             },
         )
-        write_json(
-            path / "config.json", Config(data="data", perturb=Regime(regime), timesteps=steps).to_json()
-        )
+        config = Config(data="data", perturb=Regime(regime), timesteps=steps, seed=training_seed, **settings)
+        write_json(path / "config.json", config.to_json())
         write_json(path / "environment.json", environment)
         (path / "weights.h5").write_bytes(b"")
         return path

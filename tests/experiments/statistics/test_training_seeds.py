@@ -6,7 +6,7 @@ from scipy import stats
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.sampling_error import SampledEstimates, concatenate, network_means
-from convrnn_experiments.statistics.training_seeds import group_by_settings, seed_spread
+from convrnn_experiments.statistics.training_seeds import group_by_settings, seed_spread, spread_of_values
 
 
 def test_networks_are_grouped_by_all_settings_but_the_seed():
@@ -17,8 +17,7 @@ def test_networks_are_grouped_by_all_settings_but_the_seed():
         {"network": "bl", "epochs": 20, "seed": 1},
     ]
     assert group_by_settings(settings) == [[0, 2], [1], [3]]
-    with pytest.raises(ConvRNNError, match="different seeds"):
-        group_by_settings([settings[0], dict(settings[0])])
+    assert group_by_settings([settings[0], dict(settings[0])]) == [[0, 1]]
 
 
 def test_the_mean_has_students_interval_over_seeds():
@@ -28,6 +27,10 @@ def test_the_mean_has_students_interval_over_seeds():
     expected = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
     assert (found.mean.low, found.mean.high) == pytest.approx(expected)
     assert found.seeds == 4
+    assert found.sd == pytest.approx(values.std(ddof=1))
+    alone = spread_of_values(values)
+    assert (alone.mean, alone.sd) == (found.mean, found.sd)
+    assert np.isnan([alone.on_new_images.low, alone.seed_variance, alone.image_variance]).all()
     assert found.seed_variance == pytest.approx(values.var(ddof=1))
     assert found.image_variance == pytest.approx(0)
     # Without an error of the images, new images add nothing.
@@ -43,6 +46,11 @@ def test_one_network_has_no_spread():
     ).all()
     with pytest.raises(ConvRNNError, match="at least one"):
         seed_spread(SampledEstimates(np.zeros(0), np.zeros((5, 0)), np.zeros((0, 0)), np.zeros((5, 0)), 4))
+
+
+def test_a_measure_that_a_network_lacks_has_no_spread():
+    found = spread_of_values([50.0, float("nan")])
+    assert np.isnan([found.mean.value, found.mean.low, found.sd]).all()
 
 
 def test_simulated_variances_are_recovered_and_the_mean_is_covered():

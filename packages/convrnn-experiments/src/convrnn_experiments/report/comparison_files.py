@@ -10,8 +10,9 @@ from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.joint_table import require_format, write_joint_table
 from convrnn_experiments.comparison.observer_group import ObserverGroup, read_observer_group
 from convrnn_experiments.comparison.options import ComparisonOptions
+from convrnn_experiments.comparison.seed_groups import seed_rows
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.report import comparison_tables, observer_tables
+from convrnn_experiments.report import comparison_tables, observer_tables, seed_tables
 from convrnn_experiments.report.comparison_page import comparison_markdown
 from convrnn_experiments.report.formats import as_csv
 from convrnn_experiments.rows.read import read_rows
@@ -56,10 +57,12 @@ def write_comparison(
     _warn_of_losses(group, warn)
     pairs = differences(rows, seed=options.seed)
     others = compare_accuracies(accuracies, group)
-    page = comparison_markdown(rows, group, options.exits, pairs, others)
+    seeds = seed_rows(evaluations, rows)
+    page = comparison_markdown(rows, group, options.exits, pairs, others, seeds)
     files = {
         "comparison.csv": as_csv(comparison_tables.comparison(rows, group, options.exits, others)),
         "differences.csv": as_csv(comparison_tables.differences(pairs)),
+        "seeds.csv": as_csv(seed_tables.seeds(seeds)),
         "misses.csv": as_csv(observer_tables.misses(rows, group)),
         "compared.csv": as_csv(comparison_tables.compared(rows)),
         "comparison.md": page.encode("utf-8"),

@@ -9,6 +9,7 @@ from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import FITTED, MEANING, Exits, describe
 from convrnn_experiments.comparison.observer_group import ObserverGroup
+from convrnn_experiments.comparison.seed_groups import SeedRow
 from convrnn_experiments.report.comparison_tables import (
     AGREEMENT,
     CURVES,
@@ -19,6 +20,7 @@ from convrnn_experiments.report.comparison_tables import (
 )
 from convrnn_experiments.report.formats import as_markdown
 from convrnn_experiments.report.observer_tables import misses_wide, observer_notes
+from convrnn_experiments.report.seed_tables import SEED_NOTE, seeds_wide
 from convrnn_experiments.rows.accuracies import REASON
 
 SAT_NOTE = (
@@ -45,13 +47,26 @@ def comparison_markdown(
     match: Exits,
     pairs: Sequence[Difference] = (),
     others: Sequence[AccuracyComparison] = (),
+    seeds: Sequence[SeedRow] = (),
 ) -> str:
-    """Format the whole comparison, with paired differences between networks and `others` without images, if any."""
+    """Format the whole comparison.
+
+    Args:
+        rows: Comparisons.
+        group: Human answers.
+        match: Method of matching exits to response times.
+        pairs: Paired differences between networks.
+        others: Comparisons of networks of which only accuracies are known.
+        seeds: Spread over training seeds.
+    """
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match, others))
     tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT, SAT)]
     tables.append("Agreement among observers:\n\n" + as_markdown(ceilings_wide(rows)))
     if pairs:
         tables.append("Differences between networks:\n\n" + as_markdown(differences_wide(pairs)))
+    if seeds:
+        tables.append(f"Spread over training seeds:\n\n{as_markdown(seeds_wide(seeds))}")
+        listed = f"- {SEED_NOTE}\n{listed}"
     tables.append(
         "Missed trials (%), by condition and response-time block:\n\n" + as_markdown(misses_wide(rows))
     )

@@ -10,8 +10,15 @@ from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.network_times import NetworkTimes, network_times
 from convrnn_experiments.comparison.observer_group import ObserverGroup
+from convrnn_experiments.comparison.seed_groups import SeedRow, seed_rows
 from convrnn_experiments.evaluation.results import Evaluation
-from convrnn_experiments.report import comparison_tables, network_tables, observer_tables, ranking_tables
+from convrnn_experiments.report import (
+    comparison_tables,
+    network_tables,
+    observer_tables,
+    ranking_tables,
+    seed_tables,
+)
 from convrnn_experiments.report.answer import Ranking, rank
 from convrnn_experiments.report.formats import Table
 from convrnn_experiments.report.unranked import Unranked, unranked
@@ -91,6 +98,11 @@ class Findings:
         """Networks without a rank over all levels of a regime."""
         return unranked(self.pooled, [other for other in self.others if other.pooled])
 
+    @cached_property
+    def seeds(self) -> list[SeedRow]:
+        """Spread of the measures over networks that differ only in the training seed."""
+        return seed_rows(self.evaluations, self.rows)
+
     def tables(self) -> dict[str, Table]:
         """Return the tables by name; empty ones are not written."""
         tables = {
@@ -102,6 +114,7 @@ class Findings:
                 for row in network_tables.response_times(evaluation, times)
             ],
             "runs": network_tables.provenance(self.evaluations),
+            "seeds": seed_tables.seeds(self.seeds),
         }
         return tables | ({} if self.group is None else self._comparison_tables(self.group))
 

@@ -26,6 +26,7 @@ from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import Table, as_html, plain, transposed
 from convrnn_experiments.report.html import TABLES, Figure, Section
+from convrnn_experiments.report.seed_tables import seeds_section
 
 BANDS = "Bands and bars are 95 % confidence intervals over images"
 DIGITISED_NOTE = (
@@ -48,7 +49,17 @@ def make_sections(findings: Findings, tables: dict[str, Table], report: Report) 
     """
     colours = canvas.colour_of(findings.networks)
     makers = [
-        *(answer_section, _accuracy, _comparison, _trials, _categories, _consistency, _times, _confusions),
+        *(
+            answer_section,
+            _accuracy,
+            _comparison,
+            _seeds,
+            _trials,
+            _categories,
+            _consistency,
+            _times,
+            _confusions,
+        ),
         _examples,
     ]
     sections = []
@@ -142,6 +153,10 @@ def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
     return Section(
         f"Networks and {findings.noun} in numbers", tables=tables, html=f"<ul class='faint'>{listed}</ul>"
     )
+
+
+def _seeds(findings: Findings, colours: plots.Colours) -> Section | None:
+    return seeds_section(findings.seeds)
 
 
 def _trials(findings: Findings, colours: plots.Colours) -> Section | None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.intervals import Estimate, normal_interval, without_interval
@@ -36,13 +37,16 @@ class SeedSpread:
 
     Attributes:
         seeds: Number of networks.
+        sd: Standard deviation between networks, images included; NaN for one network.
         mean: Mean, with Student's interval over seeds, for these images.
         on_new_images: Mean, with an interval over seeds and images.
         seed_variance: Variance between networks that the images do not explain, at least 0; NaN for one network.
         image_variance: Part of the variance between networks that is sampling error of the images; NaN for one network.
+            Both are NaN, and `on_new_images` has no interval, where the contributions of images are unknown.
     """
 
     seeds: int
+    sd: float
     mean: Estimate
     on_new_images: Estimate
     seed_variance: float
@@ -57,22 +61,12 @@ def group_by_settings(settings: Sequence[Mapping[str, Any]], *, seed: str = SEED
         seed: Name of the seed.
 
     Returns:
-        Positions of the networks of each group, in order of the first.
-
-    Raises:
-        ConvRNNError: Two networks of a group have the same seed, so they are the same network twice.
+        Positions of the networks of each group, in order of the first. A network that is listed twice is twice in it.
     """
     groups: dict[Hashable, list[int]] = {}
     for place, values in enumerate(settings):
         key = tuple(sorted((name, repr(value)) for name, value in values.items() if name != seed))
         groups.setdefault(key, []).append(place)
-    for places in groups.values():
-        seeds = [settings[place].get(seed) for place in places]
-        if len(set(seeds)) < len(seeds):
-            raise ConvRNNError(
-                f"cannot group networks: those of equal settings must have different seeds, got {seeds}. "
-                "Leave out networks that are listed twice"
-            )
     return list(groups.values())
 
 
@@ -91,11 +85,10 @@ def seed_spread(values: SampledEstimates) -> SeedSpread:
         raise ConvRNNError(
             "cannot summarise seeds: there must be at least one network, got none. Pass networks"
         )
-    average = float(np.mean(values.values))
-    if n == 1 or not np.isfinite(average):
-        alone = without_interval(average)
-        return SeedSpread(n, alone, alone, float("nan"), float("nan"))
-    spread = float(np.var(values.values, ddof=1))
+    alone = spread_of_values(values.values)
+    if n == 1 or not np.isfinite(alone.mean.value):
+        return alone
+    average, spread = alone.mean.value, alone.sd**2
     images = float(np.trace(values.combine(np.eye(n) - 1 / n).covariance)) / (n - 1)
     seed = max(spread - images, 0.0)
     joint = values.combine(np.full((n, 1), 1 / n))
@@ -103,13 +96,30 @@ def seed_spread(values: SampledEstimates) -> SeedSpread:
     total = max(seed / n + shared, spread / n)
     return SeedSpread(
         n,
-        normal_interval(average, spread / n, n - 1),
+        alone.sd,
+        alone.mean,
         normal_interval(
             average, total, _combined_freedom(spread / n, n - 1, max(total - spread / n, 0.0), freedom)
         ),
         seed,
         images,
     )
+
+
+def spread_of_values(values: ArrayLike) -> SeedSpread:
+    """Summarise a measure over the networks of a group, of which the contributions of images are unknown.
+
+    Args:
+        values: Measure of each network, (networks,), at least one.
+    """
+    numbers = np.asarray(values, dtype=float)
+    n, nan = len(numbers), float("nan")
+    average = float(np.mean(numbers))
+    unknown = without_interval(average)
+    if n == 1 or not np.isfinite(average):
+        return SeedSpread(n, nan, unknown, unknown, nan, nan)
+    sd = float(np.std(numbers, ddof=1))
+    return SeedSpread(n, sd, normal_interval(average, sd**2 / n, n - 1), unknown, nan, nan)
 
 
 def _combined_freedom(first: float, first_freedom: float, second: float, second_freedom: float) -> float:

@@ -1,0 +1,224 @@
+"""Spread of measures over training seeds, for evaluated runs whose configurations differ only in the seed.
+
+Runs belong to one group if all entries of their `config.json` but the seed are equal, including the hashes of data and
+initial weights, and if they were tested on the same images. Names of folders do not matter. Runs without a second seed,
+and those of a seed that a group has twice, do not appear.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from convrnn_experiments.comparison.columns import MEASURES, Measure
+from convrnn_experiments.comparison.compare import Comparison
+from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
+from convrnn_experiments.comparison.differences import in_order
+from convrnn_experiments.comparison.observer_group import trial_keys
+from convrnn_experiments.conditions import has_blocks
+from convrnn_experiments.evaluation.predictions import Answers
+from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.evaluation.sources import RunSource
+from convrnn_experiments.runs.config import Config
+from convrnn_experiments.statistics import contrast
+from convrnn_experiments.statistics.sampling_error import (
+    SampledEstimates,
+    concatenate,
+    network_means,
+    strata,
+)
+from convrnn_experiments.statistics.sat_function import accuracy_range
+from convrnn_experiments.statistics.training_seeds import (
+    SeedSpread,
+    group_by_settings,
+    seed_spread,
+    spread_of_values,
+)
+
+ACCURACY = Measure(
+    "accuracy_last_step",
+    "accuracy, last step",
+    "percent",
+    1,
+    "accuracy at the last time step, on all images tested",
+    interval=False,
+)
+_OF_HUMANS = ("_people", "_floor", "_ceiling")
+"""Endings of the names of measures that do not depend on the network."""
+SEED_MEASURES = (
+    ACCURACY,
+    *(measure for measure in MEASURES if not measure.key.endswith(_OF_HUMANS)),
+)
+"""Measures that have a spread over seeds."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """Measure over the networks of a group in one condition.
+
+    Attributes:
+        name: Name of the group.
+        networks: Names of the networks, by seed.
+        seeds: Seeds of the networks.
+        condition: Condition.
+        test_set: Name of the results.
+        pooled: Whether the condition is all levels of the regime.
+        measure: Measure.
+        images: Number of images.
+        spread: Mean and spread over the networks.
+    """
+
+    name: str
+    networks: tuple[str, ...]
+    seeds: tuple[int, ...]
+    condition: str
+    test_set: str
+    pooled: bool
+    measure: Measure
+    images: int
+    spread: SeedSpread
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """Evaluation in one condition, with the images in an order that all networks share."""
+
+    evaluation: Evaluation
+    config: Config
+    condition: str
+    pooled: bool
+    answers: Answers
+    row: Comparison | None = None
+
+    @property
+    def keys(self) -> list[tuple[int, str, int]]:
+        return [
+            (*key, int(label))
+            for key, label in zip(trial_keys(self.answers), self.answers.labels, strict=True)
+        ]
+
+    @property
+    def order(self) -> np.ndarray:
+        keys = self.keys
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=int)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the networks of a group share, and the seed."""
+        tested = {"condition": self.condition, "results": self.evaluation.name, "images": sorted(self.keys)}
+        return self.config.to_json() | tested
+
+
+def seed_rows(evaluations: Sequence[Evaluation], rows: Sequence[Comparison]) -> list[SeedRow]:
+    """Summarise all measures over the training seeds of each group.
+
+    Args:
+        evaluations: Evaluations of networks, for accuracies.
+        rows: Comparisons with humans, for the other measures.
+
+    Returns:
+        Rows by group and condition; none without runs that differ only in the seed.
+    """
+    if len({evaluation.network for evaluation in evaluations}) < 2:
+        return []
+    found = [
+        _summary(group, ACCURACY, _joined(group, _last_accuracy))
+        for group in _groups(list(_evaluated(evaluations)))
+    ]
+    for group in _groups(list(_compared(rows))):
+        found += [_summary(group, *measured) for measured in _of_comparisons(group)]
+    places = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in found))}
+    return sorted(found, key=lambda row: places[row.name])
+
+
+def _evaluated(evaluations: Sequence[Evaluation]) -> Iterator[_Tested]:
+    for evaluation in evaluations:
+        config = _config_of(evaluation)
+        if config is None:
+            continue
+        for condition, mask in evaluation.conditions.items():
+            yield _Tested(evaluation, config, condition, bool(mask.all()), evaluation.answers.of(mask))
+
+
+def _compared(rows: Sequence[Comparison]) -> Iterator[_Tested]:
+    for row in rows:
+        config = _config_of(row.evaluation)
+        if config is not None:
+            yield _Tested(row.evaluation, config, row.condition, row.pooled, row.answers, row)
+
+
+def _config_of(evaluation: Evaluation) -> Config | None:
+    """Return the configuration of a training run; None for other sources, which have no training seed."""
+    source = evaluation.source
+    return source.config if isinstance(source, RunSource) and isinstance(source.config, Config) else None
+
+
+def _groups(tested: Sequence[_Tested]) -> list[list[_Tested]]:
+    """Group by settings and images, in order of the seeds; groups need two seeds, each of one network."""
+    found = []
+    for places in group_by_settings([one.settings for one in tested]):
+        group = sorted((tested[place] for place in places), key=lambda one: one.config.seed)
+        if len(group) > 1 and len({one.config.seed for one in group}) == len(group):
+            found.append(group)
+    return found
+
+
+def _summary(group: Sequence[_Tested], measure: Measure, spread: SeedSpread) -> SeedRow:
+    first = group[0]
+    networks = tuple(one.evaluation.network for one in group)
+    seeds = tuple(one.config.seed for one in group)
+    return SeedRow(
+        group_name(networks, seeds),
+        networks,
+        seeds,
+        first.condition,
+        first.evaluation.name,
+        first.pooled,
+        measure,
+        len(first.answers.labels),
+        spread,
+    )
+
+
+def group_name(networks: Sequence[str], seeds: Sequence[int]) -> str:
+    """Return `noise` for noise-seed0 and noise-seed1, the folders of `convrnn train --seeds`; else all the names."""
+    stems = {network.removesuffix(f"-seed{seed}") for network, seed in zip(networks, seeds, strict=True)}
+    stem = stems.pop()
+    return stem if not stems and stem not in networks else ", ".join(networks)
+
+
+def _joined(group: Sequence[_Tested], estimate: Callable[[_Tested], SampledEstimates]) -> SeedSpread:
+    return seed_spread(concatenate([estimate(one) for one in group]))
+
+
+def _last_accuracy(one: _Tested) -> SampledEstimates:
+    answers = one.answers.of(one.order)
+    codes = strata(answers.levels.astype(str), answers.blocks, answers.labels)
+    return network_means(100.0 * answers.right[:, -1], np.zeros(len(codes), dtype=int), 1, codes)
+
+
+def _of_comparisons(group: Sequence[_Tested]) -> Iterator[tuple[Measure, SeedSpread]]:
+    rows = [one.row for one in group if one.row is not None]
+    sides = [in_order(row.contrast, one.order) for row, one in zip(rows, group, strict=True)]
+    blocks = has_blocks(group[0].evaluation.regime)
+    for measure in SEED_MEASURES[1:]:
+        estimate = _SAMPLED.get(measure.key)
+        if estimate is not None and blocks:
+            yield measure, seed_spread(concatenate([estimate(side) for side in sides]))
+        else:
+            yield measure, spread_of_values([row.estimates[measure.key].value for row in rows])
+
+
+def _steepness_difference(sides: contrast.Contrast) -> SampledEstimates:
+    return contrast.difference(sides.network_steepness(), sides.human_steepness(BEEP_TIMES))
+
+
+_SAMPLED: dict[str, Callable[[contrast.Contrast], SampledEstimates]] = {
+    "steepness_network": contrast.Contrast.network_steepness,
+    "steepness_difference": _steepness_difference,
+    "accuracy_range_network": lambda sides: accuracy_range(sides.network_curve()),
+}
+"""Measures of which the contribution of each image is known, so that their variance over images is, too."""

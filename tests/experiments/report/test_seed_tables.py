@@ -1,0 +1,62 @@
+"""Tables of the spread over training seeds, in the report and in `convrnn compare`."""
+
+import csv
+
+import pytest
+
+from convrnn_experiments.comparison.options import ComparisonOptions
+from convrnn_experiments.report import build
+from convrnn_experiments.report.comparison_files import write_comparison
+from convrnn_experiments.report.seed_tables import SEED_NOTE, SHOWN, seeds_section
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, human_data, make_run):
+    folder = tmp_path_factory.mktemp("seeds")
+    return [
+        make_run(folder / f"blur-seed{seed}", "blur", human_data, steps=4, seed=seed, training_seed=seed)
+        for seed in range(2)
+    ]
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_and_its_tables_have_the_spread(runs, human_data, without_figures, tmp_path):
+    with without_figures():
+        page = build.write_report(runs, tmp_path / "index.html", human=human_data)
+    text = page.read_text()
+    assert ">Spread over training seeds</h2>" in text
+    rows = read(tmp_path / "tables/seeds.csv")
+    (rmse,) = [row for row in rows if (row["condition"], row["measure"]) == ("blur (all levels)", "sat_rmse")]
+    assert (rmse["network"], rmse["networks"], rmse["seeds"]) == ("blur", "blur-seed0 blur-seed1", "2")
+    values = [
+        float(row["value"])
+        for row in read(tmp_path / "tables/comparison.csv")
+        if (row["condition"], row["measure"]) == ("blur (all levels)", "sat_rmse")
+    ]
+    assert float(rmse["mean"]) == pytest.approx(sum(values) / 2, rel=1e-4)
+    assert float(rmse["sd"]) == pytest.approx(abs(values[0] - values[1]) / 2**0.5, rel=1e-3)
+    assert rmse["new_images_low"] == ""
+    mean, low, high = (float(rmse[name]) for name in ("mean", "low", "high"))
+    assert f"<span>{mean:.1f} <small>[{low:.1f}, {high:.1f}]</small></span>" in text
+    assert {row["measure"] for row in rows} > set(SHOWN)
+    # Each seed has a row of its own in the ranking.
+    ranked = {row["network"] for row in read(tmp_path / "tables/ranking.csv")}
+    assert ranked == {"blur-seed0", "blur-seed1"}
+
+
+def test_compare_writes_the_spread(runs, human_data, tmp_path):
+    text = write_comparison(runs, human_data, tmp_path, ComparisonOptions(), lambda _: None)
+    assert SEED_NOTE in text
+    assert "Spread over training seeds:\n\n| network | condition | measure" in text
+    assert len(read(tmp_path / "seeds.csv")) > 20
+    text = write_comparison(runs[:1], human_data, tmp_path, ComparisonOptions(), lambda _: None)
+    assert "Spread over training seeds" not in text
+    assert (tmp_path / "seeds.csv").read_text() == ""
+
+
+def test_a_page_without_groups_has_no_section():
+    assert seeds_section([]) is None
