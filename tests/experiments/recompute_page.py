@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from recomputed_statistics import Condition, Joint, Side, kappa, mean, number, slope, student, wilson
+from scipy import stats
 
 BEEPS = [500, 900, 1100, 1300, 1500]
 
@@ -213,6 +214,33 @@ def misses(check, folder):
         check.near(f"misses, {key}", number(row["missed_percent"]), mean(shares))
 
 
+def seeds(check, folder):
+    """Check mean, SD and Student's interval of each measure over the seeds of a group."""
+    single = {
+        (row["network"], row["condition"], row["measure"]): number(row["value"])
+        for row in read(folder, "comparison")
+    }
+    last = {}
+    for row in read(folder, "accuracy"):  # by time step
+        last[row["network"], row["test_set"], row["level"]] = number(row["accuracy_percent"])
+    for row in read(folder, "seeds"):
+        names = row["networks"].split("; ")
+        level = row["condition"].partition(" ")[2].replace("(all levels)", "all") or "all"
+        values = np.array(
+            [last[name, row["test_set"], level] for name in names]
+            if row["measure"] == "accuracy_last_step"
+            else [single[name, row["condition"], row["measure"]] for name in names]
+        )
+        label = f"seeds of {row['network']}, {row['condition']}: {row['measure']}"
+        check.near(f"{label}, mean", number(row["mean"]), values.mean())
+        check.near(f"{label}, SD", number(row["sd"]), values.std(ddof=1))
+        error = values.std(ddof=1) / math.sqrt(len(values))
+        half = stats.t.ppf(0.975, len(values) - 1) * error
+        # With two seeds, an interval is 13 times as wide as the error of its six-digit values.
+        ends = values.mean() - half, values.mean() + half
+        check.interval(label, row, ends, tolerance=1e-3)
+
+
 def page(check, path):
     """Check that every number in a table of the page is the rounding of one in the CSV files."""
     known = set()
@@ -247,6 +275,7 @@ def recompute(path):
     check = Check()
     comparison(check, path.parent)
     misses(check, path.parent)
+    seeds(check, path.parent)
     page(check, path)
     return check
 

@@ -15,7 +15,10 @@ SCRIPT = Path(__file__).with_name("recompute_page.py")
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, human_data, make_run, without_figures):
     folder = tmp_path_factory.mktemp("page")
-    runs = [make_run(folder / regime, regime, human_data, steps=6) for regime in ("color", "blur")]
+    runs = [make_run(folder / "color", "color", human_data, steps=6)] + [
+        make_run(folder / f"blur-seed{seed}", "blur", human_data, steps=6, seed=seed, training_seed=seed)
+        for seed in range(2)
+    ]
     with without_figures():
         return build.write_report(runs, folder / "report/index.html", human=human_data)
 
@@ -36,7 +39,12 @@ def test_every_number_is_found_again(page):
 def test_numbers_that_are_off_are_found(page, tmp_path):
     spoilt = Path(shutil.copytree(page.parent, tmp_path / "spoilt")) / page.name
     wrong = []
-    for table, column in (("comparison", "value"), ("curves", "people_high"), ("misses", "missed_percent")):
+    for table, column in (
+        ("comparison", "value"),
+        ("seeds", "mean"),
+        ("curves", "people_high"),
+        ("misses", "missed_percent"),
+    ):
         path = spoilt.parent / f"tables/{table}.csv"
         lines = path.read_text().splitlines()
         place = lines[0].split(",").index(column)

@@ -31,7 +31,7 @@ def test_the_page_and_its_tables_have_the_spread(runs, human_data, without_figur
     assert ">Spread over training seeds</h2>" in text
     rows = read(tmp_path / "tables/seeds.csv")
     (rmse,) = [row for row in rows if (row["condition"], row["measure"]) == ("blur (all levels)", "sat_rmse")]
-    assert (rmse["network"], rmse["networks"], rmse["seeds"]) == ("blur", "blur-seed0 blur-seed1", "2")
+    assert (rmse["network"], rmse["networks"], rmse["seeds"]) == ("blur", "blur-seed0; blur-seed1", "2")
     values = [
         float(row["value"])
         for row in read(tmp_path / "tables/comparison.csv")

@@ -23,7 +23,7 @@ def seeds(rows: Sequence[SeedRow]) -> Table:
     return [
         {
             "network": row.name,
-            "networks": " ".join(row.networks),
+            "networks": "; ".join(row.networks),
             "condition": row.condition,
             "test_set": row.test_set,
             "measure": row.measure.key,
@@ -50,7 +50,7 @@ def seeds_wide(rows: Sequence[SeedRow]) -> Table:
             "seeds": str(row.spread.seeds),
             "mean over seeds": with_interval(row.spread.mean, row.measure.digits),
             "on new images": _interval(row),
-            "SD over seeds": fixed(row.spread.sd, row.measure.digits + 1),
+            "SD over seeds": fixed(row.spread.sd, 2),
         }
         for row in rows
         if row.pooled and row.measure.key in SHOWN
