@@ -119,3 +119,29 @@ def test_equal_networks_seldom_differ(difference_coverage):
         assert row["covered_percent"] > 80, row
         assert row["bias_percent"] is None
         assert row["family_error_holm_percent"] <= row["family_error_uncorrected_percent"]
+
+
+@pytest.fixture(scope="module")
+def seed_coverage():
+    yield from load("seed_coverage")
+
+
+def test_distances_of_simulated_seeds_are_those_of_the_contrasts(seed_coverage):
+    design = seed_coverage.Design(4.0, images=32, observers=8)
+    sides = seed_coverage.draw(design, np.array([-1.0, 0.0, 1.0]), 32, np.random.default_rng(0))
+    expected = [one.rmse().value for one in sides]
+    found = seed_coverage._values(sides)
+    assert found.pop("sat_rmse") == pytest.approx(np.mean(expected))
+    assert set(found) == set(seed_coverage.SAMPLED)
+    for measure, value in found.items():
+        estimates = [seed_coverage.SAMPLED[measure](one).values[0] for one in sides]
+        assert value == pytest.approx(np.mean(estimates)), measure
+
+
+@pytest.mark.slow
+def test_the_mean_over_seeds_is_covered(seed_coverage):
+    rows = seed_coverage.simulate(seed_coverage.Design(4.0), 100, seed=5)
+    assert len(rows) == 15
+    for row in rows:
+        assert row["these_images_percent"] >= 88, row
+        assert row["new_images_percent"] is None or row["new_images_percent"] >= 88, row
