@@ -139,7 +139,8 @@ def _network(
     names = np.array([""] * len(labels), dtype=object)
     answers = Answers(
         names, names, labels=labels, answers=np.where(exits, labels[:, None], (labels[:, None] + 1) % CLASSES),
-        confidence=np.ones(exits.shape), entropy=entropy, levels=np.array(["0"] * len(labels), dtype=object),
+        confidence=np.ones(exits.shape), entropy=entropy,
+        margin=np.exp(-entropy), levels=np.array(["0"] * len(labels), dtype=object),
         blocks=blocks,
     )  # fmt: skip
     matched = exits[np.arange(len(labels)), blocks].astype(float)

@@ -71,12 +71,20 @@ def test_predictions_have_the_columns_of_the_published_code(pipeline: Path) -> N
         header, rows = next(reader), list(reader)
     exits = [f"predictions_exit{step}" for step in range(TIMESTEPS)]
     assert header[: 3 + TIMESTEPS] == ["file_paths", "file_names", "labels", *exits]
-    assert header[-2:] == ["level", "block"]
+    assert header[-2 - TIMESTEPS :] == [
+        "level",
+        "block",
+        *(f"margin_exit{step}" for step in range(TIMESTEPS)),
+    ]
     assert len(rows) == 5 * 16
     for row in rows:
         stem = re.fullmatch(r"\d+_noise_([\d.]+)_([a-z]+)_exit(\d)\.JPEG", row[1])
         assert stem, row[1]
-        assert (stem[1], CATEGORIES[int(row[2])], stem[3]) == (row[-2], stem[2], row[-1])
+        assert (stem[1], CATEGORIES[int(row[2])], stem[3]) == (
+            row[header.index("level")],
+            stem[2],
+            row[header.index("block")],
+        )
         assert all(0 <= int(answer) < 16 for answer in row[3 : 3 + TIMESTEPS])
 
 

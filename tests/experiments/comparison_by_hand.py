@@ -30,6 +30,7 @@ def agreeing_network(observers=5, images=60, seed=0, slow=0.5):
     answers = Answers(
         *(np.array([""] * images, dtype=object),) * 2, labels=labels,
         answers=np.repeat(labels[:, None], 8, axis=1), confidence=np.ones((images, 8)), entropy=entropy,
+        margin=np.clip(1 - entropy / 2.8, 0, 1),
         levels=np.array(["0"] * images, dtype=object), blocks=blocks,
     )  # fmt: skip
     return answers, observers, difficulty

@@ -62,4 +62,10 @@ def test_networks_share_their_bootstrap_samples(one):
     answers, observers, sides = one
     first, second = (bootstraps(answers, observers, sides, MATCH, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.consistency.replicates, second.consistency.replicates)
-    assert set(first.times) == {"response_time_correlation", "response_time_correlation_correct"}
+    assert set(first.times) == {
+        "response_time_correlation",
+        "response_time_correlation_correct",
+        "response_time_area",
+        "response_time_margin",
+        "response_time_accumulator",
+    }

@@ -73,7 +73,8 @@ def two_step_run(tmp_path_factory, human) -> tuple[Run, list[dict[str, str]]]:
 
 def test_columns_and_order_are_as_published(rows):
     exits = [f"{name}_exit{i}" for name in ("predictions", "confidence", "entropy") for i in range(8)]
-    assert list(rows[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block"]
+    margins = [f"margin_exit{i}" for i in range(8)]
+    assert list(rows[0]) == ["file_paths", "file_names", "labels", *exits, "level", "block", *margins]
     keys = [(int(row["labels"]), row["file_names"]) for row in rows]
     assert keys == sorted(keys)
     for row in rows:

@@ -16,14 +16,15 @@ ANSWERS = Answers(
     answers=np.array([[3, 0], [2, 15]]),
     confidence=np.array([[0.5, 1.0], [0.0625, 0.25]]),
     entropy=np.array([[1.5, 0.0], [2.772589, 0.25]]),
+    margin=np.array([[0.25, 1.0], [0.0, 0.125]]),
     levels=np.array(["0.04", "c"], dtype=object),
     blocks=np.array([4, -1]),
 )
 LINES = [
     "file_paths,file_names,labels,predictions_exit0,predictions_exit1,confidence_exit0,confidence_exit1,"
-    "entropy_exit0,entropy_exit1,level,block",
-    "a/1.JPEG,1.JPEG,3,3,0,0.500000,1.000000,1.500000,0.000000,0.04,4",
-    "set.tar#2.jpg,2.jpg,15,2,15,0.062500,0.250000,2.772589,0.250000,c,",
+    "entropy_exit0,entropy_exit1,level,block,margin_exit0,margin_exit1",
+    "a/1.JPEG,1.JPEG,3,3,0,0.500000,1.000000,1.500000,0.000000,0.04,4,0.250000,1.000000",
+    "set.tar#2.jpg,2.jpg,15,2,15,0.062500,0.250000,2.772589,0.250000,c,,0.000000,0.125000",
 ]
 
 
@@ -47,6 +48,13 @@ def test_answers_are_read_back(path: Path) -> None:
     found = read_answers(path)
     for name, column in vars(ANSWERS).items():
         np.testing.assert_array_equal(getattr(found, name), column, err_msg=name)
+
+
+def test_files_of_earlier_versions_lack_margins(path: Path) -> None:
+    lines = [line.rsplit(",", 2)[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    assert np.isnan(read_answers(path).margin).all()
+    np.testing.assert_array_equal(read_answers(path).entropy, ANSWERS.entropy)
 
 
 def test_answers_equal_to_the_label_are_right() -> None:
@@ -73,7 +81,8 @@ def test_a_byte_order_mark_is_skipped(path: Path) -> None:
         (",level,", ",,", "it must have a column 'level', got file_paths"),
         ("predictions_exit", "answers_exit", "columns predictions_exit0, predictions_exit1, ..., got none"),
         ("confidence_exit1", "confidence", "it must have a column 'confidence_exit1'"),
-        ("c,", "c,,", "row 3 must have 11 cells as the header has, got 12"),
+        ("c,,", "c,,,", "row 3 must have 13 cells as the header has, got 14"),
+        ("0.125000", "1.125000", "margin must be from 0 to 1, got 1.125"),
         (",3,3,0,", ",16,3,0,", "labels must be from 0 to 15, got 16"),
         (",3,3,0,", ",3,3,-1,", "predictions must be from 0 to 15, got -1"),
         (",3,3,0,", ",3,3,0.5,", "predictions must be whole numbers, got 0.5"),
@@ -81,7 +90,7 @@ def test_a_byte_order_mark_is_skipped(path: Path) -> None:
         ("1.500000", "nan", "entropy must be from 0 to inf, got nan"),
         ("0.04,4", "0.04,5", "block must be from -1 to 4, got 5"),
         ("\n".join(LINES[1:]) + "\n", "", "it must have a row per image, got the header alone"),
-        ("c,\n", "c,", "its last line must end in a line break, got one that is cut short"),
+        ("0.125000\n", "0.125000", "its last line must end in a line break, got one that is cut short"),
         ("a/1.JPEG,", '"a/1.JPEG,', "unexpected end of data"),
     ],
 )

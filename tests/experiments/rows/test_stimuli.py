@@ -17,7 +17,7 @@ def answers(path: Path, names: list[str], *, blocks: list[int | None] | None = N
     ]
     given = np.arange(2 * len(names)).reshape(-1, 2) % 16
     unknown = np.full(given.shape, np.nan)
-    return ImportedAnswers(path, "a form", rows, given, unknown, unknown, np.array([1.0, 2.0]))
+    return ImportedAnswers(path, "a form", rows, given, unknown, unknown, unknown, np.array([1.0, 2.0]))
 
 
 def test_categories_are_read_by_name_and_number():

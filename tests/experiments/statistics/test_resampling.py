@@ -95,6 +95,19 @@ def test_the_variance_is_at_least_that_of_each_component():
     assert np.isnan(unknown.variance)
 
 
+def test_a_correlation_has_the_interval_of_student_on_fishers_scale():
+    _, found = crossed(6, samples=500)
+    shrunk = resampling.Bootstrapped(
+        *(np.tanh(part) for part in (found.replicates, found.images, found.observers)),
+        found.image_freedom,
+        found.observer_freedom,
+    )
+    on_scale, interval = resampling.spread_estimate(found), resampling.correlation_estimate(shrunk)
+    np.testing.assert_allclose(
+        [interval.value, interval.low, interval.high], np.tanh([on_scale.value, on_scale.low, on_scale.high])
+    )
+
+
 def test_a_spread_has_the_interval_of_student():
     _, found = crossed(6, samples=500)
     interval = resampling.spread_estimate(found)

@@ -100,11 +100,13 @@ def predictions(exits: int, *, human: bool) -> bytes:
     out = io.StringIO()
     steps = range(exits)
     names = [f"{what}_exit{step}" for what in ("predictions", "confidence", "entropy") for step in steps]
-    out.write(",".join(["file_paths", "file_names", "labels", *names, "level", "block"]) + "\n")
+    margins = [f"margin_exit{step}" for step in steps]
+    out.write(",".join(["file_paths", "file_names", "labels", *names, "level", "block", *margins]) + "\n")
     for row in range(2):
         values = [*(str(row) for _ in steps), *("0.5" for _ in steps), *("1.25" for _ in steps)]
         name = f"{row}_noise_0.04_{CATEGORIES[row]}_exit1.JPEG"
-        out.write(",".join([f"test/{name}", name, str(row), *values, "0.04", "1" if human else ""]) + "\n")
+        last = ["0.04", "1" if human else "", *("0.25" for _ in steps)]
+        out.write(",".join([f"test/{name}", name, str(row), *values, *last]) + "\n")
     return out.getvalue().encode()
 
 

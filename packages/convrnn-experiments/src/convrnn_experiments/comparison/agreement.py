@@ -1,8 +1,9 @@
 """Agreement of networks and humans image by image: error consistency and response times, with bootstrap intervals.
 
 Images and observers are resampled jointly: a sample has one set of images for the network and the humans, and one set
-of observers. Both components then contain the residual of observers and images, so intervals of single networks are
-conservative (Owen 2007, Ann Appl Stat 1, 386-411). Those of paired differences count the residual once.
+of observers. Both components then contain the residual of observers and images, so intervals of the error
+consistency of single networks are conservative (Owen 2007, Ann Appl Stat 1, 386-411). Those of response times and of
+paired differences count the residual once.
 """
 
 from dataclasses import dataclass
@@ -146,7 +147,12 @@ def consistency_errors(
 
 
 def bootstrapped_times(
-    entropy: np.ndarray, observers: ConditionObservers, weights: BootstrapWeights, *, correct: bool, seed: int
+    uncertainty: np.ndarray,
+    observers: ConditionObservers,
+    weights: BootstrapWeights,
+    *,
+    correct: bool = False,
+    seed: int,
 ) -> Bootstrapped | None:
     """Compute Spearman's rho of network and human response times, on images to which the threshold was not fitted.
 
@@ -154,21 +160,25 @@ def bootstrapped_times(
     They are the same in every bootstrap sample.
 
     Args:
-        entropy: Entropy of the readout, (images, time), in nats.
+        uncertainty: Value that falls as an answer becomes certain, (images, time), such as the entropy of the readout;
+            the response is its first step at or below the threshold. Or response times without a threshold, (images,).
         observers: Observers on the same images.
         weights: Bootstrap weights of images and observers.
         correct: Use human times of correct answers only.
         seed: Seed of the halves.
 
     Returns:
-        None for a network of one time step, or fewer than four images with a human time.
+        None for a network of one time step, an unknown uncertainty, or fewer than four images with a human time.
     """
     standard = observers.standardized_times(correct=correct)
     times = mean_over(standard)
-    if (~np.isnan(times)).sum() < 4 or entropy.shape[1] < 2:
+    if (~np.isnan(times)).sum() < 4 or uncertainty.shape[1:] == (1,) or np.isnan(uncertainty).any():
         return None
-    rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
-    halves = response_times.held_out_halves(entropy, times, rng, _SPLITS)
+    if uncertainty.ndim == 1:
+        halves = response_times.without_fit(uncertainty, times)
+    else:
+        rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
+        halves = response_times.held_out_halves(uncertainty, times, rng, _SPLITS)
     few, half = slice(0, 1 + _FEW), slice(0, 1 + _FEW // 2)
     images, sample_times = weights.images[few], sample_means(standard, weights.observers[few])
 
@@ -188,7 +198,7 @@ def response_time_correlation(found: Bootstrapped | None) -> Estimate:
     """Return the interval of `bootstrapped_times`; unknown for a single observer."""
     if found is None:
         return UNDEFINED
-    return _unless_single(resampling.correlation_estimate(found.replicates, found.freedom), found)
+    return _unless_single(resampling.correlation_estimate(found), found)
 
 
 def paired_difference(first: Bootstrapped | None, second: Bootstrapped | None) -> Estimate:

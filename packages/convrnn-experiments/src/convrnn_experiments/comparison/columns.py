@@ -134,6 +134,30 @@ MEASURES = (
         "response times, with human times of correct answers only",
     ),
     Measure(
+        "response_time_area",
+        "response times, area",
+        "Spearman's rho",
+        2,
+        "response times of the network by the area under its uncertainty curve, the entropy averaged over all time "
+        "steps, without a threshold",
+    ),
+    Measure(
+        "response_time_margin",
+        "response times, margin",
+        "Spearman's rho",
+        2,
+        "response times of the network by a threshold on its margin, the probability of the likeliest category minus "
+        "that of the second",
+    ),
+    Measure(
+        "response_time_accumulator",
+        "response times, accumulator",
+        "Spearman's rho",
+        2,
+        "response times of the network by a bound on accumulated evidence, the confidence of its answers summed by "
+        "category over the time steps; the bound is fitted like the threshold",
+    ),
+    Measure(
         "sat_asymptote_network",
         "asymptote, network",
         "percent",

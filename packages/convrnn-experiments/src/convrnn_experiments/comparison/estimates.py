@@ -19,10 +19,14 @@ from convrnn_experiments.statistics.ceilings import Ceiling
 from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 from convrnn_experiments.statistics.resampling import Bootstrapped
+from convrnn_experiments.statistics.uncertainty import leading_evidence, uncertainty_area
 
 _NEED_BLOCKS = ("sat_", "steepness_", "response_time_", "accuracy_range_")
 """Beginnings of the names of measures over response-time blocks."""
 _TIMES = {False: "response_time_correlation", True: "response_time_correlation_correct"}
+_OTHER_TIMES = ("response_time_area", "response_time_margin", "response_time_accumulator")
+"""Correlations with the same human times as the first, of response times that the network's readout gives otherwise."""
+_EQUAL = "all images have the same response time"
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,22 @@ def bootstraps(
     """
     weights = agreement.resample(sides.strata, len(observers.ids), seed)
     right = exits.nearest(answers.right, answers.blocks, match.positions)
-    return Bootstraps(
-        agreement.bootstrapped_consistency(right, answers, observers, weights),
-        {
-            measure: agreement.bootstrapped_times(
-                answers.entropy, observers, weights, correct=correct, seed=seed
-            )
-            for correct, measure in _TIMES.items()
-        },
-    )
+    times = {
+        measure: agreement.bootstrapped_times(answers.entropy, observers, weights, correct=correct, seed=seed)
+        for correct, measure in _TIMES.items()
+    } | {
+        measure: agreement.bootstrapped_times(uncertainty, observers, weights, seed=seed)
+        for measure, uncertainty in _uncertainties(answers).items()
+    }
+    return Bootstraps(agreement.bootstrapped_consistency(right, answers, observers, weights), times)
+
+
+def _uncertainties(answers: Answers) -> dict[str, np.ndarray]:
+    """Return the uncertainty behind each of `_OTHER_TIMES`; the area, (images,), needs no threshold."""
+    several = answers.entropy.shape[1] > 1
+    area = uncertainty_area(answers.entropy) if several else np.full(len(answers.labels), np.nan)
+    evidence = leading_evidence(answers.answers, answers.confidence)
+    return dict(zip(_OTHER_TIMES, (area, -answers.margin, -evidence), strict=True))
 
 
 @dataclass(frozen=True)
@@ -129,14 +140,37 @@ def estimate(
         **sat.estimates(),
     }
     ceilings = _ceilings(observers, sides, seed)
+    ceilings |= dict.fromkeys(_OTHER_TIMES, ceilings[_TIMES[False]])
     ceilings["error_consistency"] = Ceiling(UNDEFINED, measures["error_consistency_people"])
     return ConditionEstimates(
         dashed_without_blocks(measures, regime),
         sat,
         ceilings if has_blocks(regime) else {name: one for name, one in ceilings.items() if _blockless(name)},
         drawn,
-        sat.reasons(),
+        sat.reasons() | _time_reasons(answers, drawn),
     )
+
+
+def _time_reasons(answers: Answers, drawn: Bootstraps) -> dict[str, str]:
+    """Return why correlations of response times are undefined."""
+    if answers.answers.shape[1] < 2:
+        reason = "the network has one time step"
+    elif np.isnan(answers.entropy).any():
+        reason = "the predictions do not have probabilities"
+    else:
+        reason = "too few images have a human response time"
+    reasons = {
+        measure: (_EQUAL if np.isnan(found.replicates[0]) else "") if found else reason
+        for measure, found in drawn.times.items()
+    }
+    if drawn.times["response_time_area"]:
+        for measure, column in (
+            ("response_time_margin", "margin"),
+            ("response_time_accumulator", "confidence"),
+        ):
+            if drawn.times[measure] is None:
+                reasons[measure] = f"the predictions do not have the {column}; run `convrnn evaluate` again"
+    return reasons
 
 
 def _ceilings(observers: ConditionObservers, sides: Contrast, seed: int) -> dict[str, Ceiling]:

@@ -31,6 +31,7 @@ from convrnn_experiments.runs.folder import MEASURES, Run, write_json
 from convrnn_experiments.runs.network import build_network, choose_inference
 from convrnn_experiments.runtime.devices import uses_gpu
 from convrnn_experiments.runtime.overlap import map_ahead
+from convrnn_experiments.statistics.uncertainty import confidence_margin
 from convrnn_model import entropy, load_weights, multiply_adds
 from convrnn_model.backend import keras
 from convrnn_model.inference import Plan, Predictor, compile_network
@@ -229,6 +230,7 @@ def _write(
                 answers=softmax.argmax(axis=-1),
                 confidence=softmax.max(axis=-1),
                 entropy=entropy(np.minimum(softmax, 1.0)),
+                margin=confidence_margin(softmax),
                 levels=levels[rows],
                 blocks=trials.blocks[rows],
             )

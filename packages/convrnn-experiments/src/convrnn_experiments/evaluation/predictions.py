@@ -17,11 +17,14 @@ EVALUATE_AGAIN = "Run `convrnn evaluate` again"
 PREDICTIONS = "predictions.csv"
 PER_EXIT = ("predictions", "confidence", "entropy")
 """Prefixes of the columns that exist for each exit."""
+MARGIN = "margin"
+"""Prefix of the columns for each exit that files of earlier versions lack."""
 _RANGES = {
     "labels": (0, 15),
     "predictions": (0, 15),
     "confidence": (0, np.inf),
     "entropy": (0, np.inf),
+    MARGIN: (0, 1),
     "block": (-1, 4),
 }
 """Smallest and largest valid value of each numeric column."""
@@ -38,6 +41,7 @@ class Answers:
         answers: (images, time) 0..15.
         confidence: (images, time) softmax of the answer.
         entropy: (images, time) nats.
+        margin: (images, time) softmax of the answer minus that of the second likeliest category; NaN where unknown.
         levels: (images,) text; numbers in their shortest form.
         blocks: (images,) response-time block 0..4, or -1.
     """
@@ -48,6 +52,7 @@ class Answers:
     answers: np.ndarray
     confidence: np.ndarray
     entropy: np.ndarray
+    margin: np.ndarray
     levels: np.ndarray
     blocks: np.ndarray
 
@@ -64,7 +69,7 @@ class Answers:
 def header(exits: int) -> list[str]:
     """Return the column names for a number of exits. The first columns are those of the published code."""
     columns = [column for name in PER_EXIT for column in _exit_columns(name, exits)]
-    return ["file_paths", "file_names", "labels", *columns, "level", "block"]
+    return ["file_paths", "file_names", "labels", *columns, "level", "block", *_exit_columns(MARGIN, exits)]
 
 
 def _exit_columns(name: str, exits: int) -> list[str]:
@@ -74,11 +79,12 @@ def _exit_columns(name: str, exits: int) -> list[str]:
 def format_rows(batch: Answers) -> Iterator[list[Any]]:
     """Yield the cells of each row; a block of -1 is empty."""
     columns = (batch.paths, batch.names, batch.labels, batch.answers, batch.confidence, batch.entropy)
-    for path, name, label, answers, confidence, entropy, level, block in zip(
-        *columns, batch.levels, batch.blocks, strict=True
+    for path, name, label, answers, confidence, entropy, level, block, margin in zip(
+        *columns, batch.levels, batch.blocks, batch.margin, strict=True
     ):
         decimals = (f"{value:.6f}" for value in (*confidence, *entropy))
-        yield [path, name, label, *answers, *decimals, level, "" if block < 0 else block]
+        margins = (f"{value:.6f}" for value in margin)
+        yield [path, name, label, *answers, *decimals, level, "" if block < 0 else block, *margins]
 
 
 def read_answers(path: Path) -> Answers:
@@ -94,7 +100,7 @@ def read_answers(path: Path) -> Answers:
             raise ValueError("it must have columns predictions_exit0, predictions_exit1, ..., got none")
         columns = {
             name: np.stack([_numbers(table, column) for column in _exit_columns(name, exits)], axis=1)
-            for name in PER_EXIT
+            for name in (*PER_EXIT, *([MARGIN] if f"{MARGIN}_exit0" in table else []))
         }
         columns["labels"] = _numbers(table, "labels")
         columns["block"] = np.array([float(block or -1) for block in _column(table, "block")])
@@ -106,6 +112,7 @@ def read_answers(path: Path) -> Answers:
             answers=columns["predictions"].astype(np.int64),
             confidence=columns["confidence"],
             entropy=columns["entropy"],
+            margin=columns.get(MARGIN, np.full(columns["entropy"].shape, np.nan)),
             levels=np.array([plain_level(level) for level in _column(table, "level")], dtype=object),
             blocks=columns["block"].astype(np.int64),
         )
@@ -145,6 +152,8 @@ def _require_last_line_break(path: Path) -> None:
 
 def _require_in_range(columns: dict[str, np.ndarray]) -> None:
     for name, (smallest, largest) in _RANGES.items():
+        if name not in columns:
+            continue
         values = columns[name]
         in_range = (values >= smallest) & (values <= largest)  # False for NaN
         if not in_range.all():

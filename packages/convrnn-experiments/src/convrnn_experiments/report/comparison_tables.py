@@ -23,11 +23,14 @@ CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "stee
           "steepness_difference")  # fmt: skip
 """Measures in the first table of the page."""
 AGREEMENT = ("category_correlation", "category_correlation_raw", "category_correlation_ceiling", "error_consistency",
-             "error_consistency_people", "response_time_correlation", "response_time_correlation_correct")  # fmt: skip
+             "error_consistency_people")  # fmt: skip
 """Measures in the second table of the page."""
+TIMES = ("response_time_correlation", "response_time_correlation_correct", "response_time_area", "response_time_margin",
+         "response_time_accumulator")  # fmt: skip
+"""Measures in the third table of the page, with their ceilings."""
 SAT = ("sat_asymptote_network", "sat_asymptote_people", "sat_rate_network", "sat_rate_people", "sat_intercept_network",
        "sat_intercept_people", "accuracy_range_network", "accuracy_range_people")  # fmt: skip
-"""Measures in the third table of the page."""
+"""Measures in the fourth table of the page."""
 ONLY_IN_FILES = ("sat_rate_network_cost", "sat_intercept_network_cost")
 """Measures in CSV files only, for which the page does not have space."""
 SHOWN_DIFFERENCES = ("sat_rmse", "category_correlation", "steepness_network", "error_consistency",
@@ -108,7 +111,7 @@ def ceilings_wide(rows: Sequence[Comparison]) -> Table:
     table: Table = []
     for condition, members in by_condition(rows).items():
         ceilings = members[0].found.ceilings
-        keys = [key for key in (*CURVES, *AGREEMENT) if key in ceilings]
+        keys = [key for key in (*CURVES, *AGREEMENT, *TIMES[:2]) if key in ceilings]
         for name, kind in (
             ("halves", "halves of the observers"),
             ("observer", "one observer and the others"),

@@ -12,6 +12,7 @@ from convrnn_experiments.comparison.network_times import NetworkTimes, network_t
 from convrnn_experiments.comparison.observer_group import ObserverGroup
 from convrnn_experiments.comparison.seed_groups import SeedRow, seed_rows
 from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.evaluation.threshold_sweep import ThresholdSweep, sweep_thresholds
 from convrnn_experiments.report import (
     comparison_tables,
     network_tables,
@@ -84,6 +85,15 @@ class Findings:
         ]
 
     @cached_property
+    def sweeps(self) -> list[tuple[Evaluation, ThresholdSweep]]:
+        """Evaluations whose answers have an entropy at several time steps, with accuracy over thresholds."""
+        return [
+            (evaluation, sweep)
+            for evaluation in self.evaluations
+            if (sweep := sweep_thresholds(evaluation.answers)) is not None
+        ]
+
+    @cached_property
     def curves(self) -> list[ConditionCurves]:
         """Speed-accuracy curves by condition."""
         return curves_by_condition(self.evaluations, self.rows, self.accuracies)
@@ -113,6 +123,7 @@ class Findings:
                 for evaluation, _, times in self.timed
                 for row in network_tables.response_times(evaluation, times)
             ],
+            "threshold_sweeps": network_tables.threshold_sweeps(self.sweeps),
             "runs": network_tables.provenance(self.evaluations),
             "seeds": seed_tables.seeds(self.seeds),
         }

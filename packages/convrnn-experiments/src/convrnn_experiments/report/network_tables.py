@@ -11,6 +11,7 @@ from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.network_times import NetworkTimes
 from convrnn_experiments.evaluation.measures import Accuracy
 from convrnn_experiments.evaluation.results import Evaluation
+from convrnn_experiments.evaluation.threshold_sweep import ThresholdSweep
 from convrnn_experiments.report.formats import Table, ends, whole, with_interval
 from convrnn_experiments.statistics import measures
 from convrnn_experiments.statistics.intervals import Estimate, proportion_interval
@@ -116,6 +117,25 @@ def response_times(evaluation: Evaluation, times: NetworkTimes) -> Table:
             **ends(_binomial(count, len(times.steps))),
         }
         for step, count in zip(steps, counts, strict=True)
+    ]
+
+
+def threshold_sweeps(sweeps: Iterable[tuple[Evaluation, ThresholdSweep]]) -> Table:
+    """Tabulate accuracy and mean response time over thresholds on the entropy."""
+    return [
+        {
+            "network": evaluation.network,
+            "test_set": evaluation.name,
+            "entropy_threshold_nats": sweep.thresholds[index],
+            "mean_time_step": step.value,
+            "mean_time_step_low": step.low,
+            "mean_time_step_high": step.high,
+            "accuracy_percent": accuracy.value,
+            **ends(accuracy),
+            "reached_percent": sweep.reached[index],
+        }
+        for evaluation, sweep in sweeps
+        for index, (step, accuracy) in enumerate(zip(sweep.steps, sweep.accuracy, strict=True))
     ]
 
 

@@ -19,6 +19,7 @@ from convrnn_experiments.report import (
     observer_tables,
     plots,
     sat_plots,
+    sweep_plots,
 )
 from convrnn_experiments.report.answer_section import answer_section
 from convrnn_experiments.report.comparison_page import notes
@@ -145,7 +146,12 @@ def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
     )
     tables = [
         (comparison_tables.comparison_wide(findings.rows, keys, findings.others), 2, "comparison")
-        for keys in (comparison_tables.CURVES, comparison_tables.AGREEMENT, comparison_tables.SAT)
+        for keys in (
+            comparison_tables.CURVES,
+            comparison_tables.AGREEMENT,
+            comparison_tables.TIMES,
+            comparison_tables.SAT,
+        )
     ]
     tables.append((comparison_tables.ceilings_wide(findings.rows), 2, "comparison"))
     if findings.differences:
@@ -235,7 +241,25 @@ def _times(findings: Findings, colours: plots.Colours) -> Section | None:
         )
     names = ["response_times_networks"] + (["response_times_people"] if findings.rows else [])
     drawing = plots.response_times(findings.timed, colours, findings.noun)
-    return Section("Response times", [], [Figure(drawing, caption, alt_texts, names)])
+    figures = [Figure(drawing, caption, alt_texts, names)]
+    if findings.sweeps:
+        figures.append(_sweeps(findings, colours))
+    return Section("Response times", [], figures)
+
+
+def _sweeps(findings: Findings, colours: plots.Colours) -> Figure:
+    caption = (
+        "Accuracy of a network that answers each image at its own time, against its mean response time, for thresholds "
+        "on the entropy from high (fast answers) to low (Spoerer et al. 2020). Images that never reach the threshold "
+        "are answered at the last time step. Bands: 95 % confidence intervals over images. Dashed: accuracy if all "
+        "images are answered at the same time step."
+    )
+    alt_texts = [
+        f"Accuracy against mean response time in {name} of {', '.join(one.network for one, _ in members)}"
+        for name, members in sweep_plots.test_sets(findings.sweeps).items()
+    ]
+    drawing = sweep_plots.threshold_sweeps(findings.sweeps, colours)
+    return Figure(drawing, caption, alt_texts, ["threshold_sweeps"])
 
 
 def _confusions(findings: Findings, colours: plots.Colours) -> Section:

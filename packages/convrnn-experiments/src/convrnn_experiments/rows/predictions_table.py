@@ -8,12 +8,12 @@ The long form has the columns
 | label | category, by name or number; may be left out |
 | time | time step, or any number that rises with time; each image has all times |
 | prediction | category answered, by name or number; or, instead: |
-| airplane ... truck | probabilities of the 16 categories, from which answer, confidence and entropy follow |
+| airplane ... truck | probabilities of the 16 categories, from which answer, confidence, entropy and margin follow |
 | block | response-time block 0 to 4, if neither folder nor name of the image gives it |
 | multiply_adds | per image up to this time; may be left out |
 
 The wide form has `file_names` or `file_paths`, `labels`, `predictions_exit0`, `predictions_exit1`, ..., and, if known,
-`confidence_exit*` and `entropy_exit*`.
+`confidence_exit*`, `entropy_exit*` and `margin_exit*`.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from convrnn_data.categories import CATEGORIES
+from convrnn_experiments.evaluation.predictions import MARGIN
 from convrnn_experiments.rows.csv_lines import CsvLines, numbers, read_csv
 from convrnn_experiments.rows.stimuli import ImageRow, ImportedAnswers, block_number, category
+from convrnn_experiments.statistics.uncertainty import confidence_margin
 
 LONG, WIDE = "predictions, a row per image and time", "predictions, a row per image"
 _TOLERANCE = 1e-3
@@ -57,6 +59,7 @@ def read_wide(path: Path) -> ImportedAnswers:
         answers,
         _per_exit(table, "confidence", exits),
         _per_exit(table, "entropy", exits),
+        _per_exit(table, MARGIN, exits),
         np.full(exits, np.nan),
     )
 
@@ -77,11 +80,12 @@ def read_long(path: Path) -> ImportedAnswers:
     probabilities = _probabilities(table)
     if probabilities is None:
         given = _categories(table, "prediction")
-        confidence = entropy = np.full(len(given), np.nan)
+        confidence = entropy = margin = np.full(len(given), np.nan)
     else:
         given, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
         logs = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
         entropy = -(probabilities * logs).sum(axis=1)
+        margin = confidence_margin(probabilities)
     first = order[:, 0]
     rows = _image_rows(table, images, labels)
     for image in order:
@@ -94,6 +98,7 @@ def read_long(path: Path) -> ImportedAnswers:
         given[order],
         confidence[order],
         entropy[order],
+        margin[order],
         _multiply_adds(table, order, steps),
     )
 

@@ -48,7 +48,7 @@ class ImportedAnswers:
         form: Name of its form.
         images: Images in the order of the arrays.
         answers: (images, time) 0 to 15.
-        confidence, entropy: (images, time); entropy in nats; NaN where unknown.
+        confidence, entropy, margin: (images, time), as for `Answers`; NaN where unknown.
         multiply_adds: (time,), per image up to each time step; NaN where unknown.
     """
 
@@ -58,6 +58,7 @@ class ImportedAnswers:
     answers: np.ndarray
     confidence: np.ndarray
     entropy: np.ndarray
+    margin: np.ndarray
     multiply_adds: np.ndarray
 
     def evaluations(self, network: str) -> list[Evaluation]:
@@ -88,6 +89,7 @@ class ImportedAnswers:
             answers=self.answers[rows],
             confidence=self.confidence[rows],
             entropy=self.entropy[rows],
+            margin=self.margin[rows],
             levels=np.array([plain_level(name.level) for name in chosen], dtype=object),
             blocks=np.array([name.block for name in chosen]),
         )

@@ -84,7 +84,7 @@ def _of_experiment(file: TrialFile, network: str) -> Evaluation:
                 f"line {line}: an image may occur once in a condition, got {name} in line {first} as well"
             )
     trials = sorted(file.trials, key=lambda trial: (LABELS[trial.category], names[trial.line]))
-    given, confidence, entropy = _arrays(trials)
+    given, confidence, entropy, margin = _arrays(trials)
     answers = Answers(
         paths=np.array([trial.image for trial in trials], dtype=object),
         names=np.array([names[trial.line] for trial in trials], dtype=object),
@@ -92,6 +92,7 @@ def _of_experiment(file: TrialFile, network: str) -> Evaluation:
         answers=given,
         confidence=confidence,
         entropy=entropy,
+        margin=margin,
         levels=np.array([level_of_condition(trial.condition) for trial in trials], dtype=object),
         blocks=np.zeros(len(trials), dtype=np.int64),
     )
@@ -109,8 +110,8 @@ def _of_experiment(file: TrialFile, network: str) -> Evaluation:
     )
 
 
-def _arrays(trials: Sequence[Trial]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return answers, and unknown confidence and entropy, (images, 1) each."""
+def _arrays(trials: Sequence[Trial]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return answers, and unknown confidence, entropy and margin, (images, 1) each."""
     answers = np.array([[LABELS[trial.response or ""]] for trial in trials])
     unknown = np.full(answers.shape, np.nan)
-    return answers, unknown, unknown
+    return answers, unknown, unknown, unknown

@@ -127,17 +127,27 @@ def spread_estimate(found: Bootstrapped) -> Estimate:
     return normal_interval(value, found.variance, found.freedom)
 
 
-def correlation_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
-    """Return Student's interval of a correlation on Fisher's scale, from the spread of the replicates after the first.
+def correlation_estimate(found: Bootstrapped) -> Estimate:
+    """Return Student's interval of a correlation on Fisher's scale, from the variance of its replicates.
 
-    A spread needs fewer samples than percentiles. The interval is NaN if over a tenth of the samples are undefined.
+    The interval is NaN if over a tenth of the samples are undefined.
     """
-    value, known = float(replicates[0]), _defined(replicates[1:])
-    if np.isnan(value) or known is None:
+    value = float(found.replicates[0])
+    if np.isnan(value) or _defined(found.replicates[1:]) is None:
         return without_interval(value)
-    centre, *scaled = np.arctanh(np.clip([value, *known], -0.999999, 0.999999))
-    half = float(stats.t.ppf(0.975, freedom) * np.std(scaled))
+    scaled = Bootstrapped(
+        _fisher(found.replicates),
+        _fisher(found.images),
+        _fisher(found.observers),
+        found.image_freedom,
+        found.observer_freedom,
+    )
+    centre, half = scaled.replicates[0], stats.t.ppf(0.975, scaled.freedom) * np.sqrt(scaled.variance)
     return Estimate(value, float(np.tanh(centre - half)), float(np.tanh(centre + half)))
+
+
+def _fisher(values: np.ndarray) -> np.ndarray:
+    return np.arctanh(np.clip(values, -0.999999, 0.999999))
 
 
 def _defined(replicates: np.ndarray) -> np.ndarray | None:

@@ -1,4 +1,8 @@
-"""Response times of a network, from the entropy of its readout, and their correlation with human response times."""
+"""Response times of a network, from its uncertainty over time, and their correlation with human response times.
+
+The uncertainty is the entropy of the readout, or any other value that falls as an answer becomes certain, such as the
+negative margin or the negative evidence of `statistics.uncertainty`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,8 +89,8 @@ class HeldOutHalf:
 
     Attributes:
         images: Positions of the held-out images.
-        steps: `response_order` of the held-out images.
-        threshold: Threshold fitted to the other half.
+        steps: `response_order` of the held-out images, or other response times.
+        threshold: Threshold fitted to the other half; NaN without one.
     """
 
     images: np.ndarray
@@ -95,7 +99,7 @@ class HeldOutHalf:
 
 
 def held_out_halves(
-    entropy: np.ndarray, human: np.ndarray, rng: np.random.Generator, splits: int
+    uncertainty: np.ndarray, human: np.ndarray, rng: np.random.Generator, splits: int
 ) -> list[HeldOutHalf]:
     """Split the images with a human time at random, and test on each half the threshold fitted to the other.
 
@@ -103,7 +107,7 @@ def held_out_halves(
     are this project's choice.
 
     Args:
-        entropy: (images, times).
+        uncertainty: (images, times), such as the entropy of the readout.
         human: (images,); NaN where unknown.
         rng: Generator that draws the halves.
         splits: Number of splits, of two halves each.
@@ -113,9 +117,15 @@ def held_out_halves(
     for _ in range(splits):
         order = rng.permutation(known)
         for fitted, tested in ((order[::2], order[1::2]), (order[1::2], order[::2])):
-            threshold = fit_threshold(entropy[fitted], human[fitted])
-            halves.append(HeldOutHalf(tested, response_order(entropy[tested], threshold), threshold))
+            threshold = fit_threshold(uncertainty[fitted], human[fitted])
+            halves.append(HeldOutHalf(tested, response_order(uncertainty[tested], threshold), threshold))
     return halves
+
+
+def without_fit(steps: np.ndarray, human: np.ndarray) -> list[HeldOutHalf]:
+    """Return all images with a human time as one held-out part, for response times (images,) without a threshold."""
+    known = np.flatnonzero(~np.isnan(human))
+    return [HeldOutHalf(known, steps[known], float("nan"))]
 
 
 def response_time_correlations(
