@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,10 @@ from hypothesis import settings
 # The duration of an example depends on the load of the machine.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell ignores Ctrl-C in the commands that it starts in the background, and so would the processes of the tests.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(os.environ.get("CONVRNN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
