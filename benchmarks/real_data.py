@@ -195,9 +195,9 @@ def read_answers(folder: Path, networks: list[Path]) -> Answers:
 
 
 def _plain(condition: str) -> str:
-    """Return a number in its shortest form, so that 0.10 and 0.1 are one condition."""
+    """Return a number in its shortest form, so that 0.10 and 0.1 are one condition; NaN of networks is people's 0."""
     try:
-        return f"{float(condition):g}"
+        return f"{float(condition):g}".replace("nan", "0")
     except ValueError:
         return condition
 

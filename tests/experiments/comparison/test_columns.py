@@ -1,7 +1,7 @@
 """Measures of the comparison as columns."""
 
 from convrnn_experiments.comparison.columns import MEASURES
-from convrnn_experiments.report.comparison_tables import AGREEMENT, CURVES, ONLY_IN_FILES, SAT
+from convrnn_experiments.report.comparison_tables import AGREEMENT, CURVES, ONLY_IN_FILES, SAT, TIMES
 
 
 def test_keys_and_labels_are_unique():
@@ -10,7 +10,9 @@ def test_keys_and_labels_are_unique():
 
 
 def test_the_tables_of_the_page_show_every_measure_once_or_the_files_do():
-    assert sorted(CURVES + AGREEMENT + SAT + ONLY_IN_FILES) == sorted(measure.key for measure in MEASURES)
+    assert sorted(CURVES + AGREEMENT + TIMES + SAT + ONLY_IN_FILES) == sorted(
+        measure.key for measure in MEASURES
+    )
 
 
 def test_meanings_complete_a_sentence():

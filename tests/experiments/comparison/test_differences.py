@@ -17,8 +17,8 @@ def test_two_networks_differ_with_an_interval(tmp_path, make_run, human_data):
         make_run(tmp_path / name, "blur", human_data, seed=seed) for seed, name in enumerate(("one", "other"))
     ]
     found = differences(compare(read_evaluations(runs), read_observer_group(human_data)))
-    assert len(found) == 4 * 12
-    assert len({one.measure for one in found}) == 12
+    assert len(found) == 4 * 15
+    assert len({one.measure for one in found}) == 15
     assert {(one.network, one.reference) for one in found} == {("one", "other")}
     for one in found:
         assert one.estimate.low <= one.estimate.value <= one.estimate.high or np.isnan(one.estimate.value)

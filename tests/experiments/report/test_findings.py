@@ -17,7 +17,14 @@ def test_networks_alone_have_fewer_tables(findings):
     alone = Findings(findings.evaluations, None, [], [], Exits.INDEX)
     assert [row for _, row in alone.pairs] == [None, None]
     assert alone.noun == "humans"
-    assert set(alone.tables()) == {"accuracy", "confusion_networks", "response_times_networks", "runs"}
+    assert set(alone.tables()) == {
+        "accuracy",
+        "confusion_networks",
+        "response_times_networks",
+        "runs",
+        "seeds",
+        "threshold_sweeps",
+    }
     assert set(alone.tables()) < set(findings.tables())
 
 
