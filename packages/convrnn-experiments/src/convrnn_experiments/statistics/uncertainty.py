@@ -31,7 +31,7 @@ def uncertainty_area(uncertainty: ArrayLike) -> np.ndarray:
 
     Goetschalckx et al. (2023, NeurIPS, "Computing a human-like reaction time metric from stable recurrent vision
     models") integrate the epistemic uncertainty of an evidential readout. With a softmax readout, entropy takes its
-    place, which is this project's choice. There is no threshold to fit.
+    place, which is this project's choice. It does not need a threshold.
 
     Args:
         uncertainty: (images, times), such as the entropy of the readout in nats.
