@@ -23,6 +23,7 @@ def test_networks_alone_have_fewer_tables(findings):
         "response_times_networks",
         "runs",
         "seeds",
+        "over_time",
         "threshold_sweeps",
     }
     assert set(alone.tables()) < set(findings.tables())

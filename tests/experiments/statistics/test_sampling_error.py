@@ -14,6 +14,7 @@ from convrnn_experiments.statistics.sampling_error import (
     observer_means,
     pooled_shares,
     strata,
+    trial_sum,
 )
 
 ONE = np.zeros(40, dtype=int)
@@ -127,3 +128,26 @@ def test_pooled_shares_count_answers():
     np.testing.assert_allclose(shares, [[3 / 4, 1 / 4], [0, 1], [np.nan, np.nan]])
     assert (variances[0] > 0).all()
     assert np.isnan(variances[2]).all()
+
+
+def test_the_sum_of_a_network_has_the_variance_of_independent_images():
+    rng = np.random.default_rng(0)
+    effects, codes = rng.normal(size=40), np.repeat([0, 1], 20)
+    total = trial_sum(effects[None], codes)
+    assert total.covariance[0, 0] == pytest.approx(
+        20 * sum(effects[codes == code].var(ddof=1) for code in (0, 1))
+    )
+    assert total.image_freedom == 38
+
+
+def test_the_variance_of_a_sum_over_observers_equals_that_over_many_experiments():
+    """Observers, images and trials vary; one trial in five is missing."""
+    rng = np.random.default_rng(1)
+    sums, variances = [], []
+    for _ in range(600):
+        effects = rng.normal(size=(8, 1)) * 0.3 + rng.normal(size=(1, 60)) * 0.5 + rng.normal(size=(8, 60))
+        effects[rng.random(effects.shape) < 0.2] = np.nan
+        total = trial_sum(effects, np.arange(60) % 3)
+        sums.append(np.nansum(effects))
+        variances.append(total.covariance[0, 0])
+    assert np.mean(variances) == pytest.approx(np.var(sums), rel=0.15)

@@ -7,6 +7,7 @@ import numpy as np
 
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
+from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.statistics.intervals import Estimate
@@ -20,13 +21,18 @@ class NetworkCurve:
         network: Name of the network.
         accuracy: Estimates in percent, (time,).
         multiply_adds: Multiply-adds up to each time step, (time,).
-        images: Number of images behind each estimate.
+        answers: Answers to the images behind each estimate.
     """
 
     network: str
     accuracy: list[Estimate]
     multiply_adds: np.ndarray
-    images: int
+    answers: Answers
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.answers.labels)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def curves_by_condition(
             answers = evaluation.answers.of(mask) if row is None else row.answers
             estimates = accuracy_estimates(answers.right, answers.levels, answers.blocks, answers.labels)
             group.networks.append(
-                NetworkCurve(evaluation.network, estimates, evaluation.multiply_adds, len(answers.labels))
+                NetworkCurve(evaluation.network, estimates, evaluation.multiply_adds, answers)
             )
     for accuracy in accuracies:
         if (True, accuracy.condition) in curves:

@@ -10,6 +10,7 @@ from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.network_times import NetworkTimes, network_times
 from convrnn_experiments.comparison.observer_group import ObserverGroup
+from convrnn_experiments.comparison.over_time import TimeCourse, time_courses
 from convrnn_experiments.comparison.seed_groups import SeedRow, seed_rows
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.threshold_sweep import ThresholdSweep, sweep_thresholds
@@ -17,6 +18,7 @@ from convrnn_experiments.report import (
     comparison_tables,
     network_tables,
     observer_tables,
+    over_time_plots,
     ranking_tables,
     seed_tables,
 )
@@ -99,6 +101,11 @@ class Findings:
         return curves_by_condition(self.evaluations, self.rows, self.accuracies)
 
     @cached_property
+    def courses(self) -> list[TimeCourse]:
+        """Balanced accuracy, sensitivity and calibration over time, by condition."""
+        return time_courses(self.curves)
+
+    @cached_property
     def rankings(self) -> list[Ranking]:
         """Rankings of the networks by condition."""
         return rank(self.rows, self.differences)
@@ -124,6 +131,7 @@ class Findings:
                 for row in network_tables.response_times(evaluation, times)
             ],
             "threshold_sweeps": network_tables.threshold_sweeps(self.sweeps),
+            "over_time": over_time_plots.over_time_table(self.courses, self.noun),
             "runs": network_tables.provenance(self.evaluations),
             "seeds": seed_tables.seeds(self.seeds),
         }

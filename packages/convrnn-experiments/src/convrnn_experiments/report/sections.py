@@ -17,6 +17,7 @@ from convrnn_experiments.report import (
     comparison_tables,
     network_tables,
     observer_tables,
+    over_time_plots,
     plots,
     sat_plots,
     sweep_plots,
@@ -59,6 +60,7 @@ def make_sections(findings: Findings, tables: dict[str, Table], report: Report) 
             _categories,
             _consistency,
             _times,
+            _over_time,
             _confusions,
         ),
         _examples,
@@ -260,6 +262,29 @@ def _sweeps(findings: Findings, colours: plots.Colours) -> Figure:
     ]
     drawing = sweep_plots.threshold_sweeps(findings.sweeps, colours)
     return Figure(drawing, caption, alt_texts, ["threshold_sweeps"])
+
+
+def _over_time(findings: Findings, colours: plots.Colours) -> Section:
+    human = ""
+    if findings.rows:
+        human = f" Circles: {findings.noun} in each response-time block, at the matched steps; they have no confidence."
+    caption = (
+        "Balanced accuracy: accuracy averaged over categories. Sensitivity: log odds of the right answer in Luce's "
+        "choice model, in which preferences for some answers do not count. Calibration error: root mean square "
+        "difference between confidence and accuracy over 10 bins of confidence, corrected for sampling noise. "
+        f"{_bands(findings)} Dotted: chance.{human}"
+    )
+    alt_texts = [
+        f"{condition}: {measure.label} over time of {', '.join(course.network or findings.noun for course in members)}"
+        for condition, members in over_time_plots.by_condition(findings.courses).items()
+        for measure in over_time_plots.DRAWN
+    ]
+    drawing = over_time_plots.over_time(findings.courses, colours, findings.noun)
+    return Section(
+        "Balanced accuracy, sensitivity and calibration",
+        [],
+        [Figure(drawing, caption, alt_texts, ["over_time"])],
+    )
 
 
 def _confusions(findings: Findings, colours: plots.Colours) -> Section:

@@ -195,6 +195,32 @@ def observer_means(
     return SampledEstimates(means, images, observers, cells * _correction(strata)[0][:, None], freedom)
 
 
+def trial_sum(contributions: np.ndarray, strata: np.ndarray) -> SampledEstimates:
+    """Sum contributions of single trials to the error of one estimate.
+
+    Args:
+        contributions: First-order effect of each trial on the estimate, (raters, images); NaN without a trial. A single
+            rater is a network, otherwise observers are drawn from a population.
+        strata: Codes from `strata`, (images,).
+
+    Returns:
+        The sum, 0 in expectation, with its sampling error.
+    """
+    known = ~np.isnan(contributions)
+    effects = np.where(known, contributions, 0)
+    images, freedom = _within(effects.sum(axis=0)[:, None], strata)
+    raters = len(effects)
+    if raters < 2:
+        return SampledEstimates(images.sum(axis=0), images, np.zeros((0, 1)), np.zeros_like(images), freedom)
+    observers = effects.sum(axis=1, keepdims=True)
+    observers = (observers - observers.mean()) * np.sqrt(raters / (raters - 1))
+    member = membership(strata, int(strata.max(initial=0)) + 1)
+    means = safe_divide(effects.sum(axis=0) @ member, known.sum(axis=0) @ member)
+    residual = np.where(known, effects - means[strata], 0)
+    cells = np.sqrt((residual**2).sum(axis=0))[:, None] * _correction(strata)[0][:, None]
+    return SampledEstimates(effects.sum(keepdims=True)[0], images, observers, cells, freedom)
+
+
 def _correction(strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return sqrt(n / (n - 1)) of each image's stratum, (images,), and the sizes of the strata, (strata,)."""
     sizes = np.bincount(strata)
