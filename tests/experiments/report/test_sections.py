@@ -21,16 +21,18 @@ def test_human_data_adds_sections(findings):
         "Categories",
         "Error consistency",
         "Response times",
+        "Balanced accuracy, sensitivity and calibration",
         "Confusions over time",
         "Answers that change",
         "Provenance",
     ]
-    assert progress == [(number, 10) for number in range(1, 11)]
+    assert progress == [(number, 11) for number in range(1, 12)]
     alone = Findings(findings.evaluations, None, [], [], Exits.INDEX)
     titles = [section.title for section in make_sections(alone, alone.tables(), lambda *_: None)]
     assert titles == [
         "Accuracy over time",
         "Response times",
+        "Balanced accuracy, sensitivity and calibration",
         "Confusions over time",
         "Answers that change",
         "Provenance",

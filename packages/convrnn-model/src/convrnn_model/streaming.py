@@ -10,7 +10,7 @@ import numpy as np
 from convrnn_model.backend import keras
 from convrnn_model.errors import ConvRNNError
 from convrnn_model.inference.frozen import architecture_of
-from convrnn_model.inference.keras_engine import model_from_file
+from convrnn_model.inference.keras_engine import model_from_file, predict_on_batch
 from convrnn_model.inference.operations import GROUPS, Architecture, group_stems, layer_name
 from convrnn_model.inference.shapes import value_shapes
 from convrnn_model.inference.steps import Key, Step, step_at, step_key
@@ -119,8 +119,8 @@ class Stepper:
         images = _checked(frames, self._network)
         step, model = self._prepared(step_key(self._network, state.time, self._extra))
         self._require_state(step, state, images.shape)
-        found = model.predict_on_batch(
-            {step.image: images} | {name: state.values[name] for name in step.reads}
+        found = predict_on_batch(
+            model, {step.image: images} | {name: state.values[name] for name in step.reads}
         )
         outputs = {
             name: _output([np.asarray(found[stem], np.float32) for stem in stems])

@@ -1,8 +1,10 @@
 """Engine that computes with Keras, on any backend and device."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -33,17 +35,54 @@ class KerasEngine:
     def __init__(self, model: keras.Model, outputs: Sequence[str], value_bytes: int = 0) -> None:
         self._part = activations(model, outputs)
         self._part.make_predict_function()  # before several threads need it
-        self._alone: AbstractContextManager[object] = (
-            _JAX_LOCK if keras.backend.backend() == "jax" else nullcontext()
-        )
         self.memory = 4 * self._part.count_params() + value_bytes
 
     def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return the outputs by name; see `Engine`."""
-        # Not `predict`, which would copy the images through tf.data.
-        with self._alone:
-            found = self._part.predict_on_batch(images)
-        return {name: np.asarray(value, np.float32) for name, value in found.items()}
+        return {
+            name: np.asarray(value, np.float32)
+            for name, value in predict_on_batch(self._part, images).items()
+        }
+
+
+def predict_on_batch(model: keras.Model, inputs: Any) -> Mapping[str, Any]:
+    """Return the outputs of a model by name for one batch.
+
+    Unlike Keras' own `predict_on_batch`, several threads may call it for models with common variables, and TensorFlow
+    does not warn that functions are traced often: several models are each traced once, which it mistakes for one.
+    """
+    # Not `predict`, which would copy the images through tf.data.
+    with _alone():
+        found: Mapping[str, Any] = model.predict_on_batch(inputs)
+    return found
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold what the backend needs during a prediction."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        with _JAX_LOCK:
+            yield
+    elif backend == "tensorflow":
+        # Each use has a filter of its own, so that one thread does not remove that of another.
+        hidden = _RetracingFilter()
+        logger = logging.getLogger("tensorflow")
+        logger.addFilter(hidden)
+        try:
+            yield
+        finally:
+            logger.removeFilter(hidden)
+    else:
+        yield
+
+
+class _RetracingFilter(logging.Filter):
+    """Filter for the warning that tf.function is traced often."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record."""
+        return "triggered tf.function retracing" not in str(record.msg)
 
 
 def has_accelerator() -> bool:
