@@ -8,6 +8,7 @@ from convrnn_experiments.comparison.options import ComparisonOptions
 from convrnn_experiments.report import build
 from convrnn_experiments.report.comparison_files import write_comparison
 from convrnn_experiments.report.seed_tables import SEED_NOTE, SHOWN, seeds_section
+from convrnn_experiments.report.summary import NAME, Summary
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,12 @@ def test_the_page_and_its_tables_have_the_spread(runs, human_data, without_figur
     mean, low, high = (float(rmse[name]) for name in ("mean", "low", "high"))
     assert f"<span>{mean:.1f} <small>[{low:.1f}, {high:.1f}]</small></span>" in text
     assert {row["measure"] for row in rows} > set(SHOWN)
+    summary = Summary.model_validate_json((tmp_path / NAME).read_bytes())
+    assert [one.measure for one in summary.seeds] == [row["measure"] for row in rows]
+    assert [one.mean.value for one in summary.seeds if one.measure == "sat_rmse"] == [
+        pytest.approx(float(row["mean"]), rel=1e-4) for row in rows if row["measure"] == "sat_rmse"
+    ]
+    assert {tuple(one.networks) for one in summary.seeds} == {("blur-seed0", "blur-seed1")}
     # Each seed has a row of its own in the ranking.
     ranked = {row["network"] for row in read(tmp_path / "tables/ranking.csv")}
     assert ranked == {"blur-seed0", "blur-seed1"}

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from convrnn_experiments.comparison.seed_groups import SeedRow
 from convrnn_experiments.report.answer import Place, Ranking, ceiling, finding, headline
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.methods_text import versions
@@ -84,6 +85,32 @@ class Settings(_Form):
     seed: int
 
 
+class SeedSpread(_Form):
+    """Spread of a measure over networks that differ only in the training seed.
+
+    Attributes:
+        network: Name of the group.
+        networks: Names of its networks.
+        condition: Name.
+        measure: Name as in `comparison.csv`, or `accuracy`.
+        seeds: Number of seeds.
+        mean: Mean with the interval over seeds, on these images and observers.
+        on_new_images: Mean with the interval over seeds, images and observers; ends are null where unknown.
+        sd: Standard deviation over seeds.
+        seed_sd: Standard deviation between seeds that the images do not explain; null where unknown.
+    """
+
+    network: str
+    networks: list[str]
+    condition: str
+    measure: str
+    seeds: int
+    mean: Value
+    on_new_images: Value
+    sd: float | None
+    seed_sd: float | None
+
+
 class Summary(_Form):
     """Content of `summary.json`.
 
@@ -95,6 +122,7 @@ class Summary(_Form):
         answer: First sentence of the page; null without a ranking.
         networks: All networks.
         conditions: Rankings by condition.
+        seeds: Spread over training seeds; missing from files of earlier versions.
     """
 
     schema_version: Literal[1] = 1
@@ -104,6 +132,7 @@ class Summary(_Form):
     answer: str | None
     networks: list[Network]
     conditions: list[Condition]
+    seeds: list[SeedSpread] = []
 
 
 def summarise(findings: Findings, seed: int) -> Summary:
@@ -122,6 +151,7 @@ def summarise(findings: Findings, seed: int) -> Summary:
         answer=headline(over_levels, findings.noun) if over_levels else None,
         networks=_networks(findings),
         conditions=[_condition(one, findings.noun) for one in findings.rankings],
+        seeds=[_spread(row) for row in findings.seeds],
     )
 
 
@@ -168,6 +198,20 @@ def _entry(place: Place) -> Entry:
         p_holm=_number(place.p_holm),
         clearly_behind=place.clearly_behind,
         measures={name: _value(estimate) for name, estimate in place.row.estimates.items()},
+    )
+
+
+def _spread(row: SeedRow) -> SeedSpread:
+    return SeedSpread(
+        network=row.name,
+        networks=list(row.networks),
+        condition=row.condition,
+        measure=row.measure.key,
+        seeds=row.spread.seeds,
+        mean=_value(row.spread.mean),
+        on_new_images=_value(row.spread.on_new_images),
+        sd=_number(row.spread.sd),
+        seed_sd=_number(math.sqrt(row.spread.seed_variance)),
     )
 
 
