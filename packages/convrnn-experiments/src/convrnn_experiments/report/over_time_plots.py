@@ -6,13 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from convrnn_experiments.comparison.columns import Measure
 from convrnn_experiments.comparison.over_time import OVER_TIME, TimeCourse
 from convrnn_experiments.report.canvas import CHANCE, HUMANS, Drawing, Margins, Sheet
 from convrnn_experiments.report.formats import Table, ends
 from convrnn_experiments.report.plots import Colours
 
-DRAWN = tuple(measure for measure in OVER_TIME if measure.interval)
-"""Measures with an interval, a column of panels each."""
 _UNITS = {"percent": "%", "percentage points": "points"}
 _CHANCE = {"macro_accuracy": CHANCE, "sensitivity": 0.0}
 
@@ -25,6 +24,19 @@ def by_condition(courses: Iterable[TimeCourse]) -> dict[str, list[TimeCourse]]:
     return groups
 
 
+def drawn_measures(courses: Sequence[TimeCourse]) -> list[Measure]:
+    """Select the measures with an interval that any rater has."""
+    return [
+        measure
+        for measure in OVER_TIME
+        if measure.interval and any(_known(course, measure.key) for course in courses)
+    ]
+
+
+def _known(course: TimeCourse, key: str) -> bool:
+    return any(np.isfinite(estimate.value) for estimate in course.estimates.get(key, []))
+
+
 def over_time(courses: Sequence[TimeCourse], colours: Colours, observers: str) -> Drawing:
     """Draw a row of panels per condition, a panel per measure with an interval.
 
@@ -33,15 +45,19 @@ def over_time(courses: Sequence[TimeCourse], colours: Colours, observers: str) -
         colours: Colour and marker of each network.
         observers: Name of the observers.
     """
-    groups = by_condition(courses)
+    groups, measures = by_condition(courses), drawn_measures(courses)
     rows = -(-max(map(len, groups.values())) // 2)
-    sheet = Sheet(len(groups) * len(DRAWN), (3.3, 2.4 + 0.16 * rows), columns=len(DRAWN))
+    sheet = Sheet(len(groups) * len(measures), (3.3, 2.4 + 0.16 * rows), columns=len(measures))
     for row, (condition, members) in enumerate(groups.items()):
-        for column, measure in enumerate(DRAWN):
-            axis = sheet.axes(row * len(DRAWN) + column, Margins(top=0.34 + 0.16 * rows))
+        for column, measure in enumerate(measures):
+            axis = sheet.axes(row * len(measures) + column, Margins(top=0.34 + 0.16 * rows))
             for course in members:
-                if measure.key in course.estimates:
+                if _known(course, measure.key):
                     _line(axis, course, measure.key, colours, observers)
+            if not axis.lines:
+                axis.text(
+                    0.5, 0.5, "not known", transform=axis.transAxes, ha="center", color="0.4", fontsize=8
+                )
             if measure.key in _CHANCE:
                 axis.axhline(_CHANCE[measure.key], color="0.55", linestyle=(0, (1, 2)), linewidth=1)
             axis.grid(visible=True)
@@ -53,13 +69,15 @@ def over_time(courses: Sequence[TimeCourse], colours: Colours, observers: str) -
                 axis.set_ylim(0, 100)
             elif measure.key == "calibration_error":
                 axis.set_ylim(bottom=0)
-            axis.set_xlim(left=0.7)
+            longest = max(float(np.max(course.places)) for course in members)
+            axis.set_xlim(0.7, longest + 0.3)
             axis.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
             axis.set_title(condition, pad=7 + 11.5 * rows)
-            axis.legend(
-                loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, fontsize=7.2, handlelength=1.5,
-                columnspacing=0.9, handletextpad=0.5,
-            )  # fmt: skip
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend(
+                    loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, fontsize=7.2, handlelength=1.5,
+                    columnspacing=0.9, handletextpad=0.5,
+                )  # fmt: skip
     return sheet.draw("over_time")
 
 

@@ -277,7 +277,7 @@ def _over_time(findings: Findings, colours: plots.Colours) -> Section:
     alt_texts = [
         f"{condition}: {measure.label} over time of {', '.join(course.network or findings.noun for course in members)}"
         for condition, members in over_time_plots.by_condition(findings.courses).items()
-        for measure in over_time_plots.DRAWN
+        for measure in over_time_plots.drawn_measures(findings.courses)
     ]
     drawing = over_time_plots.over_time(findings.courses, colours, findings.noun)
     return Section(
