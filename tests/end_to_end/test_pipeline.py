@@ -106,7 +106,7 @@ def test_accuracy_is_printed_for_every_time_step(pipeline: Path) -> None:
 
 def test_the_report_is_self_contained(pipeline: Path) -> None:
     page = (pipeline / "report/index.html").read_text()
-    assert "data:image/png;base64," in page
+    assert "data:image/webp;base64," in page
     assert not re.findall(r"src=[\"'](?!data:)", page)
     linked = [
         name for name in re.findall(r"href=[\"']([^\"']*)", page) if not name.startswith(("#", "data:"))

@@ -31,7 +31,7 @@ def test_warnings_and_photographs_are_marked():
     figure = Figure(drawing("photo"), "", ["", ""], photographs=True)
     page = render("T", [], "Simulated & drawn", [Section("S", figures=[figure])])
     assert "<p class='warning' role='note'>Simulated &amp; drawn</p>" in page
-    assert page.count("data:image/jpeg;base64") == 2
+    assert page.count("data:image/webp;base64") == 2
     assert "class='photo'" in page
 
 

@@ -20,11 +20,20 @@ def test_a_panel_per_comparison(findings, colours):
     assert len(times.panels) == 2 * len(findings.pooled)
 
 
-def test_confusions_without_humans_have_the_networks_steps_alone(findings):
+def test_confusions_have_three_steps_of_a_network_and_three_blocks_of_humans(findings):
     evaluation, row = findings.pairs[0]
+    alone, compared = (plots.network_confusions(one, evaluation) for one in (None, row))
+    assert list(alone) == list(compared)
+    last = evaluation.answers.answers.shape[1]
+    assert [title.split()[-1] for title in alone] == ["1", str((last - 1) // 3 + 1), str(last)]
+    assert {counts.sum() for counts in compared.values()} == {len(row.answers.labels)}
+    human = plots.human_confusions(row, "humans")
+    assert list(human) == ["humans: RT 1", "humans: RT 3", "humans: RT 5"]
+    answered = row.observers.answers[:, row.answers.blocks == 2] >= 0
+    assert human["humans: RT 3"].sum() == answered.sum()
     with canvas.style():
-        assert len(plots.confusions(row, evaluation, "humans").panels) == 6
-        assert len(plots.confusions(None, evaluation, "humans").panels) == 3
+        drawing = plots.confusions(human, "people")
+    assert (drawing.name, len(drawing.panels)) == ("people", 3)
 
 
 def test_the_names_of_the_categories_are_beside_their_rows_and_columns():

@@ -45,6 +45,18 @@ def test_every_panel_has_an_alternative_text(findings, without_figures):
     figures = [figure for section in sections for figure in section.figures]
     assert figures
     assert all(len(figure.alt_texts) == len(figure.drawing.panels) for figure in figures)
+    assert len({figure.drawing.name for figure in figures}) == len(figures)
+
+
+def test_humans_on_the_same_images_are_drawn_once(findings, without_figures):
+    twice = Findings(findings.evaluations * 2, findings.group, findings.rows, [], Exits.INDEX)
+    with without_figures():
+        sections = make_sections(twice, twice.tables(), lambda *_: None)
+    figures = next(section.figures for section in sections if section.title == "Confusions over time")
+    of_humans = [figure for figure in figures if figure.tables == ["confusion_people"]]
+    assert (len(of_humans), len(figures)) == (2, 2 + 4)
+    assert figures[0] is of_humans[0]
+    assert of_humans[0].caption.startswith(f"Simulated observers in {findings.pooled[0].condition}: share")
 
 
 def test_counts_agree_with_their_nouns():

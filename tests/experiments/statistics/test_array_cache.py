@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convrnn_experiments.statistics import array_cache
-from convrnn_experiments.statistics.array_cache import cached_by_content
+from convrnn_experiments.statistics.array_cache import cached_by_content, cached_results
 
 
 @pytest.fixture
@@ -37,6 +37,17 @@ def test_other_values_shapes_types_and_seeds_are_computed(total, calls):
     np.testing.assert_array_equal(total(values, values), values + 1)
     np.testing.assert_array_equal(total(values, seed=1), values + 1)
     assert len(calls) == 7
+
+
+def test_the_oldest_result_is_dropped(calls):
+    @cached_results(2)
+    def function(value):
+        calls.append(value)
+        return value
+
+    for value in (1, 2, 1, 3, 1, 2):
+        assert function(value) == value
+    assert calls == [1, 2, 3, 2]
 
 
 def test_a_change_of_an_argument_is_noticed(total):

@@ -47,6 +47,18 @@ def test_correlations_are_symmetric_bounded_and_invariant_to_order(pair, random)
             assert other == pytest.approx(r, abs=1e-6, nan_ok=True)  # rounding of sums in another order
 
 
+@pytest.mark.parametrize("groups", [5, 200])
+def test_rank_correlations_of_weighted_samples_are_those_of_repeated_units(groups):
+    rng = np.random.default_rng(groups)
+    a, b = rng.integers(0, groups, 150).astype(float), np.round(rng.normal(size=150), 1)
+    a[:10], b[5:20] = NAN, NAN
+    weights = rng.integers(0, 3, (6, 150))
+    for rho, counts in zip(correlations.rank_correlations(a, b, weights), weights, strict=True):
+        x, y = np.repeat(a, counts), np.repeat(b, counts)
+        known = ~(np.isnan(x) | np.isnan(y))
+        assert rho == pytest.approx(stats.spearmanr(x[known], y[known]).statistic)
+
+
 def test_constant_ranks_have_no_correlation():
     ones = np.ones((1, 4))
     assert np.isnan(correlations.rank_correlations(np.full(4, 0.1), np.arange(4.0), ones)).all()

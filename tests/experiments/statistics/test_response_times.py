@@ -30,6 +30,16 @@ def test_response_times_by_hand():
 
 
 @settings(deadline=None)
+@given(
+    arrays.arrays(float, (7, 5), elements=st.one_of(st.floats(0, 3), st.just(NAN))),
+    arrays.arrays(float, 4, elements=st.floats(-1, 3)),
+)
+def test_ranks_of_all_thresholds_are_those_of_each(entropy, thresholds):
+    expected = [stats.rankdata(response_times.response_order(entropy, one)) for one in thresholds]
+    np.testing.assert_array_equal(response_times._order_ranks(entropy, thresholds), expected)
+
+
+@settings(deadline=None)
 @given(arrays.arrays(float, (7, 5), elements=st.floats(0, 3)), st.floats(0, 3), st.floats(0, 3))
 def test_a_lower_threshold_never_answers_earlier(entropy, one, other):
     early, late = (entropy_response_times(entropy, t) for t in (max(one, other), min(one, other)))

@@ -14,6 +14,8 @@ from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics import measures, resampling, response_times
+from convrnn_experiments.statistics.array_cache import cached_results
+from convrnn_experiments.statistics.correlations import WeightedRanks, weighted_ranks
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 from convrnn_experiments.statistics.means import mean_over, sample_means, weighted_mean
 from convrnn_experiments.statistics.resampling import Bootstrapped, draw_weights, percentile_estimate
@@ -24,6 +26,8 @@ _FEW = 200
 _CHUNK = 25
 """Number of samples for which all pairs of raters are in memory at once."""
 _SPLITS = 5
+_KEPT = 4
+"""Number of cached results: one condition has human times of all and of correct answers, in halves and as a whole."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class BootstrapWeights:
         return self.observers.shape[1] - 1
 
 
+@cached_results(_KEPT)
 def resample(strata: np.ndarray, observers: int, seed: int) -> BootstrapWeights:
     """Draw images within strata (images,), and observers."""
     return BootstrapWeights(
@@ -179,19 +184,41 @@ def bootstrapped_times(
     else:
         rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
         halves = response_times.held_out_halves(uncertainty, times, rng, _SPLITS)
-    few, half = slice(0, 1 + _FEW), slice(0, 1 + _FEW // 2)
-    images, sample_times = weights.images[few], sample_means(standard, weights.observers[few])
-
-    def correlations(human: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return response_times.response_time_correlations(halves, human, weights)
-
-    return Bootstrapped(
-        correlations(sample_times, images),
-        correlations(times, images[half])[1:],
-        correlations(sample_times[half], np.ones_like(images[half]))[1:],
-        weights.image_freedom,
-        weights.observer_freedom,
+    few = slice(0, 1 + _FEW)
+    ranks = _human_ranks(
+        standard, weights.images[few], weights.observers[few], *(half.images for half in halves)
     )
+    both, images, people = (response_times.correlations_with_ranks(halves, ranked) for ranked in ranks)
+    return Bootstrapped(both, images[1:], people[1:], weights.image_freedom, weights.observer_freedom)
+
+
+@cached_results(_KEPT)
+def _human_ranks(
+    standard: np.ndarray, images: np.ndarray, observers: np.ndarray, *parts: np.ndarray
+) -> list[list[WeightedRanks]]:
+    """Rank human times in bootstrap samples of images and observers, of images alone, and of observers alone.
+
+    The ranks are computed once for all networks and all their response times on the same images.
+
+    Args:
+        standard: Standardised response times, (observers, images).
+        images: (1 + samples, images) weights.
+        observers: (1 + samples, observers) weights.
+        parts: Positions of the images to rank within, for each held-out part.
+
+    Returns:
+        For each kind of sample, the ranks of each part. The samples of images or observers alone are half as many.
+    """
+    times, sample_times = mean_over(standard), sample_means(standard, observers)
+    half = slice(0, 1 + _FEW // 2)
+    kinds = (
+        (sample_times, images),
+        (times, images[half]),
+        (sample_times[half], np.ones_like(images[half])),
+    )
+    return [
+        [weighted_ranks(human[..., part], weights[:, part]) for part in parts] for human, weights in kinds
+    ]
 
 
 def response_time_correlation(found: Bootstrapped | None) -> Estimate:

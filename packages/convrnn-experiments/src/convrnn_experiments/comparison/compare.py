@@ -122,13 +122,13 @@ def compare(
     Raises:
         ConvRNNError: No evaluation is on images that the observers answered.
     """
-    rows = [
-        row
+    parts = [
+        (evaluation, part)
         for evaluation in evaluations
         if evaluation.human
-        for row in _comparisons(evaluation, group, match, seed)
+        for part in matched_parts(evaluation, group, {match, Exits.AFFINE}, seed)
     ]
-    if not rows:
+    if not parts:
         tested = ", ".join(
             sorted({f"{evaluation.network} on {evaluation.name}" for evaluation in evaluations})
         )
@@ -136,14 +136,11 @@ def compare(
             f"cannot compare {tested} with the observers of {group.folder}: some images must be stimuli that these "
             "observers answered, got none. Run `convrnn evaluate` on the stimuli of their experiments"
         )
-    return rows
-
-
-def _comparisons(
-    evaluation: Evaluation, group: ObserverGroup, match: Exits, seed: int
-) -> Iterator[Comparison]:
-    for part in matched_parts(evaluation, group, {match, Exits.AFFINE}, seed):
-        yield _comparison(evaluation, part, match, group.misses, seed)
+    # Networks in the same condition follow each other, so that the caches of what they share can be small.
+    conditions = list(dict.fromkeys(matched.part.condition for _, matched in parts))
+    order = sorted(range(len(parts)), key=lambda place: conditions.index(parts[place][1].part.condition))
+    rows = {place: _comparison(*parts[place], match, group.misses, seed) for place in order}
+    return [rows[place] for place in range(len(parts))]
 
 
 def matched_parts(

@@ -63,7 +63,7 @@ class Drawing:
     Attributes:
         name: Stem of the file names.
         png, pdf: Whole figure, encoded.
-        panels: Each cell as a PNG, or as a JPEG if it shows photographs.
+        panels: Each cell as WebP, which is lossy if it shows photographs.
         width, height: Size of a cell, in CSS pixels.
     """
 
@@ -116,29 +116,35 @@ class Sheet:
             row, column = divmod(cell, self.columns)
             left, top = round(column * wide), round(row * high)
             panel = whole.crop((left, top, left + round(wide), top + round(high)))
-            panels.append(_jpeg(panel) if photographs else _palette_png(panel))
+            panels.append(_photograph(panel) if photographs else _plot(panel))
         width, height = (round(side * CSS) for side in self.size)
         return Drawing(name, _png(whole), pdf.getvalue(), tuple(panels), width, height)
 
 
-def _png(image: Image.Image, *, level: int = 4) -> bytes:
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=level)
+    image.save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
 
 
-def _palette_png(image: Image.Image) -> bytes:
-    """Encode a panel of a plot in a palette of 256 colours, a third of the size."""
+def _plot(image: Image.Image) -> bytes:
+    """Encode a panel of a plot in a palette of 256 colours: a fifth of the size of a PNG in all colours."""
     reduced = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     colours = np.array(reduced.getpalette()).reshape(-1, 3)
     colours[(colours >= _WHITE).all(axis=1)] = 255
     reduced.putpalette(colours.astype(np.uint8).tobytes())
-    return _png(reduced, level=6)  # a tenth smaller than at 4, in the same time
+    # Method 2 is as fast as a PNG and a third smaller; higher ones take longer for the same size.
+    return _webp(reduced.convert("RGB"), lossless=True, method=2, quality=50)
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _photograph(image: Image.Image) -> bytes:
+    """Encode a panel with photographs: a third of the size of a JPEG of the same quality."""
+    return _webp(image, method=2, quality=75)
+
+
+def _webp(image: Image.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=88, subsampling=0)
+    image.save(buffer, "WEBP", **options)
     return buffer.getvalue()
 
 

@@ -115,9 +115,8 @@ def _paragraphs(texts: Sequence[str]) -> str:
 
 def _figure(figure: Figure, number: int) -> str:
     drawing = figure.drawing
-    encoding = "jpeg" if figure.photographs else "png"
     images = "".join(
-        f"<img src='data:image/{encoding};base64,{base64.b64encode(panel).decode()}' "
+        f"<img src='data:image/webp;base64,{base64.b64encode(panel).decode()}' "
         f"alt='{html.escape(alt, quote=True)}' width='{drawing.width}' height='{drawing.height}'>"
         for panel, alt in zip(drawing.panels, figure.alt_texts, strict=True)
     )

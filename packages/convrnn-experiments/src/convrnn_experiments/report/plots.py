@@ -103,23 +103,30 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return max(wide, 0.0) * max(high, 0.0)
 
 
-def confusions(row: Comparison | None, evaluation: Evaluation, observers: str) -> Drawing:
-    """Draw confusion matrices of the network at the first, a middle and the last step, and of humans in 3 blocks."""
+def network_confusions(row: Comparison | None, evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """Return title -> confusion matrix of the network at the first, a middle and the last step."""
     answers = evaluation.answers if row is None else row.answers
     counts = measures.confusion_matrix(answers.labels, answers.answers)
     steps = sorted({0, (len(counts) - 1) // 3, len(counts) - 1})
-    shown = [(f"{evaluation.network}: step {step + 1}", counts[step]) for step in steps]
-    if row is not None:
-        human = row.observers.confusions(answers.labels)
-        shown += [(f"{observers}: RT {block + 1}", human[block]) for block in (0, 2, 4)]
+    return {f"{evaluation.network}: step {step + 1}": counts[step] for step in steps}
+
+
+def human_confusions(row: Comparison, observers: str) -> dict[str, np.ndarray]:
+    """Return title -> confusion matrix of the observers in the fastest, the middle and the slowest block."""
+    counts = row.observers.confusions(row.answers.labels)
+    return {f"{observers}: RT {block + 1}": counts[block] for block in (0, 2, 4)}
+
+
+def confusions(shown: Mapping[str, np.ndarray], name: str) -> Drawing:
+    """Draw confusion matrices, a panel for each of `shown` (title -> (16, 16) counts), to files called `name`."""
     sheet = Sheet(len(shown), (3.3, 3.35), columns=3)
-    for cell, (title, matrix) in enumerate(shown):
+    for cell, (title, matrix) in enumerate(shown.items()):
         axis = sheet.axes(cell, Margins(left=0.72, bottom=0.72, right=0.5, top=0.32))
         image = axis.imshow(100 * measures.row_shares(matrix), cmap="Blues", vmin=0, vmax=100, aspect="auto")
         axis.set(xticks=[], yticks=[], title=title)
         _name_categories(sheet, axis)
         _scale(sheet, axis, image, "%", (0, 50, 100))
-    return sheet.draw(f"confusion_{file_name(evaluation)}")
+    return sheet.draw(name)
 
 
 def _name_categories(sheet: Sheet, axis: Axes) -> None:
@@ -256,5 +263,9 @@ def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Drawi
 
 def file_name(evaluation: Evaluation) -> str:
     """Combine the names of network and test set into a valid file name."""
-    text = f"{evaluation.network}_on_{evaluation.name}"
+    return valid_name(f"{evaluation.network}_on_{evaluation.name}")
+
+
+def valid_name(text: str) -> str:
+    """Replace the characters that file names may not have."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text)

@@ -1,7 +1,7 @@
 """Sections of the report page, made from the findings."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -39,6 +39,8 @@ DIGITISED_NOTE = (
 _TRIALS = ("experiment", "level", "block", "found", "unreadable", "excluded", "practice", "late", "without_stimulus",
            "kept", "missed_percent")  # fmt: skip
 """Columns of the trial table that fit the width of the page."""
+_EXAMPLES, _EXAMPLES_EACH = 96, (3, 6)
+"""Number of example images of a page, and range of those of a network on a test set, which is what readers download."""
 
 
 def make_sections(findings: Findings, tables: dict[str, Table], report: Report) -> list[Section]:
@@ -254,7 +256,7 @@ def _sweeps(findings: Findings, colours: plots.Colours) -> Figure:
         "Accuracy of a network that answers each image at its own time, against its mean response time, for thresholds "
         "on the entropy from high (fast answers) to low (Spoerer et al. 2020). Images that never reach the threshold "
         "are answered at the last time step. Bands: 95 % confidence intervals over images. Dashed: accuracy if all "
-        "images are answered at the same time step."
+        "images are answered at the same time step. Dotted: chance."
     )
     alt_texts = [
         f"Accuracy against mean response time in {name} of {', '.join(one.network for one, _ in members)}"
@@ -288,25 +290,39 @@ def _over_time(findings: Findings, colours: plots.Colours) -> Section:
 
 
 def _confusions(findings: Findings, colours: plots.Colours) -> Section:
-    figures = []
-    for evaluation, row in findings.pairs:
-        drawing = plots.confusions(row, evaluation, findings.noun)
-        alt_texts = [
-            f"Confusion matrix {number + 1} of {evaluation.network}" for number in range(len(drawing.panels))
-        ]
-        caption = (
-            f"Network {evaluation.network} on {evaluation.name}: share of each answer (columns) among the images of "
-            "each category (rows)."
-        )
-        names = ["confusion_networks", "confusion_people"] if row else ["confusion_networks"]
-        figures.append(Figure(drawing, caption, alt_texts, names))
+    """Draw the networks by test set, after the observers, who are the same for all networks on the same images."""
+    figures: list[Figure] = []
+    drawn: list[tuple[str, bytes]] = []
+    names = list(dict.fromkeys(evaluation.name for evaluation, _ in findings.pairs))
+    for evaluation, row in sorted(findings.pairs, key=lambda pair: names.index(pair[0].name)):
+        if row is not None:
+            human = plots.human_confusions(row, findings.noun)
+            key = row.condition, np.array(list(human.values())).tobytes()
+            if key not in drawn:
+                drawn.append(key)
+                subject = f"{findings.noun.capitalize()} in {row.condition}"
+                if any(condition == row.condition for condition, _ in drawn[:-1]):
+                    subject += f", on the images of network {evaluation.network}"
+                file = plots.valid_name(f"confusions_people_{len(drawn)}_{row.condition}")
+                figures.append(_confusion_figure(human, file, subject, "confusion_people"))
+        shown = plots.network_confusions(row, evaluation)
+        subject = f"Network {evaluation.network} on {evaluation.name}"
+        file = f"confusion_{plots.file_name(evaluation)}"
+        figures.append(_confusion_figure(shown, file, subject, "confusion_networks"))
     return Section("Confusions over time", [], figures)
+
+
+def _confusion_figure(shown: Mapping[str, np.ndarray], file: str, subject: str, table: str) -> Figure:
+    caption = f"{subject}: share of each answer (columns) among the images of each category (rows)."
+    alt_texts = [f"Confusion matrix of {title}" for title in shown]
+    return Figure(plots.confusions(shown, file), caption, alt_texts, [table])
 
 
 def _examples(findings: Findings, colours: plots.Colours) -> Section | None:
     figures, missing = [], []
+    count = int(np.clip(_EXAMPLES // len(findings.evaluations), *_EXAMPLES_EACH))
     for evaluation in findings.evaluations:
-        chosen = examples(evaluation)
+        chosen = examples(evaluation, count)
         if not chosen:
             missing.append(f"The images of {evaluation.name} are no longer at {evaluation.test_set}.")
             continue

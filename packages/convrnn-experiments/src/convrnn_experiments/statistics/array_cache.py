@@ -20,11 +20,24 @@ MOST = 64
 
 
 def cached_by_content(function: Callable[P, T]) -> Callable[P, T]:
-    """Keep the results of the last `MOST` calls of a function without side effects.
+    """Keep the results of the last `MOST` calls of a function; see `cached_results`."""
+    return cached_results(MOST)(function)
+
+
+def cached_results(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep the results of the last `most` calls of a function without side effects.
 
     Arguments are arrays, or values whose `repr` identifies them. An array that is returned is read-only, since callers
     share it.
     """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        return _cached(function, most)
+
+    return decorate
+
+
+def _cached(function: Callable[P, T], most: int) -> Callable[P, T]:
     results: OrderedDict[bytes, T] = OrderedDict()
 
     @wraps(function)
@@ -35,7 +48,7 @@ def cached_by_content(function: Callable[P, T]) -> Callable[P, T]:
             if isinstance(result, np.ndarray):
                 result.flags.writeable = False
             results[key] = result
-            if len(results) > MOST:
+            if len(results) > most:
                 results.popitem(last=False)
         results.move_to_end(key)
         return results[key]

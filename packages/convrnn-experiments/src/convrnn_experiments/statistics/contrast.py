@@ -91,6 +91,10 @@ class Contrast:
 
     def rmse(self) -> Estimate:
         """Return the SAT-curve RMSE over levels and blocks, corrected for sampling noise."""
+        return self._rmse
+
+    @cached_property
+    def _rmse(self) -> Estimate:
         gaps = self.differences
         if not len(gaps.values):
             return UNDEFINED
@@ -110,6 +114,10 @@ class Contrast:
 
     def correlation(self) -> Estimate:
         """Return Pearson's r over categories, corrected for sampling noise."""
+        return self._correlation
+
+    @cached_property
+    def _correlation(self) -> Estimate:
         profiles = self.profiles
         k = len(profiles.values) // 2
         if k < 3:

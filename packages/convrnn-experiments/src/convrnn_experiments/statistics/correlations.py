@@ -1,10 +1,12 @@
 """Pearson's and Spearman's correlations of weighted samples and of a single sample."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.statistics.means import safe_divide
+from convrnn_experiments.statistics.means import membership, safe_divide
 
 
 def correlations(a: np.ndarray, b: np.ndarray, weights: ArrayLike = 1.0) -> np.ndarray:
@@ -40,6 +42,10 @@ def _unit_range(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.divide(values - low, span, out=np.zeros(values.shape), where=known & (span > 0))
 
 
+_FEW_GROUPS = 64
+"""Largest number of groups that are summed by a matrix product, which is faster than sorting units by group."""
+
+
 def rank_correlations(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return Spearman's rho of each weighted sample; ties share their mean rank.
 
@@ -51,16 +57,66 @@ def rank_correlations(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.n
     Returns:
         (samples,); NaN where undefined.
     """
-    rows = np.broadcast_to(b, weights.shape)
-    known = ~(np.isnan(a) | np.isnan(rows))
-    drawn = np.where(known, weights, 0.0)
-    usable = known.any(axis=0)
-    if usable.sum() < 2:
-        return np.full(len(weights), np.nan)
-    drawn = drawn[:, usable]
-    others = np.nan_to_num(rows[:, usable])
-    second = _ranks(b[usable], drawn) if b.ndim == 1 else _row_ranks(others, drawn)
-    return correlations(_ranks(a[usable], drawn), second, drawn)
+    known = ~np.isnan(a)
+    return correlate_with_ranks(a[known], weighted_ranks(b[..., known], weights[:, known]))
+
+
+@dataclass(frozen=True)
+class WeightedRanks:
+    """Ranks of units in weighted samples, which several other values of the same units are correlated with.
+
+    Attributes:
+        weights: Weights, 0 where a unit is unknown, (samples, units).
+        weighted: Ranks from the weighted mean, times the weights, (samples, units).
+        square: Weighted sum of squared ranks from the mean, (samples,); 0 if all units have the same value.
+    """
+
+    weights: np.ndarray
+    weighted: np.ndarray
+    square: np.ndarray
+
+
+def weighted_ranks(values: np.ndarray, weights: np.ndarray) -> WeightedRanks:
+    """Rank units in each weighted sample; ties share their mean rank.
+
+    Args:
+        values: (units,), or (samples, units) if they differ between samples; NaN where unknown.
+        weights: (samples, units).
+    """
+    drawn = np.where(np.isnan(values), 0.0, weights)
+    ranks = _ranks(values, drawn) if values.ndim == 1 else _row_ranks(np.nan_to_num(values), drawn)
+    centred = _centred(ranks, drawn)
+    weighted = drawn * centred
+    return WeightedRanks(drawn, weighted, (weighted * centred).sum(axis=-1))
+
+
+def correlate_with_ranks(values: np.ndarray, ranks: WeightedRanks) -> np.ndarray:
+    """Return Spearman's rho of values (units,) without NaN and ranked values of the same units, (samples,)."""
+    if len(values) < 2:
+        return np.full(len(ranks.weights), np.nan)
+    _, groups = np.unique(values, return_inverse=True)
+    # Units of equal value have one rank, so sums over units become sums over the few values of response times.
+    weights, weighted = (_group_sums(array, groups) for array in (ranks.weights, ranks.weighted))
+    centred = _centred(np.cumsum(weights, axis=1) - weights / 2, weights)
+    spread = (weights * centred**2).sum(axis=-1) * ranks.square
+    return np.clip(safe_divide((centred * weighted).sum(axis=-1), np.sqrt(spread)), -1, 1)
+
+
+def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Map the units of each sample that were drawn onto [0, 1], and subtract their weighted mean."""
+    scaled = _unit_range(values, weights > 0)
+    total = weights.sum(axis=-1, keepdims=True)
+    return scaled - safe_divide((scaled * weights).sum(axis=-1, keepdims=True), total)
+
+
+def _group_sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Sum (samples, units) within groups (units,) numbered from 0, each with a unit: (samples, groups)."""
+    count = int(groups.max()) + 1
+    if count <= _FEW_GROUPS:
+        return np.asarray(values @ membership(groups, count))
+    sizes = np.bincount(groups)
+    order = np.argsort(groups, kind="stable")
+    return np.asarray(np.add.reduceat(values[:, order], np.cumsum(sizes) - sizes, axis=1))
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
@@ -82,10 +138,11 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
 
 def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mean rank of each unit in each sample, up to a constant: (units,), weights (samples, units)."""
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    drawn = np.add.reduceat(weights[:, np.argsort(group, kind="stable")], starts, axis=1)
-    return (np.cumsum(drawn, axis=1) - drawn / 2)[:, group]
+    if not len(values):
+        return np.zeros(weights.shape)
+    _, groups = np.unique(values, return_inverse=True)
+    drawn = _group_sums(weights, groups)
+    return np.asarray((np.cumsum(drawn, axis=1) - drawn / 2)[:, groups])
 
 
 def _row_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

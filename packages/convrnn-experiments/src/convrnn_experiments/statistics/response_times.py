@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from convrnn_experiments.errors import ConvRNNError
-from convrnn_experiments.statistics.correlations import correlations, rank_correlations
+from convrnn_experiments.statistics.correlations import (
+    WeightedRanks,
+    correlate_with_ranks,
+    correlations,
+    weighted_ranks,
+)
 from convrnn_experiments.statistics.means import mean_over
 
 _CANDIDATES = 50
@@ -78,9 +83,19 @@ def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | 
     thresholds = np.unique(np.asarray(candidates, dtype=float))
     if len(times) < 2 or not thresholds.size:
         return float("nan")
-    orders = np.stack([response_order(values, threshold) for threshold in thresholds])
-    rho = correlations(rankdata(orders, axis=1), rankdata(times))
+    rho = correlations(_order_ranks(values, thresholds), rankdata(times))
     return float("nan") if np.isnan(rho).all() else float(thresholds[np.nanargmax(rho)])
+
+
+def _order_ranks(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return the ranks of `response_order` for each threshold, (thresholds, images); ties share their mean rank."""
+    lowest = np.fmin.accumulate(values, axis=1)
+    orders = (~(lowest <= thresholds[:, None, None])).sum(axis=2)
+    count = values.shape[1] + 1
+    index = orders + count * np.arange(len(orders))[:, None]
+    sizes = np.bincount(index.ravel(), minlength=count * len(orders)).reshape(-1, count)
+    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
+    return np.take_along_axis(ranks, orders, axis=1)
 
 
 @dataclass(frozen=True)
@@ -141,9 +156,13 @@ def response_time_correlations(
     Returns:
         (samples,); NaN where undefined in every half.
     """
-    by_half = [
-        rank_correlations(half.steps, human[..., half.images], weights[:, half.images]) for half in halves
-    ]
+    ranks = [weighted_ranks(human[..., half.images], weights[:, half.images]) for half in halves]
+    return correlations_with_ranks(halves, ranks)
+
+
+def correlations_with_ranks(halves: Sequence[HeldOutHalf], ranks: Sequence[WeightedRanks]) -> np.ndarray:
+    """Return `response_time_correlations`, (samples,), with the human times of each half ranked in every sample."""
+    by_half = [correlate_with_ranks(half.steps, ranked) for half, ranked in zip(halves, ranks, strict=True)]
     return mean_over(np.stack(by_half))
 
 

@@ -176,6 +176,15 @@ def observer_means(
             f"cannot estimate sampling error: scores must be (observers, images) of at least one observer, got shape "
             f"{values.shape}. Pass a row per observer"
         )
+    within = residuals_within(values, strata) if residuals is None else residuals
+    return _observer_means(values, np.asarray(groups), count, strata, within)
+
+
+@cached_by_content
+def _observer_means(
+    values: np.ndarray, groups: np.ndarray, count: int, strata: np.ndarray, residuals: np.ndarray
+) -> SampledEstimates:
+    """Compute `observer_means` once for all networks on the same images."""
     known = ~np.isnan(values)
     filled = np.where(known, values, 0)
     member = membership(groups, count)
@@ -190,8 +199,7 @@ def observer_means(
     images, freedom = _within(np.einsum("sik,sk,ik->ik", deviation, share, member, optimize=True), strata)
     widening = np.sqrt(number / np.maximum(number - 1, 1))
     observers = np.where(has, (np.where(has, own, 0) - means) / np.maximum(number, 1), 0) * widening
-    residual = (residuals_within(values, strata) if residuals is None else residuals) ** 2
-    cells = np.sqrt(np.einsum("si,sk,ik->ik", residual, share**2, member, optimize=True)) * widening
+    cells = np.sqrt(np.einsum("si,sk,ik->ik", residuals**2, share**2, member, optimize=True)) * widening
     return SampledEstimates(means, images, observers, cells * _correction(strata)[0][:, None], freedom)
 
 
