@@ -15,9 +15,19 @@ def test_a_panel_per_comparison(findings, colours):
     with canvas.style():
         scatter = plots.category_scatter(findings.pooled, colours, "humans")
         heatmaps = plots.consistency_heatmaps(findings.pooled, "humans")
-        times = plots.response_times(findings.timed, colours, "humans")
+        times = plots.response_times(plots.time_panels(findings.timed), colours, "humans")
     assert len(scatter.panels) == len(heatmaps.panels) == len(findings.pooled)
     assert len(times.panels) == 2 * len(findings.pooled)
+
+
+def test_humans_on_the_same_images_have_one_panel_of_response_times(findings):
+    panels = plots.time_panels(findings.timed * 2)
+    names = [evaluation.name for evaluation, _, _ in findings.timed]
+    assert [evaluation.name for evaluation, _ in panels] == [name for name in names for _ in range(3)]
+    assert [shown is row for (_, row, _), (_, shown) in zip(findings.timed, panels[::3], strict=True)] == [
+        True
+    ] * 2
+    assert panels[1][1] is panels[2][1] is findings.timed[0][2]
 
 
 def test_confusions_have_three_steps_of_a_network_and_three_blocks_of_humans(findings):

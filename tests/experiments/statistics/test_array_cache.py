@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from convrnn_experiments.statistics import array_cache
 from convrnn_experiments.statistics.array_cache import cached_by_content, cached_results
 
 
@@ -60,10 +59,3 @@ def test_a_change_of_an_argument_is_noticed(total):
 def test_a_shared_array_cannot_be_changed(total):
     with pytest.raises(ValueError, match="read-only"):
         total(np.zeros(3))[0] = 1
-
-
-def test_the_oldest_results_are_dropped(total, calls, monkeypatch):
-    monkeypatch.setattr(array_cache, "MOST", 2)
-    for value in (0, 1, 0, 2, 0, 1):  # 1 is dropped for 2
-        total(np.full(3, value))
-    assert len(calls) == 4

@@ -25,6 +25,7 @@ from convrnn_experiments.report.example_images import Example
 from convrnn_experiments.statistics import measures
 
 Colours = Mapping[str, tuple[str, str]]
+Timed = tuple[Evaluation, Comparison | None, NetworkTimes]
 _BLOCKS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d9b400")
 """Colours of response-time blocks, fastest to slowest: viridis, with yellow darkened for white paper."""
 _RIGHT, _WRONG = "#0072B2", "#D55E00"
@@ -195,38 +196,57 @@ def _scale(sheet: Sheet, axis: Axes, image: AxesImage, unit: str, ticks: tuple[f
     bar.set_xlabel(unit, fontsize=8)
 
 
+def time_panels(timed: Sequence[Timed]) -> list[tuple[Evaluation, Comparison | NetworkTimes]]:
+    """Return the panels of `response_times` by test set: humans, once for all networks on the same images, then these.
+
+    Args:
+        timed: Evaluations with their comparison, if any, and the network's response times.
+    """
+    panels: list[tuple[Evaluation, Comparison | NetworkTimes]] = []
+    seen: set[tuple[str, bytes]] = set()
+    names = list(dict.fromkeys(evaluation.name for evaluation, _, _ in timed))
+    for evaluation, row, times in sorted(timed, key=lambda one: names.index(one[0].name)):
+        if row is not None:
+            blocks = [np.sort(row.observers.block_times(block)) for block in range(len(_BLOCKS))]
+            key = evaluation.name, b"|".join(block.tobytes() for block in blocks)
+            if key not in seen:
+                panels.append((evaluation, row))
+            seen.add(key)
+        panels.append((evaluation, times))
+    return panels
+
+
 def response_times(
-    evaluations: Sequence[tuple[Evaluation, Comparison | None, NetworkTimes]],
-    colours: Colours,
-    observers: str,
+    panels: Sequence[tuple[Evaluation, Comparison | NetworkTimes]], colours: Colours, observers: str
 ) -> Drawing:
-    """Draw response times of networks, and of humans by response-time block where there is a comparison."""
-    cells = sum(2 if row is not None else 1 for _, row, _ in evaluations)
-    sheet = Sheet(cells, (3.3, 2.7), columns=4)
-    cell = 0
-    for evaluation, row, network_times in evaluations:
+    """Draw response times of networks, and of humans by response-time block, from `time_panels`."""
+    sheet = Sheet(len(panels), (3.3, 2.7), columns=4)
+    for cell, (evaluation, shown) in enumerate(panels):
         axis = sheet.axes(cell, Margins(top=0.5))
-        count = evaluation.answers.entropy.shape[1]
-        _network_times(axis, network_times, count, colours[evaluation.network][0])
-        axis.set_title(f"{evaluation.name}: network {evaluation.network}", pad=17)
-        cell += 1
-        if row is None:
-            continue
-        axis = sheet.axes(cell, Margins(top=0.5))
-        for block, colour in enumerate(_BLOCKS):
-            axis.hist(
-                row.observers.block_times(block),
-                bins=list(range(0, 1801, 50)),
-                histtype="step",
-                color=colour,
-                label=f"RT {block + 1}",
-            )
-            axis.axvline(BEEP_TIMES[block], color=colour, linewidth=0.8, linestyle=":")
-        axis.set(xlabel="Response time (ms); dotted: beep", ylabel="Trials", xlim=(0, 1800))
-        axis.legend(loc="upper left", handlelength=1, borderaxespad=0.1, fontsize=7)
-        axis.set_title(f"{evaluation.name}: {observers}", pad=17)
-        cell += 1
+        if isinstance(shown, Comparison):
+            _human_times(axis, shown)
+            subject = observers
+        else:
+            count = evaluation.answers.entropy.shape[1]
+            _network_times(axis, shown, count, colours[evaluation.network][0])
+            subject = f"network {evaluation.network}"
+        axis.set_title(f"{evaluation.name}: {subject}", pad=17)
     return sheet.draw("response_times")
+
+
+def _human_times(axis: Axes, row: Comparison) -> None:
+    """Draw a histogram of human response times for each response-time block."""
+    for block, colour in enumerate(_BLOCKS):
+        axis.hist(
+            row.observers.block_times(block),
+            bins=list(range(0, 1801, 50)),
+            histtype="step",
+            color=colour,
+            label=f"RT {block + 1}",
+        )
+        axis.axvline(BEEP_TIMES[block], color=colour, linewidth=0.8, linestyle=":")
+    axis.set(xlabel="Response time (ms); dotted: beep", ylabel="Trials", xlim=(0, 1800))
+    axis.legend(loc="upper left", handlelength=1, borderaxespad=0.1, fontsize=7)
 
 
 def _network_times(axis: Axes, times: NetworkTimes, count: int, colour: str) -> None:
@@ -248,7 +268,7 @@ def example_images(evaluation: Evaluation, examples: Sequence[Example]) -> Drawi
         axis.imshow(np.asarray(example.image.convert("RGB").resize((224, 224), Image.Resampling.LANCZOS)))
         axis.set_axis_off()
         axis.set_title(example.title)
-        bars = sheet.axes(cell, Margins(0.2, 0.1, 0.42, 0.32), share=(0.46, 1.0))
+        bars = sheet.axes(cell, Margins(0.2, 0.16, 0.42, 0.32), share=(0.46, 1.0))
         steps = np.arange(1, len(example.answers) + 1)
         shades = [_RIGHT if label == example.label else _WRONG for label in example.answers]
         bars.barh(steps, 100 * example.confidence, color=shades, alpha=0.55)

@@ -15,7 +15,8 @@ from convrnn_experiments.rows.accuracies import AccuracyRow
 from convrnn_experiments.statistics.intervals import Estimate
 
 Colours = Mapping[str, tuple[str, str]]
-_LEGEND = {"fontsize": 7.2, "handlelength": 1.5, "columnspacing": 0.9, "handletextpad": 0.5}
+LEGEND: dict[str, float] = {"fontsize": 7.2, "handlelength": 1.5, "columnspacing": 0.9, "handletextpad": 0.5}
+"""Options of a legend of two columns above a panel."""
 
 
 def sat_curves(
@@ -33,7 +34,10 @@ def sat_curves(
         cost: Use multiply-adds instead of time steps.
         misses: Convention for missed trials, which selects the published curves to draw; None draws none.
     """
-    published = {panel.condition: comparable(panel.condition, misses) if misses else [] for panel in panels}
+    published = {
+        panel.condition: comparable(panel.condition, misses) if misses and not cost else []
+        for panel in panels
+    }
     entries = [
         len(panel.networks) + len(panel.accuracies) + bool(panel.rows) + len(published[panel.condition])
         for panel in panels
@@ -59,7 +63,7 @@ def sat_curves(
                 _published(axis, panel.condition, misses or "", longest.positions + 1)
         _time_axis(axis, f"Multiply-adds ({unit})" if cost else "Time step", panel if not cost else None)
         axis.set_title(panel.title, pad=7 + 11.5 * rows)
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **_LEGEND)
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **LEGEND)
     return sheet.draw("curves_multiply_adds" if cost else "curves_steps")
 
 
@@ -86,7 +90,7 @@ def millisecond_curves(panels: Sequence[ConditionCurves], colours: Colours, obse
         _time_axis(axis, "Response time (ms)", None)
         axis.set_xlim(0, 1.15 * np.nanmax(x))
         axis.set_title(panel.title, pad=7 + 11.5 * rows)
-        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **_LEGEND)
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **LEGEND)
     return sheet.draw("curves_milliseconds")
 
 

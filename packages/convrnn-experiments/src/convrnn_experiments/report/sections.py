@@ -8,6 +8,7 @@ import numpy as np
 from convrnn_data.base.console import Report
 from convrnn_data.categories import CATEGORIES
 from convrnn_data.observers.conventions import MISSES
+from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.curves import ConditionCurves, over_multiply_adds
 from convrnn_experiments.comparison.exits import MEANING
 from convrnn_experiments.conditions import condition_of
@@ -228,11 +229,12 @@ def _consistency(findings: Findings, colours: plots.Colours) -> Section | None:
 def _times(findings: Findings, colours: plots.Colours) -> Section | None:
     if not findings.timed:
         return None
-    alt_texts = []
-    for evaluation, row, _ in findings.timed:
-        alt_texts.append(f"Response times of network {evaluation.network} in {evaluation.name}")
-        if row is not None:
-            alt_texts.append(f"Response times of {findings.noun} in {evaluation.name}")
+    panels = plots.time_panels(findings.timed)
+    alt_texts = [
+        f"Response times of {findings.noun if isinstance(shown, Comparison) else f'network {evaluation.network}'} in "
+        f"{evaluation.name}"
+        for evaluation, shown in panels
+    ]
     caption = (
         "A network answers at the first time step at which the entropy of its readout is at most a threshold (Spoerer "
         "et al. 2020): the threshold that best predicts the order of human response times or, without humans, one that "
@@ -244,7 +246,7 @@ def _times(findings: Findings, colours: plots.Colours) -> Section | None:
             "with the network."
         )
     names = ["response_times_networks"] + (["response_times_people"] if findings.rows else [])
-    drawing = plots.response_times(findings.timed, colours, findings.noun)
+    drawing = plots.response_times(panels, colours, findings.noun)
     figures = [Figure(drawing, caption, alt_texts, names)]
     if findings.sweeps:
         figures.append(_sweeps(findings, colours))

@@ -8,6 +8,7 @@ from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.threshold_sweep import ThresholdSweep
 from convrnn_experiments.report.canvas import CHANCE, Drawing, Margins, Sheet
 from convrnn_experiments.report.plots import Colours
+from convrnn_experiments.report.sat_plots import LEGEND
 
 Sweeps = Sequence[tuple[Evaluation, ThresholdSweep]]
 
@@ -23,9 +24,10 @@ def test_sets(sweeps: Sweeps) -> dict[str, list[tuple[Evaluation, ThresholdSweep
 def threshold_sweeps(sweeps: Sweeps, colours: Colours) -> Drawing:
     """Draw a panel per test set: a line per network over thresholds, and dashed, its accuracy at fixed time steps."""
     panels = test_sets(sweeps)
-    sheet = Sheet(len(panels), (3.3, 2.9), columns=4)
+    rows = -(-max(map(len, panels.values())) // 2)
+    sheet = Sheet(len(panels), (3.3, 2.62 + 0.16 * rows), columns=3)
     for cell, (name, members) in enumerate(panels.items()):
-        axis = sheet.axes(cell, Margins(top=0.3 + 0.16 * len(members)))
+        axis = sheet.axes(cell, Margins(top=0.34 + 0.16 * rows))
         for evaluation, sweep in members:
             colour, marker = colours[evaluation.network]
             x = [step.value for step in sweep.steps]
@@ -39,6 +41,6 @@ def threshold_sweeps(sweeps: Sweeps, colours: Colours) -> Drawing:
         axis.axhline(CHANCE, color="0.5", linewidth=0.8, linestyle=":")
         axis.set(xlabel="Mean response time (time steps)", ylabel="Accuracy (%)", ylim=(0, 100))
         axis.grid(True)
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 1), handlelength=1.5, borderaxespad=0.1)
-        axis.set_title(name, pad=5 + 11.5 * len(members))
+        axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1), ncols=2, **LEGEND)
+        axis.set_title(name, pad=7 + 11.5 * rows)
     return sheet.draw("threshold_sweeps")
