@@ -3,7 +3,7 @@
 Each experiment draws images and observers, and the answers of four networks. In designs of equal networks, the true
 difference of any two in any measure is 0. In the others it is the mean of experiments with many more images. Answers,
 entropies and response times share the difficulty of images, so that error consistency and correlations of response
-times are above 0. Correlations of response times, which take longest, are computed in every fourth experiment.
+times are above 0. Correlations of response times, which take longest, are computed in every tenth experiment.
 """
 
 import itertools
@@ -23,25 +23,24 @@ from convrnn_experiments.comparison.differences import OF_NETWORKS, paired_estim
 from convrnn_experiments.comparison.estimates import Bootstraps, bootstraps
 from convrnn_experiments.comparison.exits import Match, nearest, unfitted_positions
 from convrnn_experiments.comparison.options import Exits
-from convrnn_experiments.comparison.sat_fits import fit_sides
+from convrnn_experiments.comparison.sat_fits import SatFits
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics.contrast import Contrast
+from convrnn_experiments.statistics.means import mean_over
 from convrnn_experiments.statistics.measures import CLASSES
-from convrnn_experiments.statistics.sat_function import sat_accuracy
+from convrnn_experiments.statistics.sat_function import accuracy_range, fit_sat_function, sat_accuracy
 from convrnn_experiments.statistics.significance import holm, interval_p_value
 
 TIMES = np.array([634.0, 970, 1140, 1311, 1481])
 MISSES = np.array([0.60, 0.50, 0.33, 0.28, 0.23])
 STEPS = 8
 """Number of time steps."""
-HUMAN = (80.0, 0.0035, 850.0)
-"""Asymptote, rate per ms and intercept of humans."""
-TIMES_EVERY = 4
-COSTS = 2e9 + 11.6e9 * np.arange(STEPS)
+TIMES_EVERY = 10
 CATEGORY_SD = 0.4
 """Standard deviation of category effects on difficulty, in that of images."""
-TRUTH_DRAWS, TRUTH_IMAGES = 10, 20
+TRUTH_DRAWS, TRUTH_IMAGES = 20, 20
 """Number of experiments that give the true values, and how many times more images they have."""
+TRUTH_TIMES_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,21 @@ class Network:
 
 @dataclass(frozen=True)
 class Design:
-    """Simulated design: networks, and numbers of observers and of images in each response-time block."""
+    """Simulated design.
+
+    Attributes:
+        name: Name in the results.
+        networks: Networks.
+        observers: Number of observers.
+        images: Number of images in each response-time block.
+        human: Asymptote (%), rate (per ms) and intercept (ms) of human accuracy.
+    """
 
     name: str
     networks: tuple[Network, ...]
     observers: int = 45
     images: int = 96
+    human: tuple[float, float, float] = (80.0, 0.0035, 850.0)
 
 
 DIFFERENT = (
@@ -90,7 +98,7 @@ def draw(
     blocks = np.repeat(np.arange(BLOCKS), design.images)
     labels = np.resize(np.arange(CLASSES), len(blocks))
     difficulty = rng.normal(size=len(blocks)) + CATEGORY_SD * _profile(7)[labels]
-    curve = sat_accuracy(TIMES, *HUMAN) / 100
+    curve = sat_accuracy(TIMES, *design.human) / 100
     answered = (curve - MISSES / CLASSES) / (1 - MISSES)
     ability = 0.3 * rng.normal(size=(design.observers, 1))
     latent = difficulty + ability + rng.normal(size=(design.observers, len(blocks)))
@@ -167,13 +175,15 @@ def experiment(
     networks, people = draw(design, rng)
     agreement.SAMPLES = samples
     drawn = [_bootstraps(answers, people, sides, seed, times) for answers, sides in networks]
-    fits = [fit_sides(sides, people, COSTS, "chance") for _, sides in networks]
+    fits = [_fit(sides) for _, sides in networks]
     images = len(people.blocks) - len(np.unique(networks[0][1].strata))
     found: Found = defaultdict(list)
     for one, other in itertools.combinations(range(len(networks)), 2):
         sides = networks[one][1], networks[other][1]
         pairs = paired_estimates(sides, (drawn[one], drawn[other]), (fits[one], fits[other]))
         for measure, estimate in pairs.items():
+            if measure.endswith("_cost"):
+                continue
             p = interval_p_value(estimate, images if measure in OF_NETWORKS else design.observers - 1)
             found[measure].append((estimate.value, estimate.low, estimate.high, p))
     return found
@@ -190,14 +200,28 @@ def _bootstraps(
     return Bootstraps(agreement.bootstrapped_consistency(right, answers, people, weights), {})
 
 
+def _fit(sides: Contrast) -> SatFits:
+    """Fit over time steps only: fits of humans are not compared, and those over cost are the same function."""
+    curve = sides.network_curve()
+    steps = fit_sat_function(np.arange(1.0, STEPS + 1), curve)
+    return SatFits(steps, steps, steps, accuracy_range(curve), accuracy_range(curve))
+
+
 def truths(design: Design) -> dict[str, np.ndarray]:
     """Return the true difference of every pair of networks by measure: zeros, or the mean of large experiments."""
     if len(set(design.networks)) == 1:
         return defaultdict(lambda: np.zeros(1))
     large = replace(design, images=TRUTH_IMAGES * design.images)
-    drawn = [experiment(large, np.random.default_rng([9, draw]), samples=1) for draw in range(TRUTH_DRAWS)]
+    drawn = [
+        experiment(
+            large, np.random.default_rng([9, number]), samples=1, times=number % TRUTH_TIMES_EVERY == 0
+        )
+        for number in range(TRUTH_DRAWS)
+    ]
     return {
-        measure: np.nanmean([[pair[0] for pair in found[measure]] for found in drawn], axis=0)
+        measure: np.nanmean(
+            [[pair[0] for pair in found[measure]] for found in drawn if measure in found], axis=0
+        )
         for measure in drawn[0]
     }
 
@@ -240,20 +264,33 @@ def _row(design: Design, measure: str, values: np.ndarray, true: np.ndarray) -> 
         "bias": float(np.nanmean(errors)),
         # Of the mean size of the true differences, so that differences that are too small are negative.
         "bias_percent": float(100 * np.nanmean(errors * np.sign(true)) / size) if size else None,
+        # Differences of an experiment share its images, so experiments are the units of the standard errors.
+        "bias_error_percent": float(100 * _mean_error(errors * np.sign(true)) / size) if size else None,
         "sd": float(np.nanstd(errors)),
         "covered_percent": float(100 * np.nanmean(covered)),
+        "covered_error_percent": float(100 * _mean_error(covered)),
         "undefined_percent": float(100 * (1 - known.mean())),
         **rejected,
         "experiments": len(values),
     }
 
 
+def _mean_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean over experiments and pairs, (experiments, pairs)."""
+    by_experiment = mean_over(values.T)
+    known = by_experiment[~np.isnan(by_experiment)]
+    return float(known.std(ddof=1) / np.sqrt(len(known)))
+
+
 def line(row: Mapping[str, Any]) -> str:
     """Format a row."""
-    bias = "" if row["bias_percent"] is None else f"{row['bias_percent']:+.1f} %"
+    bias = ""
+    if row["bias_percent"] is not None:
+        bias = f"{row['bias_percent']:+.1f} +- {row['bias_error_percent']:.1f} %"
     text = (
-        f"{row['design']:26} {row['measure']:34} truth {row['truth']:8.4f}  bias {row['bias']:+8.4f} {bias:7}  sd "
-        f"{row['sd']:7.4f}  covers {row['covered_percent']:5.1f} %  undefined {row['undefined_percent']:.1f} %"
+        f"{row['design']:26} {row['measure']:34} truth {row['truth']:8.4f}  bias {row['bias']:+8.4f} {bias:14}  sd "
+        f"{row['sd']:7.4f}  covers {row['covered_percent']:5.1f} +- {row['covered_error_percent']:.1f} %  undefined "
+        f"{row['undefined_percent']:.1f} %"
     )
     if row["bias_percent"] is not None:
         return text

@@ -114,7 +114,7 @@ def test_ceilings_are_those_of_further_observers(ceiling_coverage):
 @pytest.mark.slow
 def test_equal_networks_seldom_differ(difference_coverage):
     rows = difference_coverage.simulate(difference_coverage.DESIGNS[0], 15, seed=5)
-    assert len(rows) == 12
+    assert len(rows) == 13
     for row in rows:
         assert row["covered_percent"] > 80, row
         assert row["bias_percent"] is None
@@ -145,3 +145,48 @@ def test_the_mean_over_seeds_is_covered(seed_coverage):
     for row in rows:
         assert row["these_images_percent"] >= 88, row
         assert row["new_images_percent"] is None or row["new_images_percent"] >= 88, row
+
+
+@pytest.fixture(scope="module")
+def response_time_recovery():
+    yield from load("response_time_recovery")
+
+
+def test_simulated_uncertainty_falls_and_shares_the_difficulty_of_images(response_time_recovery):
+    design = response_time_recovery.Design(45, 400, 0.8)
+    found, observers = response_time_recovery.draw(design, np.random.default_rng(0))
+    times = np.nanmean(observers.standardized_times(), axis=0)
+    for measure in ("response_time_correlation", "response_time_margin", "response_time_accumulator"):
+        by_step = found[measure].mean(axis=0)
+        assert (np.diff(by_step) < 0).all(), measure
+        assert np.corrcoef(found[measure][:, -1], times)[0, 1] > 0.2, measure
+    entropy, margin = found["response_time_correlation"], -found["response_time_margin"]
+    assert 0 <= margin.min() <= margin.max() <= 1
+    assert entropy.max() <= np.log(16)
+    # Both come from the same softmax, but neither is a function of the other.
+    assert -1 < np.corrcoef(entropy.ravel(), margin.ravel())[0, 1] < -0.7
+
+
+@pytest.mark.slow
+def test_correlations_of_response_times_are_covered(response_time_recovery):
+    design = response_time_recovery.Design(8, 400, 0.8)
+    rows = response_time_recovery.simulate(design, 40, seed=5)
+    assert len(rows) == 4
+    for row in rows:
+        assert row["covered_percent"] >= 85, row
+        assert abs(row["bias_percent"]) < 5 + 3 * row["bias_error_percent"], row
+        assert row["truth"] <= row["best"] + 1e-9, row
+
+
+@pytest.fixture(scope="module")
+def consistency_coverage():
+    yield from load("consistency_coverage")
+
+
+@pytest.mark.slow
+def test_error_consistency_is_covered(consistency_coverage):
+    rows = consistency_coverage.simulate(consistency_coverage.Design(8, 96), 60, seed=5)
+    assert len(rows) == 4
+    for row in rows:
+        assert row["covered_percent"] >= 85, row
+        assert abs(row["bias_percent"]) < 8 + 3 * row["bias_error_percent"], row

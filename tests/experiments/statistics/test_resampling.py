@@ -39,7 +39,9 @@ def test_intervals_cover_a_known_mean():
         rng = np.random.default_rng(case)
         values = rng.normal(size=8)
         weights = resampling.draw_weights(np.zeros(8), rng, samples=400)
-        found = resampling.percentile_estimate(weights @ values / 8, 7)
+        replicates = weights @ values / 8
+        drawn = resampling.Bootstrapped(replicates, replicates[1:], np.zeros(400), 7, 1)
+        found = resampling.spread_estimate(drawn)
         covered += found.low <= 0 <= found.high
     assert 270 <= covered <= 297  # binomial, 95 %: 285 +- 4 SD
 
@@ -53,7 +55,8 @@ def test_degrees_of_freedom_follow_the_larger_component():
 
 def test_a_measure_that_is_mostly_undefined_has_no_interval():
     replicates = np.concatenate([[0.5], np.full(50, np.nan), np.linspace(0, 1, 50)])
-    found = resampling.percentile_estimate(replicates, 10)
+    drawn = resampling.Bootstrapped(replicates, replicates[1:], replicates[1:], 10, 10)
+    found = resampling.spread_estimate(drawn)
     assert found.value == 0.5
     assert np.isnan([found.low, found.high]).all()
 

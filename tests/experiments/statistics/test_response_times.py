@@ -11,6 +11,7 @@ from scipy import stats
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics import response_times
+from convrnn_experiments.statistics.correlations import weighted_ranks
 from convrnn_experiments.statistics.response_times import (
     cross_validated_response_times,
     entropy_response_times,
@@ -102,3 +103,37 @@ def test_an_image_that_never_reaches_the_threshold_is_the_slowest():
     dropped_correlation = stats.spearmanr(dropped, times, nan_policy="omit").statistic
     assert ranked_correlation > dropped_correlation + 0.1
     assert response_times.fit_threshold(entropy, times) == pytest.approx(0.5)
+
+
+def test_each_sample_fits_its_threshold_to_one_half_and_tests_it_on_the_other():
+    entropy, human = slow_and_fast(60, seed=4)
+    human[:3] = NAN
+    rng = np.random.default_rng(5)
+    splits = response_times.random_halves(human, rng, 2)
+    assert all(len(np.intersect1d(*halves)) == 0 for halves in splits)
+    weights = np.concatenate([np.ones((1, 60)), rng.integers(0, 3, (4, 60))])
+    # Times differ between samples, because observers are resampled, too.
+    times = human + rng.normal(0, 60, (5, 60))
+    candidates = response_times.candidate_thresholds(entropy)
+    expected = []
+    for sample, own in zip(weights.astype(int), times, strict=True):
+        found = []
+        for halves in splits:
+            one, other = (np.repeat(half, sample[half]) for half in halves)
+            for fitted, tested in ((one, other), (other, one)):
+                threshold = fit_threshold(entropy[fitted], own[fitted], candidates)
+                steps = response_times.response_order(entropy[tested], threshold)
+                found.append(stats.spearmanr(steps, own[tested], nan_policy="omit").statistic)
+        expected.append(np.mean(found))
+    ranks = [weighted_ranks(times[:, half], weights[:, half]) for halves in splits for half in halves]
+    np.testing.assert_allclose(
+        response_times.held_out_correlations(entropy, splits, ranks), expected, atol=1e-10
+    )
+
+
+def test_a_network_that_never_becomes_certain_has_no_correlation():
+    splits = response_times.random_halves(np.arange(20.0), np.random.default_rng(0), 1)
+    ranks = [weighted_ranks(half.astype(float), np.ones((2, 10))) for half in splits[0]]
+    for constant in (np.inf, 1.0):
+        found = response_times.held_out_correlations(np.full((20, 8), constant), splits, ranks)
+        assert np.isnan(found).all()

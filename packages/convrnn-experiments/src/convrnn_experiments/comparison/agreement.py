@@ -1,11 +1,11 @@
 """Agreement of networks and humans image by image: error consistency and response times, with bootstrap intervals.
 
 Images and observers are resampled jointly: a sample has one set of images for the network and the humans, and one set
-of observers. Both components then contain the residual of observers and images, so intervals of the error
-consistency of single networks are conservative (Owen 2007, Ann Appl Stat 1, 386-411). Those of response times and of
-paired differences count the residual once.
+of observers. The residual of observers and images, which both components contain, counts once
+(`resampling.Bootstrapped.variance`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,14 @@ from convrnn_data.base.random_streams import Stream, generator
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.statistics import measures, resampling, response_times
-from convrnn_experiments.statistics.array_cache import cached_results
-from convrnn_experiments.statistics.correlations import WeightedRanks, weighted_ranks
+from convrnn_experiments.statistics.array_cache import cached_by_content, cached_results
+from convrnn_experiments.statistics.correlations import WeightedRanks, correlate_with_ranks, weighted_ranks
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate, without_interval
 from convrnn_experiments.statistics.means import mean_over, sample_means, weighted_mean
-from convrnn_experiments.statistics.resampling import Bootstrapped, draw_weights, percentile_estimate
+from convrnn_experiments.statistics.resampling import Bootstrapped, draw_weights
 
 SAMPLES = 1000
-_FEW = 200
+FEW = 200
 """Number of samples that suffice for a spread, which needs fewer than percentiles."""
 _CHUNK = 25
 """Number of samples for which all pairs of raters are in memory at once."""
@@ -60,15 +60,15 @@ def resample(strata: np.ndarray, observers: int, seed: int) -> BootstrapWeights:
     )
 
 
-def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> list[np.ndarray]:
-    """Return masks of the trials in each level and block.
+def level_block_masks(levels: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Return masks of the trials in each level and block, (levels and blocks, trials).
 
     Error consistency is computed within each and then averaged. Otherwise, gains with time and losses with noise or
     blur that all raters share would count as agreement. This is this project's choice; Geirhos et al. (2020)
     compute it per condition, too.
     """
     cells = sorted(set(zip(levels.tolist(), blocks.tolist(), strict=True)))
-    return [(levels == level) & (blocks == block) for level, block in cells]
+    return np.array([(levels == level) & (blocks == block) for level, block in cells])
 
 
 def bootstrapped_consistency(
@@ -82,7 +82,8 @@ def bootstrapped_consistency(
         observers: Observers on the same images.
         weights: Bootstrap weights of images and observers.
     """
-    by_observer = _mean_kappas(correct[None].astype(float), observers.correct, answers, weights.images)[:, 0]
+    masks = level_block_masks(answers.levels, answers.blocks)
+    by_observer = _mean_kappas(correct[None].astype(float), observers.correct, masks, weights.images)[:, 0]
     return Bootstrapped(
         weighted_mean(by_observer, weights.observers),
         weighted_mean(by_observer, np.ones_like(weights.observers))[1:],
@@ -92,28 +93,74 @@ def bootstrapped_consistency(
     )
 
 
-def error_consistency(found: Bootstrapped) -> Estimate:
-    """Return the interval of `bootstrapped_consistency`; unknown for a single observer."""
-    return _unless_single(percentile_estimate(found.replicates, found.freedom), found)
+def error_consistency(found: Bootstrapped, shared: np.ndarray) -> Estimate:
+    """Return the error consistency with Student's interval, within -1 and 1; unknown for a single observer.
+
+    The covariance in kappa is too small by 1 / n in expectation with n trials. The value is kappa as published; its
+    interval is that of n kappa / (n - 1 + kappa), which has both covariances unbiased, and contains the value.
+
+    Args:
+        found: Result of `bootstrapped_consistency`, or replicates of the mean over pairs.
+        shared: Number of trials behind each kappa, (..., levels and blocks).
+    """
+    estimate = resampling.spread_estimate(found)
+    number = shared[shared > 1]
+    stretch = float(np.mean(number / (number - 1 + estimate.value))) if number.size else 1.0
+    low, high = (float(np.clip(stretch * end, -1, 1)) for end in (estimate.low, estimate.high))
+    within = Estimate(estimate.value, min(low, estimate.value), max(high, estimate.value))
+    return _unless_single(within, found)
 
 
-def _mean_kappas(raters: np.ndarray, others: np.ndarray, answers: Answers, weights: np.ndarray) -> np.ndarray:
-    """Average `measures.kappas` over levels and blocks, (samples, raters, others)."""
+def shared_trials(answers: Answers, observers: ConditionObservers) -> np.ndarray:
+    """Return the number of answers of each observer, (observers, levels and blocks)."""
+    masks = level_block_masks(answers.levels, answers.blocks)
+    return np.asarray((~np.isnan(observers.correct)).astype(float) @ masks.T)
+
+
+def _mean_kappas(
+    raters: np.ndarray, others: np.ndarray, masks: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Average `measures.kappas` over levels and blocks, masks (cells, images): (samples, raters, others)."""
     return mean_over(
-        np.stack(
-            [
-                measures.kappas(raters[:, mask], others[:, mask], weights[:, mask])
-                for mask in level_block_masks(answers.levels, answers.blocks)
-            ]
-        )
+        np.stack([measures.kappas(raters[:, mask], others[:, mask], weights[:, mask]) for mask in masks])
     )
 
 
+def _sampled_matrices(raters: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the kappas of all pairs of raters in each weighted sample, (raters, raters)."""
+    for start in range(0, len(weights), _CHUNK):
+        yield from _mean_kappas(raters, raters, masks, weights[start : start + _CHUNK])
+
+
 def ceiling(answers: Answers, observers: ConditionObservers, weights: BootstrapWeights) -> Estimate:
-    """Return the error consistency among humans: mean over pairs, with an interval over observers only."""
-    matrix = consistency(answers, observers, np.zeros((0, len(answers.labels))))
-    replicates = measures.pair_means(matrix, weights.observers)
-    return percentile_estimate(replicates, float(max(weights.observer_freedom, 1)))
+    """Return the error consistency among humans, the mean over pairs."""
+    masks = level_block_masks(answers.levels, answers.blocks)
+    # A single observer, drawn several times, does not have a pair.
+    paired = np.flatnonzero((weights.observers[1:] > 0).sum(axis=1) > 1)[:FEW]
+    few = np.concatenate([[0], 1 + paired])
+    replicates = _human_replicates(observers.correct, masks, weights.images[few], weights.observers[few])
+    known = (~np.isnan(observers.correct)).astype(float)
+    pairs = np.triu_indices(len(known), 1)
+    shared = np.stack([(known[:, mask] @ known[:, mask].T)[pairs] for mask in masks], axis=-1)
+    found = Bootstrapped(*replicates, weights.image_freedom, weights.observer_freedom)
+    return error_consistency(found, shared)
+
+
+@cached_by_content
+def _human_replicates(
+    correct: np.ndarray, masks: np.ndarray, images: np.ndarray, observers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean kappa over pairs, resampling both images and observers, and each alone.
+
+    Computed once for all networks on the same images.
+    """
+    ones = np.ones_like(observers[:1])
+    both, alone = [], []
+    for matrix, drawn in zip(_sampled_matrices(correct, masks, images), observers, strict=True):
+        both.append(measures.pair_means(matrix, drawn[None])[0])
+        alone.append(measures.pair_means(matrix, ones)[0])
+    everything = _mean_kappas(correct, correct, masks, images[:1])[0]
+    return np.array(both), np.array(alone[1:]), measures.pair_means(everything, observers[1:])
 
 
 def consistency(answers: Answers, observers: ConditionObservers, correct: np.ndarray) -> np.ndarray:
@@ -128,7 +175,8 @@ def consistency(answers: Answers, observers: ConditionObservers, correct: np.nda
         (networks + observers, networks + observers), networks first; NaN where undefined.
     """
     raters = np.concatenate([correct, observers.correct])
-    return _mean_kappas(raters, raters, answers, np.ones((1, raters.shape[1])))[0]
+    masks = level_block_masks(answers.levels, answers.blocks)
+    return _mean_kappas(raters, raters, masks, np.ones((1, raters.shape[1])))[0]
 
 
 def consistency_errors(
@@ -143,9 +191,8 @@ def consistency_errors(
         weights: Weights of the images, (1 + samples, images); only the first 200 samples are used.
     """
     raters = np.concatenate([correct, observers.correct])
-    samples = weights[1 : 1 + _FEW]
-    chunks = [samples[start : start + _CHUNK] for start in range(0, len(samples), _CHUNK)]
-    values = np.concatenate([_mean_kappas(raters, raters, answers, chunk) for chunk in chunks])
+    masks = level_block_masks(answers.levels, answers.blocks)
+    values = np.stack(list(_sampled_matrices(raters, masks, weights[1 : 1 + FEW])))
     known = (~np.isnan(values)).mean(axis=0) >= resampling.LEAST_DEFINED
     variance = mean_over((values - mean_over(values)) ** 2)
     return np.where(known, np.sqrt(variance), np.nan)
@@ -162,7 +209,7 @@ def bootstrapped_times(
     """Compute Spearman's rho of network and human response times, on images to which the threshold was not fitted.
 
     Thresholds are fitted to one half of the images and tested on the other, in both directions, over random halves.
-    They are the same in every bootstrap sample.
+    They are fitted again in every bootstrap sample, because their choice adds to the sampling error.
 
     Args:
         uncertainty: Value that falls as an answer becomes certain, (images, time), such as the entropy of the readout;
@@ -179,16 +226,19 @@ def bootstrapped_times(
     times = mean_over(standard)
     if (~np.isnan(times)).sum() < 4 or uncertainty.shape[1:] == (1,) or np.isnan(uncertainty).any():
         return None
-    if uncertainty.ndim == 1:
-        halves = response_times.without_fit(uncertainty, times)
-    else:
-        rng = generator(seed, Stream.RESPONSE_TIME_HALVES)
-        halves = response_times.held_out_halves(uncertainty, times, rng, _SPLITS)
-    few = slice(0, 1 + _FEW)
-    ranks = _human_ranks(
-        standard, weights.images[few], weights.observers[few], *(half.images for half in halves)
+    splits = response_times.random_halves(times, generator(seed, Stream.RESPONSE_TIME_HALVES), _SPLITS)
+    known = np.flatnonzero(~np.isnan(times))
+    parts = [half for halves in splits for half in halves] if uncertainty.ndim > 1 else [known]
+    few = slice(0, 1 + FEW)
+
+    def correlations(ranks: list[WeightedRanks]) -> np.ndarray:
+        if uncertainty.ndim == 1:
+            return correlate_with_ranks(uncertainty[known], ranks[0])
+        return response_times.held_out_correlations(uncertainty, splits, ranks)
+
+    both, images, people = map(
+        correlations, _human_ranks(standard, weights.images[few], weights.observers[few], *parts)
     )
-    both, images, people = (response_times.correlations_with_ranks(halves, ranked) for ranked in ranks)
     return Bootstrapped(both, images[1:], people[1:], weights.image_freedom, weights.observer_freedom)
 
 
@@ -210,7 +260,7 @@ def _human_ranks(
         For each kind of sample, the ranks of each part. The samples of images or observers alone are half as many.
     """
     times, sample_times = mean_over(standard), sample_means(standard, observers)
-    half = slice(0, 1 + _FEW // 2)
+    half = slice(0, 1 + FEW // 2)
     kinds = (
         (sample_times, images),
         (times, images[half]),

@@ -134,7 +134,9 @@ def estimate(
         "steepness_network": student(slopes[0]),
         "steepness_people": student(slopes[1]),
         "steepness_difference": student(contrast.difference(*slopes)),
-        "error_consistency": agreement.error_consistency(drawn.consistency),
+        "error_consistency": agreement.error_consistency(
+            drawn.consistency, agreement.shared_trials(answers, observers)
+        ),
         "error_consistency_people": agreement.ceiling(answers, observers, weights),
         **{name: agreement.response_time_correlation(found) for name, found in drawn.times.items()},
         **sat.estimates(),

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 
 from convrnn_data.observers.conventions import MISSES
-from convrnn_experiments.comparison.agreement import SAMPLES
+from convrnn_experiments.comparison.agreement import FEW, SAMPLES
 from convrnn_experiments.comparison.exits import MEANING
 from convrnn_experiments.comparison.observer_group import ObserverGroup
 from convrnn_experiments.evaluation.results import Evaluation
@@ -119,9 +119,10 @@ def _statistics(findings: Findings, seed: int) -> str:
     return (
         "Intervals are 95 % confidence intervals over images and observers, both drawn from populations; images are "
         "drawn within level, response time and category, jointly for networks and observers. RMSE and category "
-        "correlation are corrected for sampling noise, and their intervals invert tests. Error consistency and "
-        f"response times use {SAMPLES:,} bootstrap samples (seed {seed}). Differences between networks are paired by "
-        "image; their p-values have Holm's correction over all pairs of networks in a condition and measure, their "
+        "correlation are corrected for sampling noise, and their intervals invert tests. Error consistency uses "
+        f"{SAMPLES:,} bootstrap samples (seed {seed}), its ceiling and response times use {FEW}. Differences between "
+        "networks are paired by image; their p-values have Holm's correction over all pairs of networks in a "
+        "condition and measure, their "
         "intervals have none. The noise floor and the ceiling of category "
         "correlation are from random halves of the observers, the ceiling of error consistency from their pairs."
     )

@@ -102,24 +102,10 @@ def combined_freedom(components: Sequence[tuple[np.ndarray, int]]) -> float:
     return max(sum(variance for variance, _ in variances) ** 2 / spread, 1.0) if spread > 0 else np.inf
 
 
-def percentile_estimate(replicates: np.ndarray, freedom: float) -> Estimate:
-    """Estimate the first replicate's interval by percentiles of the others, widened for few units.
-
-    The percentiles correspond to Student's quantiles instead of normal ones (Hesterberg 2015, Am Stat 69, 371-386).
-    The interval is NaN if over a tenth of the samples are undefined, or only one unit was drawn.
-    """
-    value, known = float(replicates[0]), _defined(replicates[1:])
-    if np.isnan(value) or known is None:
-        return without_interval(value)
-    tail = float(stats.norm.cdf(stats.t.ppf(0.025, freedom)))
-    low, high = np.quantile(known, (tail, 1 - tail))
-    return Estimate(value, float(low), float(high))
-
-
 def spread_estimate(found: Bootstrapped) -> Estimate:
     """Return Student's interval of a statistic, from the variance of its replicates.
 
-    The interval is NaN if over a tenth of the samples are undefined.
+    The interval is NaN if over a tenth of the samples are undefined, or only one unit was drawn.
     """
     value = float(found.replicates[0])
     if np.isnan(value) or _defined(found.replicates[1:]) is None:

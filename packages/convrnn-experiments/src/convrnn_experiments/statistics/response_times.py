@@ -4,6 +4,7 @@ The uncertainty is the entropy of the readout, or any other value that falls as 
 negative margin or the negative evidence of `statistics.uncertainty`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,13 +15,14 @@ from scipy.stats import rankdata
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.correlations import (
     WeightedRanks,
-    correlate_with_ranks,
     correlations,
     weighted_ranks,
 )
-from convrnn_experiments.statistics.means import mean_over
+from convrnn_experiments.statistics.means import mean_over, safe_divide
 
 _CANDIDATES = 50
+_ROUNDING = 1e-10
+"""Spread, in that of ranks, below which a response time is constant but for rounding."""
 
 
 def entropy_response_times(entropy: ArrayLike, threshold: float) -> np.ndarray:
@@ -77,10 +79,9 @@ def fit_threshold(entropy: ArrayLike, human: ArrayLike, candidates: ArrayLike | 
         )
     known = ~np.isnan(times)
     values, times = values[known], times[known]
-    if candidates is None:
-        finite = values[np.isfinite(values)]
-        candidates = np.quantile(finite, np.linspace(0, 1, _CANDIDATES)) if finite.size else []
-    thresholds = np.unique(np.asarray(candidates, dtype=float))
+    thresholds = np.unique(
+        candidate_thresholds(values) if candidates is None else np.asarray(candidates, dtype=float)
+    )
     if len(times) < 2 or not thresholds.size:
         return float("nan")
     rho = correlations(_order_ranks(values, thresholds), rankdata(times))
@@ -98,72 +99,88 @@ def _order_ranks(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ranks, orders, axis=1)
 
 
-@dataclass(frozen=True)
-class HeldOutHalf:
-    """Half of the images, with the network's response times at the threshold fitted to the other half.
-
-    Attributes:
-        images: Positions of the held-out images.
-        steps: `response_order` of the held-out images, or other response times.
-        threshold: Threshold fitted to the other half; NaN without one.
-    """
-
-    images: np.ndarray
-    steps: np.ndarray
-    threshold: float
+def candidate_thresholds(uncertainty: np.ndarray) -> np.ndarray:
+    """Return 50 quantiles of the finite values (images, times), in ascending order and without repetition."""
+    finite = uncertainty[np.isfinite(uncertainty)]
+    return np.unique(np.quantile(finite, np.linspace(0, 1, _CANDIDATES))) if finite.size else finite
 
 
-def held_out_halves(
-    uncertainty: np.ndarray, human: np.ndarray, rng: np.random.Generator, splits: int
-) -> list[HeldOutHalf]:
-    """Split the images with a human time at random, and test on each half the threshold fitted to the other.
+Halves = tuple[np.ndarray, np.ndarray]
+"""Positions of the images of two halves."""
 
-    Spoerer et al. 2020 fit and test the threshold on different data. Halves of the images, and the number of splits,
-    are this project's choice.
 
-    Args:
-        uncertainty: (images, times), such as the entropy of the readout.
-        human: (images,); NaN where unknown.
-        rng: Generator that draws the halves.
-        splits: Number of splits, of two halves each.
-    """
+def random_halves(human: np.ndarray, rng: np.random.Generator, splits: int) -> list[Halves]:
+    """Halve the images with a human time, (images,), at random, `splits` times."""
     known = np.flatnonzero(~np.isnan(human))
-    halves = []
-    for _ in range(splits):
-        order = rng.permutation(known)
-        for fitted, tested in ((order[::2], order[1::2]), (order[1::2], order[::2])):
-            threshold = fit_threshold(uncertainty[fitted], human[fitted])
-            halves.append(HeldOutHalf(tested, response_order(uncertainty[tested], threshold), threshold))
-    return halves
+    orders = [rng.permutation(known) for _ in range(splits)]
+    return [(order[::2], order[1::2]) for order in orders]
 
 
-def without_fit(steps: np.ndarray, human: np.ndarray) -> list[HeldOutHalf]:
-    """Return all images with a human time as one held-out part, for response times (images,) without a threshold."""
-    known = np.flatnonzero(~np.isnan(human))
-    return [HeldOutHalf(known, steps[known], float("nan"))]
-
-
-def response_time_correlations(
-    halves: Sequence[HeldOutHalf], human: np.ndarray, weights: np.ndarray
+def held_out_correlations(
+    uncertainty: np.ndarray, splits: Sequence[Halves], ranks: Sequence[WeightedRanks]
 ) -> np.ndarray:
     """Return Spearman's rho of network and human response times in each weighted sample, averaged over held-out halves.
 
+    In each sample, the threshold is fitted to one half and tested on the other, both ways, so that the spread over
+    samples includes the choice of the threshold. Candidates are quantiles over all images. Spoerer et al. 2020 fit and
+    test the threshold on different data; halves of the images, and their number, are this project's choice.
+
     Args:
-        halves: Result of `held_out_halves`; the thresholds are the same in every sample.
-        human: (images,), or (samples, images) if the times differ between samples.
-        weights: (samples, images).
+        uncertainty: (images, times), such as the entropy of the readout.
+        splits: Result of `random_halves`.
+        ranks: Ranks of the human times within each half in each sample, two for each split.
 
     Returns:
         (samples,); NaN where undefined in every half.
     """
-    ranks = [weighted_ranks(human[..., half.images], weights[:, half.images]) for half in halves]
-    return correlations_with_ranks(halves, ranks)
+    candidates = candidate_thresholds(uncertainty)
+    if not candidates.size:
+        return np.full(len(ranks[0].weights), np.nan)
+    values = []
+    for halves, *ranked in zip(splits, ranks[::2], ranks[1::2], strict=True):
+        first, second = (
+            _correlations_by_threshold(uncertainty[half], candidates, human)
+            for half, human in zip(halves, ranked, strict=True)
+        )
+        values += [_at_best(first, second), _at_best(second, first)]
+    return mean_over(np.stack(values))
 
 
-def correlations_with_ranks(halves: Sequence[HeldOutHalf], ranks: Sequence[WeightedRanks]) -> np.ndarray:
-    """Return `response_time_correlations`, (samples,), with the human times of each half ranked in every sample."""
-    by_half = [correlate_with_ranks(half.steps, ranked) for half, ranked in zip(halves, ranks, strict=True)]
-    return mean_over(np.stack(by_half))
+def _correlations_by_threshold(
+    uncertainty: np.ndarray, thresholds: np.ndarray, human: WeightedRanks
+) -> np.ndarray:
+    """Return Spearman's rho at each threshold in each sample, (samples, thresholds); NaN where undefined.
+
+    There are few time steps, so sums over the images that respond at each step, a product of matrices, give all ranks.
+    """
+    lowest = np.fmin.accumulate(uncertainty, axis=1)
+    responded = (lowest[:, None] <= thresholds[:, None]).astype(
+        float
+    )  # by each step, (images, thresholds, times)
+    columns = responded.reshape(len(responded), math.prod(responded.shape[1:]))
+
+    def by_step(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sum values (samples, images) over the images up to each step, and at each, (samples, thresholds, times)."""
+        known = (values @ columns).reshape(len(values), *responded.shape[1:])
+        everything = np.broadcast_to(values.sum(axis=1)[:, None, None], (*known.shape[:2], 1))
+        until = np.concatenate([known, everything], axis=2)
+        return until, np.diff(until, axis=2, prepend=0)
+
+    until, at = by_step(human.weights)
+    total = human.weights.sum(axis=1)[:, None]
+    centred = until - at / 2 - total[:, :, None] / 2
+    spread = (at * centred**2).sum(axis=2)
+    spread = np.where(spread > _ROUNDING * total**3, spread, 0) * human.square[:, None]
+    return np.clip(safe_divide((centred * by_step(human.weighted)[1]).sum(axis=2), np.sqrt(spread)), -1, 1)
+
+
+def _at_best(fitted: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Return the tested correlation at the threshold with the highest fitted one; the lowest wins a tie."""
+    # Equal orders of images differ by rounding only.
+    rounded = np.round(np.where(np.isnan(fitted), -np.inf, fitted), 10)
+    best = rounded.argmax(axis=1)
+    rows = np.arange(len(fitted))
+    return np.where(np.isfinite(rounded[rows, best]), tested[rows, best], np.nan)
 
 
 @dataclass(frozen=True)
@@ -184,7 +201,7 @@ class ResponseTimeFit:
 def cross_validated_response_times(
     entropy: ArrayLike, human: ArrayLike, *, seed: int, splits: int = 10
 ) -> ResponseTimeFit:
-    """Correlate network and human response times, with thresholds fitted to other images (`held_out_halves`).
+    """Correlate network and human response times, with thresholds fitted to other images (`held_out_correlations`).
 
     Args:
         entropy: Entropy of the readout, (images, times).
@@ -193,10 +210,17 @@ def cross_validated_response_times(
         splits: Number of splits.
     """
     values, times = np.asarray(entropy, dtype=float), np.asarray(human, dtype=float)
-    halves = held_out_halves(values, times, np.random.default_rng(seed), splits)
-    reached = [(half.steps < values.shape[1]).mean() for half in halves if half.steps.size]
+    halves = random_halves(times, np.random.default_rng(seed), splits)
+    ranks = [weighted_ranks(times[half], np.ones((1, len(half)))) for pair in halves for half in pair]
+    candidates = candidate_thresholds(values)
+    thresholds, reached = [], []
+    for one, other in halves:
+        for fitted, tested in ((one, other), (other, one)):
+            thresholds.append(fit_threshold(values[fitted], times[fitted], candidates))
+            steps = response_order(values[tested], thresholds[-1])
+            reached += [(steps < values.shape[1]).mean()] if steps.size else []
     return ResponseTimeFit(
-        float(response_time_correlations(halves, times, np.ones((1, len(times))))[0]),
+        float(held_out_correlations(values, halves, ranks)[0]),
         float(mean_over(reached)),
-        tuple(half.threshold for half in halves),
+        tuple(thresholds),
     )
