@@ -40,7 +40,7 @@ DIGITISED_NOTE = (
 _TRIALS = ("experiment", "level", "block", "found", "unreadable", "excluded", "practice", "late", "without_stimulus",
            "kept", "missed_percent")  # fmt: skip
 """Columns of the trial table that fit the width of the page."""
-_EXAMPLES, _EXAMPLES_EACH = 96, (3, 6)
+_EXAMPLES, _EXAMPLES_EACH = 64, (2, 6)
 """Number of example images of a page, and range of those of a network on a test set, which is what readers download."""
 
 
