@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from convrnn_data import PreparedSet, prepare
 from convrnn_data.base.atomic import atomic_file
 from convrnn_data.sample.sample import draw_sample
@@ -119,6 +121,29 @@ def simulate_designs(
             print(*map(line, found), sep="\n", flush=True)
     write(options.out, {**settings, "seconds": round(time.monotonic() - began), "rows": rows})
     return rows
+
+
+def bias_and_coverage(estimates: Sequence[tuple[float, float, float]], truth: float) -> dict[str, float]:
+    """Summarise estimates over experiments.
+
+    Args:
+        estimates: Value, low and high end of the interval in each experiment.
+        truth: True value.
+
+    Returns:
+        The truth, bias and its standard error in percent of the truth, mean width of the intervals divided by that of
+        95 % intervals from the spread over experiments, and coverage in percent.
+    """
+    value, low, high = np.array(estimates).T
+    spread = float(value.std(ddof=1))
+    return {
+        "truth": truth,
+        "bias_percent": float(100 * (value.mean() / truth - 1)),
+        "bias_error_percent": float(100 * spread / abs(truth) / np.sqrt(len(value))),
+        "width": float((high - low).mean() / (2 * 1.96 * spread)),
+        "covered_percent": float(100 * np.mean((low <= truth) & (truth <= high))),
+        "experiments": len(value),
+    }
 
 
 def drawn_set(folder: Path, images_per_category: int) -> PreparedSet:

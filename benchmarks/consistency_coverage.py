@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common import simulate_designs, simulation_options
+from common import bias_and_coverage, simulate_designs, simulation_options
 from convrnn_experiments.comparison import agreement
 from convrnn_experiments.comparison.exits import nearest, unfitted_positions
 from convrnn_experiments.comparison.options import Exits
@@ -76,23 +76,10 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
         rng = np.random.default_rng([seed, design.observers, design.images, number])
         for rater, one in estimates(design, rng, number).items():
             seen[rater].append((one.value, one.low, one.high))
-    rows = []
-    for rater, values in seen.items():
-        value, low, high = np.array(values).T
-        truth = true[rater]
-        rows.append(
-            asdict(design)
-            | {
-                "rater": rater,
-                "truth": truth,
-                "bias_percent": float(100 * (value.mean() / truth - 1)),
-                "bias_error_percent": float(100 * value.std(ddof=1) / truth / np.sqrt(experiments)),
-                "width": float((high - low).mean() / (2 * 1.96 * value.std(ddof=1))),
-                "covered_percent": float(100 * np.mean((low <= truth) & (truth <= high))),
-                "experiments": experiments,
-            }
-        )
-    return rows
+    return [
+        asdict(design) | {"rater": rater} | bias_and_coverage(values, true[rater])
+        for rater, values in seen.items()
+    ]
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common import simulate_designs, simulation_options
+from common import bias_and_coverage, simulate_designs, simulation_options
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.comparison.over_time import network_course, observer_course
@@ -143,29 +143,17 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
         rng = np.random.default_rng([seed, design.images, design.observers, experiment + 2])
         for measure, values in estimates(design, rng).items():
             seen[measure].append(values)
-    rows = []
-    for measure, values in seen.items():
-        value, low, high = np.array(values).T
-        truth = true[measure]
-        rows.append(
-            asdict(design)
-            | {
-                "measure": measure,
-                "truth": truth,
-                "bias_percent": float(100 * (value.mean() / truth - 1)),
-                "bias_standard_error": float(100 * value.std(ddof=1) / np.sqrt(experiments) / truth),
-                "covered_percent": float(100 * np.mean((low <= truth) & (truth <= high))),
-                "experiments": experiments,
-            }
-        )
-    return rows
+    return [
+        asdict(design) | {"measure": measure} | bias_and_coverage(values, true[measure])
+        for measure, values in seen.items()
+    ]
 
 
 def line(row: Mapping[str, Any]) -> str:
     """Format a row."""
     return (
         f"{row['images']:2} x {row['observers']:2}  s {row['sensitivity']}  {row['measure']:25} truth "
-        f"{row['truth']:7.3f}  bias {row['bias_percent']:+6.2f} ({row['bias_standard_error']:.2f}) %  covers "
+        f"{row['truth']:7.3f}  bias {row['bias_percent']:+6.2f} ({row['bias_error_percent']:.2f}) %  covers "
         f"{row['covered_percent']:5.1f} %"
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from common import simulate_designs, simulation_options
+from common import bias_and_coverage, simulate_designs, simulation_options
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison.agreement import bootstrapped_times, resample, response_time_correlation
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
@@ -150,23 +150,17 @@ def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]
             seen[measure].append(values)
     rows = []
     for measure, values in seen.items():
-        value, low, high = np.array(values).T
+        _, low, high = np.array(values).T
         truth, error, best = true[measure]
-        spread = float(value.std(ddof=1))
+        found = bias_and_coverage(values, truth)
+        found["bias_error_percent"] = float(np.hypot(found["bias_error_percent"], 100 * error / truth))
         rows.append(
             asdict(design)
+            | {"measure": measure, "best": best}
+            | found
             | {
-                "measure": measure,
-                "truth": truth,
-                "best": best,
-                "bias_percent": float(100 * (value.mean() / truth - 1)),
-                "bias_error_percent": float(100 / truth * np.hypot(spread / np.sqrt(experiments), error)),
-                # Half widths of 95 % intervals, in those that the spread over experiments gives.
-                "width": float((high - low).mean() / (2 * 1.96 * spread)),
                 "too_high_percent": float(100 * np.mean(low > truth)),
                 "too_low_percent": float(100 * np.mean(high < truth)),
-                "covered_percent": float(100 * np.mean((low <= truth) & (truth <= high))),
-                "experiments": experiments,
             }
         )
     return rows
