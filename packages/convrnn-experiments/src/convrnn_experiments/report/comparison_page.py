@@ -14,6 +14,7 @@ from convrnn_experiments.report.comparison_tables import (
     AGREEMENT,
     CURVES,
     SAT,
+    TIMES,
     ceilings_wide,
     comparison_wide,
     differences_wide,
@@ -60,7 +61,7 @@ def comparison_markdown(
         seeds: Spread over training seeds.
     """
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match, others))
-    tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT, SAT)]
+    tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT, TIMES, SAT)]
     tables.append("Agreement among observers:\n\n" + as_markdown(ceilings_wide(rows)))
     if pairs:
         tables.append("Differences between networks:\n\n" + as_markdown(differences_wide(pairs)))
@@ -84,7 +85,7 @@ def notes(
         _observers(rows, group),
         *observer_notes(group, [row.evaluation for row in rows]),
         "Images: both sides include only images that at least one observer answered, and levels that observers were "
-        f"shown. {'; '.join(_counts(row) for row in rows if row.pooled)}.",
+        f"shown. {'; '.join(_images(rows))}.",
         *_exits(rows, match),
         "Brackets: 95 % confidence intervals. Images are drawn within level, response-time block and category, jointly "
         "for networks and humans; observers are drawn too. benchmarks/interval_coverage.py measures the coverage.",
@@ -153,6 +154,21 @@ def _described(row: Comparison, kind: Exits) -> str:
     return f"{row.evaluation.network}, {row.evaluation.regime}: {describe(match, kind)}"
 
 
+def _images(rows: Sequence[Comparison]) -> list[str]:
+    """Count the images and trials of each condition over all levels, once for all networks with the same counts."""
+    conditions: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        if row.pooled:
+            same = conditions.setdefault(row.condition, {})
+            same.setdefault(_counts(row), []).append(row.evaluation.network)
+    listed = []
+    for condition, same in conditions.items():
+        for counts, networks in same.items():
+            which = f" ({', '.join(networks)})" if len(same) > 1 else ""
+            listed.append(f"{condition}{which}: {counts}")
+    return listed
+
+
 def _counts(row: Comparison) -> str:
     left_out = [
         f"{count:,} {reason}"
@@ -166,4 +182,4 @@ def _counts(row: Comparison) -> str:
     if row.shared.trials_elsewhere:
         trials += f", and {row.shared.trials_elsewhere:,} on other images left out"
     images = f" (left out: {', '.join(left_out)})" if left_out else ""
-    return f"{row.evaluation.network}, {row.condition}: {row.image_count:,} images{images}, {trials}"
+    return f"{row.image_count:,} images{images}, {trials}"
