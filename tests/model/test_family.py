@@ -189,7 +189,7 @@ def test_readouts_of_every_layer_of_feedforward_networks(fill_golden):
         assert names_ == [f"Softmax_Layer_{n}" for n in range(layers)]
         # Each readout is that of its layer.
         wanted = [names.relu(n) for n in range(layers)]
-        inner = keras.Model(network.inputs, [network.get_layer(name).output for name in wanted])
+        inner = keras.Model(network.inputs[0], [network.get_layer(name).output for name in wanted])
         for n, relu in enumerate(inner.predict_on_batch(IMAGES)):
             kernel, bias = map(as_array, network.get_layer(f"ReadoutDense_Layer_{n}").weights)
             logits = relu.mean((1, 2), dtype=np.float64) @ kernel + bias

@@ -265,7 +265,8 @@ def cut(images: Any, axes: tuple[Axis, Axis], size: tuple[int, int], before: tup
     within = (row >= 0) & (row < axes[0].length) & (column >= 0) & (column < axes[1].length)
     pixel = np.where(within, row * axes[1].length + column, OUTSIDE)[:, :, None]
     image = ops.arange(ops.shape(images)[0], dtype="int32") * (axes[0].length * axes[1].length)
-    index = pixel + ops.reshape(image, (-1, 1, 1))
+    # NumPy does not add PyTorch's tensors.
+    index = ops.convert_to_tensor(pixel) + ops.reshape(image, (-1, 1, 1))
     return ops.reshape(_gather(ops.reshape(images, (-1, images.shape[-1])), index), (size[0], -1))
 
 
