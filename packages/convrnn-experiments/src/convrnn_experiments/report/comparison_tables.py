@@ -13,7 +13,11 @@ from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
 from convrnn_experiments.comparison.observer_group import ObserverGroup, trial_keys
-from convrnn_experiments.comparison.rater_consistency import rater_consistency, rater_consistency_errors
+from convrnn_experiments.comparison.rater_consistency import (
+    rater_consistency,
+    rater_consistency_errors,
+    same_images,
+)
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
 from convrnn_experiments.report.formats import Table, ends, fixed, whole, with_interval
 from convrnn_experiments.statistics.ceilings import NO_CEILING, Ceiling
@@ -308,21 +312,25 @@ def categories(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
 
 
 def consistency(rows: Sequence[Comparison]) -> Table:
-    """Tabulate the error consistency of every pair of raters, networks first, with intervals over images."""
+    """Tabulate the error consistency of every pair of raters, networks first, with intervals over images.
+
+    Networks tested on other images of a condition have rows of their own, with the observers on these images.
+    """
     table: Table = []
-    for condition, rows_of_condition in by_condition(rows).items():
-        names = [*(row.evaluation.network for row in rows_of_condition), *rows_of_condition[0].observers.ids]
-        matrix, errors = rater_consistency(rows_of_condition), rater_consistency_errors(rows_of_condition)
+    for group in same_images(rows):
+        names = [*(row.evaluation.network for row in group), *group[0].observers.ids]
+        matrix, errors = rater_consistency(group), rater_consistency_errors(group)
         for a, b in zip(*np.triu_indices(len(names), k=1), strict=True):
             half = _NORMAL * errors[a, b]
             table.append(
                 {
-                    "condition": condition,
+                    "condition": group[0].condition,
                     "one": names[a],
                     "other": names[b],
                     "kappa": matrix[a, b],
                     "low": matrix[a, b] - half,
                     "high": matrix[a, b] + half,
+                    "images": group[0].image_count,
                 }
             )
     return table

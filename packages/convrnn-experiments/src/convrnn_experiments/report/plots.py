@@ -17,10 +17,9 @@ from convrnn_data.categories import CATEGORIES
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.network_times import NetworkTimes
-from convrnn_experiments.comparison.rater_consistency import rater_consistency
+from convrnn_experiments.comparison.rater_consistency import rater_consistency, same_images
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report.canvas import Drawing, Margins, Sheet
-from convrnn_experiments.report.comparison_tables import by_condition
 from convrnn_experiments.report.example_images import Example
 from convrnn_experiments.statistics import measures
 
@@ -159,10 +158,10 @@ def _category_outlines(wide: float, high: float) -> Path:
 
 
 def consistency_heatmaps(rows: Sequence[Comparison], observers: str) -> Drawing:
-    """Draw the error consistency of every pair of raters, networks first, a panel per regime."""
-    groups = by_condition(rows)
+    """Draw the error consistency of every pair of raters, networks first, a panel per regime and set of images."""
+    groups = same_images(rows)
     sheet = Sheet(len(groups), (3.5, 3.6), columns=3)
-    for cell, (condition, group) in enumerate(groups.items()):
+    for cell, group in enumerate(groups):
         matrix = rater_consistency(group)
         np.fill_diagonal(matrix, np.nan)
         names = [row.evaluation.network for row in group]
@@ -181,7 +180,7 @@ def consistency_heatmaps(rows: Sequence[Comparison], observers: str) -> Drawing:
         edge = sum(sizes[: len(names)]) - 0.5
         axis.axhline(edge, color="0.2", linewidth=1)
         axis.axvline(edge, color="0.2", linewidth=1)
-        axis.set_title(condition, pad=17)
+        axis.set_title(group[0].condition, pad=17)
         axis.text(0, 1.02, f"networks, then {len(ids)} {observers}", transform=axis.transAxes, fontsize=8)
         _scale(sheet, axis, image, "κ", (-0.5, 0, 0.5))
     return sheet.draw("consistency")

@@ -11,6 +11,7 @@ from convrnn_data.observers.conventions import MISSES
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.curves import ConditionCurves, over_multiply_adds
 from convrnn_experiments.comparison.exits import MEANING
+from convrnn_experiments.comparison.rater_consistency import same_images
 from convrnn_experiments.conditions import condition_of
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report import (
@@ -215,14 +216,23 @@ def _categories(findings: Findings, colours: plots.Colours) -> Section | None:
 def _consistency(findings: Findings, colours: plots.Colours) -> Section | None:
     if not findings.pooled:
         return None
-    conditions = dict.fromkeys(row.condition for row in findings.pooled)
+    groups = same_images(findings.pooled)
+    elsewhere = (
+        " Networks tested on different images have panels of their own."
+        if len(groups) > len({row.condition for row in findings.pooled})
+        else ""
+    )
     caption = (
         f"Cohen's kappa of correct and wrong answers, for every pair of networks and {findings.noun}: 0 is the "
         "agreement expected from the accuracies alone, 1 means errors on the same images. Computed within each level "
-        "and response-time block, then averaged."
+        f"and response-time block, then averaged.{elsewhere}"
     )
     drawing = plots.consistency_heatmaps(findings.pooled, findings.noun)
-    alt_texts = [f"Error consistency in {condition}" for condition in conditions]
+    alt_texts = [
+        f"Error consistency in {group[0].condition} of {', '.join(row.evaluation.network for row in group)} and "
+        f"{findings.noun}"
+        for group in groups
+    ]
     return Section("Error consistency", [], [Figure(drawing, caption, alt_texts, ["consistency"])])
 
 
