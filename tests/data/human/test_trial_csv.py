@@ -207,6 +207,13 @@ def test_seconds_to_milliseconds():
     assert milliseconds("1.005") == 1005 != 1.005 * 1000
 
 
+@pytest.mark.parametrize("time", [0.015308212055334627, 1.2345678901234567e-3, 59999.99999999999, 5e-324])
+def test_times_of_all_digits_are_read_as_written(time):
+    trial = Trial(None, "1", 1, 1, time, "cat", "cat", "0", "0.png", ())
+    file = parse_trials(FILE, format_trial_csv([trial]))
+    assert (file.bad, [found.time for found in file.trials]) == ([], [time])
+
+
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=20).filter(
     lambda text: not {"/", "\\"} & set(text)
 )

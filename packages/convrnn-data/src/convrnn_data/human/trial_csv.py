@@ -51,7 +51,7 @@ _SMALL = Decimal("1e-6")
 _LONGEST_TEXT = 300
 _LONGEST_RECORD = 1e6
 """Largest recorded time, s, that is not read as corrupt."""
-_NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 _EXTENSION = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
 _SESSION = re.compile(r"(?P<prefix>.+)_session[-_]\d+", re.IGNORECASE)
