@@ -1,7 +1,9 @@
 """Tables about the observers."""
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from convrnn_experiments.comparison.observer_group import read_observer_group
@@ -29,3 +31,13 @@ def test_trials_without_a_stimulus_are_counted(tmp_path, human_data, make_run):
     trials = pd.DataFrame(observer_tables.trials(group, read_evaluations([run])))
     assert trials.loc[trials["experiment"] == "blur", "without_stimulus"].sum() == expected
     assert trials.loc[trials["experiment"] == "noise", "without_stimulus"].sum() == 0
+
+
+def test_tables_about_observers_are_on_the_most_images(findings):
+    row = findings.pooled[0]
+    answers = row.answers.of(np.arange(row.image_count) < 20)
+    observers = row.observers.select(np.arange(row.image_count) < 20)
+    few = replace(row, answers=answers, shared=replace(row.shared, observers=observers))
+    alone = observer_tables.misses_wide([row])
+    assert observer_tables.misses_wide([row, few]) == observer_tables.misses_wide([few, row]) == alone
+    assert observer_tables.misses_wide([few]) != alone

@@ -110,11 +110,11 @@ def _ceiling(ceiling: Ceiling) -> dict[str, float]:
 
 
 def ceilings_wide(rows: Sequence[Comparison]) -> Table:
-    """Tabulate ceilings for reading: two rows per condition, from its first network, and a column per measure."""
+    """Tabulate ceilings for reading: two rows per condition, on the images of the network with the most."""
     measures = {measure.key: measure for measure in MEASURES}
     table: Table = []
     for condition, members in by_condition(rows).items():
-        ceilings = members[0].found.ceilings
+        ceilings = max(members, key=lambda row: row.image_count).found.ceilings
         keys = [key for key in (*CURVES, *AGREEMENT, *TIMES[:2]) if key in ceilings]
         for name, kind in (
             ("halves", "halves of the observers"),

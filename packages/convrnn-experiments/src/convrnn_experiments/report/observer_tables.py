@@ -24,8 +24,12 @@ _TRIAL_COUNTS = (
 
 
 def one_row_per_condition(rows: Iterable[Comparison]) -> dict[str, Comparison]:
-    """Map each condition to one of its rows, for tables that depend on the observers only."""
-    return {row.condition: row for row in rows}
+    """Map each condition to its first row with the most images, for tables that depend on the observers only."""
+    largest: dict[str, Comparison] = {}
+    for row in rows:
+        if row.condition not in largest or row.image_count > largest[row.condition].image_count:
+            largest[row.condition] = row
+    return largest
 
 
 def misses(rows: Sequence[Comparison], group: ObserverGroup) -> Table:
