@@ -113,7 +113,8 @@ def test_models_answer_at_their_time_step(example, zoo, bl_is_narrow, narrow_bl,
             assert (
                 scores.argmax(-1) == map_decisions(expected[:, time].softmax(-1).numpy()).argmax(-1)
             ).all()
-    assert len(set(scores.argmax(-1))) > 1
+    # The images are told apart by far more than the tolerance.
+    assert np.ptp(logits, axis=0).max() > 0.1
     assert scores.shape == (6, len(category_classes()))
 
 

@@ -93,3 +93,10 @@ def test_response_times_follow_difficulty():
     )
     assert correct.value != found.value
     assert correct.low > 0
+
+
+def test_opposite_answers_in_two_trials_have_an_interval_within_the_limits():
+    spread = np.linspace(-1, -0.8, 10)
+    opposite = resampling.Bootstrapped(np.array([-1.0, *spread]), spread, spread, 1, 4)
+    found = agreement.error_consistency(opposite, np.array([[2.0, 2.0]]))
+    assert -1 == found.value == found.low < found.high <= 1

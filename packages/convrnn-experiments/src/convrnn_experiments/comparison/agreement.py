@@ -105,8 +105,11 @@ def error_consistency(found: Bootstrapped, shared: np.ndarray) -> Estimate:
     """
     estimate = resampling.spread_estimate(found)
     number = shared[shared > 1]
-    stretch = float(np.mean(number / (number - 1 + estimate.value))) if number.size else 1.0
-    low, high = (float(np.clip(stretch * end, -1, 1)) for end in (estimate.low, estimate.high))
+    # Two trials with a kappa of -1 would divide by 0.
+    stretch = float(np.mean(number / np.maximum(number - 1 + estimate.value, 0.5))) if number.size else 1.0
+    # An upper end below 0 stays where it is: moved, it could coincide with the lower end at -1.
+    ends = stretch * estimate.low, max(estimate.high, stretch * estimate.high)
+    low, high = (float(np.clip(end, -1, 1)) for end in ends)
     within = Estimate(estimate.value, min(low, estimate.value), max(high, estimate.value))
     return _unless_single(within, found)
 

@@ -11,6 +11,7 @@ from convrnn_experiments.comparison.over_time import OVER_TIME, TimeCourse
 from convrnn_experiments.report.canvas import CHANCE, HUMANS, Drawing, Margins, Sheet
 from convrnn_experiments.report.formats import Table, ends
 from convrnn_experiments.report.plots import Colours
+from convrnn_experiments.report.sat_plots import LEGEND
 
 _UNITS = {"percent": "%", "percentage points": "points"}
 _CHANCE = {"macro_accuracy": CHANCE, "sensitivity": 0.0}
@@ -74,10 +75,7 @@ def over_time(courses: Sequence[TimeCourse], colours: Colours, observers: str) -
             axis.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
             axis.set_title(condition, pad=7 + 11.5 * rows)
             if axis.get_legend_handles_labels()[0]:
-                axis.legend(
-                    loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, fontsize=7.2, handlelength=1.5,
-                    columnspacing=0.9, handletextpad=0.5,
-                )  # fmt: skip
+                axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **LEGEND)
     return sheet.draw("over_time")
 
 

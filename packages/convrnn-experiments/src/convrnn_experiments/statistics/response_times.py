@@ -154,9 +154,8 @@ def _correlations_by_threshold(
     There are few time steps, so sums over the images that respond at each step, a product of matrices, give all ranks.
     """
     lowest = np.fmin.accumulate(uncertainty, axis=1)
-    responded = (lowest[:, None] <= thresholds[:, None]).astype(
-        float
-    )  # by each step, (images, thresholds, times)
+    # Whether an image has responded by each step, (images, thresholds, times).
+    responded = (lowest[:, None] <= thresholds[:, None]).astype(float)
     columns = responded.reshape(len(responded), math.prod(responded.shape[1:]))
 
     def by_step(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
