@@ -38,8 +38,9 @@ CHAOS_SEED ?= 0
 # Small network trained from scratch on the drawn sample; on photographs, training starts from the published weights.
 SMALL := --weights none --trainable all --width 0.0625 --image-size 64 --batch-size 16 --epochs 16 \
 	--learning-rate 0.005 --epsilon 1e-7 --schedule cosine --warmup-epochs 1 --clip-norm 1
-DEMO_COLOR := --epochs 6
-DEMO_BLUR := --weights demo/runs/color/weights.h5 --width 0.0625 --image-size 64 --batch-size 64 --views 2 --epochs 10 \
+# Five time steps, as many as response-time blocks, are trained in two thirds of the time of eight.
+DEMO_COLOR := --epochs 6 --timesteps 5
+DEMO_BLUR := --weights demo/runs/color/weights.h5 --timesteps 5 --width 0.0625 --image-size 64 --batch-size 64 --views 2 --epochs 10 \
 	--learning-rate 0.01 --epsilon 1e-7
 DRAWN := $(wildcard $(SAMPLE)/imagenet)
 TRAIN_FLAGS ?= $(if $(DRAWN),$(SMALL))

@@ -116,6 +116,16 @@ def test_the_order_of_rows_does_not_matter(tmp_path, blur, human_data, rows):
                 )
 
 
+def test_processes_give_the_same_comparisons(blur, human_data, rows):
+    evaluations = read_evaluations([blur])
+    elsewhere = compare(evaluations, read_observer_group(human_data), workers=2)
+    assert [row.condition for row in elsewhere] == [row.condition for row in rows]
+    assert all(row.evaluation is evaluations[0] for row in elsewhere)
+    for one, other in zip(rows, elsewhere, strict=True):
+        assert repr(one.estimates) == repr(other.estimates)  # NaN is equal to itself here
+        assert repr(one.network) == repr(other.network)
+
+
 def test_answers_to_other_images_are_refused(tmp_path, make_run, human_data):
     run = make_run(tmp_path / "noise", "noise", human_data)
     answers = tmp_path / "answers"

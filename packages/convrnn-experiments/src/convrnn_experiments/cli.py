@@ -238,6 +238,7 @@ def report(
             exclusions=options.exclude or (),
             max_unreadable=options.max_unreadable,
             seed=options.seed,
+            workers=options.workers,
             report=progress,
         )
     typer.echo(f"report: {page}")

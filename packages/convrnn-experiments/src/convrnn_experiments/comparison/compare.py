@@ -4,11 +4,13 @@ Both sides include only images that at least one observer answered, and levels t
 observers are both drawn from populations, and the draw of images is joint for networks and humans.
 """
 
+import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from convrnn_data.base.jobs import run_jobs
 from convrnn_data.base.random_streams import Stream, generator
 from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison import exits
@@ -99,6 +101,10 @@ class Part:
     pooled: bool
 
 
+_WORTH = 50_000
+"""Number of responses, images times observers, that are compared in the time in which a process starts."""
+
+
 @dataclass(frozen=True)
 class MatchedPart:
     """Condition of an evaluation with the network at the exits of several matches; see `matched_parts`."""
@@ -109,7 +115,12 @@ class MatchedPart:
 
 
 def compare(
-    evaluations: Sequence[Evaluation], group: ObserverGroup, *, match: Exits = Exits.INDEX, seed: int = 0
+    evaluations: Sequence[Evaluation],
+    group: ObserverGroup,
+    *,
+    match: Exits = Exits.INDEX,
+    seed: int = 0,
+    workers: int | None = 1,
 ) -> list[Comparison]:
     """Compare every network with the observers in every condition that both answered.
 
@@ -118,9 +129,10 @@ def compare(
         group: Human answers.
         match: How exits are matched to response times.
         seed: Seed of the resampling, and of the halves of images and observers.
+        workers: Number of processes; None uses one per core if there are enough responses.
 
     Raises:
-        ConvRNNError: No evaluation is on images that the observers answered.
+        ConvRNNError: No evaluation is on images that the observers answered, or a process ended.
     """
     parts = [
         (evaluation, part)
@@ -136,11 +148,43 @@ def compare(
             f"cannot compare {tested} with the observers of {group.folder}: some images must be stimuli that these "
             "observers answered, got none. Run `convrnn evaluate` on the stimuli of their experiments"
         )
-    # Networks in the same condition follow each other, so that the caches of what they share can be small.
-    conditions = list(dict.fromkeys(matched.part.condition for _, matched in parts))
-    order = sorted(range(len(parts)), key=lambda place: conditions.index(parts[place][1].part.condition))
-    rows = {place: _comparison(*parts[place], match, group.misses, seed) for place in order}
-    return [rows[place] for place in range(len(parts))]
+    # A job is a condition, so that its networks share the caches of what depends on the humans only.
+    jobs: dict[str, _Job] = {}
+    for place, (evaluation, matched) in enumerate(parts):
+        job = jobs.setdefault(matched.part.condition, _Job([], [], match, group.misses, seed))
+        job.places.append(place)
+        job.parts.append((evaluation, matched))
+    if workers is None and sum(job.responses for job in jobs.values()) < _WORTH:
+        workers = 1
+    longest_first = sorted(jobs.values(), key=lambda job: job.responses, reverse=True)
+    rows: dict[int, Comparison] = {}
+    with contextlib.closing(run_jobs(_compared, longest_first, len(jobs), workers=workers)) as done:
+        for compared in done:
+            rows |= compared
+    # A row of another process has a copy of its evaluation.
+    return [replace(rows[place], evaluation=evaluation) for place, (evaluation, _) in enumerate(parts)]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Comparisons in one condition: their places among all comparisons, their parts and settings."""
+
+    places: list[int]
+    parts: list[tuple[Evaluation, MatchedPart]]
+    match: Exits
+    misses: str
+    seed: int
+
+    @property
+    def responses(self) -> int:
+        """Number of responses to compare: images times observers, over all networks."""
+        return sum(matched.part.shared.observers.scores.size for _, matched in self.parts)
+
+
+def _compared(job: _Job) -> dict[int, Comparison]:
+    """Compare the networks of a job; returns place -> comparison."""
+    rows = (_comparison(*part, job.match, job.misses, job.seed) for part in job.parts)
+    return dict(zip(job.places, rows, strict=True))
 
 
 def matched_parts(

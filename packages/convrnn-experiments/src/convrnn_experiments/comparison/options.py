@@ -30,6 +30,7 @@ class ComparisonOptions:
         exclude: Named sets of observers to exclude.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
         seed: Seed of the resampling.
+        workers: Number of processes; None uses one per core.
     """
 
     exits: Annotated[Exits, Option("Method of matching exits to human response times.")] = Exits.INDEX
@@ -49,6 +50,9 @@ class ComparisonOptions:
         Option("Largest share of human trials, and of sessions, that may be unreadable."),
     ] = MAX_UNREADABLE
     seed: Annotated[int, Field(ge=0), Option("Seed of the resampling.")] = 0
+    workers: Annotated[
+        int | None, Field(ge=1), Option("Number of processes.", show_default="one per core")
+    ] = None
 
 
 @dataclass(frozen=True)

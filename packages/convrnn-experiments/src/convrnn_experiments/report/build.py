@@ -35,6 +35,7 @@ def write_report(
     exclusions: Collection[str] = (),
     max_unreadable: float = MAX_UNREADABLE,
     seed: int = 0,
+    workers: int | None = 1,
     report: Report = silent,
 ) -> Path:
     """Write the page and return its path; equal results give equal bytes.
@@ -49,10 +50,12 @@ def write_report(
         exclusions: Named sets of observers to exclude.
         max_unreadable: Largest share of trials, and of sessions, that may be unreadable.
         seed: Seed of the resampling.
+        workers: Number of processes; None uses one per core.
         report: Progress callback.
 
     Raises:
-        ConvRNNError: Results or answers are unreadable, or the page cannot be written; nothing is written.
+        ConvRNNError: Results or answers are unreadable, a process ended, or the page cannot be written; nothing is
+            written.
     """
     _require_writable(page)
     evaluations, accuracies = read_rows(rows)
@@ -61,9 +64,9 @@ def write_report(
         group = read_observer_group(
             human, exclusions=exclusions, misses=misses, seed=seed, max_unreadable=max_unreadable
         )
-    compared = [] if group is None else compare(evaluations, group, match=match, seed=seed)
+    compared = [] if group is None else compare(evaluations, group, match=match, seed=seed, workers=workers)
     findings = Findings(evaluations, group, compared, differences(compared, seed=seed), match, accuracies)
-    text, files = _rendered(findings, seed, report)
+    text, files = _rendered(findings, seed, workers, report)
     write_page(page, text.encode("utf-8"), files)
     return page
 
@@ -81,11 +84,13 @@ def _require_writable(page: Path) -> None:
         )
 
 
-def _rendered(findings: Findings, seed: int, report: Report) -> tuple[str, dict[str, bytes]]:
+def _rendered(
+    findings: Findings, seed: int, workers: int | None, report: Report
+) -> tuple[str, dict[str, bytes]]:
     """Return the text of the page, and the content of the files beside it by their relative paths."""
     tables = findings.tables()
     libraries = interactive.libraries()
-    sections = make_sections(findings, tables, report)
+    sections = make_sections(findings, tables, report, workers=workers)
     explore = interactive.explore_section(findings, canvas.colour_of(findings.networks), libraries, seed=seed)
     sections[1:1] = [explore] if explore else []
     sections.insert(-1, methods_section(findings, seed))

@@ -53,7 +53,7 @@ def write_comparison(
         seed=options.seed,
         max_unreadable=options.max_unreadable,
     )
-    rows = compare(evaluations, group, match=options.exits, seed=options.seed)
+    rows = compare(evaluations, group, match=options.exits, seed=options.seed, workers=options.workers)
     _warn_of_losses(group, warn)
     pairs = differences(rows, seed=options.seed)
     others = compare_accuracies(accuracies, group)

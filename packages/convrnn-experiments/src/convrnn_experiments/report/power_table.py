@@ -43,7 +43,9 @@ def write_plan(
         seed=options.seed,
         max_unreadable=options.max_unreadable,
     )
-    compared = compare(read_rows(rows).evaluations, group, match=options.exits, seed=options.seed)
+    compared = compare(
+        read_rows(rows).evaluations, group, match=options.exits, seed=options.seed, workers=options.workers
+    )
     found = plans(
         compared,
         difference=wanted.difference,

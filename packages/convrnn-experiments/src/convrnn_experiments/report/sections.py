@@ -1,5 +1,6 @@
 """Sections of the report page, made from the findings."""
 
+import contextlib
 import html
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +16,6 @@ from convrnn_experiments.comparison.rater_consistency import same_images
 from convrnn_experiments.conditions import condition_of
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.report import (
-    canvas,
     comparison_tables,
     network_tables,
     observer_tables,
@@ -26,6 +26,7 @@ from convrnn_experiments.report import (
 )
 from convrnn_experiments.report.answer_section import answer_section
 from convrnn_experiments.report.comparison_page import notes
+from convrnn_experiments.report.drawing import Maker, draw_sections
 from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import Table, as_html, plain, transposed
@@ -45,38 +46,27 @@ _EXAMPLES, _EXAMPLES_EACH = 64, (2, 6)
 """Number of example images of a page, and range of those of a network on a test set, which is what readers download."""
 
 
-def make_sections(findings: Findings, tables: dict[str, Table], report: Report) -> list[Section]:
+def make_sections(
+    findings: Findings, tables: dict[str, Table], report: Report, *, workers: int | None = 1
+) -> list[Section]:
     """Draw the figures and write the text of all sections.
 
     Args:
         findings: Results to present.
         tables: Tables from `Findings.tables`.
         report: Progress callback, called after each section with figures.
+        workers: Number of processes; None uses one per core.
+
+    Raises:
+        ConvRNNError: A process ended, or the findings cannot be stored for the processes.
     """
-    colours = canvas.colour_of(findings.networks)
-    makers = [
-        *(
-            answer_section,
-            _accuracy,
-            _comparison,
-            _seeds,
-            _trials,
-            _categories,
-            _consistency,
-            _times,
-            _over_time,
-            _confusions,
-        ),
-        _examples,
-    ]
-    sections = []
-    with canvas.style():
-        for done, make in enumerate(makers, start=1):
-            section = make(findings, colours)
-            report("report", done, len(makers))
-            if section is not None:
-                sections.append(section)
-    return [*sections, _provenance(findings, tables)]
+    made: dict[int, Section | None] = {}
+    with contextlib.closing(draw_sections(findings, _MAKERS, workers)) as sections:
+        for number, section in sections:
+            made[number] = section
+            report("report", len(made), len(_MAKERS))
+    shown = [section for number in range(len(_MAKERS)) if (section := made[number]) is not None]
+    return [*shown, _provenance(findings, tables)]
 
 
 def count_of(number: int, noun: str) -> str:
@@ -387,3 +377,19 @@ def _problems(problems: Table) -> str:
     )
     summary = f"{count_of(len(problems), 'problem')} in the answer files"
     return f"<details><summary>{summary}</summary><ul>{lines}</ul></details>"
+
+
+_MAKERS: tuple[Maker, ...] = (
+    answer_section,
+    _accuracy,
+    _comparison,
+    _seeds,
+    _trials,
+    _categories,
+    _consistency,
+    _times,
+    _over_time,
+    _confusions,
+    _examples,
+)
+"""Makers of the sections, in the order of the page."""
