@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from convrnn_experiments.comparison.compare import Comparison
@@ -164,7 +165,7 @@ def _time_axis(axis: Axes, label: str, steps: ConditionCurves | None) -> None:
     axis.axhline(CHANCE, color="0.55", linestyle=(0, (1, 2)), linewidth=1)
     axis.annotate(
         "chance", (1, CHANCE), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", color="0.4", fontsize=7,
+        ha="right", color="0.4", fontsize=7, zorder=5, path_effects=[withStroke(linewidth=2, foreground="white")],
     )  # fmt: skip
     axis.set(ylim=(0, 100), xlabel=label, ylabel="Accuracy (%)")
     longest = max((len(line.accuracy) for line in steps.networks), default=1) if steps else 0
