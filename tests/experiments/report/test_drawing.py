@@ -1,7 +1,6 @@
 """Sections drawn in several processes."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -54,12 +53,3 @@ def test_sections_are_numbered_and_made_elsewhere(findings):
 def test_error_of_a_process_is_raised(findings):
     with pytest.raises(ConvRNNError, match=r"^cannot draw this: it must exist, got nothing$"):
         list(draw_sections(findings, [_failing, _failing], 2))
-
-
-def test_results_are_stored_for_the_processes_and_removed(findings, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    list(draw_sections(findings, [_named, _named], 2))
-    assert list(tmp_path.glob("convrnn-*")) == []
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
-    with pytest.raises(ConvRNNError, match=r"absent.*No such file or directory\. Set TMPDIR .* --workers 1$"):
-        list(draw_sections(findings, [_named, _named], 2))

@@ -58,7 +58,7 @@ def make_sections(
         workers: Number of processes; None uses one per core.
 
     Raises:
-        ConvRNNError: A process ended, or the findings cannot be stored for the processes.
+        ConvRNNError: A process ended.
     """
     made: dict[int, Section | None] = {}
     with contextlib.closing(draw_sections(findings, _MAKERS, workers)) as sections:
