@@ -25,6 +25,9 @@ from convrnn_experiments.statistics import contrast
 from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.intervals import Estimate
 
+_FEW = 50_000
+"""Fewer responses, images times observers, are compared in this process, because others take seconds to start."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -101,10 +104,6 @@ class Part:
     pooled: bool
 
 
-_WORTH = 50_000
-"""Number of responses, images times observers, that are compared in the time in which a process starts."""
-
-
 @dataclass(frozen=True)
 class MatchedPart:
     """Condition of an evaluation with the network at the exits of several matches; see `matched_parts`."""
@@ -154,7 +153,7 @@ def compare(
         job = jobs.setdefault(matched.part.condition, _Job([], [], match, group.misses, seed))
         job.places.append(place)
         job.parts.append((evaluation, matched))
-    if workers is None and sum(job.responses for job in jobs.values()) < _WORTH:
+    if workers is None and sum(job.responses for job in jobs.values()) < _FEW:
         workers = 1
     longest_first = sorted(jobs.values(), key=lambda job: job.responses, reverse=True)
     rows: dict[int, Comparison] = {}
