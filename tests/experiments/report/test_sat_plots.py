@@ -1,5 +1,7 @@
 """Figures of speed-accuracy curves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,3 +30,13 @@ def test_a_feedforward_network_has_curves_without_humans(tmp_path, human_data, m
         for cost in (False, True):
             drawing = sat_plots.sat_curves(panels, colours, "humans", cost=cost, misses=None)
             assert len(drawing.panels) == 1
+
+
+def test_only_networks_whose_steps_are_mapped_to_milliseconds_are_drawn(findings):
+    panel = next(panel for panel in findings.curves if panel.rows)
+    row = panel.rows[0]
+    without = replace(row, affine=replace(row.affine, speed=float("nan")))
+    name = row.evaluation.network
+    assert name in [line.network for line in sat_plots.in_milliseconds(panel).networks]
+    left = sat_plots.in_milliseconds(replace(panel, rows=[without, *panel.rows[1:]]))
+    assert name not in [line.network for line in left.networks]

@@ -112,3 +112,21 @@ def test_a_single_exit_has_no_steepness():
         single.labels, single.levels, single.blocks, single.network, single.exits[:, :1], single.scores
     )
     assert np.isnan(single.network_steepness().values[0])
+
+
+def test_the_sampled_rmse_has_the_width_of_its_interval():
+    network = np.zeros((480, 5), dtype=bool)
+    network[::4] = True
+    both = make_contrast(observers=40, network=network)
+    found, interval = both.sampled_rmse(), both.rmse()
+    assert found.values[0] == interval.value
+    width = 2 * 1.96 * np.sqrt(found.covariance[0, 0])
+    assert width == pytest.approx(interval.high - interval.low, rel=0.15)
+    assert found.freedom[0] > 20
+
+
+def test_an_rmse_that_may_be_0_has_no_sampling_error_to_first_order():
+    both = make_contrast()
+    same = Contrast(both.labels, both.levels, both.blocks, both.scores.mean(axis=0), both.exits, both.scores)
+    assert same.rmse().low == 0
+    assert same.sampled_rmse() is None

@@ -5,8 +5,14 @@ import pytest
 from scipy import stats
 
 from convrnn_experiments.errors import ConvRNNError
+from convrnn_experiments.statistics.resampling import Bootstrapped
 from convrnn_experiments.statistics.sampling_error import SampledEstimates, concatenate, network_means
-from convrnn_experiments.statistics.training_seeds import group_by_settings, seed_spread, spread_of_values
+from convrnn_experiments.statistics.training_seeds import (
+    bootstrapped_spread,
+    group_by_settings,
+    seed_spread,
+    spread_of_values,
+)
 
 
 def test_networks_are_grouped_by_all_settings_but_the_seed():
@@ -71,3 +77,30 @@ def test_simulated_variances_are_recovered_and_the_mean_is_covered():
     # The variance of 5 networks is known to 71 %, so its mean over 300 to 4 %; cut at 0, it is slightly too large.
     assert np.mean(seeds) == pytest.approx(100**2 * sd**2, rel=0.15)
     assert 0.91 < covered / 300 < 0.99
+
+
+def test_replicates_give_the_spread_that_contributions_of_the_same_images_give():
+    rng = np.random.default_rng(3)
+    images, networks, samples = 200, 4, 4000
+    scores = (rng.normal(size=(images, 1)) + rng.normal(size=(images, networks))) * 20 + [50, 55, 52, 61]
+    codes = np.zeros(images, dtype=int)
+    joined = concatenate([network_means(one, codes, 1, codes) for one in scores.T])
+    weights = rng.multinomial(images - 1, np.full(images, 1 / images), size=samples) / (images - 1)
+    drawn = np.concatenate([scores.mean(axis=0)[None], weights @ scores])
+    replicates = [Bootstrapped(one, one[1:], np.full(samples, one[0]), images - 1, 0) for one in drawn.T]
+    expected, found = seed_spread(joined), bootstrapped_spread(replicates)
+    assert found.mean.low == pytest.approx(expected.mean.low)
+    assert found.sd == pytest.approx(expected.sd)
+    assert found.image_variance == pytest.approx(expected.image_variance, rel=0.1)
+    assert found.seed_variance == pytest.approx(expected.seed_variance, rel=0.1)
+    assert found.on_new_images.low == pytest.approx(expected.on_new_images.low, abs=0.3)
+    with pytest.raises(ConvRNNError, match="at least one"):
+        bootstrapped_spread([])
+
+
+def test_an_undefined_replicate_leaves_the_spread_over_these_images():
+    known = Bootstrapped(np.arange(5.0), np.arange(4.0), np.arange(4.0), 9, 4)
+    unknown = Bootstrapped(np.arange(1.0, 6.0), np.full(4, np.nan), np.arange(4.0), 9, 4)
+    found = bootstrapped_spread([known, unknown])
+    assert (found.mean.value, found.sd) == (0.5, pytest.approx(0.5**0.5))
+    assert np.isnan(found.on_new_images.low)

@@ -102,7 +102,7 @@ def _reference(
     row: Comparison, reference: Comparison, ordered: Contrast, order: np.ndarray, seed: int
 ) -> tuple[Bootstraps, SatFits]:
     """Return replicates and fits of the reference on the images in the order of the row."""
-    if (order == np.arange(len(order))).all():
+    if is_identity(order):
         return reference.found.bootstraps, reference.found.sat
     answers = reference.answers.of(order)
     drawn = bootstraps(answers, row.observers, ordered, reference.match, seed)
@@ -126,9 +126,14 @@ def image_order(row: Comparison, reference: Comparison) -> np.ndarray | None:
     return np.array([positions[key] for key in keys])
 
 
+def is_identity(order: np.ndarray) -> bool:
+    """Return whether an order of images, (images,) positions, is their own."""
+    return bool((order == np.arange(len(order))).all())
+
+
 def in_order(other: Contrast, order: np.ndarray) -> Contrast:
     """Return a contrast with its images in another order, (images,) positions; itself if the order is its own."""
-    if (order == np.arange(len(other.labels))).all():
+    if is_identity(order):
         return other  # with the estimates that it has cached
     return Contrast(
         other.labels[order],

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from convrnn_experiments.comparison.columns import MEASURES, Measure
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
-from convrnn_experiments.comparison.differences import in_order
+from convrnn_experiments.comparison.differences import image_order, in_order, is_identity
 from convrnn_experiments.comparison.observer_group import trial_keys
 from convrnn_experiments.conditions import has_blocks
 from convrnn_experiments.evaluation.predictions import Answers
@@ -22,6 +23,8 @@ from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.sources import RunSource
 from convrnn_experiments.runs.config import Config
 from convrnn_experiments.statistics import contrast
+from convrnn_experiments.statistics.contrast import Contrast
+from convrnn_experiments.statistics.resampling import Bootstrapped
 from convrnn_experiments.statistics.sampling_error import (
     SampledEstimates,
     concatenate,
@@ -31,6 +34,7 @@ from convrnn_experiments.statistics.sampling_error import (
 from convrnn_experiments.statistics.sat_function import accuracy_range
 from convrnn_experiments.statistics.training_seeds import (
     SeedSpread,
+    bootstrapped_spread,
     group_by_settings,
     seed_spread,
     spread_of_values,
@@ -68,6 +72,7 @@ class SeedRow:
         pooled: Whether the condition is all levels of the regime.
         measure: Measure.
         images: Number of images.
+        values: Measure of each network, by seed.
         spread: Mean and spread over the networks.
     """
 
@@ -79,6 +84,7 @@ class SeedRow:
     pooled: bool
     measure: Measure
     images: int
+    values: tuple[float, ...]
     spread: SeedSpread
 
 
@@ -124,10 +130,10 @@ def seed_rows(evaluations: Sequence[Evaluation], rows: Sequence[Comparison]) -> 
     """
     if len({evaluation.network for evaluation in evaluations}) < 2:
         return []
-    found = [
-        _summary(group, ACCURACY, _joined(group, _last_accuracy))
-        for group in _groups(list(_evaluated(evaluations)))
-    ]
+    found = []
+    for group in _groups(list(_evaluated(evaluations))):
+        accuracies = concatenate([_last_accuracy(one) for one in group])
+        found.append(_summary(group, ACCURACY, accuracies.values, seed_spread(accuracies)))
     for group in _groups(list(_compared(rows))):
         found += [_summary(group, *measured) for measured in _of_comparisons(group)]
     places = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in found))}
@@ -166,7 +172,7 @@ def _groups(tested: Sequence[_Tested]) -> list[list[_Tested]]:
     return found
 
 
-def _summary(group: Sequence[_Tested], measure: Measure, spread: SeedSpread) -> SeedRow:
+def _summary(group: Sequence[_Tested], measure: Measure, values: ArrayLike, spread: SeedSpread) -> SeedRow:
     first = group[0]
     networks = tuple(one.evaluation.network for one in group)
     seeds = tuple(one.config.seed for one in group)
@@ -179,6 +185,7 @@ def _summary(group: Sequence[_Tested], measure: Measure, spread: SeedSpread) -> 
         first.pooled,
         measure,
         len(first.answers.labels),
+        tuple(np.asarray(values, dtype=float).tolist()),
         spread,
     )
 
@@ -190,34 +197,44 @@ def group_name(networks: Sequence[str], seeds: Sequence[int]) -> str:
     return stem if not stems and stem not in networks else ", ".join(networks)
 
 
-def _joined(group: Sequence[_Tested], estimate: Callable[[_Tested], SampledEstimates]) -> SeedSpread:
-    return seed_spread(concatenate([estimate(one) for one in group]))
-
-
 def _last_accuracy(one: _Tested) -> SampledEstimates:
     answers = one.answers.of(one.order)
     codes = strata(answers.levels.astype(str), answers.blocks, answers.labels)
     return network_means(100.0 * answers.right[:, -1], np.zeros(len(codes), dtype=int), 1, codes)
 
 
-def _of_comparisons(group: Sequence[_Tested]) -> Iterator[tuple[Measure, SeedSpread]]:
+def _of_comparisons(group: Sequence[_Tested]) -> Iterator[tuple[Measure, list[float], SeedSpread]]:
     rows = [one.row for one in group if one.row is not None]
     sides = [in_order(row.contrast, one.order) for row, one in zip(rows, group, strict=True)]
+    orders = [image_order(rows[0], row) for row in rows]
+    # Bootstrap samples are shared by networks that list the images in one order, as evaluations of one set do.
+    paired = all(order is not None and is_identity(order) for order in orders)
     blocks = has_blocks(group[0].evaluation.regime)
     for measure in SEED_MEASURES[1:]:
-        estimate = _SAMPLED.get(measure.key)
-        if estimate is not None and blocks:
-            yield measure, seed_spread(concatenate([estimate(side) for side in sides]))
+        key = measure.key
+        values = [row.estimates[key].value for row in rows]
+        sampled = [_SAMPLED[key](side) if key in _SAMPLED and blocks else None for side in sides]
+        replicates = [_replicates(row, key) if paired else None for row in rows]
+        if np.isfinite(values).all() and None not in sampled:
+            yield measure, values, seed_spread(concatenate([one for one in sampled if one is not None]))
+        elif np.isfinite(values).all() and None not in replicates:
+            yield measure, values, bootstrapped_spread([one for one in replicates if one is not None])
         else:
-            yield measure, spread_of_values([row.estimates[measure.key].value for row in rows])
+            yield measure, values, spread_of_values(values)
 
 
-def _steepness_difference(sides: contrast.Contrast) -> SampledEstimates:
+def _replicates(row: Comparison, measure: str) -> Bootstrapped | None:
+    drawn = row.found.bootstraps
+    return drawn.consistency if measure == "error_consistency" else drawn.times.get(measure)
+
+
+def _steepness_difference(sides: Contrast) -> SampledEstimates:
     return contrast.difference(sides.network_steepness(), sides.human_steepness(BEEP_TIMES))
 
 
-_SAMPLED: dict[str, Callable[[contrast.Contrast], SampledEstimates]] = {
-    "steepness_network": contrast.Contrast.network_steepness,
+_SAMPLED: dict[str, Callable[[Contrast], SampledEstimates | None]] = {
+    "sat_rmse": Contrast.sampled_rmse,
+    "steepness_network": Contrast.network_steepness,
     "steepness_difference": _steepness_difference,
     "accuracy_range_network": lambda sides: accuracy_range(sides.network_curve()),
 }

@@ -1,6 +1,7 @@
 """Figures of speed-accuracy curves over time steps, multiply-adds and milliseconds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -76,11 +77,11 @@ def millisecond_curves(panels: Sequence[ConditionCurves], colours: Colours, obse
     for cell, panel in enumerate(shown):
         axis = sheet.axes(cell, Margins(top=0.34 + 0.16 * rows))
         axis.grid(visible=True)
-        for row in panel.rows:
-            line = next(line for line in panel.networks if line.network == row.evaluation.network)
-            if np.isfinite(row.affine.speed):
-                steps = np.arange(1, len(line.accuracy) + 1)
-                _network_line(axis, line, row.affine.delay + row.affine.speed * steps, colours)
+        affine = {row.evaluation.network: row.affine for row in panel.rows}
+        for line in in_milliseconds(panel).networks:
+            match = affine[line.network]
+            steps = np.arange(1, len(line.accuracy) + 1)
+            _network_line(axis, line, match.delay + match.speed * steps, colours)
         row = panel.rows[0]
         times, accuracy = mean_time_estimates(row.observers), row.human
         x, y = (np.array([estimate.value for estimate in estimates]) for estimates in (times, accuracy))
@@ -93,6 +94,12 @@ def millisecond_curves(panels: Sequence[ConditionCurves], colours: Colours, obse
         axis.set_title(panel.title, pad=7 + 11.5 * rows)
         axis.legend(loc="lower left", bbox_to_anchor=(-0.17, 1.0), ncols=2, **LEGEND)
     return sheet.draw("curves_milliseconds")
+
+
+def in_milliseconds(panel: ConditionCurves) -> ConditionCurves:
+    """Select the networks whose time steps are mapped to milliseconds."""
+    mapped = {row.evaluation.network for row in panel.rows if np.isfinite(row.affine.speed)}
+    return replace(panel, networks=[line for line in panel.networks if line.network in mapped])
 
 
 def _error_bars(estimates: Sequence[Estimate]) -> np.ndarray:

@@ -31,7 +31,7 @@ from convrnn_experiments.report.example_images import examples
 from convrnn_experiments.report.findings import Findings
 from convrnn_experiments.report.formats import Table, as_html, plain, transposed
 from convrnn_experiments.report.html import TABLES, Figure, Section
-from convrnn_experiments.report.seed_tables import seeds_section
+from convrnn_experiments.report.seed_section import seeds_section
 
 BANDS = "Bands and bars are 95 % confidence intervals over images"
 DIGITISED_NOTE = (
@@ -123,7 +123,10 @@ def _milliseconds(findings: Findings, colours: plots.Colours) -> Figure:
         f"Accuracy over response time. Circles: {findings.noun} at their mean response times, with 95 % confidence "
         "intervals of both. Networks: time steps mapped to milliseconds by a speed and a delay, fitted to all images "
         "of the regime, for orientation. The map is meaningless for a network whose accuracy hardly changes over time.",
-        [f"{panel.title}: accuracy over response time of {_names(panel)}" for panel in compared],
+        [
+            f"{panel.title}: accuracy over response time of {_names(sat_plots.in_milliseconds(panel))}"
+            for panel in compared
+        ],
         ["curves", "curves_networks", "response_times_people"],
     )
 

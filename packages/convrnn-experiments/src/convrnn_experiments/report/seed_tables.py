@@ -1,4 +1,4 @@
-"""Tables and section of the spread over training seeds."""
+"""Tables of the spread over training seeds."""
 
 import math
 from collections.abc import Sequence
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from convrnn_experiments.comparison.seed_groups import ACCURACY, SeedRow
 from convrnn_experiments.report.comparison_tables import SHOWN_DIFFERENCES
 from convrnn_experiments.report.formats import Table, ends, fixed, with_interval
-from convrnn_experiments.report.html import Section
 
 SHOWN = (ACCURACY.key, *SHOWN_DIFFERENCES)
-"""Measures in the table of the page."""
+"""Measures in the table and figure of the page."""
 SEED_NOTE = (
     "Networks whose configurations differ only in the seed, on the same images. Brackets: 95 % confidence intervals of "
     "the mean over seeds (Student's), for networks trained in the future and tested on these images and observers; on "
-    "new images, also over the draw of images and observers, for measures of which the contribution of each image is "
-    "known. The SD over seeds contains the sampling error that the networks do not share."
+    "new images, also over the draw of images and observers, for measures whose sampling error is known. The SD over "
+    "seeds contains the sampling error that the networks do not share."
 )
 
 
@@ -40,8 +39,13 @@ def seeds(rows: Sequence[SeedRow]) -> Table:
     ]
 
 
+def main_rows(rows: Sequence[SeedRow]) -> list[SeedRow]:
+    """Select what the page shows: all levels of a regime, and the main measures."""
+    return [row for row in rows if row.pooled and row.measure.key in SHOWN]
+
+
 def seeds_wide(rows: Sequence[SeedRow]) -> Table:
-    """Tabulate the spread for reading: all levels of a regime, and the main measures."""
+    """Tabulate the spread of `main_rows` for reading."""
     return [
         {
             "network": row.name,
@@ -52,8 +56,7 @@ def seeds_wide(rows: Sequence[SeedRow]) -> Table:
             "on new images": _interval(row),
             "SD over seeds": fixed(row.spread.sd, 2),
         }
-        for row in rows
-        if row.pooled and row.measure.key in SHOWN
+        for row in main_rows(rows)
     ]
 
 
@@ -65,10 +68,3 @@ def _interval(row: SeedRow) -> str:
         if math.isfinite(found.low)
         else fixed(math.nan)
     )
-
-
-def seeds_section(rows: Sequence[SeedRow]) -> Section | None:
-    """Make the section of the page; None without groups."""
-    if not rows:
-        return None
-    return Section("Spread over training seeds", [SEED_NOTE], tables=[(seeds_wide(rows), 3, "seeds")])

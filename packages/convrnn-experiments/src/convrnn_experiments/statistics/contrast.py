@@ -6,7 +6,7 @@ drawn from populations, and a network shares its images with the observers, so e
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -100,6 +100,14 @@ class Contrast:
             return UNDEFINED
         freedom = float(gaps.combine(_direction(gaps.values)[:, None]).freedom[0])
         return intervals.rmse_interval(gaps.values, gaps.covariance, freedom)
+
+    def sampled_rmse(self) -> SampledEstimates | None:
+        """Return the corrected RMSE, (1,), with its sampling error to first order; None unless it differs from 0."""
+        if not self._rmse.low > 0:
+            return None
+        gaps = self.differences
+        gradient = gaps.values / (len(gaps.values) * self._rmse.value)
+        return replace(gaps.combine(gradient[:, None]), values=np.array([self._rmse.value]))
 
     def raw_rmse(self) -> float:
         """Return the SAT-curve RMSE of the observed accuracies (`measures.sat_rmse`)."""

@@ -68,6 +68,18 @@ class Bootstrapped:
         )
 
 
+def mean_replicates(found: Sequence[Bootstrapped]) -> Bootstrapped:
+    """Average statistics of the same bootstrap samples, at least one."""
+    first = found[0]
+    return Bootstrapped(
+        np.mean([one.replicates for one in found], axis=0),
+        np.mean([one.images for one in found], axis=0),
+        np.mean([one.observers for one in found], axis=0),
+        first.image_freedom,
+        first.observer_freedom,
+    )
+
+
 def draw_weights(strata: ArrayLike, rng: np.random.Generator, *, samples: int) -> np.ndarray:
     """Draw bootstrap weights, resampling each stratum separately.
 

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.intervals import Estimate, normal_interval, without_interval
+from convrnn_experiments.statistics.resampling import Bootstrapped, mean_replicates
 from convrnn_experiments.statistics.sampling_error import SampledEstimates
 
 SEED = "seed"
@@ -80,19 +81,53 @@ def seed_spread(values: SampledEstimates) -> SeedSpread:
     Raises:
         ConvRNNError: There are no networks.
     """
-    n = len(values.values)
-    if n == 0:
+    n = _number(values.values)
+    joint = values.combine(np.full((n, 1), 1 / n))
+    own = float(np.diag(values.covariance).mean())
+    return _spread(values.values, own, float(joint.covariance[0, 0]), float(joint.freedom[0]))
+
+
+def bootstrapped_spread(replicates: Sequence[Bootstrapped]) -> SeedSpread:
+    """Summarise a measure over the networks of a group, from their replicates over the same bootstrap samples.
+
+    Args:
+        replicates: Replicates of each network.
+
+    Raises:
+        ConvRNNError: There are no networks.
+    """
+    n = _number(replicates)
+    joint = mean_replicates(replicates)
+    own = sum(one.variance for one in replicates) / n
+    values = np.array([one.replicates[0] for one in replicates])
+    return _spread(values, own, joint.variance, joint.freedom)
+
+
+def _number(networks: Sequence[Any] | np.ndarray) -> int:
+    if len(networks) == 0:
         raise ConvRNNError(
             "cannot summarise seeds: there must be at least one network, got none. Pass networks"
         )
-    alone = spread_of_values(values.values)
-    if n == 1 or not np.isfinite(alone.mean.value):
+    return len(networks)
+
+
+def _spread(values: np.ndarray, own: float, shared: float, freedom: float) -> SeedSpread:
+    """Summarise values (networks,) whose sampling errors are known.
+
+    Args:
+        values: Measure of each network.
+        own: Variance of the sampling error of a network, averaged over the networks.
+        shared: Variance of the sampling error of the mean over networks.
+        freedom: Degrees of freedom of `shared`.
+    """
+    n = len(values)
+    alone = spread_of_values(values)
+    if n == 1 or not np.isfinite([alone.mean.value, own, shared]).all():
         return alone
     average, spread = alone.mean.value, alone.sd**2
-    images = float(np.trace(values.combine(np.eye(n) - 1 / n).covariance)) / (n - 1)
+    # tr(C (I - J)) / (n - 1), from tr(C) = n own and 1' C 1 = n^2 shared.
+    images = max(n * (own - shared) / (n - 1), 0.0)
     seed = max(spread - images, 0.0)
-    joint = values.combine(np.full((n, 1), 1 / n))
-    shared, freedom = float(joint.covariance[0, 0]), float(joint.freedom[0])
     total = max(seed / n + shared, spread / n)
     return SeedSpread(
         n,

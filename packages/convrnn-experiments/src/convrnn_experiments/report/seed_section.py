@@ -1,0 +1,28 @@
+"""Section of the page on the spread over training seeds."""
+
+from collections.abc import Sequence
+
+from convrnn_experiments.comparison.seed_groups import SeedRow
+from convrnn_experiments.report.html import Figure, Section
+from convrnn_experiments.report.seed_plots import drawn_measures, seed_spread
+from convrnn_experiments.report.seed_tables import SEED_NOTE, main_rows, seeds_wide
+
+_CAPTION = (
+    "Circles: networks trained with different seeds. Diamonds: their mean. Thick lines: 95 % confidence interval over "
+    "seeds, on these images. Thin lines: over seeds, images and observers, for measures whose sampling error is known."
+)
+
+
+def seeds_section(rows: Sequence[SeedRow]) -> Section | None:
+    """Make the section; None without groups."""
+    if not rows:
+        return None
+    shown = main_rows(rows)
+    alt_texts = [
+        f"{members[0].measure.label} of {'; '.join(f'{row.name}, {row.condition}' for row in members)}"
+        for members in drawn_measures(shown)
+    ]
+    figures = [Figure(seed_spread(shown), _CAPTION, alt_texts, ["seeds"])] if alt_texts else []
+    return Section(
+        "Spread over training seeds", [SEED_NOTE], figures, tables=[(seeds_wide(rows), 3, "seeds")]
+    )
