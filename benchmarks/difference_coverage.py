@@ -3,7 +3,7 @@
 Each experiment draws images and observers, and the answers of four networks. In designs of equal networks, the true
 difference of any two in any measure is 0. In the others it is the mean of experiments with many more images. Answers,
 entropies and response times share the difficulty of images, so that error consistency and correlations of response
-times are above 0. Correlations of response times, which take longest, are computed in every tenth experiment.
+times are above 0.
 """
 
 import itertools
@@ -20,8 +20,8 @@ from convrnn_data.human.experiment import BLOCKS
 from convrnn_experiments.comparison import agreement
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.comparison.differences import OF_NETWORKS, paired_estimates
-from convrnn_experiments.comparison.estimates import Bootstraps, bootstraps
-from convrnn_experiments.comparison.exits import Match, nearest, unfitted_positions
+from convrnn_experiments.comparison.estimates import bootstraps
+from convrnn_experiments.comparison.exits import Match, unfitted_positions
 from convrnn_experiments.comparison.options import Exits
 from convrnn_experiments.comparison.sat_fits import SatFits
 from convrnn_experiments.evaluation.predictions import Answers
@@ -35,12 +35,10 @@ TIMES = np.array([634.0, 970, 1140, 1311, 1481])
 MISSES = np.array([0.60, 0.50, 0.33, 0.28, 0.23])
 STEPS = 8
 """Number of time steps."""
-TIMES_EVERY = 10
 CATEGORY_SD = 0.4
 """Standard deviation of category effects on difficulty, in that of images."""
 TRUTH_DRAWS, TRUTH_IMAGES = 20, 20
 """Number of experiments that give the true values, and how many times more images they have."""
-TRUTH_TIMES_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -159,9 +157,7 @@ Found = dict[str, list[tuple[float, float, float, float]]]
 """Measure -> value, ends of the interval and p-value of every pair of networks."""
 
 
-def experiment(
-    design: Design, rng: np.random.Generator, *, samples: int = 250, seed: int = 0, times: bool = True
-) -> Found:
+def experiment(design: Design, rng: np.random.Generator, *, samples: int = 250, seed: int = 0) -> Found:
     """Simulate an experiment, and estimate every pair of networks.
 
     Args:
@@ -170,11 +166,11 @@ def experiment(
         samples: Number of bootstrap samples. Paired differences need a spread, for which fewer than for percentiles
             suffice.
         seed: Seed of the bootstrap.
-        times: Whether to estimate the correlations of response times.
     """
     networks, people = draw(design, rng)
     agreement.SAMPLES = samples
-    drawn = [_bootstraps(answers, people, sides, seed, times) for answers, sides in networks]
+    match = Match(unfitted_positions(STEPS, Exits.INDEX))
+    drawn = [bootstraps(answers, people, sides, match, seed) for answers, sides in networks]
     fits = [_fit(sides) for _, sides in networks]
     images = len(people.blocks) - len(np.unique(networks[0][1].strata))
     found: Found = defaultdict(list)
@@ -187,17 +183,6 @@ def experiment(
             p = interval_p_value(estimate, images if measure in OF_NETWORKS else design.observers - 1)
             found[measure].append((estimate.value, estimate.low, estimate.high, p))
     return found
-
-
-def _bootstraps(
-    answers: Answers, people: ConditionObservers, sides: Contrast, seed: int, times: bool
-) -> Bootstraps:
-    match = Match(unfitted_positions(STEPS, Exits.INDEX))
-    if times:
-        return bootstraps(answers, people, sides, match, seed)
-    weights = agreement.resample(sides.strata, len(people.ids), seed)
-    right = nearest(answers.right, answers.blocks, match.positions)
-    return Bootstraps(agreement.bootstrapped_consistency(right, answers, people, weights), {})
 
 
 def _fit(sides: Contrast) -> SatFits:
@@ -213,15 +198,10 @@ def truths(design: Design) -> dict[str, np.ndarray]:
         return defaultdict(lambda: np.zeros(1))
     large = replace(design, images=TRUTH_IMAGES * design.images)
     drawn = [
-        experiment(
-            large, np.random.default_rng([9, number]), samples=1, times=number % TRUTH_TIMES_EVERY == 0
-        )
-        for number in range(TRUTH_DRAWS)
+        experiment(large, np.random.default_rng([9, number]), samples=1) for number in range(TRUTH_DRAWS)
     ]
     return {
-        measure: np.nanmean(
-            [[pair[0] for pair in found[measure]] for found in drawn if measure in found], axis=0
-        )
+        measure: np.nanmean([[pair[0] for pair in found[measure]] for found in drawn], axis=0)
         for measure in drawn[0]
     }
 
@@ -229,16 +209,12 @@ def truths(design: Design) -> dict[str, np.ndarray]:
 def simulate(design: Design, experiments: int, seed: int) -> list[dict[str, Any]]:
     """Simulate a design, and return a row per measure: bias, coverage, and family-wise error rates."""
     drawn = [
-        experiment(
-            design, np.random.default_rng([seed, number]), seed=number, times=number % TIMES_EVERY == 0
-        )
+        experiment(design, np.random.default_rng([seed, number]), seed=number)
         for number in range(experiments)
     ]
     true = truths(design)
     return [
-        _row(
-            design, measure, np.array([found[measure] for found in drawn if measure in found]), true[measure]
-        )
+        _row(design, measure, np.array([found[measure] for found in drawn]), true[measure])
         for measure in drawn[0]
     ]
 

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from convrnn_experiments.comparison.contenders import Contender
 from convrnn_experiments.comparison.differences import Difference
-from convrnn_experiments.report.answer import ceiling, finding, headline, listed, rank
+from convrnn_experiments.report.answer import ceiling, finding, headline, listed
+from convrnn_experiments.report.answer import rank as rank_contenders
 from convrnn_experiments.statistics.intervals import Estimate, without_interval
 
 NAN = float("nan")
@@ -38,6 +40,10 @@ def pair(
         p_value,
         corrected or p_value,
     )
+
+
+def rank(rows, pairs):
+    return rank_contenders([Contender((one,)) for one in rows], pairs)
 
 
 NEAR, FAR, FURTHER = row("near", (3, 1, 5)), row("far", (9, 7, 11)), row("further", (20, 15, 25))

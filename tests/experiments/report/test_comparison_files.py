@@ -103,7 +103,7 @@ def test_answers_of_other_experiments_change_no_figure(tmp_path, blur, human_dat
         assert done.exit_code == 0, done.output
     assert f"{both}: 3 trials of networks in 2 files are not human answers; left out." in done.stderr
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 

@@ -53,9 +53,30 @@ def test_the_page_and_its_tables_have_the_spread(runs, human_data, without_figur
         pytest.approx(float(row["mean"]), rel=1e-4) for row in rows if row["measure"] == "sat_rmse"
     ]
     assert {tuple(one.networks) for one in summary.seeds} == {("blur-seed0", "blur-seed1")}
-    # Each seed has a row of its own in the ranking.
-    ranked = {row["network"] for row in read(tmp_path / "tables/ranking.csv")}
-    assert ranked == {"blur-seed0", "blur-seed1"}
+    # The seeds are one row of the ranking.
+    ranking = {row["condition"]: row for row in read(tmp_path / "tables/ranking.csv")}
+    assert {row["network"] for row in ranking.values()} == {"blur (2 seeds)"}
+    assert ranking["blur (all levels)"]["sat_rmse"] == rmse["mean"]
+    assert ranking["blur (all levels)"]["sat_rmse_low"] == rmse["new_images_low"]
+    (entry,) = next(one for one in summary.conditions if one.all_levels).ranking
+    assert (entry.network, entry.networks) == ("blur (2 seeds)", ["blur-seed0", "blur-seed1"])
+
+
+def test_a_group_is_compared_with_other_networks(runs, human_data, make_run, without_figures, tmp_path):
+    other = make_run(tmp_path / "other", "blur", human_data, steps=4, seed=5, training_seed=3, epochs=7)
+    with without_figures():
+        page = build.write_report([*runs, other], tmp_path / "page/index.html", human=human_data)
+    assert "Differences between groups, and between groups and single networks" in page.read_text()
+    rows = read(page.parent / "tables/seed_differences.csv")
+    assert {(row["network"], row["less_network"]) for row in rows} == {("blur (2 seeds)", "other")}
+    (rmse,) = [row for row in rows if (row["condition"], row["measure"]) == ("blur (all levels)", "sat_rmse")]
+    assert float(rmse["low"]) < float(rmse["difference"]) < float(rmse["high"])
+    ranking = read(page.parent / "tables/ranking.csv")
+    behind = [row for row in ranking if row["condition"] == "blur (all levels)" and row["rank"] == "2"]
+    assert abs(float(behind[0]["behind_first"])) == pytest.approx(abs(float(rmse["difference"])))
+    text = write_comparison([*runs, other], human_data, tmp_path, ComparisonOptions(), lambda _: None)
+    assert "Differences between networks of several seeds:\n\n| condition | networks" in text
+    assert read(tmp_path / "seed_differences.csv") == rows
 
 
 def test_compare_writes_the_spread(runs, human_data, tmp_path):

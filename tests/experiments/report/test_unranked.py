@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from convrnn_experiments.comparison.contenders import contenders
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.report.answer import rank
 from convrnn_experiments.report.answer_section import answer_section
@@ -32,16 +33,17 @@ def test_accuracies_are_not_ranked_over_all_levels_and_in_each(with_accuracies):
     (one,) = with_accuracies.unranked
     assert (one.network, one.condition, one.reason) == ("msdnet", "blur (all levels)", REASON)
     assert one.raw > 0
-    everything = unranked(with_accuracies.rows, with_accuracies.others)
+    everything = unranked(with_accuracies.contenders, with_accuracies.others)
     assert {other.condition for other in everything} == {"blur (all levels)", "blur 0", "blur 3", "blur 9"}
 
 
 def test_a_network_with_an_undefined_distance_is_not_ranked(findings):
     row = findings.rows[0]
     undefined = replace(row, estimates=row.estimates | {"sat_rmse": UNDEFINED})
-    (one,) = unranked([undefined, *findings.rows[1:]], [])
+    found = contenders([undefined, *findings.rows[1:]])
+    (one,) = unranked(found, [])
     assert (one.network, one.condition, one.reason) == (row.evaluation.network, row.condition, UNDEFINED_RMSE)
-    ranked = rank([undefined, *findings.rows[1:]], differences(findings.rows))
+    ranked = rank(found, differences(findings.rows))
     assert not any(place.row is undefined for group in ranked for place in group.places)
 
 

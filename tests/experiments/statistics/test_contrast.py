@@ -125,8 +125,11 @@ def test_the_sampled_rmse_has_the_width_of_its_interval():
     assert found.freedom[0] > 20
 
 
-def test_an_rmse_that_may_be_0_has_no_sampling_error_to_first_order():
+def test_near_0_the_sampled_rmse_has_the_width_of_its_interval():
     both = make_contrast()
     same = Contrast(both.labels, both.levels, both.blocks, both.scores.mean(axis=0), both.exits, both.scores)
-    assert same.rmse().low == 0
-    assert same.sampled_rmse() is None
+    interval = same.rmse()
+    assert interval.low == 0
+    found = same.sampled_rmse()
+    assert found.values[0] == interval.value
+    assert 2 * 1.959964 * np.sqrt(found.covariance[0, 0]) == pytest.approx(interval.high)

@@ -5,37 +5,31 @@ initial weights, and if they were tested on the same images. Names of folders do
 and those of a seed that a group has twice, do not appear.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from convrnn_experiments.comparison.columns import MEASURES, Measure
 from convrnn_experiments.comparison.compare import Comparison
-from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
-from convrnn_experiments.comparison.differences import image_order, in_order, is_identity
 from convrnn_experiments.comparison.observer_group import trial_keys
-from convrnn_experiments.conditions import has_blocks
+from convrnn_experiments.comparison.shared_errors import shared_error
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.sources import RunSource
 from convrnn_experiments.runs.config import Config
-from convrnn_experiments.statistics import contrast
-from convrnn_experiments.statistics.contrast import Contrast
-from convrnn_experiments.statistics.resampling import Bootstrapped
 from convrnn_experiments.statistics.sampling_error import (
     SampledEstimates,
     concatenate,
     network_means,
     strata,
 )
-from convrnn_experiments.statistics.sat_function import accuracy_range
 from convrnn_experiments.statistics.training_seeds import (
     SeedSpread,
-    bootstrapped_spread,
     group_by_settings,
+    linear_error,
     seed_spread,
     spread_of_values,
 )
@@ -55,8 +49,6 @@ SEED_MEASURES = (
     *(measure for measure in MEASURES if not measure.key.endswith(_OF_HUMANS)),
 )
 """Measures that have a spread over seeds."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,8 @@ def seed_rows(evaluations: Sequence[Evaluation], rows: Sequence[Comparison]) -> 
     found = []
     for group in _groups(list(_evaluated(evaluations))):
         accuracies = concatenate([_last_accuracy(one) for one in group])
-        found.append(_summary(group, ACCURACY, accuracies.values, seed_spread(accuracies)))
+        spread = seed_spread(accuracies.values, linear_error(accuracies))
+        found.append(_summary(group, ACCURACY, accuracies.values, spread))
     for group in _groups(list(_compared(rows))):
         found += [_summary(group, *measured) for measured in _of_comparisons(group)]
     places = {name: place for place, name in enumerate(dict.fromkeys(row.name for row in found))}
@@ -160,6 +153,14 @@ def _config_of(evaluation: Evaluation) -> Config | None:
     """Return the configuration of a training run; None for other sources, which have no training seed."""
     source = evaluation.source
     return source.config if isinstance(source, RunSource) and isinstance(source.config, Config) else None
+
+
+def comparison_groups(rows: Sequence[Comparison]) -> list[list[Comparison]]:
+    """Group comparisons of networks that differ only in the training seed, in order of the seeds.
+
+    Networks without a second seed do not appear.
+    """
+    return [[one.row for one in group if one.row is not None] for group in _groups(list(_compared(rows)))]
 
 
 def _groups(tested: Sequence[_Tested]) -> list[list[_Tested]]:
@@ -197,6 +198,15 @@ def group_name(networks: Sequence[str], seeds: Sequence[int]) -> str:
     return stem if not stems and stem not in networks else ", ".join(networks)
 
 
+def group_title(rows: Sequence[Comparison]) -> str:
+    """Return the name of a single network, or `noise (3 seeds)` for a group from `comparison_groups`."""
+    networks = [row.evaluation.network for row in rows]
+    if len(rows) == 1:
+        return networks[0]
+    seeds = [config.seed for row in rows if (config := _config_of(row.evaluation)) is not None]
+    return f"{group_name(networks, seeds)} ({len(rows)} seeds)"
+
+
 def _last_accuracy(one: _Tested) -> SampledEstimates:
     answers = one.answers.of(one.order)
     codes = strata(answers.levels.astype(str), answers.blocks, answers.labels)
@@ -205,37 +215,7 @@ def _last_accuracy(one: _Tested) -> SampledEstimates:
 
 def _of_comparisons(group: Sequence[_Tested]) -> Iterator[tuple[Measure, list[float], SeedSpread]]:
     rows = [one.row for one in group if one.row is not None]
-    sides = [in_order(row.contrast, one.order) for row, one in zip(rows, group, strict=True)]
-    orders = [image_order(rows[0], row) for row in rows]
-    # Bootstrap samples are shared by networks that list the images in one order, as evaluations of one set do.
-    paired = all(order is not None and is_identity(order) for order in orders)
-    blocks = has_blocks(group[0].evaluation.regime)
     for measure in SEED_MEASURES[1:]:
-        key = measure.key
-        values = [row.estimates[key].value for row in rows]
-        sampled = [_SAMPLED[key](side) if key in _SAMPLED and blocks else None for side in sides]
-        replicates = [_replicates(row, key) if paired else None for row in rows]
-        if np.isfinite(values).all() and None not in sampled:
-            yield measure, values, seed_spread(concatenate([one for one in sampled if one is not None]))
-        elif np.isfinite(values).all() and None not in replicates:
-            yield measure, values, bootstrapped_spread([one for one in replicates if one is not None])
-        else:
-            yield measure, values, spread_of_values(values)
-
-
-def _replicates(row: Comparison, measure: str) -> Bootstrapped | None:
-    drawn = row.found.bootstraps
-    return drawn.consistency if measure == "error_consistency" else drawn.times.get(measure)
-
-
-def _steepness_difference(sides: Contrast) -> SampledEstimates:
-    return contrast.difference(sides.network_steepness(), sides.human_steepness(BEEP_TIMES))
-
-
-_SAMPLED: dict[str, Callable[[Contrast], SampledEstimates | None]] = {
-    "sat_rmse": Contrast.sampled_rmse,
-    "steepness_network": Contrast.network_steepness,
-    "steepness_difference": _steepness_difference,
-    "accuracy_range_network": lambda sides: accuracy_range(sides.network_curve()),
-}
-"""Measures of which the contribution of each image is known, so that their variance over images is, too."""
+        values = [row.estimates[measure.key].value for row in rows]
+        error = shared_error(rows, measure.key)
+        yield measure, values, spread_of_values(values) if error is None else seed_spread(values, error)

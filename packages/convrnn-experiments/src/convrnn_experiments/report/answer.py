@@ -6,38 +6,48 @@ from dataclasses import dataclass
 import numpy as np
 
 from convrnn_experiments.comparison.compare import Comparison
+from convrnn_experiments.comparison.contenders import Contender
 from convrnn_experiments.comparison.differences import Difference
-from convrnn_experiments.report.comparison_tables import SIGNIFICANT, by_condition
+from convrnn_experiments.report.comparison_tables import SIGNIFICANT
 from convrnn_experiments.report.formats import fixed, with_interval
 from convrnn_experiments.statistics.intervals import UNDEFINED, Estimate
 
 
 @dataclass(frozen=True)
 class Place:
-    """Place of a network in a ranking.
+    """Place of a network, or of networks that differ only in the seed of their training, in a ranking.
 
     Attributes:
-        row: Comparison with humans.
+        contender: Comparison with humans of the network, or of each seed.
         rank: Rank by the corrected SAT-curve RMSE, from 1.
         behind: RMSE minus that of the first, paired by image; None for the first, NaN if the images differ.
-        p_holm: p-value of `behind`, with Holm's correction over all pairs of networks in the condition; NaN if there is
-            none.
+        p_holm: p-value of `behind`, with Holm's correction over all pairs in the condition; NaN if there is none.
     """
 
-    row: Comparison
+    contender: Contender
     rank: int
     behind: Estimate | None
     p_holm: float = float("nan")
 
     @property
     def network(self) -> str:
-        """Name of the network."""
-        return self.row.evaluation.network
+        """Name of the network, or of the seeds."""
+        return self.contender.name
+
+    @property
+    def row(self) -> Comparison:
+        """The comparison, or that of the first seed."""
+        return self.contender.row
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Measure -> estimate; for several seeds, the mean on new images."""
+        return self.contender.estimates
 
     @property
     def distance(self) -> Estimate:
         """Corrected SAT-curve RMSE, in percentage points."""
-        return self.row.estimates["sat_rmse"]
+        return self.estimates["sat_rmse"]
 
     @property
     def clearly_behind(self) -> bool:
@@ -74,37 +84,40 @@ class Ranking:
         return self.contested and not self.rivals
 
 
-def rank(rows: Sequence[Comparison], pairs: Sequence[Difference]) -> list[Ranking]:
-    """Rank the networks in each condition by their corrected SAT-curve RMSE, and by the raw one if equal.
+def rank(found: Sequence[Contender], pairs: Sequence[Difference]) -> list[Ranking]:
+    """Rank the contenders in each condition by their corrected SAT-curve RMSE, and by the raw one if equal.
 
     Args:
-        rows: Comparisons with humans.
-        pairs: Paired differences between the networks.
+        found: Result of `contenders`.
+        pairs: Result of `contender_differences`.
     """
     paired = {
         (pair.condition, pair.network, pair.reference): pair for pair in pairs if pair.measure == "sat_rmse"
     }
+    conditions: dict[str, list[Contender]] = {}
+    for one in found:
+        conditions.setdefault(one.row.condition, []).append(one)
     rankings = []
-    for condition, members in by_condition(rows).items():
-        ranked = [row for row in members if np.isfinite(row.estimates["sat_rmse"].value)]
-        ranked.sort(key=lambda row: (row.estimates["sat_rmse"].value, row.estimates["sat_rmse_raw"].value))
+    for condition, members in conditions.items():
+        ranked = [one for one in members if np.isfinite(one.estimates["sat_rmse"].value)]
+        ranked.sort(key=lambda one: (one.estimates["sat_rmse"].value, one.estimates["sat_rmse_raw"].value))
         places = [
-            Place(row, number, *(_behind(paired, row, ranked[0]) if number > 1 else (None,)))
-            for number, row in enumerate(ranked, start=1)
+            Place(one, number, *(_behind(paired, one, ranked[0]) if number > 1 else (None,)))
+            for number, one in enumerate(ranked, start=1)
         ]
         if places:
-            rankings.append(Ranking(condition, ranked[0].pooled, places))
+            rankings.append(Ranking(condition, ranked[0].row.pooled, places))
     return rankings
 
 
 def _behind(
-    paired: dict[tuple[str, str, str], Difference], row: Comparison, first: Comparison
+    paired: dict[tuple[str, str, str], Difference], one: Contender, first: Contender
 ) -> tuple[Estimate, float]:
     """Return the difference from the first and its corrected p-value."""
-    network, best, condition = row.evaluation.network, first.evaluation.network, row.condition
-    if (pair := paired.get((condition, network, best))) is not None:
+    condition = one.row.condition
+    if (pair := paired.get((condition, one.name, first.name))) is not None:
         return pair.estimate, pair.corrected
-    if (pair := paired.get((condition, best, network))) is not None:
+    if (pair := paired.get((condition, first.name, one.name))) is not None:
         estimate = pair.estimate
         return Estimate(-estimate.value, -estimate.high, -estimate.low), pair.corrected
     return UNDEFINED, float("nan")
@@ -181,7 +194,7 @@ def _uncertain(place: Place) -> str:
 
 def ceiling(ranking: Ranking, noun: str) -> str:
     """State how near the first network is to the noise floor and to the consistency that humans set for each other."""
-    estimates = ranking.first.row.estimates
+    estimates = ranking.first.estimates
     raw, floor = estimates["sat_rmse_raw"].value, estimates["sat_rmse_floor"].value
     sentences = []
     if ranking.first.distance.low <= 0:

@@ -30,6 +30,7 @@ def answer_section(findings: Findings, colours: plots.Colours) -> Section | None
         f"at the matched time steps ({findings.match}: {MEANING[findings.match]}). Bottom: distance of the curves, the "
         "SAT-curve RMSE corrected for sampling noise, in percentage points with 95 % confidence intervals; 0 means "
         "equal curves. Dashed: RMSE between two random halves of the observers, without correction."
+        f"{_SEEDS if any(len(place.contender.rows) > 1 for one in rankings for place in one.places) else ''}"
     )
     alt_texts = [
         f"{short(one.condition)}: curves and distances from {noun} of "
@@ -49,9 +50,13 @@ def answer_section(findings: Findings, colours: plots.Colours) -> Section | None
     )
 
 
+_SEEDS = (
+    " Networks that differ only in the seed of their training are one entry: their mean, with its interval over seeds, "
+    "images and observers."
+)
 _READING = (
     "<p class='faint'>Rank: by SAT-curve RMSE in percentage points. Behind the first: difference of the RMSEs, paired "
-    "by image; an asterisk marks p &lt; 0.05 with Holm's correction over all pairs of networks; without one, the rank "
+    "by image; an asterisk marks p &lt; 0.05 with Holm's correction over all pairs; without one, the rank "
     "is uncertain. Brackets: 95 % confidence intervals, not corrected for the number of comparisons. The rows of the "
     "observers state the RMSE between two random halves of them, and the ceilings of error consistency and category "
     "correlation. Dash: not available.</p>"

@@ -6,6 +6,7 @@ from pathlib import Path
 from convrnn_data.base.atomic import write_file
 from convrnn_experiments.comparison.accuracy_rows import compare_accuracies
 from convrnn_experiments.comparison.compare import compare
+from convrnn_experiments.comparison.contenders import contender_differences, contenders, with_seeds
 from convrnn_experiments.comparison.differences import differences
 from convrnn_experiments.comparison.joint_table import require_format, write_joint_table
 from convrnn_experiments.comparison.observer_group import ObserverGroup, read_observer_group
@@ -58,11 +59,14 @@ def write_comparison(
     pairs = differences(rows, seed=options.seed)
     others = compare_accuracies(accuracies, group)
     seeds = seed_rows(evaluations, rows)
-    page = comparison_markdown(rows, group, options.exits, pairs, others, seeds)
+    found = contenders(rows)
+    between_seeds = with_seeds(found, contender_differences(found, pairs))
+    page = comparison_markdown(rows, group, options.exits, pairs, others, seeds, between_seeds)
     files = {
         "comparison.csv": as_csv(comparison_tables.comparison(rows, group, options.exits, others)),
         "differences.csv": as_csv(comparison_tables.differences(pairs)),
         "seeds.csv": as_csv(seed_tables.seeds(seeds)),
+        "seed_differences.csv": as_csv(comparison_tables.differences(between_seeds)),
         "misses.csv": as_csv(observer_tables.misses(rows, group)),
         "compared.csv": as_csv(comparison_tables.compared(rows)),
         "comparison.md": page.encode("utf-8"),

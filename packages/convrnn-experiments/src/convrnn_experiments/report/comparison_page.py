@@ -21,7 +21,7 @@ from convrnn_experiments.report.comparison_tables import (
 )
 from convrnn_experiments.report.formats import as_markdown
 from convrnn_experiments.report.observer_tables import misses_wide, observer_notes
-from convrnn_experiments.report.seed_tables import SEED_NOTE, seeds_wide
+from convrnn_experiments.report.seed_tables import SEED_DIFFERENCE_NOTE, SEED_NOTE, seeds_wide
 from convrnn_experiments.rows.accuracies import REASON
 
 SAT_NOTE = (
@@ -49,6 +49,7 @@ def comparison_markdown(
     pairs: Sequence[Difference] = (),
     others: Sequence[AccuracyComparison] = (),
     seeds: Sequence[SeedRow] = (),
+    between_seeds: Sequence[Difference] = (),
 ) -> str:
     """Format the whole comparison.
 
@@ -59,6 +60,7 @@ def comparison_markdown(
         pairs: Paired differences between networks.
         others: Comparisons of networks of which only accuracies are known.
         seeds: Spread over training seeds.
+        between_seeds: Differences between groups of seeds, and between groups and networks.
     """
     listed = "".join(f"- {note}\n" for note in notes(rows, group, match, others))
     tables = [as_markdown(comparison_wide(rows, keys, others)) for keys in (CURVES, AGREEMENT, TIMES, SAT)]
@@ -68,6 +70,11 @@ def comparison_markdown(
     if seeds:
         tables.append(f"Spread over training seeds:\n\n{as_markdown(seeds_wide(seeds))}")
         listed = f"- {SEED_NOTE}\n{listed}"
+    if between_seeds:
+        tables.append(
+            f"Differences between networks of several seeds:\n\n{as_markdown(differences_wide(between_seeds))}"
+        )
+        listed = f"- {SEED_DIFFERENCE_NOTE}\n{listed}"
     tables.append(
         "Missed trials (%), by condition and response-time block:\n\n" + as_markdown(misses_wide(rows))
     )

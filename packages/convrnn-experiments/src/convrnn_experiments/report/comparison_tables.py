@@ -21,7 +21,7 @@ from convrnn_experiments.comparison.rater_consistency import (
 from convrnn_experiments.evaluation.accuracy import accuracy_estimates
 from convrnn_experiments.report.formats import Table, ends, fixed, whole, with_interval
 from convrnn_experiments.statistics.ceilings import NO_CEILING, Ceiling
-from convrnn_experiments.statistics.intervals import UNDEFINED
+from convrnn_experiments.statistics.intervals import NORMAL, UNDEFINED
 
 CURVES = ("sat_rmse", "sat_rmse_raw", "sat_rmse_floor", "sat_rmse_affine", "steepness_network", "steepness_people",
           "steepness_difference")  # fmt: skip
@@ -42,8 +42,6 @@ SHOWN_DIFFERENCES = ("sat_rmse", "category_correlation", "steepness_network", "e
 """Measures in the table of differences between networks."""
 SIGNIFICANT = 0.05
 """Corrected p-values below this call a difference."""
-_NORMAL = 1.959964
-"""Half-width of a 95 % interval, in standard errors."""
 
 
 def comparison(
@@ -321,7 +319,7 @@ def consistency(rows: Sequence[Comparison]) -> Table:
         names = [*(row.evaluation.network for row in group), *group[0].observers.ids]
         matrix, errors = rater_consistency(group), rater_consistency_errors(group)
         for a, b in zip(*np.triu_indices(len(names), k=1), strict=True):
-            half = _NORMAL * errors[a, b]
+            half = NORMAL * errors[a, b]
             table.append(
                 {
                     "condition": group[0].condition,

@@ -5,6 +5,12 @@ from functools import cached_property
 
 from convrnn_experiments.comparison.accuracy_rows import AccuracyComparison, compare_accuracies
 from convrnn_experiments.comparison.compare import Comparison
+from convrnn_experiments.comparison.contenders import (
+    Contender,
+    contender_differences,
+    contenders,
+    with_seeds,
+)
 from convrnn_experiments.comparison.curves import ConditionCurves, curves_by_condition
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.exits import Exits
@@ -106,14 +112,30 @@ class Findings:
         return time_courses(self.curves)
 
     @cached_property
+    def contenders(self) -> list[Contender]:
+        """Networks to rank, by condition; those that differ only in the training seed are one."""
+        return contenders(self.rows)
+
+    @cached_property
+    def contender_differences(self) -> list[Difference]:
+        """Differences between every two contenders of a condition."""
+        return contender_differences(self.contenders, self.differences)
+
+    @property
+    def seed_differences(self) -> list[Difference]:
+        """Differences between contenders of which at least one is several seeds."""
+        return with_seeds(self.contenders, self.contender_differences)
+
+    @cached_property
     def rankings(self) -> list[Ranking]:
-        """Rankings of the networks by condition."""
-        return rank(self.rows, self.differences)
+        """Rankings of the contenders by condition."""
+        return rank(self.contenders, self.contender_differences)
 
     @cached_property
     def unranked(self) -> list[Unranked]:
         """Networks without a rank over all levels of a regime."""
-        return unranked(self.pooled, [other for other in self.others if other.pooled])
+        pooled = [one for one in self.contenders if one.row.pooled]
+        return unranked(pooled, [other for other in self.others if other.pooled])
 
     @cached_property
     def seeds(self) -> list[SeedRow]:
@@ -141,8 +163,9 @@ class Findings:
         rows, pooled = self.rows, self.pooled
         return {
             "comparison": comparison_tables.comparison(rows, group, self.match, self.others),
-            "ranking": ranking_tables.ranking(self.rankings, unranked(rows, self.others)),
+            "ranking": ranking_tables.ranking(self.rankings, unranked(self.contenders, self.others)),
             "differences": comparison_tables.differences(self.differences),
+            "seed_differences": comparison_tables.differences(self.seed_differences),
             "compared": comparison_tables.compared(rows),
             "misses": observer_tables.misses(rows, group),
             "curves": comparison_tables.curves(rows, group),

@@ -125,7 +125,15 @@ def _statistics(findings: Findings, seed: int) -> str:
         "condition and measure, their "
         "intervals have none. The noise floor and the ceiling of category "
         "correlation are from random halves of the observers, the ceiling of error consistency from their pairs."
+        f"{_SEEDS if findings.seeds else ''}"
     )
+
+
+_SEEDS = (
+    " Networks that differ only in the seed of their training were averaged; intervals of their mean, and of "
+    "differences from it, are over seeds, images and observers, with the variance between seeds separated from the "
+    "sampling error of the images."
+)
 
 
 def _software() -> str:

@@ -21,7 +21,7 @@ def overview(rankings: Sequence[Ranking], colours: Colours) -> Drawing:
 
     Args:
         rankings: Rankings over all levels of each regime.
-        colours: Colour and marker of each network.
+        colours: Colour and marker of each network; several seeds have those of the first.
     """
     most = max(len(one.places) for one in rankings)
     below = 0.5 + _LINE * (most + 0.4)
@@ -50,17 +50,15 @@ def _curves(axis: Axes, one: Ranking, colours: Colours) -> None:
     axis.fill_between(times, low, high, color=HUMANS, alpha=0.15, linewidth=0)
     axis.plot(times, value, color=HUMANS, marker="o", markersize=4, linewidth=1.8, zorder=3)
     for place in reversed(one.places):
-        colour, marker = colours[place.network]
-        axis.plot(
-            times, [point.value for point in place.row.network], color=colour, marker=marker, markersize=4
-        )
+        colour, marker = colours[place.contender.networks[0]]
+        axis.plot(times, place.contender.accuracies, color=colour, marker=marker, markersize=4)
     axis.set(ylim=(0, 100), ylabel="Accuracy (%)", xlabel="Mean response time (ms)")
 
 
 def _distances(axis: Axes, one: Ranking, colours: Colours, reach: float, most: int) -> None:
     """Draw the RMSE of each network with its interval, its name above it, and the noise floor as a line."""
     for line, place in enumerate(one.places):
-        colour, marker = colours[place.network]
+        colour, marker = colours[place.contender.networks[0]]
         distance, level = place.distance, -line - 0.25
         axis.plot([distance.low, distance.high], [level, level], color=colour, linewidth=1.6)
         axis.plot(distance.value, level, color=colour, marker=marker, markersize=5.5)
@@ -68,7 +66,7 @@ def _distances(axis: Axes, one: Ranking, colours: Colours, reach: float, most: i
             0, -line + 0.32, f"{place.rank}. {place.network}", fontsize=8, va="center", clip_on=True
         )
         name.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
-    floor = one.first.row.estimates["sat_rmse_floor"].value
+    floor = one.first.estimates["sat_rmse_floor"].value
     if np.isfinite(floor):
         axis.axvline(floor, color="0.45", linestyle="--", linewidth=1, zorder=0)
     axis.set(xlim=(0, max(reach, 1.08 * (floor if np.isfinite(floor) else 0))), ylim=(-most + 0.45, 0.6))

@@ -33,7 +33,7 @@ def ranking(rankings: Sequence[Ranking], others: Sequence[Unranked] = ()) -> Tab
                 for key, limit in RANKED.items()
                 for measure in (key, limit)
                 if measure is not None
-                for name, value in _columns(measure, place.row.estimates[measure]).items()
+                for name, value in _columns(measure, place.estimates[measure]).items()
             },
             "not_ranked_because": "",
         }
@@ -79,7 +79,7 @@ def ranking_wide(rankings: Sequence[Ranking], noun: str, others: Sequence[Unrank
 
 def _row(one: Ranking, place: Place) -> dict[str, str]:
     cells = {
-        measure.label: with_interval(place.row.estimates[measure.key], measure.digits)
+        measure.label: with_interval(place.estimates[measure.key], measure.digits)
         for measure in MEASURES
         if measure.key in RANKED
     }
@@ -91,7 +91,7 @@ def _row(one: Ranking, place: Place) -> dict[str, str]:
 
 def _limits(one: Ranking, noun: str) -> dict[str, str]:
     """Return the row of the noise floor and ceilings, on the images of the first network."""
-    estimates = one.first.row.estimates
+    estimates = one.first.estimates
     measures = {measure.key: measure for measure in MEASURES}
     row = {"condition": short(one.condition), "rank": "", "network": f"{noun}, of each other"}
     cells = {name: "" for name in _row(one, one.first) if name not in row}

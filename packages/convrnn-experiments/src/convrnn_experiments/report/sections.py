@@ -161,7 +161,7 @@ def _comparison(findings: Findings, colours: plots.Colours) -> Section | None:
 
 
 def _seeds(findings: Findings, colours: plots.Colours) -> Section | None:
-    return seeds_section(findings.seeds)
+    return seeds_section(findings.seeds, findings.seed_differences)
 
 
 def _trials(findings: Findings, colours: plots.Colours) -> Section | None:

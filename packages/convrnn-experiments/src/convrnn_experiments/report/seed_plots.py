@@ -28,7 +28,7 @@ def seed_spread(rows: Sequence[SeedRow]) -> Drawing:
         for line, row in enumerate(members):
             _line(axis, row, line)
         measure = members[0].measure
-        axis.set_title(measure.label.capitalize())
+        axis.set_title(measure.label[:1].upper() + measure.label[1:])
         axis.set(xlabel=_UNITS.get(measure.unit, measure.unit), yticks=[], ylim=(lines - 0.3, -0.75))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
         axis.margins(x=0.08)

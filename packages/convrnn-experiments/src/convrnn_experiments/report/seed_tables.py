@@ -15,6 +15,11 @@ SEED_NOTE = (
     "new images, also over the draw of images and observers, for measures whose sampling error is known. The SD over "
     "seeds contains the sampling error that the networks do not share."
 )
+SEED_DIFFERENCE_NOTE = (
+    "Differences between groups, and between groups and single networks: brackets are 95 % confidence intervals over "
+    "seeds, images and observers, for a single network over images and observers only; an asterisk marks p < 0.05 with "
+    "Holm's correction over all pairs in the condition and measure, in which a group counts as one."
+)
 
 
 def seeds(rows: Sequence[SeedRow]) -> Table:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.seed_groups import SeedRow
 from convrnn_experiments.report.answer import Place, Ranking, ceiling, finding, headline
 from convrnn_experiments.report.findings import Findings
@@ -27,20 +28,22 @@ class Value(_Form):
 
 
 class Entry(_Form):
-    """Network in the ranking of a condition.
+    """Network, or networks that differ only in the seed of their training, in the ranking of a condition.
 
     Attributes:
         rank: Rank by the corrected SAT-curve RMSE, from 1.
-        network: Name.
+        network: Name; `noise (3 seeds)` for several seeds.
+        networks: Names of the networks, by seed; missing from files of earlier versions.
         images: Number of images compared.
         behind_first: RMSE minus that of the first, paired by image; null for the first.
-        p_holm: p-value of `behind_first` with Holm's correction over all pairs of networks; null without one.
+        p_holm: p-value of `behind_first` with Holm's correction over all pairs in the condition; null without one.
         clearly_behind: Whether `behind_first` is above 0 with `p_holm` below 0.05.
-        measures: Measure of `comparison.csv` -> estimate.
+        measures: Measure of `comparison.csv` -> estimate; for several seeds, the mean on new images.
     """
 
     rank: int
     network: str
+    networks: list[str] = []
     images: int
     behind_first: Value | None
     p_holm: float | None
@@ -111,6 +114,26 @@ class SeedSpread(_Form):
     seed_sd: float | None
 
 
+class SeedDifference(_Form):
+    """Difference of two entries of a ranking of which at least one is several seeds.
+
+    Attributes:
+        network: Minuend, as in the ranking.
+        less_network: Subtrahend, as in the ranking.
+        condition: Name.
+        measure: Name as in `comparison.csv`.
+        difference: Difference with the interval over seeds, images and observers.
+        p_holm: p-value with Holm's correction over all pairs in the condition and measure; null without one.
+    """
+
+    network: str
+    less_network: str
+    condition: str
+    measure: str
+    difference: Value
+    p_holm: float | None
+
+
 class Summary(_Form):
     """Content of `summary.json`.
 
@@ -123,6 +146,7 @@ class Summary(_Form):
         networks: All networks.
         conditions: Rankings by condition.
         seeds: Spread over training seeds; missing from files of earlier versions.
+        seed_differences: Differences of networks of several seeds; missing from files of earlier versions.
     """
 
     schema_version: Literal[1] = 1
@@ -133,6 +157,7 @@ class Summary(_Form):
     networks: list[Network]
     conditions: list[Condition]
     seeds: list[SeedSpread] = []
+    seed_differences: list[SeedDifference] = []
 
 
 def summarise(findings: Findings, seed: int) -> Summary:
@@ -152,6 +177,7 @@ def summarise(findings: Findings, seed: int) -> Summary:
         networks=_networks(findings),
         conditions=[_condition(one, findings.noun) for one in findings.rankings],
         seeds=[_spread(row) for row in findings.seeds],
+        seed_differences=[_seed_difference(pair) for pair in findings.seed_differences],
     )
 
 
@@ -193,11 +219,12 @@ def _entry(place: Place) -> Entry:
     return Entry(
         rank=place.rank,
         network=place.network,
+        networks=place.contender.networks,
         images=place.row.image_count,
         behind_first=None if place.behind is None else _value(place.behind),
         p_holm=_number(place.p_holm),
         clearly_behind=place.clearly_behind,
-        measures={name: _value(estimate) for name, estimate in place.row.estimates.items()},
+        measures={name: _value(estimate) for name, estimate in place.estimates.items()},
     )
 
 
@@ -212,6 +239,17 @@ def _spread(row: SeedRow) -> SeedSpread:
         on_new_images=_value(row.spread.on_new_images),
         sd=_number(row.spread.sd),
         seed_sd=_number(math.sqrt(row.spread.seed_variance)),
+    )
+
+
+def _seed_difference(pair: Difference) -> SeedDifference:
+    return SeedDifference(
+        network=pair.network,
+        less_network=pair.reference,
+        condition=pair.condition,
+        measure=pair.measure,
+        difference=_value(pair.estimate),
+        p_holm=_number(pair.corrected),
     )
 
 

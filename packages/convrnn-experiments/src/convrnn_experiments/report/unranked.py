@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convrnn_experiments.comparison.accuracy_rows import AccuracyComparison
-from convrnn_experiments.comparison.compare import Comparison
+from convrnn_experiments.comparison.contenders import Contender
 from convrnn_experiments.report.answer import listed, short
 from convrnn_experiments.report.formats import fixed
 from convrnn_experiments.rows.accuracies import REASON
@@ -30,12 +30,12 @@ class Unranked:
     reason: str
 
 
-def unranked(rows: Sequence[Comparison], others: Sequence[AccuracyComparison]) -> list[Unranked]:
-    """List the networks without a corrected RMSE, and those of which only accuracies are known."""
+def unranked(found: Sequence[Contender], others: Sequence[AccuracyComparison]) -> list[Unranked]:
+    """List the contenders without a corrected RMSE, and networks of which only accuracies are known."""
     undefined = [
-        Unranked(row.evaluation.network, row.condition, row.estimates["sat_rmse_raw"].value, UNDEFINED_RMSE)
-        for row in rows
-        if np.isnan(row.estimates["sat_rmse"].value)
+        Unranked(one.name, one.row.condition, one.estimates["sat_rmse_raw"].value, UNDEFINED_RMSE)
+        for one in found
+        if np.isnan(one.estimates["sat_rmse"].value)
     ]
     return undefined + [
         Unranked(other.network, other.condition, other.values["sat_rmse_raw"], REASON) for other in others

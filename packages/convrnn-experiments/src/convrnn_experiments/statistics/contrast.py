@@ -102,12 +102,21 @@ class Contrast:
         return intervals.rmse_interval(gaps.values, gaps.covariance, freedom)
 
     def sampled_rmse(self) -> SampledEstimates | None:
-        """Return the corrected RMSE, (1,), with its sampling error to first order; None unless it differs from 0."""
-        if not self._rmse.low > 0:
+        """Return the corrected RMSE, (1,), with the contributions to its error to first order; None if undefined.
+
+        Near 0, where first order does not hold, the contributions are scaled to the width of the interval.
+        """
+        found, gaps = self._rmse, self.differences
+        if not math.isfinite(found.high):
             return None
-        gaps = self.differences
-        gradient = gaps.values / (len(gaps.values) * self._rmse.value)
-        return replace(gaps.combine(gradient[:, None]), values=np.array([self._rmse.value]))
+        gradient = _direction(gaps.values) / math.sqrt(len(gaps.values))
+        along = gaps.combine(gradient[:, None])
+        if found.low > 0:
+            scale = self.raw_rmse() / found.value
+        else:
+            spread = math.sqrt(float(along.covariance[0, 0]))
+            scale = (found.high - found.low) / (2 * intervals.NORMAL * spread) if spread > 0 else 0.0
+        return replace(along.combine([[scale]]), values=np.array([found.value]))
 
     def raw_rmse(self) -> float:
         """Return the SAT-curve RMSE of the observed accuracies (`measures.sat_rmse`)."""

@@ -17,6 +17,8 @@ from convrnn_experiments.statistics.correlations import correlations
 from convrnn_experiments.statistics.measures import root_mean_square
 
 LEVEL = 0.95
+NORMAL = 1.959964
+"""Half-width of a 95 % interval, in standard errors."""
 _DRAWS = 2000
 _STEPS = 24
 

@@ -68,15 +68,20 @@ class Bootstrapped:
         )
 
 
-def mean_replicates(found: Sequence[Bootstrapped]) -> Bootstrapped:
-    """Average statistics of the same bootstrap samples, at least one."""
-    first = found[0]
+def weighted_replicates(found: Sequence[Bootstrapped], weights: ArrayLike) -> Bootstrapped:
+    """Return the weighted sum of statistics of the same bootstrap samples; those of weight 0 may be undefined.
+
+    Args:
+        found: Statistics, at least one.
+        weights: Weights, (statistics,).
+    """
+    parts = [(one, weight) for one, weight in zip(found, np.asarray(weights), strict=True) if weight]
     return Bootstrapped(
-        np.mean([one.replicates for one in found], axis=0),
-        np.mean([one.images for one in found], axis=0),
-        np.mean([one.observers for one in found], axis=0),
-        first.image_freedom,
-        first.observer_freedom,
+        np.sum([weight * one.replicates for one, weight in parts], axis=0),
+        np.sum([weight * one.images for one, weight in parts], axis=0),
+        np.sum([weight * one.observers for one, weight in parts], axis=0),
+        found[0].image_freedom,
+        found[0].observer_freedom,
     )
 
 

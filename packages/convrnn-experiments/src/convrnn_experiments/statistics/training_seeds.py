@@ -13,10 +13,13 @@ C of the sampling errors over images, its expectation is
 
 so the seed part is s^2 less the image part tr(C (I - J)) / (n - 1) (variance components; Searle, Casella & McCulloch
 1992, Variance Components, 3.6). The mean over seeds on new images has the variance seed / n + 1' C 1 / n^2.
+
+The difference of the means of two such groups on new images has the variance seed_1 / n_1 + seed_2 / n_2 + w' C w, with
+the covariance C of all networks and weights w of 1 / n_1 and -1 / n_2: the errors that the groups share cancel.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +28,7 @@ from numpy.typing import ArrayLike
 
 from convrnn_experiments.errors import ConvRNNError
 from convrnn_experiments.statistics.intervals import Estimate, normal_interval, without_interval
-from convrnn_experiments.statistics.resampling import Bootstrapped, mean_replicates
+from convrnn_experiments.statistics.resampling import Bootstrapped, weighted_replicates
 from convrnn_experiments.statistics.sampling_error import SampledEstimates
 
 SEED = "seed"
@@ -71,74 +74,107 @@ def group_by_settings(settings: Sequence[Mapping[str, Any]], *, seed: str = SEED
     return list(groups.values())
 
 
-def seed_spread(values: SampledEstimates) -> SeedSpread:
-    """Summarise a measure over the networks of a group.
+SamplingError = Callable[[np.ndarray], tuple[float, float]]
+"""Variance, and its degrees of freedom, of the sampling error of a weighted sum of networks, by weights (networks,)."""
+
+
+def linear_error(values: SampledEstimates) -> SamplingError:
+    """Return the sampling error of networks whose contributions of images are known.
 
     Args:
         values: Measure of each network, (networks,), with the contributions of the same images; join the estimates of
             single networks by `sampling_error.concatenate`.
-
-    Raises:
-        ConvRNNError: There are no networks.
     """
-    n = _number(values.values)
-    joint = values.combine(np.full((n, 1), 1 / n))
-    own = float(np.diag(values.covariance).mean())
-    return _spread(values.values, own, float(joint.covariance[0, 0]), float(joint.freedom[0]))
+
+    def error(weights: np.ndarray) -> tuple[float, float]:
+        summed = values.combine(weights[:, None])
+        return float(summed.covariance[0, 0]), float(summed.freedom[0])
+
+    return error
 
 
-def bootstrapped_spread(replicates: Sequence[Bootstrapped]) -> SeedSpread:
-    """Summarise a measure over the networks of a group, from their replicates over the same bootstrap samples.
+def bootstrap_error(replicates: Sequence[Bootstrapped]) -> SamplingError:
+    """Return the sampling error of networks from their replicates over the same bootstrap samples."""
+
+    def error(weights: np.ndarray) -> tuple[float, float]:
+        summed = weighted_replicates(replicates, weights)
+        return summed.variance, summed.freedom
+
+    return error
+
+
+def seed_spread(values: ArrayLike, error: SamplingError) -> SeedSpread:
+    """Summarise a measure over the networks of a group.
 
     Args:
-        replicates: Replicates of each network.
+        values: Measure of each network, (networks,).
+        error: Sampling error of the networks.
 
     Raises:
         ConvRNNError: There are no networks.
     """
-    n = _number(replicates)
-    joint = mean_replicates(replicates)
-    own = sum(one.variance for one in replicates) / n
-    values = np.array([one.replicates[0] for one in replicates])
-    return _spread(values, own, joint.variance, joint.freedom)
-
-
-def _number(networks: Sequence[Any] | np.ndarray) -> int:
-    if len(networks) == 0:
+    numbers = np.asarray(values, dtype=float)
+    n = len(numbers)
+    if n == 0:
         raise ConvRNNError(
             "cannot summarise seeds: there must be at least one network, got none. Pass networks"
         )
-    return len(networks)
+    alone = spread_of_values(numbers)
+    if n == 1 or not np.isfinite(alone.mean.value):
+        return alone
+    shared, freedom = error(np.full(n, 1 / n))
+    seed, images = _components(numbers, error, np.ones(n, dtype=bool))
+    if not np.isfinite([seed, shared]).all():
+        return alone
+    between = alone.sd**2 / n
+    total = max(seed / n + shared, between)
+    rest = max(total - between, 0.0)
+    interval = normal_interval(
+        alone.mean.value, total, _combined_freedom([(between, n - 1), (rest, freedom)])
+    )
+    return SeedSpread(n, alone.sd, alone.mean, interval, seed, images)
 
 
-def _spread(values: np.ndarray, own: float, shared: float, freedom: float) -> SeedSpread:
-    """Summarise values (networks,) whose sampling errors are known.
+def seed_difference(first: ArrayLike, second: ArrayLike, error: SamplingError) -> tuple[Estimate, float]:
+    """Estimate the mean of one group of networks minus that of another, on new images.
+
+    A group of one network stands for this network alone, so the interval is not over its seed.
 
     Args:
-        values: Measure of each network.
-        own: Variance of the sampling error of a network, averaged over the networks.
-        shared: Variance of the sampling error of the mean over networks.
-        freedom: Degrees of freedom of `shared`.
+        first: Measure of each network of the minuend, (networks,), at least one.
+        second: Measure of each network of the subtrahend, (networks,), at least one.
+        error: Sampling error of the networks of both groups, those of the first before the others.
+
+    Returns:
+        Difference with its interval over seeds, images and observers, and the degrees of freedom of the interval. The
+        interval is NaN if a measure or the sampling error is unknown.
     """
-    n = len(values)
-    alone = spread_of_values(values)
-    if n == 1 or not np.isfinite([alone.mean.value, own, shared]).all():
-        return alone
-    average, spread = alone.mean.value, alone.sd**2
-    # tr(C (I - J)) / (n - 1), from tr(C) = n own and 1' C 1 = n^2 shared.
-    images = max(n * (own - shared) / (n - 1), 0.0)
-    seed = max(spread - images, 0.0)
-    total = max(seed / n + shared, spread / n)
-    return SeedSpread(
-        n,
-        alone.sd,
-        alone.mean,
-        normal_interval(
-            average, total, _combined_freedom(spread / n, n - 1, max(total - spread / n, 0.0), freedom)
-        ),
-        seed,
-        images,
-    )
+    groups = [np.asarray(group, dtype=float) for group in (first, second)]
+    values, sizes = np.concatenate(groups), [len(group) for group in groups]
+    weights = np.repeat([1 / sizes[0], -1 / sizes[1]], sizes)
+    value = float(values @ weights)
+    shared, freedom = error(weights) if np.isfinite(value) else (float("nan"), float("nan"))
+    seeds, between = 0.0, []
+    for group in (weights > 0, weights < 0):
+        n = int(group.sum())
+        if n > 1:
+            seeds += _components(values, error, group)[0] / n
+            between.append((float(np.var(values[group], ddof=1)) / n, n - 1.0))
+    spread = sum(variance for variance, _ in between)
+    total = max(seeds + shared, spread)
+    if not np.isfinite([value, total]).all():
+        return without_interval(value), float("nan")
+    combined = _combined_freedom([*between, (max(total - spread, 0.0), freedom)])
+    return normal_interval(value, total, combined), combined
+
+
+def _components(values: np.ndarray, error: SamplingError, group: np.ndarray) -> tuple[float, float]:
+    """Divide the variance between the networks of a group, a mask (networks,), into the parts of seeds and images."""
+    n = int(group.sum())
+    own = [error(np.eye(len(values))[place])[0] for place in np.flatnonzero(group)]
+    # tr(C (I - J)) / (n - 1), from the diagonal of C and 1' C 1 / n^2.
+    images = max(n * (float(np.mean(own)) - error(group / n)[0]) / (n - 1), 0.0)
+    return max(float(np.var(values[group], ddof=1)) - images, 0.0), images
 
 
 def spread_of_values(values: ArrayLike) -> SeedSpread:
@@ -157,7 +193,7 @@ def spread_of_values(values: ArrayLike) -> SeedSpread:
     return SeedSpread(n, sd, normal_interval(average, sd**2 / n, n - 1), unknown, nan, nan)
 
 
-def _combined_freedom(first: float, first_freedom: float, second: float, second_freedom: float) -> float:
-    """Return Satterthwaite's degrees of freedom of the sum of two variances."""
-    spread = first**2 / first_freedom + (second**2 / second_freedom if math.isfinite(second_freedom) else 0.0)
-    return (first + second) ** 2 / spread if spread > 0 else math.inf
+def _combined_freedom(components: Sequence[tuple[float, float]]) -> float:
+    """Return Satterthwaite's degrees of freedom of a sum of variances, each with its degrees of freedom."""
+    spread = sum(variance**2 / freedom for variance, freedom in components if math.isfinite(freedom))
+    return sum(variance for variance, _ in components) ** 2 / spread if spread > 0 else math.inf
