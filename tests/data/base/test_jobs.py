@@ -61,9 +61,14 @@ def test_an_address_for_the_local_engine_is_refused():
     jobs_module.check_engine("local", None)
 
 
-def test_a_killed_local_worker_is_an_error():
+@pytest.mark.parametrize(
+    ("resumes", "way_out"),
+    [(True, "again to resume"), (False, "Nothing was written. Run the same command again")],
+)
+def test_a_killed_local_worker_is_an_error(resumes, way_out):
     with pytest.raises(ConvRNNError, match="ended before it finished its job") as caught:
-        list(jobs_module.run_jobs(die, range(4), 4, workers=2))
+        list(jobs_module.run_jobs(die, range(4), 4, workers=2, resumes=resumes))
+    assert way_out in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 

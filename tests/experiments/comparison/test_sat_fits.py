@@ -5,7 +5,7 @@ import pytest
 
 from convrnn_experiments.comparison.condition_observers import ConditionObservers
 from convrnn_experiments.comparison.sat_fits import NETWORK_MEASURES, fit_sides
-from convrnn_experiments.statistics.contrast import Contrast
+from convrnn_experiments.statistics.contrast import Contrast, student
 from convrnn_experiments.statistics.sat_function import sat_accuracy
 
 TIMES = np.array([634.0, 970, 1140, 1311, 1481])
@@ -88,3 +88,14 @@ def test_accuracy_begins_at_0_where_missed_trials_are_wrong():
     # A floor of 6.25 % is above the lowest accuracies, so it changes the fit.
     assert chance.humans.rate != wrong.humans.rate
     assert wrong.steps.rate == chance.steps.rate
+
+
+def test_the_interval_of_the_accuracy_range_is_within_0_and_100_points():
+    contrast, people = sides(observers=2, images=4, network=(60.0, 0.3, 0.3))
+    found = fit_sides(contrast, people, COSTS, "chance")
+    for measure in ("accuracy_range_network", "accuracy_range_people"):
+        estimate = found.estimates()[measure]
+        assert 0 <= estimate.low <= estimate.value <= estimate.high <= 100
+    unlimited = student(found.human_range)
+    assert unlimited.low < 0
+    assert unlimited.high > 100

@@ -80,6 +80,7 @@ def run_jobs(
     engine: str = "local",
     workers: int | None = None,
     address: str | None = None,
+    resumes: bool = True,
 ) -> Generator[Result, None, None]:
     """Run every job and yield the results in order of completion.
 
@@ -91,6 +92,8 @@ def run_jobs(
         workers: Number of concurrent jobs; one per core by default, or all of the cluster.
         address: Address of a Ray or Dask cluster; RAY_ADDRESS or DASK_SCHEDULER_ADDRESS by default, or a local cluster
             if they are not set.
+        resumes: Whether the command that runs the jobs resumes after those that are finished, for the error message of
+            a local process that ended.
 
     Raises:
         ConvRNNError: No cluster answers, a Dask worker has another version, or a worker died.
@@ -110,7 +113,7 @@ def run_jobs(
             yield from _by_ray(function, jobs, workers)
         return
     assert workers is not None
-    yield from map_in_processes(function, jobs, workers)
+    yield from map_in_processes(function, jobs, workers, resumes=resumes)
 
 
 @contextlib.contextmanager

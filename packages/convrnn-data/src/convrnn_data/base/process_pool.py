@@ -45,7 +45,12 @@ def available_cores() -> int:
 
 
 def map_in_processes(
-    function: Callable[[Job], Result], jobs: Iterable[Job], workers: int, *, ordered: bool = False
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    workers: int,
+    *,
+    ordered: bool = False,
+    resumes: bool = True,
 ) -> Generator[Result, None, None]:
     """Yield `function(job)` for every job, computed by `workers` processes.
 
@@ -58,6 +63,7 @@ def map_in_processes(
         jobs: Jobs, consumed a few ahead of the results.
         workers: Number of processes.
         ordered: Whether to yield results in the order of the jobs instead of the order of completion.
+        resumes: Whether the command that runs the jobs resumes after those that are finished, for the error message.
 
     Raises:
         ConvRNNError: A worker cannot be started, or died before it finished its job.
@@ -75,9 +81,13 @@ def map_in_processes(
     if lost is not None:
         # A signal to the whole process group may reach a worker before it reaches this process.
         time.sleep(0.1)
+        way_out = (
+            "Finished files are kept, so run the same command again to resume. If memory was short, lower --workers"
+            if resumes
+            else "Nothing was written. Run the same command again; if memory was short, with --workers 1"
+        )
         raise ConvRNNError(
-            f"a local worker process ended before it finished its job ({cause}). Finished files are kept, so run the "
-            "same command again to resume. If memory was short, lower --workers"
+            f"a local worker process ended before it finished its job ({cause}). {way_out}"
         ) from lost
 
 

@@ -157,7 +157,9 @@ def compare(
         workers = 1
     longest_first = sorted(jobs.values(), key=lambda job: job.responses, reverse=True)
     rows: dict[int, Comparison] = {}
-    with contextlib.closing(run_jobs(_compared, longest_first, len(jobs), workers=workers)) as done:
+    with contextlib.closing(
+        run_jobs(_compared, longest_first, len(jobs), workers=workers, resumes=False)
+    ) as done:
         for compared in done:
             rows |= compared
     # A row of another process has a copy of its evaluation.

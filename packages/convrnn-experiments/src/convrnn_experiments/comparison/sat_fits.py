@@ -62,8 +62,8 @@ class SatFits:
             "sat_intercept_people": Estimate(
                 *(_SECOND * end for end in (intercept.value, intercept.low, intercept.high))
             ),
-            "accuracy_range_network": student(self.network_range),
-            "accuracy_range_people": student(self.human_range),
+            "accuracy_range_network": _within_range(student(self.network_range)),
+            "accuracy_range_people": _within_range(student(self.human_range)),
         }
 
     def reasons(self) -> dict[str, str]:
@@ -125,3 +125,8 @@ def _fit_difference(first: SatFit, second: SatFit, parameter: str) -> Estimate:
     scale = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
     correlation = float(np.clip(covariance[0, 1] / scale, -1, 1)) if scale > 0 else 0.0
     return difference_interval(one, other, correlation)
+
+
+def _within_range(found: Estimate) -> Estimate:
+    """Limit an interval to the possible ranges of accuracy, 0 to 100 points."""
+    return Estimate(found.value, max(found.low, 0.0), min(found.high, 100.0))

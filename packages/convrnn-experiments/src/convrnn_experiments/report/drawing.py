@@ -28,7 +28,7 @@ def draw_sections(
         ConvRNNError: A process ended.
     """
     jobs = [_Job(number, makers[number], findings) for number in reversed(range(len(makers)))]
-    with contextlib.closing(run_jobs(_draw, jobs, len(jobs), workers=workers)) as done:
+    with contextlib.closing(run_jobs(_draw, jobs, len(jobs), workers=workers, resumes=False)) as done:
         yield from done
 
 
