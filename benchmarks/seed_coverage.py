@@ -11,7 +11,7 @@ sixth experiment.
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -262,6 +262,9 @@ def _experiment(design: Design, number: int, seed: int) -> dict[tuple[str, str],
             values = [[float(one.replicates[0]) for one in group] for group in groups]
         for seeds in SEEDS:
             spread = seed_spread(values[0][:seeds], _error(groups[0][:seeds]))
+            if measure == CONSISTENCY:
+                trials = agreement.shared_trials(tested[0][0][0], people)
+                spread = replace(spread, on_new_images=agreement.unbiased_ends(spread.on_new_images, trials))
             covers = float(spread.mean.low <= value <= spread.mean.high)
             found[f"{seeds} seeds", measure] = Found(
                 spread.mean.value, spread.on_new_images, covers, spread.seed_variance

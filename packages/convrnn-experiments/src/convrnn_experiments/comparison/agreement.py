@@ -103,15 +103,23 @@ def error_consistency(found: Bootstrapped, shared: np.ndarray) -> Estimate:
         found: Result of `bootstrapped_consistency`, or replicates of the mean over pairs.
         shared: Number of trials behind each kappa, (..., levels and blocks).
     """
-    estimate = resampling.spread_estimate(found)
+    return _unless_single(unbiased_ends(resampling.spread_estimate(found), shared), found)
+
+
+def unbiased_ends(estimate: Estimate, shared: np.ndarray) -> Estimate:
+    """Return an interval of kappa, or of a mean of kappas, whose covariances are unbiased; see `error_consistency`.
+
+    Args:
+        estimate: Kappa as published, with its interval.
+        shared: Number of trials behind each kappa, (..., levels and blocks).
+    """
     number = shared[shared > 1]
     # Two trials with a kappa of -1 would divide by 0.
     stretch = float(np.mean(number / np.maximum(number - 1 + estimate.value, 0.5))) if number.size else 1.0
     # An upper end below 0 stays where it is: moved, it could coincide with the lower end at -1.
     ends = stretch * estimate.low, max(estimate.high, stretch * estimate.high)
     low, high = (float(np.clip(end, -1, 1)) for end in ends)
-    within = Estimate(estimate.value, min(low, estimate.value), max(high, estimate.value))
-    return _unless_single(within, found)
+    return Estimate(estimate.value, min(low, estimate.value), max(high, estimate.value))
 
 
 def shared_trials(answers: Answers, observers: ConditionObservers) -> np.ndarray:

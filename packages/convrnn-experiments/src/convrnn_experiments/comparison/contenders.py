@@ -10,10 +10,10 @@ import numpy as np
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.seed_groups import comparison_groups, group_title
-from convrnn_experiments.comparison.shared_errors import shared_error
+from convrnn_experiments.comparison.shared_errors import shared_error, spread_over_seeds
 from convrnn_experiments.statistics.intervals import Estimate, without_interval
 from convrnn_experiments.statistics.significance import holm_within, interval_p_value
-from convrnn_experiments.statistics.training_seeds import seed_difference, seed_spread
+from convrnn_experiments.statistics.training_seeds import seed_difference
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,7 @@ class Contender:
         found = [row.estimates[measure] for row in self.rows]
         if all(_equal(one, found[0]) for one in found):
             return found[0]  # it does not depend on the network
-        values = [one.value for one in found]
-        error = shared_error(self.rows, measure)
-        if error is None:
-            return without_interval(float(np.mean(values)))
-        return seed_spread(values, error).on_new_images
+        return spread_over_seeds(self.rows, measure).on_new_images
 
     @property
     def accuracies(self) -> np.ndarray:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from convrnn_experiments.comparison.columns import MEASURES, Measure
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.observer_group import trial_keys
-from convrnn_experiments.comparison.shared_errors import shared_error
+from convrnn_experiments.comparison.shared_errors import spread_over_seeds
 from convrnn_experiments.evaluation.predictions import Answers
 from convrnn_experiments.evaluation.results import Evaluation
 from convrnn_experiments.evaluation.sources import RunSource
@@ -31,7 +31,6 @@ from convrnn_experiments.statistics.training_seeds import (
     group_by_settings,
     linear_error,
     seed_spread,
-    spread_of_values,
 )
 
 ACCURACY = Measure(
@@ -217,5 +216,4 @@ def _of_comparisons(group: Sequence[_Tested]) -> Iterator[tuple[Measure, list[fl
     rows = [one.row for one in group if one.row is not None]
     for measure in SEED_MEASURES[1:]:
         values = [row.estimates[measure.key].value for row in rows]
-        error = shared_error(rows, measure.key)
-        yield measure, values, spread_of_values(values) if error is None else seed_spread(values, error)
+        yield measure, values, spread_over_seeds(rows, measure.key)

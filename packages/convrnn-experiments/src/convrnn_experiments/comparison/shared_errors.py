@@ -1,9 +1,11 @@
 """Sampling error of a measure that networks on the same images and observers share."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from convrnn_experiments.comparison.agreement import shared_trials, unbiased_ends
 from convrnn_experiments.comparison.compare import Comparison
 from convrnn_experiments.comparison.condition_observers import BEEP_TIMES
 from convrnn_experiments.comparison.differences import image_order, in_order, is_identity
@@ -13,7 +15,14 @@ from convrnn_experiments.statistics.contrast import Contrast
 from convrnn_experiments.statistics.resampling import Bootstrapped
 from convrnn_experiments.statistics.sampling_error import SampledEstimates, concatenate
 from convrnn_experiments.statistics.sat_function import accuracy_range
-from convrnn_experiments.statistics.training_seeds import SamplingError, bootstrap_error, linear_error
+from convrnn_experiments.statistics.training_seeds import (
+    SamplingError,
+    SeedSpread,
+    bootstrap_error,
+    linear_error,
+    seed_spread,
+    spread_of_values,
+)
 
 
 def shared_error(rows: Sequence[Comparison], measure: str) -> SamplingError | None:
@@ -42,6 +51,23 @@ def shared_error(rows: Sequence[Comparison], measure: str) -> SamplingError | No
     if len(replicates) < len(rows) or not all(map(is_identity, places)):
         return None
     return bootstrap_error(replicates)
+
+
+def spread_over_seeds(rows: Sequence[Comparison], measure: str) -> SeedSpread:
+    """Summarise a measure over networks that differ only in the seed of their training.
+
+    Args:
+        rows: Comparisons in one condition, at least one.
+        measure: Key of the measure.
+    """
+    values = [row.estimates[measure].value for row in rows]
+    if (error := shared_error(rows, measure)) is None:
+        return spread_of_values(values)
+    spread = seed_spread(values, error)
+    if measure != "error_consistency":
+        return spread
+    trials = shared_trials(rows[0].answers, rows[0].observers)
+    return replace(spread, on_new_images=unbiased_ends(spread.on_new_images, trials))
 
 
 def _replicates(row: Comparison, measure: str) -> Bootstrapped | None:
