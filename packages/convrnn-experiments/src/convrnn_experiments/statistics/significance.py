@@ -18,7 +18,7 @@ from convrnn_experiments.statistics.intervals import LEVEL, Estimate
 def interval_p_value(difference: Estimate, freedom: float = math.inf) -> float:
     """Return the two-sided p-value of a difference from 0.
 
-    Formula: 2 (1 - F(t |value| / |value - end|)), with F and t Student's distribution and its quantile of the
+    Formula: 2 (1 - F(t abs(value) / abs(value - end))), with F and t Student's distribution and its quantile of the
     interval's level, and `end` the end of the interval on the side of 0.
 
     Args:

@@ -91,7 +91,7 @@ class Stepper:
         output = torch.stack(outputs, 1) if network.architecture.layer_readouts else outputs[0]
         return output, StreamState(state.time + 1, kept)
 
-    def run(self, movie: Tensor | Iterable[Tensor], state: StreamState | None = None) -> Iterator[Tensor]:
+    def run(self, movie: "Tensor | Iterable[Tensor]", state: StreamState | None = None) -> Iterator[Tensor]:
         """Yield the output of each frame.
 
         Args:
