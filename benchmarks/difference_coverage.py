@@ -86,6 +86,7 @@ DESIGNS = [
     Design("equal, r < 1", 4 * (Network(categories=0.6),)),
     Design("different", DIFFERENT),
     Design("different, fewer observers", DIFFERENT, observers=20),
+    Design("different, more images", DIFFERENT, images=208),
 ]
 
 
