@@ -26,7 +26,7 @@ def test_a_panel_per_measure_with_a_value(row):
     assert [members[0].measure for members in seed_plots.drawn_measures([row, other])] == [ACCURACY]
     assert seed_plots.drawn_measures([other]) == []
     with canvas.style():
-        drawing = seed_plots.seed_spread([row, replace(row, name="noise"), other])
+        drawing = seed_plots.seed_values([row, replace(row, name="noise"), other])
     assert drawing.name == "seeds"
     assert len(drawing.panels) == 1
 
@@ -42,7 +42,7 @@ def test_networks_their_mean_and_the_interval_are_drawn(row, monkeypatch):
     monkeypatch.setattr(seed_plots, "Sheet", Kept)
     undefined = replace(row, name="noise", values=(np.nan,) * 3, spread=spread_of_values([np.nan] * 3))
     with canvas.style():
-        seed_plots.seed_spread([row, undefined])
+        seed_plots.seed_values([row, undefined])
     (axis,) = sheets[0].figure.axes
     drawn = [line.get_xdata().tolist() for line in axis.lines]
     assert list(row.values) in drawn

@@ -26,6 +26,8 @@ MARKERS = ("s", "^", "D", "v", "P", "X", "p", "*")
 """More markers than colours, so that networks of one colour have different markers."""
 _WHITE = 251
 """Least value of a colour that a palette represents as white: averaging with near-white pixels tints the background."""
+UNITS = {"percent": "%", "percentage points": "points"}
+"""Unit of a measure -> short form on an axis."""
 DPI = 200
 CSS = 104
 """CSS pixels of the page per inch of a drawing: 9 pt become 13 px."""

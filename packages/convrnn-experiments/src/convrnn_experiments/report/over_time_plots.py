@@ -8,12 +8,11 @@ from matplotlib.ticker import MaxNLocator
 
 from convrnn_experiments.comparison.columns import Measure
 from convrnn_experiments.comparison.over_time import OVER_TIME, TimeCourse
-from convrnn_experiments.report.canvas import CHANCE, HUMANS, Drawing, Margins, Sheet
+from convrnn_experiments.report.canvas import CHANCE, HUMANS, UNITS, Drawing, Margins, Sheet
 from convrnn_experiments.report.formats import Table, ends
 from convrnn_experiments.report.plots import Colours
 from convrnn_experiments.report.sat_plots import LEGEND
 
-_UNITS = {"percent": "%", "percentage points": "points"}
 _CHANCE = {"macro_accuracy": CHANCE, "sensitivity": 0.0}
 
 
@@ -64,7 +63,7 @@ def over_time(courses: Sequence[TimeCourse], colours: Colours, observers: str) -
             axis.grid(visible=True)
             axis.set(
                 xlabel="Time step",
-                ylabel=f"{measure.label.capitalize()} ({_UNITS.get(measure.unit, measure.unit)})",
+                ylabel=f"{measure.label.capitalize()} ({UNITS.get(measure.unit, measure.unit)})",
             )
             if measure.key == "macro_accuracy":
                 axis.set_ylim(0, 100)

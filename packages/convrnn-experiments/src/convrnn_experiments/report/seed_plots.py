@@ -7,14 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from convrnn_experiments.comparison.seed_groups import SeedRow
-from convrnn_experiments.report.canvas import NETWORKS, Drawing, Margins, Sheet
+from convrnn_experiments.report.canvas import NETWORKS, UNITS, Drawing, Margins, Sheet
 
 _ROW = 0.42
 """Height of a group, in inches."""
-_UNITS = {"percent": "%", "percentage points": "points"}
 
 
-def seed_spread(rows: Sequence[SeedRow]) -> Drawing:
+def seed_values(rows: Sequence[SeedRow]) -> Drawing:
     """Draw the networks of each group and their mean, a panel per measure and a line per group and condition.
 
     Args:
@@ -29,7 +28,7 @@ def seed_spread(rows: Sequence[SeedRow]) -> Drawing:
             _line(axis, row, line)
         measure = members[0].measure
         axis.set_title(measure.label[:1].upper() + measure.label[1:])
-        axis.set(xlabel=_UNITS.get(measure.unit, measure.unit), yticks=[], ylim=(lines - 0.3, -0.75))
+        axis.set(xlabel=UNITS.get(measure.unit, measure.unit), yticks=[], ylim=(lines - 0.3, -0.75))
         axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
         axis.margins(x=0.08)
         axis.grid(visible=True, axis="x")

@@ -6,7 +6,7 @@ from convrnn_experiments.comparison.differences import Difference
 from convrnn_experiments.comparison.seed_groups import SeedRow
 from convrnn_experiments.report.comparison_tables import differences_wide
 from convrnn_experiments.report.html import Figure, Section
-from convrnn_experiments.report.seed_plots import drawn_measures, seed_spread
+from convrnn_experiments.report.seed_plots import drawn_measures, seed_values
 from convrnn_experiments.report.seed_tables import SEED_DIFFERENCE_NOTE, SEED_NOTE, main_rows, seeds_wide
 
 _CAPTION = (
@@ -29,7 +29,7 @@ def seeds_section(rows: Sequence[SeedRow], pairs: Sequence[Difference] = ()) -> 
         f"{members[0].measure.label} of {'; '.join(f'{row.name}, {row.condition}' for row in members)}"
         for members in drawn_measures(shown)
     ]
-    figures = [Figure(seed_spread(shown), _CAPTION, alt_texts, ["seeds"])] if alt_texts else []
+    figures = [Figure(seed_values(shown), _CAPTION, alt_texts, ["seeds"])] if alt_texts else []
     tables = [(seeds_wide(rows), 3, "seeds")]
     notes = [SEED_NOTE]
     if pairs:
